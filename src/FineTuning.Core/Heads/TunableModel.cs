@@ -1,0 +1,72 @@
+using FineTuning.Metrics;
+using FineTuning.Models;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
+/// <remarks>All members are called on the run's own thread, inside a torch dispose scope.</remarks>
+public abstract class TunableModel : IDisposable
+{
+    /// <summary>All weights, trainable or frozen.</summary>
+    public abstract WeightSet Weights { get; }
+
+    /// <summary>Where the weights are and batches must be.</summary>
+    public virtual Device Device => CPU;
+
+    /// <summary>The metric by which evaluations are compared where the user names none, for example <c>accuracy</c>; <c>loss</c> always exists.</summary>
+    public virtual string PrimaryMetric => "loss";
+
+    /// <summary>Pads and stacks rows into tensors on <see cref="Device"/>.</summary>
+    /// <param name="rows">At least one row that this model encoded.</param>
+    /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
+    public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
+
+    /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
+    /// <param name="batch">A batch that this model collated.</param>
+    /// <param name="context">With or without dropout, and in which precision.</param>
+    /// <returns>A scalar, float32; its gradient reaches every weight that trains. The loop divides it by the target count of the whole accumulation window.</returns>
+    public abstract Tensor SumLoss(Batch batch, ForwardContext context);
+
+    /// <summary>A fresh evaluation over a data set.</summary>
+    public abstract IEvaluation Evaluate();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the weights.</summary>
+    /// <param name="disposing">Always true: there is no finalizer.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing) Weights.Dispose();
+    }
+}
+
+/// <summary>A model with a task: examples of one type go in.</summary>
+/// <typeparam name="TExample">What the user trains on.</typeparam>
+public abstract class TunableModel<TExample> : TunableModel
+{
+    /// <summary>Turns an example into a row; called once an example and run, from several threads at once.</summary>
+    /// <param name="example">The user's record.</param>
+    /// <param name="report">Where truncation, unknown labels and empty texts are counted.</param>
+    /// <returns>The row; null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
+    /// <exception cref="Errors.TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
+    public abstract EncodedRow? Encode(TExample example, EncodingReport report);
+}
+
+/// <summary>An evaluation that streams: batches go in one by one, numbers come out at the end.</summary>
+/// <remarks>Used on one thread, without gradients, inside a torch dispose scope per batch.</remarks>
+public interface IEvaluation
+{
+    /// <summary>Computes outputs and loss of a batch and keeps what the metrics need of it.</summary>
+    /// <param name="batch">A batch that the model collated.</param>
+    /// <param name="context">Without dropout.</param>
+    void Add(Batch batch, ForwardContext context);
+
+    /// <summary>The metrics over all batches; <c>loss</c> is always among them.</summary>
+    MetricReport Report();
+}

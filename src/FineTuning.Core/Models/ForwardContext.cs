@@ -1,0 +1,50 @@
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>How one forward pass is computed: with or without dropout, and in which precision.</summary>
+/// <remarks>Made for one micro-step and used on one thread; it caches the weights' casts for that time.</remarks>
+public sealed class ForwardContext
+{
+    private readonly DropoutStream? _dropout;
+    private Dictionary<Weight, Tensor>? _casts;
+
+    private ForwardContext(DropoutStream? dropout, ScalarType computeType)
+    {
+        _dropout = dropout;
+        ComputeType = computeType;
+    }
+
+    /// <summary>A pass without dropout, in float32: evaluation and prediction.</summary>
+    public static ForwardContext Evaluation() => new(null, ScalarType.Float32);
+
+    /// <summary>Whether dropout is drawn.</summary>
+    public bool IsTraining => _dropout is not null;
+
+    /// <summary>The type in which linear layers compute: float32, or bfloat16 with float32 masters.</summary>
+    public ScalarType ComputeType { get; }
+
+    internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
+        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
+
+    /// <summary>Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside training.</summary>
+    /// <param name="input">Any shape.</param>
+    /// <param name="probability">From 0 (nothing is dropped) to below 1.</param>
+    /// <returns>The shape of the input.</returns>
+    public Tensor Dropout(Tensor input, double probability) =>
+        _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability);
+
+    /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
+    /// <param name="weight">A weight of the model.</param>
+    /// <returns>The shape of the weight.</returns>
+    public Tensor Compute(Weight weight)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        if (ComputeType == ScalarType.Float32) return weight.Value;
+        _casts ??= [];
+        if (!_casts.TryGetValue(weight, out Tensor? cast)) _casts[weight] = cast = weight.Value.to(ComputeType);
+        return cast;
+    }
+}
