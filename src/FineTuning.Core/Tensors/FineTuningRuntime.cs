@@ -1,0 +1,136 @@
+using System.Globalization;
+
+using System.Runtime.InteropServices;
+
+using System.Text;
+using FineTuning.Errors;
+using TorchSharp;
+
+namespace FineTuning.Tensors;
+
+/// <summary>The native tensor library under this one: loads it, and says what is there.</summary>
+/// <remarks>Thread-safe. Every entry point of the library calls <see cref="Load"/>; an application that touches TorchSharp first calls it itself.</remarks>
+public static class FineTuningRuntime
+{
+    private static readonly Lazy<NativeLoader.Outcome> Loaded = new(LoadOnce, LazyThreadSafetyMode.ExecutionAndPublication);
+
+    /// <summary>Makes libtorch usable in this process; costs nothing once it is.</summary>
+    /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
+    public static void Load() => _ = Loaded.Value;
+
+    /// <summary>Threads that one tensor operation uses; process-wide.</summary>
+    /// <value>1 or more; at first libtorch's choice, the number of cores.</value>
+    public static int Threads
+    {
+        get
+        {
+            Load();
+            return torch.get_num_threads();
+        }
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            Load();
+            torch.set_num_threads(value);
+        }
+    }
+
+    /// <summary>What this machine offers and what was done to load libtorch; never throws: what is wrong stands in <see cref="RuntimeDiagnosis.Problem"/>.</summary>
+    public static RuntimeDiagnosis Diagnose()
+    {
+        string? problem = null;
+        NativeLoader.Outcome? outcome = null;
+        try
+        {
+            outcome = Loaded.Value;
+        }
+        catch (NativeRuntimeException failure)
+        {
+            problem = failure.Message;
+        }
+        bool cuda = problem is null && DeviceChoice.CudaIsAvailable;
+        return new RuntimeDiagnosis
+        {
+            Library = typeof(FineTuningRuntime).Assembly.GetName().Version?.ToString(3) ?? "",
+            TorchSharp = typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "",
+            LibTorch = problem is null ? torch.__version__ : null,
+            DotNet = RuntimeInformation.FrameworkDescription,
+            OperatingSystem = RuntimeInformation.OSDescription,
+            Processor = RuntimeInformation.ProcessArchitecture.ToString(),
+            ProcessorFeatures = CpuFeatures.Names,
+            Cores = Environment.ProcessorCount,
+            Threads = problem is null ? torch.get_num_threads() : 0,
+            Devices = problem is not null ? [] : cuda ? ["cpu", .. Enumerable.Range(0, torch.cuda.device_count()).Select(i => $"cuda:{i}")] : ["cpu"],
+            Loading = outcome?.Summary ?? "not loaded",
+            Problem = problem,
+        };
+    }
+
+    private static NativeLoader.Outcome LoadOnce()
+    {
+        NativeLoader.Outcome outcome = NativeLoader.Load();
+        try
+        {
+            torch.InitializeDeviceType(DeviceType.CPU);
+        }
+        catch (Exception failure) when (failure is TypeInitializationException or NotSupportedException or DllNotFoundException or InvalidOperationException)
+        {
+            throw new NativeRuntimeException(
+                $"TorchSharp could not start ({(failure.InnerException ?? failure).Message}). Add one native package to the application's project: " +
+                "libtorch-cpu-linux-x64, libtorch-cpu-win-x64, libtorch-cpu-osx-arm64 (2.10.0) or a TorchSharp-cuda package.", failure);
+        }
+        return outcome;
+    }
+}
+
+/// <summary>What a machine offers and what was done to load libtorch.</summary>
+public sealed record RuntimeDiagnosis
+{
+    /// <summary>This library's version.</summary>
+    public required string Library { get; init; }
+
+    /// <summary>TorchSharp's version.</summary>
+    public required string TorchSharp { get; init; }
+
+    /// <summary>libtorch's version; null: it is not loaded.</summary>
+    public required string? LibTorch { get; init; }
+
+    /// <summary>The .NET runtime.</summary>
+    public required string DotNet { get; init; }
+
+    /// <summary>The operating system.</summary>
+    public required string OperatingSystem { get; init; }
+
+    /// <summary>The processor's architecture.</summary>
+    public required string Processor { get; init; }
+
+    /// <summary>Instruction sets that matter for speed, for example <c>avx2</c>, <c>avx512</c>, <c>avx512_bf16</c>, <c>amx</c>.</summary>
+    public required IReadOnlyList<string> ProcessorFeatures { get; init; }
+
+    /// <summary>Logical cores.</summary>
+    public required int Cores { get; init; }
+
+    /// <summary>Threads that one tensor operation uses; 0: libtorch is not loaded.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Where tensors can be: <c>cpu</c>, <c>cuda:0</c> and so on.</summary>
+    public required IReadOnlyList<string> Devices { get; init; }
+
+    /// <summary>What was done to load libtorch.</summary>
+    public required string Loading { get; init; }
+
+    /// <summary>What is wrong and what to install; null: nothing.</summary>
+    public required string? Problem { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString()
+    {
+        var text = new StringBuilder()
+            .AppendLine(CultureInfo.InvariantCulture, $"FineTuning.Core {Library}, TorchSharp {TorchSharp}, libtorch {LibTorch ?? "not loaded"}")
+            .AppendLine(CultureInfo.InvariantCulture, $"{DotNet} on {OperatingSystem} ({Processor}: {string.Join(", ", ProcessorFeatures)})")
+            .AppendLine(CultureInfo.InvariantCulture, $"{Cores} cores, {Threads} threads; devices: {(Devices.Count == 0 ? "none" : string.Join(", ", Devices))}")
+            .Append(Loading);
+        if (Problem is not null) text.AppendLine().Append("PROBLEM: ").Append(Problem);
+        return text.ToString();
+    }
+}
