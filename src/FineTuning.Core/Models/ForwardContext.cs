@@ -36,6 +36,9 @@ public sealed class ForwardContext
     public Tensor Dropout(Tensor input, double probability) =>
         _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability);
 
+    /// <summary>The same pass without dropout: for parts that do not train.</summary>
+    internal ForwardContext WithoutDropout() => IsTraining ? new(null, ComputeType) { _casts = _casts ??= [] } : this;
+
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
     /// <returns>The shape of the weight.</returns>

@@ -26,8 +26,11 @@ internal static class Kernels
         def scale(tensors: List[Tensor], factor: float):
             torch._foreach_mul_(tensors, factor)
 
-        def embedding(table: Tensor, ids: Tensor) -> Tensor:
-            return torch.embedding(table, ids)
+        def gelu_tanh(input: Tensor) -> Tensor:
+            return torch.gelu(input, approximate="tanh")
+
+        def embedding(table: Tensor, ids: Tensor, padding: int) -> Tensor:
+            return torch.embedding(table, ids, padding)
 
         def attend(query: Tensor, key: Tensor, value: Tensor, mask: Optional[Tensor], causal: bool, scale: float) -> Tensor:
             return torch.scaled_dot_product_attention(query, key, value, mask, 0.0, causal, scale=scale)
@@ -54,11 +57,16 @@ internal static class Kernels
     /// <summary>Multiplies all tensors in place.</summary>
     public static void Scale(Tensor[] tensors, double factor) => Unit.Value.invoke("scale", tensors, factor);
 
+    /// <summary>GELU by its approximation with the hyperbolic tangent (Hendrycks and Gimpel 2016, section 2).</summary>
+    /// <returns>The shape of the input.</returns>
+    public static Tensor GeluTanh(Tensor input) => (Tensor)Unit.Value.invoke("gelu_tanh", (object)input)!;
+
     /// <summary>Rows of a table.</summary>
     /// <param name="table">[rows, width]</param>
     /// <param name="ids">int64, any shape; each from 0 to rows - 1.</param>
+    /// <param name="padding">The row that gets no gradient; -1: every row does.</param>
     /// <returns>[.., width]</returns>
-    public static Tensor Embedding(Tensor table, Tensor ids) => (Tensor)Unit.Value.invoke("embedding", table, ids)!;
+    public static Tensor Embedding(Tensor table, Tensor ids, long padding = -1) => (Tensor)Unit.Value.invoke("embedding", table, ids, padding)!;
 
     /// <summary>Scaled dot-product attention without dropout.</summary>
     /// <param name="query">[batch, heads, tokens, width]</param>

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FineTuning.Errors;
+
+namespace FineTuning.Models;
+
+/// <summary>config.json, read as data with bounds: a value of the wrong kind or of absurd size is an error that names the key.</summary>
+internal sealed class ConfigFile
+{
+    private const long LargestFile = 16L << 20;
+    private const int LargestDimension = 1 << 24;
+
+    private readonly string _path;
+
+    private ConfigFile(string path, JsonObject root)
+    {
+        _path = path;
+        Root = root;
+    }
+
+    public JsonObject Root { get; }
+
+    /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
+    public static ConfigFile Read(string folder)
+    {
+        string path = Path.Combine(folder, "config.json");
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
+        if (!File.Exists(path)) throw new CheckpointException(path, "it is missing; a checkpoint folder holds config.json, weights and tokenizer files");
+        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
+        return Parse(path, File.ReadAllText(path));
+    }
+
+    public static ConfigFile Parse(string path, string json)
+    {
+        try
+        {
+            JsonNode? root = JsonNode.Parse(json.TrimStart('\uFEFF'), null, new JsonDocumentOptions { MaxDepth = 64 });
+            return new(path, root as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object"));
+        }
+        catch (Exception fault) when (fault is JsonException or ArgumentException)
+        {
+            throw new CheckpointException(path, $"it is no valid JSON: {fault.Message}", fault);
+        }
+    }
+
+    public CheckpointException Fault(string problem) => new(_path, problem);
+
+    public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
+
+    public string? Text(string key) => Value(key) is not { } node ? null
+        : node is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' is {Shorten(node)}; a string was expected");
+
+    /// <summary>A count from <paramref name="least"/> up, bounded so that nothing is allocated for a lie.</summary>
+    public int Count(string key, int? fallback = null, int least = 1)
+    {
+        if (Value(key) is not { } node) return fallback ?? throw Fault($"'{key}' is missing");
+        if (node is JsonValue value && value.TryGetValue(out long number) && number >= least && number <= LargestDimension) return (int)number;
+        throw Fault($"'{key}' is {Shorten(node)}; a whole number from {least} to {LargestDimension} was expected");
+    }
+
+    public double Number(string key, double fallback, double least, double most)
+    {
+        if (Value(key) is not { } node) return fallback;
+        if (node is JsonValue value && value.TryGetValue(out double number) && number >= least && number <= most) return number;
+        throw Fault(string.Create(CultureInfo.InvariantCulture, $"'{key}' is {Shorten(node)}; a number from {least} to {most} was expected"));
+    }
+
+    /// <summary>A probability of dropping: from 0 to below 1.</summary>
+    public double Dropout(string key, double fallback)
+    {
+        double value = Number(key, fallback, 0, 1);
+        return value < 1 ? value : throw Fault($"'{key}' is 1: everything would be dropped");
+    }
+
+    public bool Flag(string key, bool fallback) => Value(key) is not { } node ? fallback
+        : node is JsonValue value && value.TryGetValue(out bool flag) ? flag : throw Fault($"'{key}' is {Shorten(node)}; true or false was expected");
+
+    public Activation Activation(string key, Activation fallback) => Text(key) switch
+    {
+        null => fallback,
+        "gelu" => Models.Activation.Gelu,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => Models.Activation.GeluTanh,
+        "relu" => Models.Activation.Relu,
+        "silu" or "swish" => Models.Activation.Silu,
+        "tanh" => Models.Activation.Tanh,
+        { } other => throw Fault($"'{key}' is '{Shorten(other)}'; gelu, gelu_new, gelu_pytorch_tanh, relu, silu or tanh was expected"),
+    };
+
+    /// <summary>id2label: the order of the outputs is that of the numbers in its keys.</summary>
+    public IReadOnlyDictionary<int, string> Labels()
+    {
+        if (Value("id2label") is not { } node) return new Dictionary<int, string>();
+        var labels = new SortedDictionary<int, string>();
+        foreach ((string key, JsonNode? name) in node as JsonObject ?? throw Fault("'id2label' is not an object"))
+        {
+            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension) throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
+            labels[id] = name is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"the label of {id} in 'id2label' is not a string");
+        }
+        return labels;
+    }
+
+    private JsonNode? Value(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) ? node : null;
+
+    private static string Shorten(JsonNode node) => Shorten(node.ToJsonString());
+
+    private static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
+}

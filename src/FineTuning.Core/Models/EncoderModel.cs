@@ -1,0 +1,177 @@
+using FineTuning.Errors;
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>A pretrained encoder with the head of one task.</summary>
+/// <remarks>Forward passes are thread-safe while nothing trains. Whoever loads the model disposes it.</remarks>
+public sealed class EncoderModel : IDisposable
+{
+    private readonly ConfigFile _config;
+    private readonly EncoderFamily _family;
+    private readonly TokenEmbeddings _embeddings;
+    private readonly EncoderLayer[] _layers;
+    private readonly OutputLayers? _head;
+    private readonly Weight[][] _byDepth;
+
+    private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
+    {
+        (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, options.Device);
+        SequenceHeadPlan plan = family.SequenceHead;
+        string[] headModules = kind == HeadKind.None ? [] : kind == HeadKind.MaskedLanguage ? ["head.dense"] : ["head.output"];
+        using var builder = new WeightBuilder(family.Names, kind, headModules, source, folder, options, spec.InitializerRange);
+        int depth = spec.LayerCount + 1;
+        builder.Weights.HeadDepth = depth;
+        _embeddings = TokenEmbeddings.Make(builder, spec);
+        _layers = new EncoderLayer[spec.LayerCount];
+        for (int i = 0; i < _layers.Length; i++) _layers[i] = EncoderLayer.Make(builder, $"layers.{i}", i + 1, spec);
+        // A tagger's or answerer's file has no pooler; a base checkpoint may or may not.
+        bool pooled = plan.DenseInTrunk && kind == HeadKind.SequenceClassification;
+        Linear? pooler = pooled ? Linear.Make(builder, plan.Dense, depth, spec.HiddenSize, spec.HiddenSize, isHead: true) : null;
+        _head = OutputLayers.Make(builder, family, spec, kind, outputs, _embeddings.Tokens, pooler);
+        LoadReport = builder.Finish();
+        Weights = builder.Weights;
+        _byDepth = [.. Enumerable.Range(0, depth + 1).Select(level => Weights.Where(weight => weight.Depth == level).ToArray())];
+    }
+
+    /// <summary>How the encoder is built.</summary>
+    public ModelSpec Spec { get; }
+
+    /// <summary>What the output layer is for.</summary>
+    public HeadKind Head { get; }
+
+    /// <summary>How many scores the head gives; 0 without one.</summary>
+    public int Outputs { get; }
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device { get; }
+
+    /// <summary>All weights, trunk and head.</summary>
+    public WeightSet Weights { get; }
+
+    /// <summary>What became of every tensor of the checkpoint.</summary>
+    public LoadReport LoadReport { get; }
+
+    /// <summary>Opens a checkpoint folder.</summary>
+    /// <param name="folder">config.json and weights.</param>
+    /// <param name="head">The head; what the checkpoint does not have of it is drawn fresh and listed in <see cref="LoadReport"/>.</param>
+    /// <param name="outputs">How many scores the head gives: labels, tags; ignored where the head decides itself (none, start and end, the vocabulary).</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
+    public static EncoderModel Load(string folder, HeadKind head, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        FineTuningRuntime.Load();
+        options ??= new ModelLoadOptions();
+        ConfigFile config = ConfigFile.Read(folder);
+        EncoderFamily family = EncoderFamilies.Of(config);
+        ModelSpec spec = WithDropout(family.ReadSpec(config), options.Dropout);
+        using ITensorSource source = CheckpointFiles.Open(folder);
+        return new(config, family, spec, head, OutputsOf(head, outputs, spec), source, folder, options);
+    }
+
+    /// <summary>Makes a model of random weights from the text of a config.json.</summary>
+    /// <param name="configuration">The text.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="outputs">How many scores the head gives.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <exception cref="CheckpointException">The configuration is invalid.</exception>
+    public static EncoderModel Create(string configuration, HeadKind head, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        FineTuningRuntime.Load();
+        options ??= new ModelLoadOptions();
+        ConfigFile config = ConfigFile.Parse("config.json", configuration);
+        EncoderFamily family = EncoderFamilies.Of(config);
+        ModelSpec spec = WithDropout(family.ReadSpec(config), options.Dropout);
+        return new(config, family, spec, head, OutputsOf(head, outputs, spec), null, "config.json", options);
+    }
+
+    /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
+    /// <param name="folder">The checkpoint folder.</param>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+
+    /// <summary>The last hidden states.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[batch, tokens, hidden], float32</returns>
+    public Tensor Hidden(EncoderInput input, ForwardContext context) => Run(input, context, firstOnly: false, null);
+
+    /// <summary>The head's scores.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[batch, outputs] for a sequence head, [batch, tokens, outputs] for the others, float32</returns>
+    public Tensor Logits(EncoderInput input, ForwardContext context)
+    {
+        if (_head is null) throw new InvalidOperationException("the model was loaded without a head");
+        Tensor hidden = Run(input, context, _head.FirstTokenOnly, null);
+        return _head.Forward(hidden, input, Pass(Spec.LayerCount + 1, context));
+    }
+
+    /// <summary>The masked-language head's scores at some places only.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="places">Places in the flattened batch (row times tokens plus token), [places], int64.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[places, vocabulary], float32</returns>
+    public Tensor LogitsAt(EncoderInput input, Tensor places, ForwardContext context)
+    {
+        if (_head is null) throw new InvalidOperationException("the model was loaded without a head");
+        Tensor hidden = Run(input, context, firstOnly: false, null);
+        return _head.Forward(hidden.reshape(-1, hidden.shape[2]).index_select(0, places), input, Pass(Spec.LayerCount + 1, context));
+    }
+
+    /// <summary>Writes config.json and model.safetensors in Hugging Face's names.</summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="labels">What config.json says of the outputs; null: what it said before.</param>
+    public void Save(string folder, SavedLabels? labels = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        CheckpointWriter.Write(folder, _config, _family, Head, Weights, labels);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Weights.Dispose();
+
+    /// <summary>The hidden states before the first layer and after each.</summary>
+    internal IReadOnlyList<Tensor> HiddenStates(EncoderInput input, ForwardContext context)
+    {
+        var states = new List<Tensor>();
+        Run(input, context, firstOnly: false, states);
+        return states;
+    }
+
+    private static ModelSpec WithDropout(ModelSpec spec, double? dropout) =>
+        dropout is { } rate ? spec with { HiddenDropout = rate, AttentionDropout = rate, HeadDropout = rate } : spec;
+
+    private static int OutputsOf(HeadKind head, int outputs, ModelSpec spec) => head switch
+    {
+        HeadKind.None => 0,
+        HeadKind.QuestionAnswering => 2,
+        HeadKind.MaskedLanguage => spec.VocabularySize,
+        _ => outputs >= 1 ? outputs : throw new ArgumentOutOfRangeException(nameof(outputs), outputs, "the head needs at least one output"),
+    };
+
+    private Tensor Run(EncoderInput input, ForwardContext context, bool firstOnly, List<Tensor>? states)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(context);
+        long tokens = input.Ids.shape[1];
+        if (tokens > Spec.MaximumTokens) throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Spec.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
+        AttentionMask? mask = AttentionMask.OfPadding(input.Mask);
+        Tensor hidden = _embeddings.Forward(input, Pass(0, context));
+        states?.Add(hidden);
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            hidden = _layers[i].Forward(hidden, mask, null, firstOnly && i == _layers.Length - 1, Pass(i + 1, context));
+            states?.Add(hidden);
+        }
+        return hidden;
+    }
+
+    // Frozen parts build no graph, since none of their weights asks for a gradient, and drop nothing.
+    private ForwardContext Pass(int depth, ForwardContext context) =>
+        context.IsTraining && _byDepth[depth].Length > 0 && !Array.Exists(_byDepth[depth], weight => weight.IsTrainable) ? context.WithoutDropout() : context;
+}

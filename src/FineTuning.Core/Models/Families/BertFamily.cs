@@ -1,0 +1,75 @@
+namespace FineTuning.Models;
+
+/// <summary>BERT (Devlin et al. 2019), and the configuration keys that its descendants share.</summary>
+internal static class BertFamily
+{
+    private const string Layer = "encoder.layer.{i}.";
+
+    /// <summary>The trunk's names, which RoBERTa and ELECTRA share.</summary>
+    public static readonly IReadOnlyList<(string Ours, string Theirs)> Trunk =
+    [
+        ("embeddings.token", "embeddings.word_embeddings"),
+        ("embeddings.position", "embeddings.position_embeddings"),
+        ("embeddings.type", "embeddings.token_type_embeddings"),
+        ("embeddings.norm", "embeddings.LayerNorm"),
+        ("layers.{i}.attention.query", Layer + "attention.self.query"),
+        ("layers.{i}.attention.key", Layer + "attention.self.key"),
+        ("layers.{i}.attention.value", Layer + "attention.self.value"),
+        ("layers.{i}.attention.output", Layer + "attention.output.dense"),
+        ("layers.{i}.attention.norm", Layer + "attention.output.LayerNorm"),
+        ("layers.{i}.feed_forward.inner", Layer + "intermediate.dense"),
+        ("layers.{i}.feed_forward.outer", Layer + "output.dense"),
+        ("layers.{i}.feed_forward.norm", Layer + "output.LayerNorm"),
+        ("pooler", "pooler.dense"),
+    ];
+
+    public static readonly EncoderFamily Family = new()
+    {
+        ModelTypes = ["bert"],
+        ClassStem = "Bert",
+        ReadSpec = config => Spec(config, "bert"),
+        Names = new("bert.", Trunk, new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
+        {
+            [HeadKind.SequenceClassification] = [("head.output", "classifier")],
+            [HeadKind.TokenClassification] = [("head.output", "classifier")],
+            [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
+            [HeadKind.MaskedLanguage] =
+            [
+                ("head.dense", "cls.predictions.transform.dense"), ("head.norm", "cls.predictions.transform.LayerNorm"),
+                ("head.output_bias", "cls.predictions.bias!"), ("head.output", "cls.predictions.decoder"),
+            ],
+        }),
+        SequenceHead = new("pooler", Activation.Tanh, DropoutBefore: false, DenseInTrunk: true),
+    };
+
+    /// <summary>The keys of BERT's configuration and their defaults.</summary>
+    public static ModelSpec Spec(ConfigFile config, string modelType)
+    {
+        int hidden = config.Count("hidden_size", 768);
+        int heads = config.Count("num_attention_heads", 12);
+        if (hidden % heads != 0) throw config.Fault($"'hidden_size' {hidden} is not a multiple of 'num_attention_heads' {heads}");
+        if (config.Text("position_embedding_type") is { } positions and not "absolute") throw config.Fault($"'position_embedding_type' is '{positions}'; 'absolute' was expected");
+        double dropout = config.Dropout("hidden_dropout_prob", 0.1);
+        return new ModelSpec
+        {
+            ModelType = modelType,
+            VocabularySize = config.Count("vocab_size", 30522),
+            HiddenSize = hidden,
+            EmbeddingSize = hidden,
+            LayerCount = config.Count("num_hidden_layers", 12),
+            HeadCount = heads,
+            IntermediateSize = config.Count("intermediate_size", 3072),
+            PositionCount = config.Count("max_position_embeddings", 512),
+            TypeVocabularySize = config.Count("type_vocab_size", 2, least: 0),
+            PadTokenId = config.Has("pad_token_id") ? config.Count("pad_token_id", least: 0) : null,
+            HiddenDropout = dropout,
+            AttentionDropout = config.Dropout("attention_probs_dropout_prob", 0.1),
+            HeadDropout = config.Dropout("classifier_dropout", dropout),
+            Activation = config.Activation("hidden_act", Activation.Gelu),
+            NormEpsilon = config.Number("layer_norm_eps", 1e-12, 0, 1),
+            InitializerRange = config.Number("initializer_range", 0.02, 0, 10),
+            Labels = config.Labels(),
+            ProblemType = config.Text("problem_type"),
+        };
+    }
+}

@@ -1,0 +1,25 @@
+namespace FineTuning.Models;
+
+/// <summary>ELECTRA's discriminator and generator (Clark et al. 2020): BERT's trunk over narrower embeddings, without pooler.</summary>
+internal static class ElectraFamily
+{
+    public static readonly EncoderFamily Family = new()
+    {
+        ModelTypes = ["electra"],
+        ClassStem = "Electra",
+        ReadSpec = config => BertFamily.Spec(config, "electra") with { EmbeddingSize = config.Count("embedding_size", 128) },
+        Names = new("electra.", [.. BertFamily.Trunk, ("embeddings.widening", "embeddings_project")], new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
+        {
+            [HeadKind.SequenceClassification] = [("head.dense", "classifier.dense"), ("head.output", "classifier.out_proj")],
+            [HeadKind.TokenClassification] = [("head.output", "classifier")],
+            [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
+            [HeadKind.MaskedLanguage] =
+            [
+                ("head.dense", "generator_predictions.dense"), ("head.norm", "generator_predictions.LayerNorm"),
+                ("head.output_bias", "generator_lm_head.bias!"), ("head.output", "generator_lm_head"),
+            ],
+        }),
+        SequenceHead = new("head.dense", Activation.Gelu, DropoutBefore: true, DenseInTrunk: false),
+        MaskedLanguageFunction = _ => Activation.Gelu,
+    };
+}

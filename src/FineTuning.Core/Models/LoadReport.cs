@@ -1,0 +1,12 @@
+namespace FineTuning.Models;
+
+/// <summary>What became of every tensor when a checkpoint was opened.</summary>
+/// <param name="Mapped">The checkpoint's tensors that were read, by their names in the files.</param>
+/// <param name="Fresh">Tensors that the checkpoint does not have and that were drawn at random: only the head's.</param>
+/// <param name="Ignored">The checkpoint's tensors that this model does not need: other heads, old buffers.</param>
+public sealed record LoadReport(IReadOnlyList<string> Mapped, IReadOnlyList<string> Fresh, IReadOnlyList<string> Ignored)
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{Mapped.Count} tensors read; {(Fresh.Count == 0 ? "none" : string.Join(", ", Fresh))} fresh; {(Ignored.Count == 0 ? "none" : string.Join(", ", Ignored))} ignored";
+}

@@ -1,0 +1,26 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>How a checkpoint is opened.</summary>
+/// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
+public sealed record ModelLoadOptions
+{
+    /// <summary>The seed of weights that the checkpoint does not have. Default 42.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>Whether a head of another size than asked for is replaced by a fresh one; false (default): that is an error. A head that is not there at all is always fresh.</summary>
+    public bool FreshHead { get; init; }
+
+    /// <summary>Dropout of hidden states, attention and head, from 0 to below 1; null: what config.json says.</summary>
+    public double? Dropout { get; init; }
+
+    /// <summary>Where the weights go. Default: the CPU.</summary>
+    public Device Device { get; init; } = CPU;
+}
+
+/// <summary>What config.json says of the outputs when a model is saved.</summary>
+/// <param name="Names">The names of the outputs in order.</param>
+/// <param name="ProblemType">single_label_classification, multi_label_classification, regression; null: nothing is said.</param>
+public sealed record SavedLabels(IReadOnlyList<string> Names, string? ProblemType = null);

@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace FineTuning.Models;
+
+/// <summary>A family's names, as data: pairs of this library's name and the checkpoint's, <c>{i}</c> standing for the layer. Serves loading and saving.</summary>
+/// <param name="prefix">What stands before the trunk's names where the checkpoint has a head, for example <c>bert.</c>.</param>
+/// <param name="trunk">The trunk's names.</param>
+/// <param name="heads">The heads' names, which carry no prefix.</param>
+internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, string Theirs)> trunk, IReadOnlyDictionary<HeadKind, IReadOnlyList<(string Ours, string Theirs)>> heads)
+{
+    public string Prefix { get; } = prefix;
+
+    /// <summary>The checkpoint's name of a tensor, for example of <c>layers.3.attention.query.weight</c>.</summary>
+    public string Map(string ours, HeadKind head)
+    {
+        int dot = ours.LastIndexOf('.');
+        (string module, string tensor) = (ours[..dot], ours[dot..]);
+        (string pattern, string layer) = SplitLayer(module);
+        if (heads.TryGetValue(head, out IReadOnlyList<(string Ours, string Theirs)>? names) && Find(names, pattern) is { } own) return WithTensor(own, tensor);
+        string theirs = Find(trunk, pattern) ?? throw new InvalidOperationException($"the name table has no entry for '{pattern}'");
+        return (head == HeadKind.None ? "" : Prefix) + WithTensor(theirs.Replace("{i}", layer, StringComparison.Ordinal), tensor);
+    }
+
+    /// <summary>The spelling under which a file's tensor is looked up: 2019's gamma and beta, a missing or surplus prefix.</summary>
+    public string Normalize(string stored, HeadKind head)
+    {
+        string name = stored.Replace("LayerNorm.gamma", "LayerNorm.weight", StringComparison.Ordinal).Replace("LayerNorm.beta", "LayerNorm.bias", StringComparison.Ordinal);
+        bool prefixed = Prefix.Length > 0 && name.StartsWith(Prefix, StringComparison.Ordinal);
+        if (head == HeadKind.None) return prefixed ? name[Prefix.Length..] : name;
+        return !prefixed && IsTrunk(name) ? Prefix + name : name;
+    }
+
+    private bool IsTrunk(string name) => trunk.Any(pair => name.StartsWith(pair.Theirs.Split('{')[0], StringComparison.Ordinal));
+
+    // An entry that ends in '!' is the tensor's whole name (a bare parameter without .weight).
+    private static string WithTensor(string theirs, string tensor) => theirs.EndsWith('!') ? theirs[..^1] : theirs + tensor;
+
+    private static string? Find(IReadOnlyList<(string Ours, string Theirs)> names, string pattern)
+    {
+        foreach ((string ours, string theirs) in names)
+        {
+            if (ours == pattern) return theirs;
+        }
+        return null;
+    }
+
+    private static (string Pattern, string Layer) SplitLayer(string module)
+    {
+        const string layers = "layers.";
+        if (!module.StartsWith(layers, StringComparison.Ordinal)) return (module, "");
+        int end = module.IndexOf('.', layers.Length);
+        string number = module[layers.Length..end];
+        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? ($"layers.{{i}}{module[end..]}", number) : (module, "");
+    }
+}

@@ -1,0 +1,124 @@
+using FineTuning.Errors;
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>Makes a model's weights, one by one as the blocks ask for them: read from a checkpoint, or drawn at random where there is none.</summary>
+/// <remarks>Nothing is initialized that a file overwrites. Faults are gathered and reported together by <see cref="Finish"/>.</remarks>
+internal sealed class WeightBuilder : IDisposable
+{
+    private readonly NameTable _names;
+    private readonly HeadKind _head;
+    private readonly ITensorSource? _source;
+    private readonly string _folder;
+    private readonly bool _freshHead;
+    private readonly double _deviation;
+    private readonly Device _device;
+    private readonly Generator _generator;
+    private readonly Dictionary<string, string> _stored = new(StringComparer.Ordinal);
+    private readonly List<string> _mapped = [];
+    private readonly List<string> _fresh = [];
+    private readonly List<string> _faults = [];
+    private readonly HashSet<string> _tied = new(StringComparer.Ordinal);
+    private readonly bool _hasHead;
+
+    public WeightBuilder(NameTable names, HeadKind head, IReadOnlyList<string> headModules, ITensorSource? source, string folder, ModelLoadOptions options, double deviation)
+    {
+        _names = names;
+        _head = head;
+        _source = source;
+        _folder = folder;
+        _freshHead = options.FreshHead;
+        _deviation = deviation;
+        _device = options.Device;
+        _generator = new Generator((ulong)options.Seed);
+        foreach (string name in source?.Tensors.Keys ?? [])
+        {
+            string spelled = names.Normalize(name, head);
+            if (!_stored.TryAdd(spelled, name)) _faults.Add($"'{name}' and '{_stored[spelled]}' are both in the file and mean the same tensor");
+        }
+        _hasHead = headModules.Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
+    }
+
+    public WeightSet Weights { get; } = new();
+
+    /// <summary>A weight of one checkpoint tensor.</summary>
+    public Weight Make(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [name], kind, depth, shape, isHead: false);
+
+    /// <summary>A weight of the declared head, which may be fresh where the checkpoint has no head.</summary>
+    public Weight MakeHead(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [name], kind, depth, shape, isHead: true);
+
+    /// <summary>A weight that holds several checkpoint tensors stacked along dimension 0, each of <paramref name="shape"/>.</summary>
+    public Weight MakeStacked(string name, IReadOnlyList<string> parts, WeightKind kind, int depth, params long[] shape) => Make(name, parts, kind, depth, shape, isHead: false);
+
+    /// <summary>Names a tensor that may be stored as a copy of another weight: it is neither needed nor surplus.</summary>
+    public void Tie(string name) => _tied.Add(_names.Map(name, _head));
+
+    /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>
+    public LoadReport Finish()
+    {
+        if (_faults.Count > 0)
+        {
+            Weights.Dispose();
+            throw new CheckpointException(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
+        }
+        string[] ignored = [.. _stored.Values.Except(_mapped, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return new(_mapped, _fresh, ignored);
+    }
+
+    public void Dispose() => _generator.Dispose();
+
+    private Weight Make(string name, IReadOnlyList<string> sources, WeightKind kind, int depth, long[] shape, bool isHead)
+    {
+        string[] theirs = [.. sources.Select(source => _names.Map(source, _head))];
+        var parts = new WeightPart[theirs.Length];
+        for (int i = 0; i < parts.Length; i++) parts[i] = new(theirs[i], i * shape[0], shape[0]);
+        long[] whole = [shape[0] * parts.Length, .. shape[1..]];
+        Tensor value;
+        using (NewDisposeScope())
+        {
+            Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead))];
+            value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_device).MoveToOuterDisposeScope();
+        }
+        if (!value.shape.SequenceEqual(whole)) throw new InvalidOperationException($"'{name}' has the shape [{string.Join(", ", value.shape)}]");
+        return Weights.Add(name, value, kind, depth, parts);
+    }
+
+    private Tensor Tensor(string theirs, WeightKind kind, long[] shape, bool isHead)
+    {
+        if (_source is null) return Draw(kind, shape);
+        if (!_stored.TryGetValue(theirs, out string? stored))
+        {
+            if (isHead && !_hasHead)
+            {
+                _fresh.Add(theirs);
+                return Draw(kind, shape);
+            }
+            _faults.Add($"'{theirs}' of shape [{string.Join(", ", shape)}] is missing");
+            return zeros(shape);
+        }
+        IReadOnlyList<long> found = _source.Tensors[stored].Shape;
+        if (!found.SequenceEqual(shape))
+        {
+            if (isHead && _freshHead)
+            {
+                _fresh.Add(theirs);
+                return Draw(kind, shape);
+            }
+            string advice = isHead ? "; ask for a fresh head (FreshHead = true) if it is to be replaced" : "";
+            _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
+            return zeros(shape);
+        }
+        _mapped.Add(stored);
+        return _source.Read(stored);
+    }
+
+    private Tensor Draw(WeightKind kind, long[] shape) => kind switch
+    {
+        WeightKind.Bias => zeros(shape),
+        WeightKind.Norm => ones(shape),
+        _ => randn(shape, generator: _generator).mul_(_deviation),
+    };
+}

@@ -1,0 +1,105 @@
+using System.Text.Json;
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using TorchSharp;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tests.Models;
+
+/// <summary>Checkpoint folders as they are found in the wild: what must load loads, what must be refused is refused with its name.</summary>
+public sealed class CheckpointTests
+{
+    public static TheoryData<string> Cases()
+    {
+        var cases = new TheoryData<string>();
+        if (Goldens.Folder("formats", "checkpoints") is not { } root) return cases;
+        foreach (string folder in Directory.GetDirectories(root).Order(StringComparer.Ordinal)) cases.Add(Path.GetFileName(folder));
+        return cases;
+    }
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Cases))]
+    public void Loads_or_refuses_as_the_reference_says(string name)
+    {
+        string folder = Goldens.Require("formats", "checkpoints", name);
+        using JsonDocument golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json")));
+        JsonElement loads = golden.RootElement.GetProperty("loads");
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "config.json")).TrimStart('\uFEFF'));
+        string type = config.RootElement.GetProperty("model_type").GetString()!;
+        if (loads.ValueKind == JsonValueKind.False)
+        {
+            CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, 3).Dispose());
+            Assert.Contains(name, refusal.Message);
+            return;
+        }
+        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"'{type}' is no encoder family");
+        int labels = Math.Max(2, EncoderModel.ReadLabels(folder).Count);
+        if (loads.ValueKind == JsonValueKind.String)
+        {
+            CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, 5).Dispose());
+            Assert.Contains("5", refusal.Message);
+            using EncoderModel fresh = EncoderModel.Load(folder, HeadKind.SequenceClassification, 5, new ModelLoadOptions { FreshHead = true });
+            Assert.NotEmpty(fresh.LoadReport.Fresh);
+            return;
+        }
+        if (golden.RootElement.TryGetProperty("labels", out JsonElement names))
+        {
+            Assert.Equal(names.EnumerateArray().Select(label => label.GetString()), EncoderModel.ReadLabels(folder).OrderBy(pair => pair.Key).Select(pair => pair.Value));
+        }
+        string tensors = Path.Combine(folder, "golden.safetensors");
+        if (!File.Exists(tensors))
+        {
+            EncoderModel.Load(folder, HeadKind.SequenceClassification, labels).Dispose();
+            return;
+        }
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        using var expected = SafetensorsFile.Open(tensors);
+        bool trunk = expected.Tensors.ContainsKey("outputs.last_hidden_state");
+        using EncoderModel model = EncoderModel.Load(folder, trunk ? HeadKind.None : HeadKind.SequenceClassification, labels);
+        Tensor? Input(string key) => expected.Tensors.ContainsKey("inputs." + key) ? expected.Read("inputs." + key) : null;
+        Tensor? mask = Input("attention_mask")?.to(ScalarType.Bool);
+        var input = new EncoderInput(Input("input_ids")!, Input("token_type_ids"), mask);
+        Tensor found = trunk ? model.Hidden(input, ForwardContext.Evaluation()) : model.Logits(input, ForwardContext.Evaluation());
+        Tensor reference = expected.Read(trunk ? "outputs.last_hidden_state" : "outputs.logits");
+        if (trunk && mask is not null) (found, reference) = (found * mask.unsqueeze(2), reference * mask.unsqueeze(2));
+        Assert.True((found - reference).abs().max().item<float>() <= 1e-4 * Math.Max(1, reference.abs().max().item<float>()));
+    }
+
+    [Fact]
+    public void What_is_saved_is_byte_equal_when_it_is_loaded_and_saved_again()
+    {
+        string root = Goldens.Require("models");
+        int checkedFolders = 0;
+        foreach (string folder in Directory.GetDirectories(root).SelectMany(family => Directory.GetDirectories(family)).Where(EncoderFamilies.Supports))
+        {
+            if (Path.GetFileName(folder) is not ("seqcls" or "tokcls")) continue;
+            HeadKind head = Path.GetFileName(folder) == "seqcls" ? HeadKind.SequenceClassification : HeadKind.TokenClassification;
+            string first = Directory.CreateTempSubdirectory().FullName, second = Directory.CreateTempSubdirectory().FullName;
+            using (EncoderModel model = EncoderModel.Load(folder, head, EncoderModel.ReadLabels(folder).Count)) model.Save(first);
+            using (EncoderModel model = EncoderModel.Load(first, head, EncoderModel.ReadLabels(first).Count)) model.Save(second);
+            foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(first, file)), File.ReadAllBytes(Path.Combine(second, file)));
+            using ITensorSource original = CheckpointFiles.Open(folder), saved = CheckpointFiles.Open(first);
+            Assert.Equal(original.Tensors.Keys.Order(StringComparer.Ordinal), saved.Tensors.Keys.Order(StringComparer.Ordinal));
+            using var scope = NewDisposeScope();
+            foreach (string name in saved.Tensors.Keys) Assert.True(original.Read(name).eq(saved.Read(name)).all().item<bool>(), name);
+            checkedFolders++;
+        }
+        Assert.True(checkedFolders > 0);
+    }
+
+    [Theory]
+    [InlineData("""{"model_type":"bert","vocab_size":1000000000000}""", "vocab_size")]
+    [InlineData("""{"model_type":"bert","hidden_size":-1}""", "hidden_size")]
+    [InlineData("""{"model_type":"bert","hidden_size":10,"num_attention_heads":3}""", "multiple")]
+    [InlineData("""{"model_type":"bert","hidden_dropout_prob":1e400}""", "hidden_dropout_prob")]
+    [InlineData("""{"model_type":"bert","hidden_act":"exec"}""", "hidden_act")]
+    [InlineData("""{"model_type":"nothing"}""", "roberta")]
+    [InlineData("""{"model_type":7}""", "model_type")]
+    [InlineData("""[]""", "object")]
+    [InlineData("""{""", "JSON")]
+    public void An_absurd_configuration_is_refused_by_its_key(string configuration, string named) =>
+        Assert.Contains(named, Assert.Throws<CheckpointException>(() => EncoderModel.Create(configuration, HeadKind.None)).Message);
+}
