@@ -1,0 +1,29 @@
+namespace FineTuning.Text;
+
+/// <summary>A part of a template: a token it puts there, or one of the texts.</summary>
+/// <param name="Ids">The tokens; empty for a text.</param>
+/// <param name="Sequence">0 or 1 for a text; -1 for tokens.</param>
+/// <param name="Type">The type id of what is put there.</param>
+internal sealed record TemplatePart(IReadOnlyList<int> Ids, int Sequence, int Type);
+
+/// <summary>What stands around a text and around a pair. Immutable.</summary>
+internal sealed record Template(IReadOnlyList<TemplatePart> Single, IReadOnlyList<TemplatePart> Pair)
+{
+    /// <summary>The texts and nothing else; the second has the type 1.</summary>
+    public static Template Bare { get; } = new([new([], 0, 0)], [new([], 0, 0), new([], 1, 1)]);
+
+    public int AddedTokens(bool pair) => (pair ? Pair : Single).Sum(part => part.Ids.Count);
+
+    /// <summary>Puts a window of each text into the template.</summary>
+    public TokenRun Assemble(TokenRun first, (int Start, int Count) window, TokenRun? second, (int Start, int Count) secondWindow, bool addSpecialTokens)
+    {
+        var run = new TokenRun();
+        foreach (TemplatePart part in second is null ? Single : Pair)
+        {
+            if (part.Sequence == 0) run.AddRange(first, window.Start, window.Count, 0, part.Type);
+            else if (part.Sequence == 1) run.AddRange(second!, secondWindow.Start, secondWindow.Count, 1, part.Type);
+            else if (addSpecialTokens) foreach (int id in part.Ids) run.Add(id, 0, 0, -1, -1, part.Type, special: true);
+        }
+        return run;
+    }
+}

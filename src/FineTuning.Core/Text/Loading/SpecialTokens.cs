@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace FineTuning.Text;
+
+/// <summary>Roles and added tokens, from the three files they may stand in.</summary>
+internal static class SpecialTokens
+{
+    private static readonly string[] Names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+    /// <summary>Special tokens by role: the class's own, overridden by special_tokens_map.json and tokenizer_config.json.</summary>
+    public static Dictionary<string, string> Roles(TokenizerFiles files, TokenizerClass kind)
+    {
+        var roles = new Dictionary<string, string>(kind.Roles);
+        foreach (string name in Names)
+        {
+            if (Content(files.SpecialTokens, name) is { } mapped) roles[name] = mapped;
+            if (Content(files.Config, name) is { } configured) roles[name] = configured;
+        }
+        return roles;
+    }
+
+    /// <summary>tokenizer_config.json's added_tokens_decoder; null where it has none.</summary>
+    public static List<AddedToken>? Configured(TokenizerFiles files)
+    {
+        if (files.Config.Object("added_tokens_decoder") is not { } decoder) return null;
+        var tokens = new List<AddedToken>();
+        foreach ((string key, JsonNode? node) in decoder)
+        {
+            if (node is JsonObject token && int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && Read(token, id) is { } added) tokens.Add(added);
+        }
+        return tokens;
+    }
+
+    /// <summary>tokenizer.json's added_tokens.</summary>
+    public static List<AddedToken> Stored(JsonObject fast) => [.. (fast.Array("added_tokens") ?? []).OfType<JsonObject>().Select(token => Read(token, token.Whole("id") ?? -1)).OfType<AddedToken>()];
+
+    /// <summary>The content of a special token, which may be a string or an object.</summary>
+    private static string? Content(JsonObject node, string name) => node.Text(name) ?? node.Object(name)?.Text("content");
+
+    private static AddedToken? Read(JsonObject token, int id) => id < 0 || token.Text("content") is not { Length: > 0 } content ? null : new AddedToken(content, id)
+    {
+        SingleWord = token.Flag("single_word") ?? false,
+        StripLeft = token.Flag("lstrip") ?? false,
+        StripRight = token.Flag("rstrip") ?? false,
+        Normalized = token.Flag("normalized") ?? false,
+        Special = token.Flag("special") ?? false,
+    };
+}

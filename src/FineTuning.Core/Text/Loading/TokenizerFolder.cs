@@ -1,0 +1,47 @@
+using System.Text.Json.Nodes;
+using FineTuning.Errors;
+
+namespace FineTuning.Text;
+
+/// <summary>Reads the tokenizer files of a checkpoint folder as Hugging Face's AutoTokenizer does.</summary>
+internal static class TokenizerFolder
+{
+    private static readonly string[] FileNames =
+    [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
+        "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model", "chat_template.jinja",
+    ];
+
+    /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
+    public static TokenizerParts Read(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
+        var files = new TokenizerFiles(
+            folder,
+            JsonFile.TryRead(folder, "tokenizer.json"),
+            JsonFile.TryRead(folder, "tokenizer_config.json") ?? [],
+            JsonFile.TryRead(folder, "special_tokens_map.json") ?? [],
+            JsonFile.TryRead(folder, "config.json") ?? []);
+        TokenizerClass kind = TokenizerClass.Of(files);
+        TokenizerParts parts = files.Fast is null ? SlowFiles.Read(files, kind) : FastFile.Read(files, kind);
+        var stored = FileNames.Where(name => File.Exists(Path.Combine(folder, name))).ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name)));
+        return parts with
+        {
+            MaximumLength = MaximumLength(files.Config),
+            TruncateLeft = files.Config.Text("truncation_side") == "left",
+            CleanUp = files.Config.Flag("clean_up_tokenization_spaces") ?? false,
+            SplitSpecialTokens = files.Config.Flag("split_special_tokens") ?? false,
+            Files = stored,
+        };
+    }
+
+    // "No bound" is written as 10^30, which no integer holds.
+    private static int? MaximumLength(JsonObject config) =>
+        config.TryGetPropertyValue("model_max_length", out JsonNode? node) && node is JsonValue value && value.TryGetValue(out double length) && length is >= 1 and <= 1e9 ? (int)length : null;
+}
+
+/// <summary>The JSON files of a tokenizer folder.</summary>
+internal sealed record TokenizerFiles(string Folder, JsonObject? Fast, JsonObject Config, JsonObject SpecialTokens, JsonObject ModelConfig)
+{
+    public string PathOf(string name) => Path.Combine(Folder, name);
+}

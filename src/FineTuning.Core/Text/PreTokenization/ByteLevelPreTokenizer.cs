@@ -1,0 +1,83 @@
+using System.Text;
+
+namespace FineTuning.Text;
+
+/// <summary>GPT-2's words (Radford et al. 2019): contractions, letters, numbers and other marks with the space before them, runs of white space.</summary>
+/// <remarks>The pattern '(?:'s|'t|'re|'ve|'m|'ll|'d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+' matched by hand over code points, in linear time.</remarks>
+internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
+{
+    private static readonly CodePointSet Letters = UnicodeTables.Set(@"\p{L}");
+    private static readonly CodePointSet Numbers = UnicodeTables.Set(@"\p{N}");
+    private static readonly CodePointSet Spaces = UnicodeTables.Set(@"\s");
+
+    private enum Class
+    {
+        Letter,
+        Number,
+        Space,
+        Other,
+    }
+
+    public override void Split(Piece piece, List<Piece> parts)
+    {
+        if (piece.Length == 0) return;
+        if (addPrefixSpace && piece.Characters[0] != ' ') piece = WithSpace(piece);
+        if (!useRegex)
+        {
+            parts.Add(piece);
+            return;
+        }
+        ReadOnlySpan<char> text = piece.Characters;
+        for (int at = 0; at < text.Length;)
+        {
+            int length = Match(text[at..]);
+            parts.Add(new(piece.Text, piece.Start + at, length));
+            at += length;
+        }
+    }
+
+    private static Piece WithSpace(Piece piece)
+    {
+        var writer = new AlignedWriter(piece.Length + 1);
+        // The inserted space has the origin of the character it stands before.
+        writer.Add(' ', piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
+        writer.Copy(piece.Text, piece.Start, piece.Length);
+        var text = new AlignedText([], 0);
+        text.Become(writer);
+        return new(text, 0, text.Length);
+    }
+
+    private static int Match(ReadOnlySpan<char> text)
+    {
+        if (text[0] == '\'' && Contraction(text) is > 0 and int contraction) return contraction;
+        Class first = ClassOf(text, out int size);
+        if (first != Class.Space) return Run(text, size, first);
+        if (text[0] == ' ' && text.Length > 1 && ClassOf(text[1..], out int next) is var following && following != Class.Space) return Run(text, 1 + next, following);
+        int end = Run(text, size, Class.Space);
+        if (end == text.Length) return end;
+        // The last white space before a word is left for the word, unless it stands alone.
+        int last = Rune.DecodeLastFromUtf16(text[..end], out _, out int width) == System.Buffers.OperationStatus.Done ? width : 1;
+        return end - last > 0 ? end - last : end;
+    }
+
+    private static int Contraction(ReadOnlySpan<char> text)
+    {
+        if (text.Length < 2) return 0;
+        if (text[1] is 's' or 't' or 'm' or 'd') return 2;
+        return text.Length >= 3 && text[1..3] is "re" or "ve" or "ll" ? 3 : 0;
+    }
+
+    private static int Run(ReadOnlySpan<char> text, int at, Class kind)
+    {
+        while (at < text.Length && ClassOf(text[at..], out int size) == kind) at += size;
+        return at;
+    }
+
+    private static Class ClassOf(ReadOnlySpan<char> text, out int size)
+    {
+        Rune.DecodeFromUtf16(text, out Rune rune, out size);
+        if (Letters.Contains(rune.Value)) return Class.Letter;
+        if (Spaces.Contains(rune.Value)) return Class.Space;
+        return Numbers.Contains(rune.Value) ? Class.Number : Class.Other;
+    }
+}

@@ -1,0 +1,59 @@
+namespace FineTuning.Text;
+
+/// <summary>A part of a text that is a word to the model, or will be cut further.</summary>
+/// <param name="Text">The text it stands in.</param>
+/// <param name="Start">Its first character there.</param>
+/// <param name="Length">How many characters it has.</param>
+internal readonly record struct Piece(AlignedText Text, int Start, int Length)
+{
+    public ReadOnlySpan<char> Characters => Text.Characters.Slice(Start, Length);
+}
+
+/// <summary>Cuts pieces into smaller ones. Immutable and thread-safe.</summary>
+internal abstract class PreTokenizer
+{
+    /// <summary>Adds the parts of a piece, none of them empty.</summary>
+    public abstract void Split(Piece piece, List<Piece> parts);
+}
+
+/// <summary>Several pre-tokenizers, each cutting what the one before left.</summary>
+internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> steps) : PreTokenizer
+{
+    public override void Split(Piece piece, List<Piece> parts)
+    {
+        List<Piece> current = [piece];
+        foreach (PreTokenizer step in steps)
+        {
+            var next = new List<Piece>(current.Count);
+            foreach (Piece part in current) step.Split(part, next);
+            current = next;
+        }
+        parts.AddRange(current);
+    }
+}
+
+/// <summary>BERT's words: cut at white space, which is dropped, and around each punctuation mark.</summary>
+internal sealed class BertPreTokenizer : PreTokenizer
+{
+    private static readonly CodePointSet Spaces = UnicodeTables.Set("bert_whitespace");
+    private static readonly CodePointSet Punctuation = UnicodeTables.Set("bert_punctuation");
+
+    public override void Split(Piece piece, List<Piece> parts)
+    {
+        ReadOnlySpan<char> characters = piece.Characters;
+        int start = 0;
+        for (int i = 0; i < characters.Length;)
+        {
+            System.Text.Rune.DecodeFromUtf16(characters[i..], out System.Text.Rune rune, out int count);
+            bool space = Spaces.Contains(rune.Value);
+            if (space || Punctuation.Contains(rune.Value))
+            {
+                if (i > start) parts.Add(new(piece.Text, piece.Start + start, i - start));
+                if (!space) parts.Add(new(piece.Text, piece.Start + i, count));
+                start = i + count;
+            }
+            i += count;
+        }
+        if (start < characters.Length) parts.Add(new(piece.Text, piece.Start + start, characters.Length - start));
+    }
+}

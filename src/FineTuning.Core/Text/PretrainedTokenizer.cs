@@ -1,0 +1,262 @@
+using System.Collections.Frozen;
+using System.Text;
+using FineTuning.Errors;
+
+namespace FineTuning.Text;
+
+/// <summary>A tokenizer folder of Hugging Face's: the same ids, offsets, windows and decoded text.</summary>
+/// <remarks>Immutable and thread-safe; owns nothing native.</remarks>
+public sealed class PretrainedTokenizer
+{
+    private readonly TokenizerParts _parts;
+    private readonly AddedVocabulary _raw;
+    private readonly AddedVocabulary _normalized;
+    private readonly FrozenDictionary<string, int> _addedIds;
+    private readonly FrozenDictionary<int, AddedToken> _added;
+    private readonly string?[] _tokens;
+    private readonly FrozenSet<int> _special;
+
+    internal PretrainedTokenizer(TokenizerParts parts)
+    {
+        _parts = parts;
+        _raw = new(parts.AddedTokens.Where(token => !token.Normalized).Select(token => (token.Content, token)));
+        _normalized = new(parts.AddedTokens.Where(token => token.Normalized).Select(token => (Normalize(token.Content), token)));
+        _added = parts.AddedTokens.GroupBy(token => token.Id).ToFrozenDictionary(group => group.Key, group => group.Last());
+        _addedIds = parts.AddedTokens.GroupBy(token => token.Content).ToFrozenDictionary(group => group.Key, group => group.Last().Id, StringComparer.Ordinal);
+        int highest = Math.Max(parts.Model.Vocabulary.Count == 0 ? -1 : parts.Model.Vocabulary.Values.Max(), _added.Count == 0 ? -1 : _added.Keys.Max());
+        _tokens = new string?[highest + 1];
+        foreach ((string token, int id) in parts.Model.Vocabulary) _tokens[id] = token;
+        foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
+        _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
+        VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
+    }
+
+    /// <summary>The padding token's id; null: there is none.</summary>
+    public int? PadId => RoleId("pad_token");
+
+    /// <summary>The unknown token's id; null: there is none.</summary>
+    public int? UnknownId => RoleId("unk_token");
+
+    /// <summary>The id of the token that begins a text; null: there is none.</summary>
+    public int? BeginId => RoleId("bos_token");
+
+    /// <summary>The id of the token that ends a text; null: there is none.</summary>
+    public int? EndId => RoleId("eos_token");
+
+    /// <summary>The classification token's id; null: there is none.</summary>
+    public int? ClassifierId => RoleId("cls_token");
+
+    /// <summary>The separator's id; null: there is none.</summary>
+    public int? SeparatorId => RoleId("sep_token");
+
+    /// <summary>The mask token's id; null: there is none.</summary>
+    public int? MaskId => RoleId("mask_token");
+
+    /// <summary>Tokens in the vocabulary, added ones included.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>The most tokens the files say a text may have; null: they set no bound.</summary>
+    public int? MaximumLength => _parts.MaximumLength;
+
+    /// <summary>Loads the tokenizer files of a checkpoint folder.</summary>
+    /// <param name="folder">tokenizer.json, or the files of the older tokenizers.</param>
+    /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
+    public static PretrainedTokenizer Load(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return new(TokenizerFolder.Read(folder));
+    }
+
+    /// <summary>The id of a token; null: it is not in the vocabulary.</summary>
+    /// <param name="token">The entry, for example <c>[MASK]</c>.</param>
+    public int? TokenId(string token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        return _addedIds.TryGetValue(token, out int added) ? added : _parts.Model.Vocabulary.TryGetValue(token, out int id) ? id : null;
+    }
+
+    /// <summary>The token of an id; null: there is none.</summary>
+    /// <param name="id">Any number.</param>
+    public string? Token(int id) => id >= 0 && id < _tokens.Length ? _tokens[id] : null;
+
+    /// <summary>Whether an id is that of a special token.</summary>
+    /// <param name="id">Any number.</param>
+    public bool IsSpecial(int id) => _special.Contains(id);
+
+    /// <summary>Tokenizes a text or a pair.</summary>
+    /// <param name="text">Any string; lone surrogates count as U+FFFD.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="options">Null: the template's tokens, nothing cut.</param>
+    /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
+    public TokenizedText Encode(string text, string? pair = null, TokenizingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        options ??= new TokenizingOptions();
+        TokenRun first = Run([text], options);
+        TokenRun? second = pair is null ? null : Run([pair], options);
+        return Assemble(first, second, options);
+    }
+
+    /// <summary>Tokenizes texts that are cut into words already; offsets count within each word.</summary>
+    /// <param name="words">The words.</param>
+    /// <param name="pairWords">The second text's words; null: there is none.</param>
+    /// <param name="options">Null: the template's tokens, nothing cut.</param>
+    /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
+    public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        options ??= new TokenizingOptions();
+        return Assemble(Run(words, options, byWord: true), pairWords is null ? null : Run(pairWords, options, byWord: true), options);
+    }
+
+    /// <summary>The text of ids.</summary>
+    /// <param name="ids">Any numbers; those without a token are left out.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    /// <param name="cleanUp">Whether English spacing is put right; null: as the files say.</param>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true, bool? cleanUp = null)
+    {
+        var tokens = new List<string>(ids.Length);
+        foreach (int id in ids)
+        {
+            if (Token(id) is { } token && !(skipSpecialTokens && IsSpecial(id))) tokens.Add(token);
+        }
+        string text = _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens));
+        return (cleanUp ?? _parts.CleanUp) && _parts.Model is not BytePairModel ? TextCleanUp.Apply(text) : text;
+    }
+
+    /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them.</summary>
+    /// <param name="folder">An existing folder.</param>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        foreach ((string name, byte[] contents) in _parts.Files) File.WriteAllBytes(Path.Combine(folder, name), contents);
+    }
+
+    internal TokenizerParts Parts => _parts;
+
+    private int? RoleId(string role) => _parts.Roles.TryGetValue(role, out string? token) ? TokenId(token) : null;
+
+    private string Normalize(string text)
+    {
+        if (_parts.Normalizer is null) return text;
+        var aligned = new AlignedText(text, 0);
+        _parts.Normalizer.Apply(aligned);
+        return aligned.Characters.ToString();
+    }
+
+    private TokenRun Run(IReadOnlyList<string> texts, TokenizingOptions options, bool byWord = false)
+    {
+        var run = new TokenRun();
+        int word = 0;
+        for (int i = 0; i < texts.Count; i++)
+        {
+            ArgumentNullException.ThrowIfNull(texts[i]);
+            string text = WellFormed(texts[i]);
+            if (byWord) word = i;
+            bool split = options.SplitSpecialTokens || _parts.SplitSpecialTokens;
+            foreach ((int start, int length, AddedToken? token) in _raw.Split(text, split))
+            {
+                if (token is null) AddSegment(run, text.AsSpan(start, length), start, split, byWord, ref word);
+                else AddFound(run, token, text.AsSpan(start, length), start, start + length, byWord, ref word);
+            }
+        }
+        return run;
+    }
+
+    private void AddSegment(TokenRun run, ReadOnlySpan<char> segment, int offset, bool splitSpecial, bool byWord, ref int word)
+    {
+        if (segment.Length == 0) return;
+        var text = new AlignedText(segment, offset);
+        _parts.Normalizer?.Apply(text);
+        if (_normalized.IsEmpty)
+        {
+            AddPieces(run, new(text, 0, text.Length), byWord, ref word);
+            return;
+        }
+        foreach ((int start, int length, AddedToken? token) in _normalized.Split(text.Characters, splitSpecial))
+        {
+            if (length == 0) continue;
+            if (token is null) AddPieces(run, new(text.Slice(start, length), 0, length), byWord, ref word);
+            else AddFound(run, token, text.Characters.Slice(start, length), text.StartOf(start), text.EndOf(start + length - 1), byWord, ref word);
+        }
+    }
+
+    private static void AddFound(TokenRun run, AddedToken token, ReadOnlySpan<char> surface, int start, int end, bool byWord, ref int word)
+    {
+        if (!surface.SequenceEqual(token.Content)) run.SetSurface(run.Count, surface.ToString());
+        run.Add(token.Id, start, end, word, 0);
+        if (!byWord) word++;
+    }
+
+    private void AddPieces(TokenRun run, Piece whole, bool byWord, ref int word)
+    {
+        if (whole.Length == 0) return;
+        var pieces = new List<Piece>();
+        if (_parts.PreTokenizer is null) pieces.Add(whole);
+        else _parts.PreTokenizer.Split(whole, pieces);
+        foreach (Piece piece in pieces)
+        {
+            WordTokens tokens = _parts.Model.Tokenize(piece.Characters);
+            for (int i = 0; i < tokens.Ids.Length; i++)
+            {
+                (int from, int to) = (tokens.Starts[i], tokens.Ends[i]);
+                int start = piece.Text.StartOf(piece.Start + from), end = piece.Text.EndOf(piece.Start + to - 1);
+                run.Add(tokens.Ids[i], start, end, word, 0);
+            }
+            if (!byWord) word++;
+        }
+    }
+
+    private TokenizedText Assemble(TokenRun first, TokenRun? second, TokenizingOptions options)
+    {
+        Template template = _parts.Template;
+        int added = options.AddSpecialTokens ? template.AddedTokens(second is not null) : 0;
+        int total = first.Count + (second?.Count ?? 0);
+        bool fits = options.MaximumLength is not { } maximum || options.Truncation == TruncationStrategy.None || total + added <= maximum || maximum < added;
+        if (fits) return new(this, Assemble(first, (0, first.Count), second, (0, second?.Count ?? 0), options), 0);
+
+        (int keptFirst, int keptSecond) = Truncation.Kept(first.Count, second?.Count, options.MaximumLength!.Value - added, options.Truncation);
+        bool left = options.TruncateLeft ?? _parts.TruncateLeft;
+        List<(int Start, int Count)> firsts = Truncation.Windows(first.Count, keptFirst, options.Stride, left);
+        List<(int Start, int Count)> seconds = second is null ? [(0, 0)] : Truncation.Windows(second.Count, keptSecond, options.Stride, left);
+        TokenizedText Window((int Start, int Count) a, (int Start, int Count) b, IReadOnlyList<TokenizedText> overflow) =>
+            new(this, Assemble(first, a, second, b, options), total - a.Count - b.Count) { Overflow = overflow };
+        var others = new List<TokenizedText>();
+        if (options.KeepOverflow)
+        {
+            foreach ((int Start, int Count) a in firsts.Skip(1)) foreach ((int Start, int Count) b in seconds) others.Add(Window(a, b, []));
+            foreach ((int Start, int Count) b in seconds.Skip(1)) others.Add(Window(firsts[0], b, []));
+        }
+        return Window(firsts[0], seconds[0], others);
+    }
+
+    private TokenRun Assemble(TokenRun first, (int Start, int Count) window, TokenRun? second, (int Start, int Count) secondWindow, TokenizingOptions options)
+    {
+        TokenRun run = _parts.Template.Assemble(first, window, second, secondWindow, options.AddSpecialTokens);
+        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(run, _parts.TrimOffsets.AddPrefixSpace, Token);
+        return run;
+    }
+
+    private static string WellFormed(string text)
+    {
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1])) i++;
+            else return Replaced(text);
+        }
+        return text;
+    }
+
+    private static string Replaced(string text)
+    {
+        var fixedText = new StringBuilder(text);
+        for (int i = 0; i < fixedText.Length; i++)
+        {
+            if (!char.IsSurrogate(fixedText[i])) continue;
+            if (i + 1 < fixedText.Length && char.IsSurrogatePair(fixedText[i], fixedText[i + 1])) i++;
+            else fixedText[i] = '\uFFFD';
+        }
+        return fixedText.ToString();
+    }
+}

@@ -1,0 +1,34 @@
+namespace FineTuning.Text;
+
+/// <summary>Everything a tokenizer is made of, as its files say. Immutable.</summary>
+internal sealed record TokenizerParts
+{
+    public Normalizer? Normalizer { get; init; }
+
+    public PreTokenizer? PreTokenizer { get; init; }
+
+    public required WordModel Model { get; init; }
+
+    public Template Template { get; init; } = Template.Bare;
+
+    /// <summary>Whether spaces at the edges of tokens are left out of their offsets, and whether the first keeps an inserted one.</summary>
+    public (bool Trim, bool AddPrefixSpace) TrimOffsets { get; init; }
+
+    public Decoder? Decoder { get; init; }
+
+    public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
+
+    /// <summary>Special tokens by their role, for example <c>cls_token</c>.</summary>
+    public IReadOnlyDictionary<string, string> Roles { get; init; } = new Dictionary<string, string>();
+
+    public int? MaximumLength { get; init; }
+
+    public bool TruncateLeft { get; init; }
+
+    public bool CleanUp { get; init; }
+
+    public bool SplitSpecialTokens { get; init; }
+
+    /// <summary>The files as they were, by name, for saving.</summary>
+    public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
+}
