@@ -1,9 +1,86 @@
+using System.Globalization;
+using System.Text;
+
 namespace FineTuning.Metrics;
 
-/// <summary>What an evaluation gives: plain numbers.</summary>
-/// <param name="values">Name and value, in the order in which they are shown.</param>
-public sealed class MetricReport(IReadOnlyDictionary<string, double> values)
+/// <summary>What an evaluation gives: plain numbers, owning nothing.</summary>
+/// <remarks>Immutable.</remarks>
+public sealed class MetricReport
 {
-    /// <summary>Name and value, in the order in which they are shown.</summary>
-    public IReadOnlyDictionary<string, double> Values { get; } = values;
+    /// <summary>Creates a report.</summary>
+    /// <param name="values">Name and value in the order in which they are shown.</param>
+    /// <param name="confusion">How often each label was taken for each; null where there are no labels.</param>
+    /// <param name="classes">Scores of each label; null where there are no labels.</param>
+    public MetricReport(IReadOnlyList<KeyValuePair<string, double>> values, ConfusionMatrix? confusion = null, IReadOnlyList<ClassScores>? classes = null)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        Values = values;
+        Confusion = confusion;
+        Classes = classes ?? [];
+    }
+
+    /// <summary>Name and value in the order in which they are shown.</summary>
+    public IReadOnlyList<KeyValuePair<string, double>> Values { get; }
+
+    /// <summary>How often each label was taken for each; null where there are no labels.</summary>
+    public ConfusionMatrix? Confusion { get; }
+
+    /// <summary>Scores of each label; empty where there are no labels.</summary>
+    public IReadOnlyList<ClassScores> Classes { get; }
+
+    /// <summary>A value by its name.</summary>
+    /// <param name="name">For example <c>accuracy</c>.</param>
+    /// <exception cref="KeyNotFoundException">There is no such value; the message lists those there are.</exception>
+    public double this[string name] => TryGet(name, out double value) ? value
+        : throw new KeyNotFoundException($"there is no metric '{name}'; there are {string.Join(", ", Values.Select(pair => pair.Key))}");
+
+    /// <summary>A value by its name, where there is one.</summary>
+    /// <param name="name">For example <c>accuracy</c>.</param>
+    /// <param name="value">The value, or NaN.</param>
+    public bool TryGet(string name, out double value)
+    {
+        foreach (KeyValuePair<string, double> pair in Values)
+        {
+            if (pair.Key != name) continue;
+            value = pair.Value;
+            return true;
+        }
+        value = double.NaN;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString()
+    {
+        var text = new StringBuilder(string.Join(", ", Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
+        foreach (ClassScores scores in Classes) text.AppendLine().Append("  ").Append(scores);
+        return text.ToString();
+    }
+}
+
+/// <summary>The scores of one label.</summary>
+/// <param name="Label">Its name.</param>
+/// <param name="Precision">Of what was given this label, the share that has it; 0 where nothing was.</param>
+/// <param name="Recall">Of what has this label, the share that was given it; 0 where nothing has.</param>
+/// <param name="F1">2 tp / (2 tp + fp + fn); 0 where the label occurs on neither side.</param>
+/// <param name="Support">How many references have it.</param>
+public sealed record ClassScores(string Label, double Precision, double Recall, double F1, double Support)
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Label}: precision {Precision:0.###}, recall {Recall:0.###}, F1 {F1:0.###} over {Support:0.##}");
+}
+
+/// <summary>Which way a metric gets better.</summary>
+public static class MetricDirection
+{
+    private static readonly string[] Lower = ["loss", "perplexity", "mse", "rmse", "mae", "error", "brier", "hamming"];
+
+    /// <summary>Whether a larger value is better: not for losses and errors.</summary>
+    /// <param name="name">The metric's name, for example <c>accuracy</c> or <c>log_loss</c>.</param>
+    public static bool HigherIsBetter(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return !Array.Exists(Lower, part => name.Contains(part, StringComparison.Ordinal));
+    }
 }

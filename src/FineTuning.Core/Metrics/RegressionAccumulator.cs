@@ -1,0 +1,36 @@
+namespace FineTuning.Metrics;
+
+/// <summary>Collects predicted numbers: two numbers a row, since rank correlations need them all.</summary>
+/// <remarks>For one thread.</remarks>
+public sealed class RegressionAccumulator
+{
+    private readonly List<double> _references = [];
+    private readonly List<double> _predictions = [];
+
+    /// <summary>Adds a row.</summary>
+    /// <param name="reference">The true number.</param>
+    /// <param name="predicted">The predicted one.</param>
+    public void Add(double reference, double predicted)
+    {
+        _references.Add(reference);
+        _predictions.Add(predicted);
+    }
+
+    /// <summary>The scores over all rows.</summary>
+    /// <param name="loss">The mean loss.</param>
+    /// <exception cref="InvalidOperationException">No row was added.</exception>
+    public MetricReport Report(double loss)
+    {
+        if (_references.Count == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
+        double correlation = _references.Count < 2 ? double.NaN : RegressionScores.Pearson(_references, _predictions);
+        return new(
+        [
+            new("loss", loss),
+            new("mse", RegressionScores.MeanSquaredError(_references, _predictions)),
+            new("mae", RegressionScores.MeanAbsoluteError(_references, _predictions)),
+            new("r2", RegressionScores.R2(_references, _predictions, forceFinite: true)),
+            new("pearson", correlation),
+            new("spearman", RegressionScores.Spearman(_references, _predictions)),
+        ]);
+    }
+}
