@@ -52,21 +52,21 @@ internal static class Kernels
 
     /// <summary>The 2-norm over all elements of all tensors.</summary>
     /// <returns>A scalar.</returns>
-    public static Tensor Norm(Tensor[] tensors) => (Tensor)Unit.Value.invoke("norm", (object)tensors)!;
+    public static Tensor Norm(Tensor[] tensors) => (Tensor)Call("norm", (object)tensors)!;
 
     /// <summary>Multiplies all tensors in place.</summary>
-    public static void Scale(Tensor[] tensors, double factor) => Unit.Value.invoke("scale", tensors, factor);
+    public static void Scale(Tensor[] tensors, double factor) => Call("scale", tensors, factor);
 
     /// <summary>GELU by its approximation with the hyperbolic tangent (Hendrycks and Gimpel 2016, section 2).</summary>
     /// <returns>The shape of the input.</returns>
-    public static Tensor GeluTanh(Tensor input) => (Tensor)Unit.Value.invoke("gelu_tanh", (object)input)!;
+    public static Tensor GeluTanh(Tensor input) => (Tensor)Call("gelu_tanh", input)!;
 
     /// <summary>Rows of a table.</summary>
     /// <param name="table">[rows, width]</param>
     /// <param name="ids">int64, any shape; each from 0 to rows - 1.</param>
     /// <param name="padding">The row that gets no gradient; -1: every row does.</param>
     /// <returns>[.., width]</returns>
-    public static Tensor Embedding(Tensor table, Tensor ids, long padding = -1) => (Tensor)Unit.Value.invoke("embedding", table, ids, padding)!;
+    public static Tensor Embedding(Tensor table, Tensor ids, long padding = -1) => (Tensor)Call("embedding", table, ids, padding)!;
 
     /// <summary>Scaled dot-product attention without dropout.</summary>
     /// <param name="query">[batch, heads, tokens, width]</param>
@@ -77,14 +77,35 @@ internal static class Kernels
     /// <param name="scale">The factor of the products.</param>
     /// <returns>[batch, heads, tokens, width]</returns>
     public static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, bool causal, double scale) =>
-        (Tensor)Unit.Value.invoke("attend", query, key, value, mask!, causal, scale)!;
+        (Tensor)Call("attend", query, key, value, mask, causal, scale)!;
 
     private static void Step(string function, AdamLists lists, AdamSettings settings, Tensor? gradientDivisor)
     {
         if (lists.Parameters.Length == 0) return;
-        Unit.Value.invoke(
+        Call(
             function, lists.Parameters, lists.Gradients, lists.First, lists.Second, lists.Highest, lists.Steps,
-            settings.Rate, settings.Beta1, settings.Beta2, settings.Decay, settings.Epsilon, settings.AmsGrad, gradientDivisor!);
+            settings.Rate, settings.Beta1, settings.Beta2, settings.Decay, settings.Epsilon, settings.AmsGrad, gradientDivisor);
+    }
+
+    // TorchSharp turns numbers into native scalars that nothing keeps alive during the call: a collection in between frees them, and the kernel reads what
+    // is left. So they are made here and held until it has returned.
+    private static object? Call(string function, params object?[] arguments)
+    {
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            arguments[i] = arguments[i] switch
+            {
+                double number => number.ToScalar(),
+                long number => number.ToScalar(),
+                bool flag => flag.ToScalar(),
+                object other => other,
+                null => null,
+            };
+        }
+        object? result = Unit.Value.invoke(function, arguments!);
+        foreach (object? argument in arguments) (argument as Scalar)?.Dispose();
+        GC.KeepAlive(arguments);
+        return result;
     }
 
     private static jit.CompilationUnit Compile()

@@ -32,4 +32,36 @@ public sealed class KernelTests
         float[] expected = [.. new double[] { 1, -2, 3 }.Zip(new double[] { 2, -4, 1 }, (w, d) => (float)((w * (1 - (0.1 * 0.01))) - (0.1 * d / (Math.Abs(d) + 1e-8))))];
         Assert.All(expected.Zip(p.data<float>().ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
     }
+
+    [Fact]
+    public void Numbers_reach_a_kernel_while_memory_is_collected()
+    {
+        using var stop = new CancellationTokenSource();
+        var collector = new Thread(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                GC.Collect(0);
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        collector.Start();
+        try
+        {
+            using var gradients = no_grad();
+            for (int i = 0; i < 2000; i++)
+            {
+                using var scope = NewDisposeScope();
+                Tensor ones = torch.ones(2, 2);
+                Kernels.Scale([ones], 3);
+                Assert.Equal(3f, ones[0, 0].item<float>());
+                Assert.Equal(3f, Kernels.Embedding(ones, tensor(new long[] { 1 })).data<float>()[0]);
+            }
+        }
+        finally
+        {
+            stop.Cancel();
+            collector.Join();
+        }
+    }
 }
