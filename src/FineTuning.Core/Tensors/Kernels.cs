@@ -12,11 +12,13 @@ internal static class Kernels
     private const string Script = """
         def adamw(parameters: List[Tensor], gradients: List[Tensor], first: List[Tensor], second: List[Tensor], highest: List[Tensor], steps: List[Tensor],
                   rate: float, beta1: float, beta2: float, decay: float, epsilon: float, amsgrad: bool, scale: Optional[Tensor]):
+            torch._foreach_add_(steps, 1)
             torch._fused_adamw_(parameters, gradients, first, second, highest, steps, lr=rate, beta1=beta1, beta2=beta2, weight_decay=decay,
                                 eps=epsilon, amsgrad=amsgrad, maximize=False, grad_scale=scale, found_inf=None)
 
         def adam(parameters: List[Tensor], gradients: List[Tensor], first: List[Tensor], second: List[Tensor], highest: List[Tensor], steps: List[Tensor],
                  rate: float, beta1: float, beta2: float, decay: float, epsilon: float, amsgrad: bool, scale: Optional[Tensor]):
+            torch._foreach_add_(steps, 1)
             torch._fused_adam_(parameters, gradients, first, second, highest, steps, lr=rate, beta1=beta1, beta2=beta2, weight_decay=decay,
                                eps=epsilon, amsgrad=amsgrad, maximize=False, grad_scale=scale, found_inf=None)
 

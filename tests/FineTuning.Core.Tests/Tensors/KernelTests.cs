@@ -27,7 +27,7 @@ public sealed class KernelTests
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         Tensor p = tensor(new float[] { 1, -2, 3 }), g = tensor(new float[] { 4, -8, 2 });
-        Tensor m = zeros(3), v = zeros(3), step = tensor(1f);
+        Tensor m = zeros(3), v = zeros(3), step = tensor(0f);
         Kernels.AdamW(new([p], [g], [m], [v], [], [step]), new(0.1, 0.9, 0.99, 0.01, 1e-8, false), tensor(2f));
         float[] expected = [.. new double[] { 1, -2, 3 }.Zip(new double[] { 2, -4, 1 }, (w, d) => (float)((w * (1 - (0.1 * 0.01))) - (0.1 * d / (Math.Abs(d) + 1e-8))))];
         Assert.All(expected.Zip(p.data<float>().ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));

@@ -1,0 +1,78 @@
+using FineTuning.Errors;
+using FineTuning.Heads;
+
+namespace FineTuning.Batching;
+
+/// <summary>Encoded examples in the order of the data.</summary>
+internal sealed class RowSet
+{
+    private const int ExamplesInAChunk = 1024;
+
+    private RowSet(List<EncodedRow> rows, EncodingReport report)
+    {
+        Rows = rows;
+        Report = report;
+        Lengths = [.. rows.Select(row => row.Length)];
+    }
+
+    public IReadOnlyList<EncodedRow> Rows { get; }
+
+    public IReadOnlyList<int> Lengths { get; }
+
+    public EncodingReport Report { get; }
+
+    /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>
+    /// <param name="model">Encodes.</param>
+    /// <param name="examples">Read once, in order.</param>
+    /// <param name="name">What the data is, for messages: training data, validation data.</param>
+    /// <param name="encoded">Told how many examples are encoded, from time to time.</param>
+    /// <param name="cancellation">Stops between chunks.</param>
+    /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
+    public static RowSet Encode<TExample>(
+        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation)
+    {
+        var report = new EncodingReport();
+        var rows = new List<EncodedRow>();
+        int index = 0;
+        foreach (TExample[] chunk in examples.Chunk(ExamplesInAChunk))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            EncodeChunk(model, chunk, index, name, rows, report);
+            index += chunk.Length;
+            encoded?.Invoke(index);
+        }
+        if (index == 0) throw new TrainingDataException($"the {name} holds no records; at least one is needed");
+        if (rows.All(row => row.TargetCount <= 0))
+        {
+            string reasons = string.Join(", ", report.Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
+            throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
+        }
+        return new(rows, report);
+    }
+
+    private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)
+    {
+        var encoded = new EncodedRow?[chunk.Length];
+        var failures = new Exception?[chunk.Length];
+        Parallel.For(0, chunk.Length, i =>
+        {
+            try
+            {
+                encoded[i] = chunk[i] is { } example ? model.Encode(example, report) : throw new TrainingDataException("the record is null");
+            }
+            catch (Exception failure) when (failure is not OutOfMemoryException)
+            {
+                // Kept, so that the first record's is thrown: which thread was faster must not decide what the user sees.
+                failures[i] = failure;
+            }
+        });
+        for (int i = 0; i < chunk.Length; i++)
+        {
+            if (failures[i] is TrainingDataException data) throw new TrainingDataException($"record {first + i} of the {name}: {data.Message}", data);
+            if (failures[i] is { } failure) throw new TrainingDataException($"record {first + i} of the {name} cannot be encoded: {failure.Message}", failure);
+            if (encoded[i] is not { } row) continue;
+            row.Index = first + i;
+            rows.Add(row);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+using FineTuning.Batching;
+using FineTuning.Heads;
+using FineTuning.Tensors;
+using FineTuning.Training;
+using Microsoft.Extensions.Logging;
+
+namespace FineTuning;
+
+/// <summary>The beginning of every run: <c>FineTuner.For(model).Freeze(...).WithScheduler(...).Train(data)</c>.</summary>
+public static class FineTuner
+{
+    /// <summary>A tuner of a model, with the default recipe.</summary>
+    /// <typeparam name="TExample">What the model is trained on; inferred.</typeparam>
+    /// <param name="model">Tuned in place by the run; the caller keeps owning it.</param>
+    public static FineTuner<TExample> For<TExample>(TunableModel<TExample> model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new(model);
+    }
+}
+
+/// <summary>A model, a recipe and who is told of the run. Each verb returns another tuner; nothing happens before <c>Train</c>.</summary>
+/// <typeparam name="TExample">What the model is trained on.</typeparam>
+/// <remarks>Immutable and thread-safe; but two runs must not tune one model at a time, and nobody may predict with it meanwhile.</remarks>
+public sealed class FineTuner<TExample>
+{
+    private readonly TunableModel<TExample> _model;
+    private readonly RunObserver _observer;
+    private readonly IEnumerable<TExample>? _validation;
+
+    internal FineTuner(TunableModel<TExample> model)
+        : this(model, new TrainingOptions(), null, new RunObserver())
+    {
+    }
+
+    private FineTuner(TunableModel<TExample> model, TrainingOptions options, IEnumerable<TExample>? validation, RunObserver observer) =>
+        (_model, Options, _validation, _observer) = (model, options, validation, observer);
+
+    /// <summary>The recipe so far.</summary>
+    public TrainingOptions Options { get; }
+
+    /// <summary>Changes any settings of the recipe: the verbs below are for the usual ones.</summary>
+    /// <param name="change">For example <c>o => o with { PadToMultipleOf = 16 }</c>.</param>
+    public FineTuner<TExample> With(Func<TrainingOptions, TrainingOptions> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        return new(_model, change(Options), _validation, _observer);
+    }
+
+    /// <summary>Chosen weights do not train: they get no gradient, no optimizer state and no dropout.</summary>
+    /// <param name="weights">For example <c>l => l.Embeddings().Layers(..4)</c>; added to what was frozen before.</param>
+    public FineTuner<TExample> Freeze(Func<WeightFilter, WeightFilter> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return With(options => options with { Frozen = weights(options.Frozen) });
+    }
+
+    /// <summary>Starts with the head alone and thaws one layer every so many epochs, from the highest down.</summary>
+    /// <param name="everyEpochs">1 or more.</param>
+    public FineTuner<TExample> UnfreezeGradually(int everyEpochs = 1) => With(options => options with { UnfreezeEvery = everyEpochs });
+
+    /// <summary>Which optimizer, with which rate and decay.</summary>
+    /// <param name="optimizer">For example <c>Optimizer.AdamW(learningRate: 3e-5)</c>.</param>
+    public FineTuner<TExample> WithOptimizer(Optimizer optimizer)
+    {
+        ArgumentNullException.ThrowIfNull(optimizer);
+        return With(options => options with { Optimizer = optimizer });
+    }
+
+    /// <summary>How the rate changes over the run.</summary>
+    /// <param name="schedule">For example <c>Schedule.Linear(warmup: 0.06)</c>.</param>
+    public FineTuner<TExample> WithScheduler(Schedule schedule)
+    {
+        ArgumentNullException.ThrowIfNull(schedule);
+        return With(options => options with { Schedule = schedule });
+    }
+
+    /// <summary>Lower layers learn more slowly.</summary>
+    /// <param name="decay">The factor with each layer further from the head, above 0 and at most 1, for example 0.9.</param>
+    public FineTuner<TExample> WithLayerDecay(double decay) => With(options => options with { LayerDecay = decay });
+
+    /// <summary>Chosen weights learn at another rate.</summary>
+    /// <param name="weights">Which.</param>
+    /// <param name="factor">What their rate is multiplied by.</param>
+    public FineTuner<TExample> WithRate(Func<WeightFilter, WeightFilter> weights, double factor)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return With(options => options with { RateFactors = [.. options.RateFactors, new RateFactor(weights(new WeightFilter()), factor)] });
+    }
+
+    /// <summary>How often the data is gone through.</summary>
+    /// <param name="epochs">1 or more.</param>
+    public FineTuner<TExample> Epochs(int epochs) => With(options => options with { Epochs = epochs });
+
+    /// <summary>How many optimizer steps the run has, instead of epochs.</summary>
+    /// <param name="steps">1 or more.</param>
+    public FineTuner<TExample> Steps(long steps) => With(options => options with { Steps = steps });
+
+    /// <summary>Ends the run after a time with the best weights so far.</summary>
+    /// <param name="limit">Above 0.</param>
+    public FineTuner<TExample> TimeLimit(TimeSpan limit) => With(options => options with { TimeLimit = limit });
+
+    /// <summary>Rows in a micro-batch, and how many micro-batches make a step.</summary>
+    /// <param name="rows">1 or more.</param>
+    /// <param name="accumulation">1 or more.</param>
+    public FineTuner<TExample> BatchSize(int rows, int accumulation = 1) => With(options => options with { BatchSize = rows, Accumulation = accumulation });
+
+    /// <summary>Tokens in a micro-batch, padding included: short texts make larger batches, of at most 1024 rows.</summary>
+    /// <param name="tokens">1 or more.</param>
+    public FineTuner<TExample> TokenBudget(int tokens) => With(options => options with { TokenBudget = tokens, BatchSize = 1024 });
+
+    /// <summary>The longest gradient that is taken as it is.</summary>
+    /// <param name="norm">Above 0; null: never clip.</param>
+    public FineTuner<TExample> ClipGradients(double? norm) => With(options => options with { ClipNorm = norm });
+
+    /// <summary>The seed of order and dropout.</summary>
+    /// <param name="seed">Any.</param>
+    public FineTuner<TExample> Seed(long seed) => With(options => options with { Seed = seed });
+
+    /// <summary>The type in which linear layers compute during training.</summary>
+    /// <param name="precision">Float32 or bfloat16 over float32 masters.</param>
+    public FineTuner<TExample> WithPrecision(Precision precision) => With(options => options with { Precision = precision });
+
+    /// <summary>Data to evaluate on during the run.</summary>
+    /// <param name="data">Read once, before the run.</param>
+    public FineTuner<TExample> ValidateOn(IEnumerable<TExample> data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return new(_model, Options, data, _observer);
+    }
+
+    /// <summary>When the validation data is evaluated.</summary>
+    /// <param name="interval">For example <c>EvaluationInterval.Steps(100)</c>.</param>
+    public FineTuner<TExample> EvaluateEvery(EvaluationInterval interval) => With(options => options with { EvaluateEvery = interval });
+
+    /// <summary>Ends the run when the metric stops getting better; the best weights are put back.</summary>
+    /// <param name="patience">Evaluations in a row without a gain; 1 or more.</param>
+    /// <param name="minimalGain">A gain counts only if it is larger.</param>
+    /// <param name="metric">Null: the model's own, or what <see cref="TrainingOptions.Metric"/> says.</param>
+    public FineTuner<TExample> StopEarly(int patience = 2, double minimalGain = 0, string? metric = null) =>
+        With(options => options with { EarlyStopping = new EarlyStopping(patience, minimalGain), Metric = metric ?? options.Metric });
+
+    /// <summary>Where the run writes its messages.</summary>
+    /// <param name="logger">Thread-safe, as loggers are.</param>
+    public FineTuner<TExample> WithLogger(ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(logger);
+        return new(_model, Options, _validation, _observer with { Logger = logger });
+    }
+
+    /// <summary>Told after every step, during encoding and around evaluations, on the run's thread. What it throws ends the run.</summary>
+    /// <param name="handler">Added to those there are.</param>
+    public FineTuner<TExample> OnProgress(Action<TrainingProgress> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return new(_model, Options, _validation, _observer with { Progress = _observer.Progress + handler });
+    }
+
+    /// <summary>Told after every evaluation, on the run's thread. What it throws ends the run.</summary>
+    /// <param name="handler">Added to those there are.</param>
+    public FineTuner<TExample> OnEvaluation(Action<EvaluationRecord> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return new(_model, Options, _validation, _observer with { Evaluated = _observer.Evaluated + handler });
+    }
+
+    /// <summary>Tunes the model in place and returns when the run has ended; it computes on a thread of its own.</summary>
+    /// <param name="data">Read once, before the first step.</param>
+    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded, an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Settings are out of range or contradict each other: all are listed, before any data is read.</exception>
+    /// <exception cref="Errors.TrainingDataException">A record makes the run worthless; it is named.</exception>
+    /// <exception cref="Errors.DivergedException">The loss or a gradient became NaN or infinite; the step and the records are named.</exception>
+    public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Options.Validate(_validation is not null);
+        return DedicatedThread.Run("FineTuning.Core run", () => Run(data, _observer, cancellation));
+    }
+
+    /// <summary>Tunes the model in place on a thread of its own.</summary>
+    /// <param name="data">Read once, before the first step, on the run's thread.</param>
+    /// <param name="progress">Told what <see cref="OnProgress"/>'s handlers are told.</param>
+    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded, an <see cref="OperationCanceledException"/>.</param>
+    /// <returns>What <see cref="Train"/> returns; it fails as that does.</returns>
+    /// <exception cref="Errors.InvalidOptionsException">Thrown at once, before any data is read.</exception>
+    public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Options.Validate(_validation is not null);
+        RunObserver observer = progress is null ? _observer : _observer with { Progress = _observer.Progress + progress.Report };
+        return DedicatedThread.Start("FineTuning.Core run", () => Run(data, observer, cancellation));
+    }
+
+    private TrainingResult Run(IEnumerable<TExample> data, RunObserver observer, CancellationToken cancellation)
+    {
+        RowSet train = RowSet.Encode(_model, data, "training data", count => Encoding(observer, count), cancellation);
+        RowSet? validation = _validation is null ? null : RowSet.Encode(_model, _validation, "validation data", null, cancellation);
+        return new TrainingLoop(_model, train, validation, Options, observer, cancellation).Run();
+    }
+
+    private static void Encoding(RunObserver observer, long count) =>
+        observer.Progress?.Invoke(new(TrainingPhase.Encoding, 0, 0, 0, double.NaN, 0, 0, TimeSpan.Zero, null, count));
+}

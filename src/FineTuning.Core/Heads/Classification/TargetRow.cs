@@ -1,0 +1,34 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A text with the place of its label, or with a target vector or number, and how much it counts.</summary>
+internal sealed class TargetRow(int[] ids, int[]? typeIds, int label, float[]? targets, double weight, double count) : TokenizedRow(ids, typeIds)
+{
+    public int Label { get; } = label;
+
+    public float[]? Targets { get; } = targets;
+
+    public double Weight { get; } = weight;
+
+    public override double TargetCount { get; } = count;
+
+    /// <summary>The rows' labels, [rows], int64.</summary>
+    public static Tensor Labels(TokenizedBatch batch, Device device) =>
+        tensor(batch.Rows.Select(row => (long)((TargetRow)row).Label).ToArray(), ScalarType.Int64, device);
+
+    /// <summary>The rows' target vectors, [rows, outputs], float32.</summary>
+    public static Tensor TargetMatrix(TokenizedBatch batch, int outputs, Device device)
+    {
+        var values = new float[batch.Rows.Count * outputs];
+        for (int row = 0; row < batch.Rows.Count; row++) ((TargetRow)batch.Rows[row]).Targets!.CopyTo(values.AsSpan(row * outputs));
+        return tensor(values, [batch.Rows.Count, outputs], ScalarType.Float32, device);
+    }
+
+    /// <summary>The rows' weights, [rows], float32; null where all are 1.</summary>
+    public static Tensor? Weights(TokenizedBatch batch, Device device) =>
+        batch.Rows.All(row => ((TargetRow)row).Weight == 1)
+            ? null
+            : tensor(batch.Rows.Select(row => (float)((TargetRow)row).Weight).ToArray(), ScalarType.Float32, device);
+}

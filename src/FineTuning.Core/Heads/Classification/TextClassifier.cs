@@ -1,0 +1,123 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>One label for a text or a pair of texts: a pretrained encoder with its tokenizer and a classification head.</summary>
+/// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Classification<TLabel>>
+    where TLabel : notnull
+{
+    private readonly double _smoothing;
+    private readonly double _gamma;
+    private readonly float[]? _classWeights;
+
+    private TextClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options)
+        : base(encoder, tokenizer, options)
+    {
+        LabelSet = labels;
+        _smoothing = options.LabelSmoothing;
+        _gamma = options.FocalGamma;
+        _classWeights = options.ClassWeights is null ? null : [.. labels.Labels.Select(label => (float)options.ClassWeights.GetValueOrDefault(label, 1))];
+    }
+
+    /// <summary>The labels in the order of the outputs.</summary>
+    public LabelSet<TLabel> LabelSet { get; }
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "accuracy";
+
+    /// <summary>Loads a classifier; see <c>Pretrained.TextClassifier</c>.</summary>
+    internal static TextClassifier<TLabel> Load(string folder, TextClassifierOptions<TLabel>? options)
+    {
+        options ??= new TextClassifierOptions<TLabel>();
+        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, EncoderModel.ReadLabels(folder), folder);
+        Validate(options, labels);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        return new(encoder, tokenizer, labels, options);
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(LabeledText<TLabel> example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        int label = LabelSet.PlaceOf(example.Label);
+        if (label < 0)
+        {
+            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {Excerpt.Of(string.Join(", ", LabelSet.Names))}");
+        }
+        ExampleWeight.Check(example.Weight, example.Text);
+        TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
+        // The focal loss is a mean over rows (its weights are not divided by); cross-entropy's is a mean over class weights.
+        double count = example.Weight * (_gamma > 0 || _classWeights is null ? 1 : _classWeights[label]);
+        return new TargetRow(tokens.Ids, TypesOf(tokens), label, null, example.Weight, count);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new Evaluation(this);
+
+    private protected override SavedLabels Labels() => new(LabelSet.Names, "single_label_classification");
+
+    private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch)
+    {
+        Tensor targets = TargetRow.Labels(batch, Device);
+        Tensor? rowWeights = TargetRow.Weights(batch, Device);
+        Tensor? classWeights = _classWeights is null ? null : tensor(_classWeights, ScalarType.Float32, Device);
+        return _gamma > 0
+            ? Losses.Focal(logits, targets, rowWeights, classWeights, _gamma)
+            : Losses.CrossEntropy(logits, targets, rowWeights, classWeights, _smoothing);
+    }
+
+    private protected override Classification<TLabel> Decode(ReadOnlySpan<float> logits, TokenizedText tokens)
+    {
+        double[] probabilities = Probabilities.Softmax(logits);
+        LabelScore<TLabel>[] scores = Probabilities.Ranked(LabelSet.Labels, probabilities);
+        return new(scores[0].Label, scores[0].Score, scores, tokens.TruncatedTokens);
+    }
+
+    private static void Validate(TextClassifierOptions<TLabel> options, LabelSet<TLabel> labels)
+    {
+        var violations = new List<string>();
+        if (options.LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {options.LabelSmoothing}: it is from 0 to below 1");
+        if (options.FocalGamma is not (>= 0 and <= 100)) violations.Add($"FocalGamma is {options.FocalGamma}: it is from 0 to 100");
+        if (options is { FocalGamma: > 0, LabelSmoothing: > 0 }) violations.Add("FocalGamma and LabelSmoothing are both set: choose one");
+        options.CollectViolations(violations);
+        foreach ((TLabel label, double weight) in options.ClassWeights ?? new Dictionary<TLabel, double>())
+        {
+            if (labels.PlaceOf(label) < 0) violations.Add($"ClassWeights names '{label}', which is not a label");
+            if (weight is not (> 0 and < double.PositiveInfinity)) violations.Add($"ClassWeights gives '{label}' {weight}: a weight is above 0");
+        }
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+    }
+
+    private sealed class Evaluation(TextClassifier<TLabel> model) : IEvaluation
+    {
+        private readonly ClassificationAccumulator _accumulator = new(model.LabelSet.Names);
+        private double _loss;
+        private double _count;
+
+        public void Add(Batch batch, ForwardContext context)
+        {
+            var tokens = (TokenizedBatch)batch;
+            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            _loss += model.LossOf(logits, tokens).ToDouble();
+            _count += batch.TargetCount;
+            float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();
+            int classes = model.LabelSet.Count;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                _accumulator.Add(((TargetRow)batch.Rows[row]).Label, probabilities.AsSpan(row * classes, classes));
+            }
+        }
+
+        public MetricReport Report() => _accumulator.Report(_loss / _count);
+    }
+}

@@ -1,0 +1,114 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>Any number of labels for a text or a pair of texts: each output has its own probability.</summary>
+/// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>, MultiLabelPrediction<TLabel>>
+    where TLabel : notnull
+{
+    private readonly float[]? _positiveWeights;
+
+    private TextMultiLabeler(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options)
+        : base(encoder, tokenizer, options)
+    {
+        LabelSet = labels;
+        Threshold = options.Threshold;
+        _positiveWeights = options.PositiveWeights is null ? null : [.. labels.Labels.Select(label => (float)options.PositiveWeights.GetValueOrDefault(label, 1))];
+    }
+
+    /// <summary>The labels in the order of the outputs.</summary>
+    public LabelSet<TLabel> LabelSet { get; }
+
+    /// <summary>The probability from which a label is given.</summary>
+    public double Threshold { get; }
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "f1_micro";
+
+    /// <summary>Loads a multi-label classifier; see <c>Pretrained.TextMultiLabeler</c>.</summary>
+    internal static TextMultiLabeler<TLabel> Load(string folder, TextMultiLabelerOptions<TLabel>? options)
+    {
+        options ??= new TextMultiLabelerOptions<TLabel>();
+        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, EncoderModel.ReadLabels(folder), folder);
+        var violations = new List<string>();
+        if (options.Threshold is not (> 0 and < 1)) violations.Add($"Threshold is {options.Threshold}: it is above 0 and below 1");
+        options.CollectViolations(violations);
+        foreach ((TLabel label, double weight) in options.PositiveWeights ?? new Dictionary<TLabel, double>())
+        {
+            if (labels.PlaceOf(label) < 0) violations.Add($"PositiveWeights names '{label}', which is not a label");
+            if (weight is not (> 0 and < double.PositiveInfinity)) violations.Add($"PositiveWeights gives '{label}' {weight}: a weight is above 0");
+        }
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        return new(encoder, tokenizer, labels, options);
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(MultiLabeledText<TLabel> example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        var targets = new float[LabelSet.Count];
+        foreach (TLabel label in example.Labels)
+        {
+            int place = LabelSet.PlaceOf(label);
+            if (place < 0)
+            {
+                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {Excerpt.Of(string.Join(", ", LabelSet.Names))}");
+            }
+            targets[place] = 1;
+        }
+        ExampleWeight.Check(example.Weight, example.Text);
+        TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
+        return new TargetRow(tokens.Ids, TypesOf(tokens), -1, targets, example.Weight, example.Weight * LabelSet.Count);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new Evaluation(this);
+
+    private protected override SavedLabels Labels() => new(LabelSet.Names, "multi_label_classification");
+
+    private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.BinaryCrossEntropy(
+        logits,
+        TargetRow.TargetMatrix(batch, LabelSet.Count, Device),
+        TargetRow.Weights(batch, Device),
+        _positiveWeights is null ? null : tensor(_positiveWeights, ScalarType.Float32, Device));
+
+    private protected override MultiLabelPrediction<TLabel> Decode(ReadOnlySpan<float> logits, TokenizedText tokens)
+    {
+        LabelScore<TLabel>[] scores = Probabilities.Ranked(LabelSet.Labels, Probabilities.Sigmoid(logits));
+        return new([.. scores.Where(score => score.Score >= Threshold).Select(score => score.Label)], scores, tokens.TruncatedTokens);
+    }
+
+    private sealed class Evaluation(TextMultiLabeler<TLabel> model) : IEvaluation
+    {
+        private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
+        private double _loss;
+        private double _count;
+
+        public void Add(Batch batch, ForwardContext context)
+        {
+            var tokens = (TokenizedBatch)batch;
+            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            _loss += model.LossOf(logits, tokens).ToDouble();
+            _count += batch.TargetCount;
+            float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();
+            int labels = model.LabelSet.Count;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                _accumulator.Add(((TargetRow)batch.Rows[row]).Targets, probabilities.AsSpan(row * labels, labels));
+            }
+        }
+
+        public MetricReport Report() => _accumulator.Report(_loss / _count);
+    }
+}

@@ -1,0 +1,76 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A number for a text or a pair of texts, learned by squared error.</summary>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class TextRegressor : TextTask<ScoredText, TextScore>
+{
+    private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
+        : base(encoder, tokenizer, options)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "mse";
+
+    /// <summary>Loads a regressor; see <c>Pretrained.TextRegressor</c>.</summary>
+    internal static TextRegressor Load(string folder, TextOptions? options)
+    {
+        options ??= new TextOptions();
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        return new(EncoderModel.Load(folder, HeadKind.SequenceClassification, 1, options.LoadOptions()), tokenizer, options);
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(ScoredText example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        if (!double.IsFinite(example.Score))
+        {
+            throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not a finite number");
+        }
+        ExampleWeight.Check(example.Weight, example.Text);
+        TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
+        return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new Evaluation(this);
+
+    private protected override SavedLabels Labels() => new(["LABEL_0"], "regression");
+
+    private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.SquaredError(
+        logits.squeeze(1), TargetRow.TargetMatrix(batch, 1, Device).squeeze(1), TargetRow.Weights(batch, Device));
+
+    private protected override TextScore Decode(ReadOnlySpan<float> logits, TokenizedText tokens) => new(logits[0], tokens.TruncatedTokens);
+
+    private sealed class Evaluation(TextRegressor model) : IEvaluation
+    {
+        private readonly RegressionAccumulator _accumulator = new();
+        private double _loss;
+        private double _count;
+
+        public void Add(Batch batch, ForwardContext context)
+        {
+            var tokens = (TokenizedBatch)batch;
+            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            _loss += model.LossOf(logits, tokens).ToDouble();
+            _count += batch.TargetCount;
+            float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
+            for (int row = 0; row < values.Length; row++) _accumulator.Add(((TargetRow)batch.Rows[row]).Targets![0], values[row]);
+        }
+
+        public MetricReport Report() => _accumulator.Report(_loss / _count);
+    }
+}

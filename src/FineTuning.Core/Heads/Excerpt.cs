@@ -1,0 +1,27 @@
+using FineTuning.Errors;
+
+namespace FineTuning.Heads;
+
+/// <summary>A text as messages quote it: one line, at most 80 characters.</summary>
+internal static class Excerpt
+{
+    private const int Longest = 80;
+
+    public static string Of(string text)
+    {
+        string line = text.ReplaceLineEndings(" ");
+        if (line.Length <= Longest) return line;
+        int end = char.IsHighSurrogate(line[Longest - 1]) ? Longest - 1 : Longest;
+        return string.Concat(line.AsSpan(0, end), "…");
+    }
+}
+
+/// <summary>How much an example counts: more than nothing, and finite.</summary>
+internal static class ExampleWeight
+{
+    public static void Check(double weight, string text)
+    {
+        if (weight is > 0 and < double.PositiveInfinity) return;
+        throw new TrainingDataException($"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not above 0 and finite; leave the example out instead");
+    }
+}

@@ -1,0 +1,55 @@
+using FineTuning.Models;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A row of token ids.</summary>
+/// <param name="ids">Token ids, special tokens included.</param>
+/// <param name="typeIds">0 for the first text and 1 for the second, or null where all are 0.</param>
+public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow(ids.Length)
+{
+    /// <summary>Token ids, special tokens included.</summary>
+    public IReadOnlyList<int> Ids => TokenIds;
+
+    internal int[] TokenIds { get; } = ids;
+
+    internal int[]? TypeIds { get; } = typeIds;
+}
+
+/// <summary>Rows of token ids as tensors.</summary>
+/// <param name="rows">The rows, in order.</param>
+/// <param name="paddedLength">Tokens a row after padding.</param>
+/// <param name="input">What the encoder takes.</param>
+public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, EncoderInput input) : Batch(rows, paddedLength)
+{
+    /// <summary>What the encoder takes; on the model's device.</summary>
+    public EncoderInput Input { get; } = input;
+
+    /// <summary>Pads rows on the right and stacks them.</summary>
+    /// <param name="rows">Rows that are all <see cref="TokenizedRow"/>s.</param>
+    /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
+    /// <param name="padId">The id of padding.</param>
+    /// <param name="device">Where the tensors go.</param>
+    /// <returns>Ids and types [batch, paddedLength]; the mask is null where no row is padded, so that attention needs none.</returns>
+    public static EncoderInput Stack(IReadOnlyList<EncodedRow> rows, int paddedLength, int padId, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var ids = new long[rows.Count * paddedLength];
+        long[]? types = null;
+        var lengths = new int[rows.Count];
+        bool padded = false;
+        for (int row = 0; row < rows.Count; row++)
+        {
+            var tokens = (TokenizedRow)rows[row];
+            int start = row * paddedLength;
+            lengths[row] = tokens.Length;
+            padded |= tokens.Length < paddedLength;
+            for (int i = 0; i < tokens.Length; i++) ids[start + i] = tokens.TokenIds[i];
+            ids.AsSpan(start + tokens.Length, paddedLength - tokens.Length).Fill(padId);
+            if (tokens.TypeIds is null) continue;
+            types ??= new long[ids.Length];
+            for (int i = 0; i < tokens.Length; i++) types[start + i] = tokens.TypeIds[i];
+        }
+        return EncoderInput.Create(ids, types, padded ? lengths : null, rows.Count, paddedLength, device);
+    }
+}

@@ -1,0 +1,42 @@
+using FineTuning.Heads;
+
+namespace FineTuning;
+
+/// <summary>Loads a checkpoint folder as Hugging Face publishes it for a task: the trunk, its tokenizer and a head.</summary>
+/// <remarks>
+/// A head that the checkpoint does not have is drawn fresh from the options' seed, and <c>model.Encoder.LoadReport</c> says so; everything else must be in
+/// the files. Nothing in a folder is executed. Whoever loads a model disposes it. Thread-safe.
+/// </remarks>
+public static class Pretrained
+{
+    /// <summary>One label for a text or a pair of texts.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">Labels, maximal length, class weights and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
+    public static TextClassifier<TLabel> TextClassifier<TLabel>(string folder, TextClassifierOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Folder(folder), options);
+
+    /// <summary>Any number of labels for a text or a pair of texts.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">Labels, threshold and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
+    public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(string folder, TextMultiLabelerOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Folder(folder), options);
+
+    /// <summary>A number for a text or a pair of texts.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Heads.TextRegressor.Load(Folder(folder), options);
+
+    private static string Folder(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return folder;
+    }
+}

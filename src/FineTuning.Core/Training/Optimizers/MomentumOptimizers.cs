@@ -1,0 +1,148 @@
+using FineTuning.Models;
+using static TorchSharp.torch;
+
+namespace FineTuning.Training;
+
+/// <summary>Stochastic gradient descent; see <see cref="Optimizer.Sgd"/>.</summary>
+public sealed record SgdOptimizer : Optimizer
+{
+    internal SgdOptimizer(double learningRate, double weightDecay, double momentum, bool nesterov)
+        : base(learningRate, weightDecay) => (Momentum, Nesterov) = (momentum, nesterov);
+
+    /// <summary>From 0 to below 1.</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>Whether the gradient is taken ahead of the momentum.</summary>
+    public bool Nesterov { get; init; }
+
+    internal override OptimizerState CreateState() => new State(this);
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        base.CollectViolations(violations);
+        Share(Momentum, "SGD's momentum", violations);
+        if (Nesterov && Momentum == 0) violations.Add("SGD's Nesterov is on without momentum: set a momentum, 0.9 for example");
+    }
+
+    private sealed class State(SgdOptimizer settings) : WeightwiseState
+    {
+        protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
+        {
+            if (decay != 0) gradient.add_(weight.Value, decay);
+            Tensor direction = gradient;
+            if (settings.Momentum > 0)
+            {
+                Tensor velocity = moments.Get("velocity", () => zeros_like(weight.Value, requires_grad: false));
+                velocity.mul_(settings.Momentum).add_(gradient);
+                direction = settings.Nesterov ? gradient.add_(velocity, settings.Momentum) : velocity;
+            }
+            weight.Value.add_(direction, -rate);
+        }
+    }
+}
+
+/// <summary>RMSprop; see <see cref="Optimizer.RmsProp"/>.</summary>
+public sealed record RmsPropOptimizer : Optimizer
+{
+    internal RmsPropOptimizer(double learningRate, double weightDecay, double smoothing, double momentum, double epsilon)
+        : base(learningRate, weightDecay) => (Smoothing, Momentum, Epsilon) = (smoothing, momentum, epsilon);
+
+    /// <summary>Decay of the mean square.</summary>
+    public double Smoothing { get; init; }
+
+    /// <summary>From 0 to below 1.</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>Added to the root of the mean square.</summary>
+    public double Epsilon { get; init; }
+
+    internal override OptimizerState CreateState() => new State(this);
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        base.CollectViolations(violations);
+        Share(Smoothing, "RMSprop's smoothing", violations);
+        Share(Momentum, "RMSprop's momentum", violations);
+        Positive(Epsilon, "RMSprop's epsilon", violations);
+    }
+
+    private sealed class State(RmsPropOptimizer settings) : WeightwiseState
+    {
+        protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
+        {
+            if (decay != 0) gradient.add_(weight.Value, decay);
+            Tensor square = moments.Get("square", () => zeros_like(weight.Value, requires_grad: false));
+            square.mul_(settings.Smoothing).addcmul_(gradient, gradient, 1 - settings.Smoothing);
+            Tensor direction = gradient / square.sqrt().add_(settings.Epsilon);
+            if (settings.Momentum > 0)
+            {
+                Tensor velocity = moments.Get("velocity", () => zeros_like(weight.Value, requires_grad: false));
+                direction = velocity.mul_(settings.Momentum).add_(direction);
+            }
+            weight.Value.add_(direction, -rate);
+        }
+    }
+}
+
+/// <summary>Adagrad; see <see cref="Optimizer.Adagrad"/>.</summary>
+public sealed record AdagradOptimizer : Optimizer
+{
+    internal AdagradOptimizer(double learningRate, double weightDecay, double epsilon)
+        : base(learningRate, weightDecay) => Epsilon = epsilon;
+
+    /// <summary>Added to the root of the sum of squares.</summary>
+    public double Epsilon { get; init; }
+
+    internal override OptimizerState CreateState() => new State(this);
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        base.CollectViolations(violations);
+        Positive(Epsilon, "Adagrad's epsilon", violations);
+    }
+
+    private sealed class State(AdagradOptimizer settings) : WeightwiseState
+    {
+        protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
+        {
+            if (decay != 0) gradient.add_(weight.Value, decay);
+            Tensor sum = moments.Get("sum", () => zeros_like(weight.Value, requires_grad: false));
+            sum.addcmul_(gradient, gradient, 1);
+            weight.Value.addcdiv_(gradient, sum.sqrt().add_(settings.Epsilon), -rate);
+        }
+    }
+}
+
+/// <summary>Lion; see <see cref="Optimizer.Lion"/>.</summary>
+public sealed record LionOptimizer : Optimizer
+{
+    internal LionOptimizer(double learningRate, double weightDecay, double beta1, double beta2)
+        : base(learningRate, weightDecay) => (Beta1, Beta2) = (beta1, beta2);
+
+    /// <summary>The interpolation in the update.</summary>
+    public double Beta1 { get; init; }
+
+    /// <summary>Decay of the momentum.</summary>
+    public double Beta2 { get; init; }
+
+    internal override OptimizerState CreateState() => new State(this);
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        base.CollectViolations(violations);
+        Share(Beta1, "Lion's beta1", violations);
+        Share(Beta2, "Lion's beta2", violations);
+    }
+
+    private sealed class State(LionOptimizer settings) : WeightwiseState
+    {
+        protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
+        {
+            if (decay != 0) weight.Value.mul_(1 - (rate * decay));
+            Tensor momentum = moments.Get("momentum", () => zeros_like(weight.Value, requires_grad: false));
+            Tensor direction = momentum.mul(settings.Beta1).add_(gradient, 1 - settings.Beta1).sign_();
+            weight.Value.add_(direction, -rate);
+            momentum.mul_(settings.Beta2).add_(gradient, 1 - settings.Beta2);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text;
+using FineTuning.Heads;
+using FineTuning.Metrics;
+
+namespace FineTuning.Training;
+
+/// <summary>What a run gave: numbers only, nothing native. The model was tuned in place.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed record TrainingResult
+{
+    /// <summary>Why the run ended.</summary>
+    public required StopReason StopReason { get; init; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public required long Steps { get; init; }
+
+    /// <summary>Epochs done, as a fraction.</summary>
+    public required double Epochs { get; init; }
+
+    /// <summary>Every optimizer step.</summary>
+    public required IReadOnlyList<StepRecord> History { get; init; }
+
+    /// <summary>Every evaluation of the validation data; empty without any.</summary>
+    public required IReadOnlyList<EvaluationRecord> Evaluations { get; init; }
+
+    /// <summary>The evaluation whose weights the model has now; null without validation data.</summary>
+    public required EvaluationRecord? Best { get; init; }
+
+    /// <summary>The metric by which weights were compared.</summary>
+    public required string Metric { get; init; }
+
+    /// <summary>What happened to the training examples while they became tokens.</summary>
+    public required EncodingReport TrainingData { get; init; }
+
+    /// <summary>What happened to the validation examples; null without any.</summary>
+    public required EncodingReport? ValidationData { get; init; }
+
+    /// <summary>Training rows.</summary>
+    public required int TrainingRows { get; init; }
+
+    /// <summary>Validation rows.</summary>
+    public required int ValidationRows { get; init; }
+
+    /// <summary>Weights that trained at the end, and all there are, counted as numbers.</summary>
+    public required (long Trainable, long Total) Parameters { get; init; }
+
+    /// <summary>The time of the whole run.</summary>
+    public required TimeSpan Elapsed { get; init; }
+
+    /// <summary>The time in training steps alone.</summary>
+    public required TimeSpan TrainingTime { get; init; }
+
+    /// <summary>Real tokens trained on, padding not counted.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Of all tokens computed, the share that was padding, from 0 to 1.</summary>
+    public required double PaddingShare { get; init; }
+
+    /// <summary>The largest resident memory of the process so far, in bytes.</summary>
+    public required long PeakMemory { get; init; }
+
+    /// <summary>The recipe.</summary>
+    public required TrainingOptions Options { get; init; }
+
+    /// <summary>What the user should know: truncated texts, skipped examples, weights without gradient.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+
+    /// <summary>The metrics of <see cref="Best"/>; null without validation data.</summary>
+    public MetricReport? Metrics => Best?.Metrics;
+
+    /// <summary>The mean loss of the last step; NaN where there was none.</summary>
+    public double FinalLoss => History.Count == 0 ? double.NaN : History[^1].Loss;
+
+    /// <summary>Real tokens a second of training.</summary>
+    public double TokensPerSecond => TrainingTime > TimeSpan.Zero ? Tokens / TrainingTime.TotalSeconds : 0;
+
+    /// <summary>Writes one self-contained page: curves of loss, metrics and learning rate, the confusion matrix, the settings.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void SaveReport(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        File.WriteAllText(path, Reports.HtmlReport.Of(this));
+    }
+
+    /// <summary>A summary of a few lines.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{StopReason} after {Steps} steps ({Epochs:0.##} epochs) in {Elapsed.TotalSeconds:0.0} s; loss {FinalLoss:0.####}");
+        if (Best is not null) text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Parameters.Trainable:N0} of {Parameters.Total:N0} parameters trained on {TrainingRows:N0} rows");
+        text.Append(CultureInfo.InvariantCulture, $"{TokensPerSecond:N0} tokens/s, {PaddingShare:P1} padding, peak memory {PeakMemory / 1048576.0:N0} MB");
+        foreach (string warning in Warnings) text.AppendLine().Append("note: ").Append(warning);
+        return text.ToString();
+    }
+}
