@@ -18,7 +18,7 @@ public sealed class EncoderModel : IDisposable
 
     private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
     {
-        (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, options.Device);
+        (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, DeviceChoice.Resolve(options.Device));
         SequenceHeadPlan plan = family.SequenceHead;
         string[] headModules = kind == HeadKind.None ? [] : kind == HeadKind.MaskedLanguage ? ["head.dense"] : ["head.output"];
         using var builder = new WeightBuilder(family.Names, kind, headModules, source, folder, options, spec.InitializerRange);

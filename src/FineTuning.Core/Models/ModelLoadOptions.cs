@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace FineTuning.Models;
 
 /// <summary>How a checkpoint is opened.</summary>
@@ -16,8 +13,8 @@ public sealed record ModelLoadOptions
     /// <summary>Dropout of hidden states, attention and head, from 0 to below 1; null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
-    /// <summary>Where the weights go. Default: the CPU.</summary>
-    public Device Device { get; init; } = CPU;
+    /// <summary>Where the weights go: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
+    public string Device { get; init; } = "cpu";
 }
 
 /// <summary>What config.json says of the outputs when a model is saved.</summary>

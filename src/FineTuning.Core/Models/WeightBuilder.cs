@@ -32,7 +32,7 @@ internal sealed class WeightBuilder : IDisposable
         _folder = folder;
         _freshHead = options.FreshHead;
         _deviation = deviation;
-        _device = options.Device;
+        _device = DeviceChoice.Resolve(options.Device);
         _generator = new Generator((ulong)options.Seed);
         foreach (string name in source?.Tensors.Keys ?? [])
         {

@@ -37,8 +37,8 @@ public sealed record TrainingOptions
     /// <summary>Whether the order changes with every epoch; false: as the data is listed. Default true.</summary>
     public bool Shuffle { get; init; } = true;
 
-    /// <summary>Batches are padded to a multiple of this many tokens, so that few shapes occur. Default 8.</summary>
-    public int PadToMultipleOf { get; init; } = 8;
+    /// <summary>Batches are padded to a multiple of this many tokens, so that few shapes occur. Default 4.</summary>
+    public int PadToMultipleOf { get; init; } = 4;
 
     /// <summary>Gradients are scaled down to this 2-norm where they are longer; null: never. Default 1.</summary>
     public double? ClipNorm { get; init; } = 1;

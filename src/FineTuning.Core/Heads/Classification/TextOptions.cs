@@ -19,8 +19,8 @@ public record TextOptions
     /// <summary>Whether a head in the checkpoint with another number of labels is replaced by a fresh one; false (default): that is an error.</summary>
     public bool FreshHead { get; init; }
 
-    /// <summary>Where the model computes. Default: the CPU.</summary>
-    public TorchSharp.torch.Device Device { get; init; } = TorchSharp.torch.CPU;
+    /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
+    public string Device { get; init; } = "cpu";
 
     /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to below 1; null: what config.json says.</summary>
     public double? Dropout { get; init; }

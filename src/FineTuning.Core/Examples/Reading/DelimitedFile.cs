@@ -1,0 +1,122 @@
+using System.Collections;
+using System.Text;
+using FineTuning.Errors;
+
+namespace FineTuning.Examples;
+
+/// <summary>Comma-separated values; see <see cref="DelimitedFile"/>.</summary>
+public static class Csv
+{
+    /// <summary>Reads a file of comma-separated values (RFC 4180).</summary>
+    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
+    /// <param name="options">Another separator, no header, an encoding; null: the defaults.</param>
+    public static DelimitedFile Read(string path, DelimitedOptions? options = null) => new(path, options ?? new DelimitedOptions());
+}
+
+/// <summary>Tab-separated values; see <see cref="DelimitedFile"/>.</summary>
+public static class Tsv
+{
+    /// <summary>Reads a file of tab-separated values; quotes are data unless the options say otherwise.</summary>
+    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
+    /// <param name="options">No header, an encoding; null: the defaults.</param>
+    public static DelimitedFile Read(string path, DelimitedOptions? options = null) =>
+        new(path, options is null ? new DelimitedOptions { Separator = '\t', Quotes = false } : options with { Separator = '\t' });
+}
+
+/// <summary>A file of separated values: its rows, streamed.</summary>
+/// <remarks>Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once.</remarks>
+public sealed class DelimitedFile : IEnumerable<DelimitedRow>
+{
+    private readonly string _path;
+    private readonly DelimitedOptions _options;
+
+    internal DelimitedFile(string path, DelimitedOptions options)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (options.Separator is '"' or '\n' or '\r') throw new InvalidOptionsException(["the separator is a quote or a line end: it is another character"]);
+        if (options.LongestValue < 1) throw new InvalidOptionsException([$"LongestValue is {options.LongestValue}: it is 1 or more"]);
+        (_path, _options) = (path, options);
+    }
+
+    /// <summary>The names of the columns; empty without a header.</summary>
+    /// <exception cref="TrainingDataException">The file is empty or no text.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public IReadOnlyList<string> Columns()
+    {
+        if (!_options.HasHeader) return [];
+        var problems = new ProblemSink(_path, _options.OnProblem);
+        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
+        return Next(new DelimitedParser(reader, _options, problems), problems)?.Values ?? [];
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<DelimitedRow> GetEnumerator()
+    {
+        var problems = new ProblemSink(_path, _options.OnProblem);
+        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
+        var parser = new DelimitedParser(reader, _options, problems);
+        ColumnNames? names = null;
+        if (_options.HasHeader)
+        {
+            if (Next(parser, problems) is not { } header)
+            {
+                problems.Error(null, "the file is empty: a header was expected");
+                yield break;
+            }
+            names = new ColumnNames(header.Values);
+        }
+        bool any = false;
+        int? width = names?.Columns.Count;
+        while (Next(parser, problems) is { } record)
+        {
+            any = true;
+            width ??= record.Values.Length;
+            if (record.Values.Length != width) problems.Error(record.Line, Ragged(record.Values.Length, width.Value, names));
+            yield return new DelimitedRow(_path, record, names);
+        }
+        if (!any) problems.Error(null, "the file holds no records");
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private DelimitedRecord? Next(DelimitedParser parser, ProblemSink problems)
+    {
+        try
+        {
+            return parser.Read();
+        }
+        catch (DecoderFallbackException failure)
+        {
+            (int Line, byte Byte)? place = _options.Encoding is null ? DataFile.FirstInvalidByte(_path) : null;
+            throw problems.Refusal(place?.Line, place is { } found
+                ? $"the bytes are not valid UTF-8 (first bad byte 0x{found.Byte:X2}); save the file as UTF-8 or name its encoding in the options"
+                : "the bytes do not fit the encoding; name the right one in the options", failure);
+        }
+    }
+
+    private static string Ragged(int found, int expected, ColumnNames? names)
+    {
+        string fields = $"{found} field{(found == 1 ? "" : "s")} where {(names is null ? "the first record" : "the header")} has {expected}";
+        if (names is null) return fields;
+        return found < expected
+            ? $"{fields}; column '{names.Columns[found]}' is missing"
+            : $"{fields}; usually a text with an unquoted separator";
+    }
+}
+
+/// <summary>The columns of a file by name; a name that occurs twice means none.</summary>
+internal sealed class ColumnNames
+{
+    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+
+    public ColumnNames(string[] columns)
+    {
+        Columns = columns;
+        for (int i = 0; i < columns.Length; i++) _places[columns[i]] = _places.ContainsKey(columns[i]) ? -1 : i;
+    }
+
+    public IReadOnlyList<string> Columns { get; }
+
+    /// <summary>The place; -1: there are several; null: there is none.</summary>
+    public int? Find(string column) => _places.TryGetValue(column, out int place) ? place : null;
+}

@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace FineTuning.Examples;
+
+/// <summary>A record of a file of separated values.</summary>
+public sealed class DelimitedRow : Row
+{
+    private readonly ColumnNames? _names;
+
+    internal DelimitedRow(string file, DelimitedRecord record, ColumnNames? names)
+        : base(file, record.Line) => (Values, _names) = (record.Values, names);
+
+    /// <summary>The values in order, exactly as they stand.</summary>
+    public IReadOnlyList<string> Values { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Columns => _names?.Columns ?? [];
+
+    /// <summary>A value by its place.</summary>
+    /// <param name="place">From 0.</param>
+    /// <exception cref="Errors.TrainingDataException">The record has fewer values.</exception>
+    public string this[int place] => place >= 0 && place < Values.Count ? Values[place]
+        : throw Problem($"there is no field {place + 1}; the record has {Values.Count}");
+
+    /// <inheritdoc/>
+    public override string this[string column] => Scalar(column);
+
+    /// <inheritdoc/>
+    public override bool Has(string column) => _names?.Find(column) is { } place && place >= 0 && place < Values.Count;
+
+    private protected override string Scalar(string column)
+    {
+        ArgumentNullException.ThrowIfNull(column);
+        if (_names is null)
+        {
+            // Without a header columns are named by their places, from 0.
+            if (int.TryParse(column, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return this[number];
+            throw Problem($"there is no column '{column}': the file is read without a header, so columns are named 0, 1, ...");
+        }
+        int? place = _names.Find(column);
+        if (place is null) throw new Errors.TrainingDataException(new DataProblem(File, 1, Missing(column, Columns), true).ToString());
+        if (place < 0) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"column '{column}' occurs more than once: which one is meant is unknown", true).ToString());
+        return this[place.Value];
+    }
+}

@@ -1,0 +1,144 @@
+using System.Collections;
+using System.Text;
+using System.Text.Json;
+using FineTuning.Errors;
+
+namespace FineTuning.Examples;
+
+/// <summary>How JSON is read.</summary>
+/// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
+public sealed record JsonReadingOptions
+{
+    /// <summary>The most characters of a line (JSON lines) or of the file (JSON). Default 268,435,456.</summary>
+    public int LongestText { get; init; } = 1 << 28;
+
+    /// <summary>The deepest nesting. Default 1000.</summary>
+    public int DeepestNesting { get; init; } = 1000;
+
+    /// <summary>JSON: the key of the object in which the list of records stands; null: the list is the file.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>Told of every problem, after which reading goes on as well as it can. Null (default): the first error is thrown.</summary>
+    public Action<DataProblem>? OnProblem { get; init; }
+
+    internal JsonDocumentOptions Parsing => new() { MaxDepth = DeepestNesting };
+}
+
+/// <summary>A file with one JSON object a line: its rows, streamed.</summary>
+/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once.</remarks>
+public sealed class JsonLines : IEnumerable<JsonRow>
+{
+    private readonly string _path;
+    private readonly JsonReadingOptions _options;
+
+    private JsonLines(string path, JsonReadingOptions options) => (_path, _options) = (path, options);
+
+    /// <summary>Reads a file of JSON lines.</summary>
+    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
+    /// <param name="options">Limits and what happens with problems; null: the defaults.</param>
+    public static JsonLines Read(string path, JsonReadingOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return new(path, options ?? new JsonReadingOptions());
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<JsonRow> GetEnumerator()
+    {
+        var problems = new ProblemSink(_path, _options.OnProblem);
+        using StreamReader reader = DataFile.Open(_path, null);
+        var lines = new LineReader(reader, problems, _options.LongestText);
+        bool any = false;
+        while (Next(lines, problems) is { } line)
+        {
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            JsonRow? row = Parse(line, lines.Number, problems, isFirst: !any);
+            any = true;
+            if (row is not null) yield return row;
+        }
+        if (!any) problems.Error(null, "the file holds no records");
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private JsonRow? Parse(string line, int number, ProblemSink problems, bool isFirst)
+    {
+        JsonElement element;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line, _options.Parsing);
+            element = document.RootElement.Clone();
+        }
+        catch (JsonException failure)
+        {
+            if (isFirst && line.TrimStart().StartsWith('[')) throw problems.Refusal(number, "the file is one JSON array over several lines, not one object a line; read it with JsonFile.Read", failure);
+            problems.Error(number, $"not valid JSON: {Reason(line, failure)}");
+            return null;
+        }
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            problems.Error(number, $"{JsonRow.Kind(element)} was found where an object with keys was expected");
+            return null;
+        }
+        return JsonChecks.Report(element, number, problems) ? new JsonRow(_path, number, element) : null;
+    }
+
+    private string? Next(LineReader lines, ProblemSink problems)
+    {
+        try
+        {
+            return lines.Read();
+        }
+        catch (DecoderFallbackException failure)
+        {
+            (int Line, byte Byte)? place = DataFile.FirstInvalidByte(_path);
+            throw problems.Refusal(place?.Line, $"the bytes are not valid UTF-8{(place is { } found ? $" (first bad byte 0x{found.Byte:X2})" : "")}; save the file as UTF-8", failure);
+        }
+    }
+
+    private static string Reason(string line, JsonException failure)
+    {
+        string place = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
+        string trimmed = line.TrimStart('{', ' ', '\t');
+        if (trimmed.StartsWith('\'')) return $"single quotes {place} (a printed Python dictionary, perhaps); JSON has double ones";
+        int at = (int)Math.Min(failure.BytePositionInLine ?? 0, line.Length);
+        string rest = line[at..];
+        foreach (string word in new[] { "NaN", "Infinity", "-Infinity", "None", "True", "False" })
+        {
+            if (rest.StartsWith(word, StringComparison.Ordinal)) return $"{word} {place}, which JSON does not have";
+        }
+        if (at < line.Length && line[at] < ' ') return $"a control character (U+{(int)line[at]:X4}) {place}, which must be escaped inside a string";
+        return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {place}"
+            : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {place}"
+            : $"{failure.Message.Split(" LineNumber", 2)[0]} ({place})";
+    }
+}
+
+/// <summary>What is valid JSON and still wrong.</summary>
+internal static class JsonChecks
+{
+    /// <summary>Reports it; false where nothing is left to read.</summary>
+    public static bool Report(JsonElement element, int? line, ProblemSink problems)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (JsonProperty property in element.EnumerateObject())
+        {
+            if (!seen.Add(property.Name)) problems.Remark(line, $"the key '{property.Name}' occurs twice; the last one counts");
+            if (property.Value.ValueKind == JsonValueKind.String && !IsText(property.Value)) problems.Error(line, $"'{property.Name}' holds half a surrogate pair: no valid text");
+        }
+        if (seen.Count == 0) problems.Error(line, "an empty object was found: it has no keys at all");
+        return seen.Count > 0;
+    }
+
+    private static bool IsText(JsonElement value)
+    {
+        try
+        {
+            return value.GetString() is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+namespace FineTuning.Examples;
+
+/// <summary>A record of a data file, with its place for messages.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public abstract class Row
+{
+    private protected Row(string file, int line) => (File, Line) = (file, line);
+
+    /// <summary>The file.</summary>
+    public string File { get; }
+
+    /// <summary>The physical line on which the record starts, from 1.</summary>
+    public int Line { get; }
+
+    /// <summary>The names of the columns or keys.</summary>
+    public abstract IReadOnlyList<string> Columns { get; }
+
+    /// <summary>A value as text, exactly as it stands.</summary>
+    /// <param name="column">The column's name; upper and lower case differ.</param>
+    /// <exception cref="Errors.TrainingDataException">There is no such column, or its value is no text.</exception>
+    public abstract string this[string column] { get; }
+
+    /// <summary>A value as an enum (by name), bool (true, false, 1, 0), integer, floating-point number or string.</summary>
+    /// <typeparam name="T">The type.</typeparam>
+    /// <param name="column">The column's name.</param>
+    /// <exception cref="Errors.TrainingDataException">There is no such column, or its value is no <typeparamref name="T"/>: the message lists what is allowed.</exception>
+    public T Value<T>(string column)
+        where T : notnull
+    {
+        string text = Scalar(column);
+        return ValueParser.TryParse(text, out T value, out string expected) ? value : throw Problem($"'{column}' is '{Excerpted(text)}'; expected {expected}");
+    }
+
+    /// <summary>An error about this record: what was found, what was expected, what to do.</summary>
+    /// <param name="message">File and line are added.</param>
+    public Errors.TrainingDataException Problem(string message) => new(new DataProblem(File, Line, message, true).ToString());
+
+    /// <summary>Whether the record has a value of that name.</summary>
+    /// <param name="column">The column's name.</param>
+    public abstract bool Has(string column);
+
+    /// <summary>A text, number or truth value as text.</summary>
+    private protected abstract string Scalar(string column);
+
+    private protected static string Missing(string column, IReadOnlyList<string> columns)
+    {
+        string? nearest = columns.FirstOrDefault(other => string.Equals(other.Trim(), column.Trim(), StringComparison.OrdinalIgnoreCase));
+        string found = columns.Count == 0 ? "there are none" : nearest is null ? $"columns found: {string.Join(", ", columns)}" : $"nearest: '{nearest}'";
+        string advice = columns.Count == 1 && nearest is null ? "; there is one column only: the file seems to have another separator" : "";
+        return $"no column '{column}'; {found}{advice}";
+    }
+
+    private static string Excerpted(string value) => value.Length <= 80 ? value : string.Concat(value.AsSpan(0, 80), "...");
+}

@@ -1,0 +1,69 @@
+namespace FineTuning.Examples;
+
+/// <summary>From rows of a file to examples, by the names of columns. For anything else, map with a lambda: <c>rows.Select(row => ...)</c>.</summary>
+public static class RowMapping
+{
+    /// <summary>Labelled texts.</summary>
+    /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
+    /// <param name="rows">The rows; streamed.</param>
+    /// <param name="text">The column of the text; without a header its place, from 0.</param>
+    /// <param name="label">The column of the label.</param>
+    /// <param name="pair">The column of the second text; null: there is none.</param>
+    /// <param name="weight">The column of the example's weight; null: all count 1.</param>
+    /// <exception cref="Errors.TrainingDataException">While enumerating: a column is missing or a value does not fit; file and line are named.</exception>
+    public static IEnumerable<LabeledText<TLabel>> LabeledTexts<TLabel>(this IEnumerable<Row> rows, string text = "text", string label = "label", string? pair = null, string? weight = null)
+        where TLabel : notnull
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var kinds = new LabelKind(label);
+        return rows.Select(row =>
+        {
+            kinds.Check(row);
+            return new LabeledText<TLabel>(row[text], row.Value<TLabel>(label)) { Pair = Optional(row, pair), Weight = weight is null ? 1 : row.Value<double>(weight) };
+        });
+    }
+
+    /// <summary>Texts with any number of labels in one column.</summary>
+    /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
+    /// <param name="rows">The rows; streamed.</param>
+    /// <param name="text">The column of the text.</param>
+    /// <param name="labels">The column of the labels; empty: none.</param>
+    /// <param name="separator">What stands between two labels.</param>
+    /// <param name="pair">The column of the second text; null: there is none.</param>
+    public static IEnumerable<MultiLabeledText<TLabel>> MultiLabeledTexts<TLabel>(this IEnumerable<Row> rows, string text = "text", string labels = "labels", char separator = ';', string? pair = null)
+        where TLabel : notnull
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Select(row => new MultiLabeledText<TLabel>(row[text],
+            [.. row[labels].Split(separator, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name =>
+                ValueParser.TryParse(name, out TLabel value, out string expected) ? value : throw row.Problem($"'{labels}' holds '{name}'; expected {expected}"))]) { Pair = Optional(row, pair) });
+    }
+
+    /// <summary>Texts with a number.</summary>
+    /// <param name="rows">The rows; streamed.</param>
+    /// <param name="text">The column of the text.</param>
+    /// <param name="score">The column of the number.</param>
+    /// <param name="pair">The column of the second text; null: there is none.</param>
+    public static IEnumerable<ScoredText> ScoredTexts(this IEnumerable<Row> rows, string text = "text", string score = "score", string? pair = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Select(row => new ScoredText(row[text], row.Value<double>(score)) { Pair = Optional(row, pair) });
+    }
+
+    private static string? Optional(Row row, string? column) => column is null ? null : row[column];
+
+    /// <summary>A label that is a number on one line and a text on another is a mistake in the data, not something to convert.</summary>
+    private sealed class LabelKind(string label)
+    {
+        private string? _kind;
+        private int _line;
+
+        public void Check(Row row)
+        {
+            if (row is not JsonRow json) return;
+            string kind = JsonRow.Kind(json.Find(label));
+            if (_kind is null) (_kind, _line) = (kind, row.Line);
+            else if (_kind != kind) throw row.Problem($"'{label}' is {kind}; it was {_kind} on line {_line}");
+        }
+    }
+}
