@@ -10,6 +10,7 @@ internal sealed class ConfigFile
 {
     private const long LargestFile = 16L << 20;
     private const int LargestDimension = 1 << 24;
+    private const int LargestList = 4096;
 
     private readonly string _path;
 
@@ -52,11 +53,11 @@ internal sealed class ConfigFile
         : node is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' is {Shorten(node)}; a string was expected");
 
     /// <summary>A count from <paramref name="least"/> up, bounded so that nothing is allocated for a lie.</summary>
-    public int Count(string key, int? fallback = null, int least = 1)
+    public int Count(string key, int? fallback = null, int least = 1, int most = LargestDimension)
     {
         if (Value(key) is not { } node) return fallback ?? throw Fault($"'{key}' is missing");
-        if (node is JsonValue value && value.TryGetValue(out long number) && number >= least && number <= LargestDimension) return (int)number;
-        throw Fault($"'{key}' is {Shorten(node)}; a whole number from {least} to {LargestDimension} was expected");
+        if (node is JsonValue value && value.TryGetValue(out long number) && number >= least && number <= most) return (int)number;
+        throw Fault($"'{key}' is {Shorten(node)}; a whole number from {least} to {most} was expected");
     }
 
     public double Number(string key, double fallback, double least, double most)
@@ -85,6 +86,23 @@ internal sealed class ConfigFile
         "silu" or "swish" => Models.Activation.Silu,
         "tanh" => Models.Activation.Tanh,
         { } other => throw Fault($"'{key}' is '{Shorten(other)}'; gelu, gelu_new, gelu_pytorch_tanh, relu, silu or tanh was expected"),
+    };
+
+    /// <summary>A list of words: a JSON array, or one string divided by |; empty where the key is missing.</summary>
+    public IReadOnlyList<string> Words(string key) => Value(key) switch
+    {
+        null => [],
+        JsonArray { Count: <= LargestList } list => [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' holds an entry that is not a string"))],
+        JsonValue value when value.TryGetValue(out string? text) => text.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+        { } other => throw Fault($"'{key}' is {Shorten(other)}; a list of strings was expected"),
+    };
+
+    /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>
+    public ConfigFile? Section(string key) => Value(key) switch
+    {
+        null => null,
+        JsonObject section => new(_path, section),
+        { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 
     /// <summary>id2label: the order of the outputs is that of the numbers in its keys.</summary>

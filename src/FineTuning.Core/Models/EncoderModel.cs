@@ -11,26 +11,18 @@ public sealed class EncoderModel : IDisposable
 {
     private readonly ConfigFile _config;
     private readonly EncoderFamily _family;
-    private readonly TokenEmbeddings _embeddings;
-    private readonly EncoderLayer[] _layers;
+    private readonly EncoderStack _stack;
     private readonly OutputLayers? _head;
     private readonly Weight[][] _byDepth;
 
     private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
     {
         (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, DeviceChoice.Resolve(options.Device));
-        SequenceHeadPlan plan = family.SequenceHead;
-        string[] headModules = kind == HeadKind.None ? [] : kind == HeadKind.MaskedLanguage ? ["head.dense"] : ["head.output"];
-        using var builder = new WeightBuilder(family.Names, kind, headModules, source, folder, options, spec.InitializerRange);
+        using var builder = new WeightBuilder(family.Names(config), kind, OutputLayers.Marks(kind), source, folder, options, spec.InitializerRange);
         int depth = spec.LayerCount + 1;
         builder.Weights.HeadDepth = depth;
-        _embeddings = TokenEmbeddings.Make(builder, spec);
-        _layers = new EncoderLayer[spec.LayerCount];
-        for (int i = 0; i < _layers.Length; i++) _layers[i] = EncoderLayer.Make(builder, $"layers.{i}", i + 1, spec);
-        // A tagger's or answerer's file has no pooler; a base checkpoint may or may not.
-        bool pooled = plan.DenseInTrunk && kind == HeadKind.SequenceClassification;
-        Linear? pooler = pooled ? Linear.Make(builder, plan.Dense, depth, spec.HiddenSize, spec.HiddenSize, isHead: true) : null;
-        _head = OutputLayers.Make(builder, family, spec, kind, outputs, _embeddings.Tokens, pooler);
+        _stack = EncoderStack.Make(builder, spec);
+        _head = OutputLayers.Make(builder, spec, kind, outputs, _stack.Tokens);
         LoadReport = builder.Finish();
         Weights = builder.Weights;
         _byDepth = [.. Enumerable.Range(0, depth + 1).Select(level => Weights.Where(weight => weight.Depth == level).ToArray())];
@@ -144,7 +136,7 @@ public sealed class EncoderModel : IDisposable
     }
 
     private static ModelSpec WithDropout(ModelSpec spec, double? dropout) =>
-        dropout is { } rate ? spec with { HiddenDropout = rate, AttentionDropout = rate, HeadDropout = rate } : spec;
+        dropout is { } rate ? spec with { Dropouts = spec.Dropouts.With(rate) } : spec;
 
     private static int OutputsOf(HeadKind head, int outputs, ModelSpec spec) => head switch
     {
@@ -160,15 +152,7 @@ public sealed class EncoderModel : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         long tokens = input.Ids.shape[1];
         if (tokens > Spec.MaximumTokens) throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Spec.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
-        AttentionMask? mask = AttentionMask.OfPadding(input.Mask);
-        Tensor hidden = _embeddings.Forward(input, Pass(0, context));
-        states?.Add(hidden);
-        for (int i = 0; i < _layers.Length; i++)
-        {
-            hidden = _layers[i].Forward(hidden, mask, null, firstOnly && i == _layers.Length - 1, Pass(i + 1, context));
-            states?.Add(hidden);
-        }
-        return hidden;
+        return _stack.Forward(input, firstOnly, states, depth => Pass(depth, context));
     }
 
     // Frozen parts build no graph, since none of their weights asks for a gradient, and drop nothing.

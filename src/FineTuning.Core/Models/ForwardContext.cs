@@ -26,6 +26,12 @@ public sealed class ForwardContext
     /// <summary>The type in which linear layers compute: float32, or bfloat16 with float32 masters.</summary>
     public ScalarType ComputeType { get; }
 
+    /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
+    internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+
+    /// <summary>A pass without dropout in another type than float32.</summary>
+    internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
+
     internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
         new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
 
@@ -45,7 +51,7 @@ public sealed class ForwardContext
     public Tensor Compute(Weight weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        if (ComputeType == ScalarType.Float32) return weight.Value;
+        if (weight.Value.dtype == ComputeType) return weight.Value;
         _casts ??= [];
         if (!_casts.TryGetValue(weight, out Tensor? cast)) _casts[weight] = cast = weight.Value.to(ComputeType);
         return cast;

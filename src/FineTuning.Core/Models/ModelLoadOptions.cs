@@ -1,3 +1,6 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
 namespace FineTuning.Models;
 
 /// <summary>How a checkpoint is opened.</summary>
@@ -15,6 +18,9 @@ public sealed record ModelLoadOptions
 
     /// <summary>Where the weights go: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
+
+    /// <summary>The type of the weights in memory: float32; float64 where gradients are checked against differences.</summary>
+    internal ScalarType MasterType { get; init; } = ScalarType.Float32;
 }
 
 /// <summary>What config.json says of the outputs when a model is saved.</summary>

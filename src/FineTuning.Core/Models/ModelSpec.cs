@@ -76,13 +76,13 @@ public sealed record ModelSpec
     public int? PadTokenId { get; init; }
 
     /// <summary>Dropout of hidden states, from 0 to below 1.</summary>
-    public required double HiddenDropout { get; init; }
+    public double HiddenDropout => Dropouts.Output ?? Dropouts.AttentionOutput ?? Dropouts.Embedding ?? 0;
 
     /// <summary>Dropout of attention probabilities, from 0 to below 1.</summary>
-    public required double AttentionDropout { get; init; }
+    public double AttentionDropout => Dropouts.Attention ?? 0;
 
     /// <summary>Dropout before the output layer, from 0 to below 1.</summary>
-    public required double HeadDropout { get; init; }
+    public double HeadDropout => Dropouts.Sequence ?? 0;
 
     /// <summary>The function inside the feed-forward network.</summary>
     public required Activation Activation { get; init; }
@@ -101,4 +101,31 @@ public sealed record ModelSpec
 
     /// <summary>The most tokens a row may have; null: as many as memory allows.</summary>
     public int? MaximumTokens => PositionCount == 0 ? null : PositionCount - PositionOffset;
+
+    /// <summary>Where the network drops, and how much.</summary>
+    internal DropoutRates Dropouts { get; init; } = new();
+
+    /// <summary>How the heads are built.</summary>
+    internal HeadPlan Heads { get; init; } = HeadPlan.Of(new(Activation.Tanh), Activation.Gelu);
+
+    /// <summary>How a token's place reaches the attention; null: by the position embedding alone.</summary>
+    internal PositionPlan? Positions { get; init; }
+
+    /// <summary>Which biases, norms and functions a layer is made of.</summary>
+    internal LayerPlan Layer { get; init; } = new();
+
+    /// <summary>How the embeddings become as wide as the hidden states; null: they are.</summary>
+    internal WideningPlan? Widening { get; init; }
+
+    /// <summary>Which layers share their weights; null: none.</summary>
+    internal SharingPlan? Sharing { get; init; }
+
+    /// <summary>The convolution beside the lowest layer; null: there is none.</summary>
+    internal ConvolutionPlan? Convolution { get; init; }
+
+    /// <summary>Whether the embeddings of padding are set to zero.</summary>
+    internal bool ClearsPadding { get; init; }
+
+    /// <summary>Whether the token embeddings are the masked-language head's output matrix too.</summary>
+    internal bool TiesOutput { get; init; } = true;
 }

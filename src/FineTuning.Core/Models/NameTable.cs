@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace FineTuning.Models;
 
-/// <summary>A family's names, as data: pairs of this library's name and the checkpoint's, <c>{i}</c> standing for the layer. Serves loading and saving.</summary>
+/// <summary>
+/// A family's names, as data: pairs of this library's name and the checkpoint's, <c>{i}</c> standing for the first number in a name (the layer) and
+/// <c>{j}</c> for the second. Serves loading and saving.
+/// </summary>
 /// <param name="prefix">What stands before the trunk's names where the checkpoint has a head, for example <c>bert.</c>.</param>
 /// <param name="trunk">The trunk's names.</param>
 /// <param name="heads">The heads' names, which carry no prefix.</param>
@@ -15,10 +18,11 @@ internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, strin
     {
         int dot = ours.LastIndexOf('.');
         (string module, string tensor) = (ours[..dot], ours[dot..]);
-        (string pattern, string layer) = SplitLayer(module);
+        (string pattern, string first, string second) = SplitNumbers(module);
         if (heads.TryGetValue(head, out IReadOnlyList<(string Ours, string Theirs)>? names) && Find(names, pattern) is { } own) return WithTensor(own, tensor);
         string theirs = Find(trunk, pattern) ?? throw new InvalidOperationException($"the name table has no entry for '{pattern}'");
-        return (head == HeadKind.None ? "" : Prefix) + WithTensor(theirs.Replace("{i}", layer, StringComparison.Ordinal), tensor);
+        theirs = theirs.Replace("{i}", first, StringComparison.Ordinal).Replace("{j}", second, StringComparison.Ordinal);
+        return (head == HeadKind.None ? "" : Prefix) + WithTensor(theirs, tensor);
     }
 
     /// <summary>The spelling under which a file's tensor is looked up: 2019's gamma and beta, a missing or surplus prefix.</summary>
@@ -44,12 +48,17 @@ internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, strin
         return null;
     }
 
-    private static (string Pattern, string Layer) SplitLayer(string module)
+    private static (string Pattern, string First, string Second) SplitNumbers(string module)
     {
-        const string layers = "layers.";
-        if (!module.StartsWith(layers, StringComparison.Ordinal)) return (module, "");
-        int end = module.IndexOf('.', layers.Length);
-        string number = module[layers.Length..end];
-        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? ($"layers.{{i}}{module[end..]}", number) : (module, "");
+        string[] parts = module.Split('.');
+        string[] numbers = ["", ""];
+        int found = 0;
+        for (int i = 0; i < parts.Length && found < 2; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out _)) continue;
+            numbers[found] = parts[i];
+            parts[i] = found++ == 0 ? "{i}" : "{j}";
+        }
+        return (string.Join('.', parts), numbers[0], numbers[1]);
     }
 }

@@ -1,4 +1,3 @@
-using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,62 +15,94 @@ internal abstract class OutputLayers
     /// <returns>[batch, outputs] or [batch, tokens, outputs], float32</returns>
     public abstract Tensor Forward(Tensor hidden, EncoderInput input, ForwardContext context);
 
-    public static OutputLayers? Make(WeightBuilder builder, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, Weight tokenTable, Linear? pooler)
+    /// <summary>The modules by which a checkpoint shows that it holds this head.</summary>
+    public static IReadOnlyList<string> Marks(HeadKind kind) => kind switch
     {
-        int depth = spec.LayerCount + 1;
+        HeadKind.None => [],
+        HeadKind.MaskedLanguage => ["head.dense"],
+        _ => ["head.output"],
+    };
+
+    public static OutputLayers? Make(WeightBuilder builder, ModelSpec spec, HeadKind kind, int outputs, Weight tokenTable)
+    {
+        (HeadPlan plan, DropoutRates dropouts) = (spec.Heads, spec.Dropouts);
         switch (kind)
         {
             case HeadKind.None:
                 return null;
             case HeadKind.SequenceClassification:
-                SequenceHeadPlan plan = family.SequenceHead;
-                Linear dense = pooler ?? Linear.Make(builder, plan.Dense, depth, spec.HiddenSize, spec.HiddenSize, isHead: true);
-                return new SequenceOutput(plan, dense, Linear.Make(builder, "head.output", depth, spec.HiddenSize, outputs, isHead: true), spec.HeadDropout);
+                return new SequenceOutput(plan.Pooling, dropouts.Pooled ?? 0, HeadDense.Make(builder, plan.Sequence, spec, spec.HiddenSize), MakeOutput(), dropouts.Sequence ?? 0);
             case HeadKind.MaskedLanguage:
-                builder.Tie("head.output.weight");
-                builder.Tie("head.output.bias");
-                return new MaskedLanguageOutput(
-                    Linear.Make(builder, "head.dense", depth, spec.HiddenSize, spec.EmbeddingSize, isHead: true),
-                    family.MaskedLanguageFunction(spec),
-                    LayerNorm.Make(builder, "head.norm", depth, spec.EmbeddingSize, spec.NormEpsilon, isHead: true),
-                    tokenTable,
-                    builder.MakeHead("head.output_bias.bias", WeightKind.Bias, depth, spec.VocabularySize));
+                return MakeMasked(builder, spec, tokenTable);
             default:
-                double dropout = kind == HeadKind.QuestionAnswering ? 0 : spec.HeadDropout;
-                return new TokenOutput(Linear.Make(builder, "head.output", depth, spec.HiddenSize, outputs, isHead: true), dropout);
+                HeadDense? dense = plan.Token is null ? null : HeadDense.Make(builder, plan.Token, spec, spec.HiddenSize);
+                return new TokenOutput(dense, MakeOutput(), (kind == HeadKind.QuestionAnswering ? dropouts.Answer : dropouts.Token) ?? 0);
         }
+
+        Linear MakeOutput() => Linear.Make(builder, "head.output", spec.LayerCount + 1, spec.HiddenSize, outputs, isHead: true);
+    }
+
+    private static MaskedLanguageOutput MakeMasked(WeightBuilder builder, ModelSpec spec, Weight tokenTable)
+    {
+        int depth = spec.LayerCount + 1;
+        builder.Tie("head.output.weight");
+        builder.Tie("head.output.bias");
+        HeadDense dense = HeadDense.Make(builder, spec.Heads.Masked, spec, spec.EmbeddingSize);
+        Weight table = spec.TiesOutput ? tokenTable : builder.MakeHead("head.output.weight", WeightKind.Matrix, depth, spec.VocabularySize, spec.EmbeddingSize);
+        return new(dense, table, spec.Heads.MaskedBias ? builder.MakeHead("head.output_bias.bias", WeightKind.Bias, depth, spec.VocabularySize) : null);
+    }
+}
+
+/// <summary>A head's dense layer with its function and norm, on any leading dimensions.</summary>
+internal sealed class HeadDense(Linear dense, Activation function, INorm? norm)
+{
+    public Tensor Forward(Tensor input, ForwardContext context)
+    {
+        Tensor features = function.Apply(dense.Forward(input, context));
+        return norm is null ? features : norm.Forward(features);
+    }
+
+    public static HeadDense Make(WeightBuilder builder, DensePlan plan, ModelSpec spec, int width)
+    {
+        int depth = spec.LayerCount + 1;
+        return new(
+            Linear.Make(builder, plan.Name, depth, spec.HiddenSize, width, plan.Bias, isHead: true),
+            plan.Function,
+            plan.HasNorm ? LayerNorm.Make(builder, "head.norm", depth, width, spec.NormEpsilon, plan.NormBias, isHead: true) : null);
     }
 }
 
 /// <summary>One vector of scores for a sequence.</summary>
-internal sealed class SequenceOutput(SequenceHeadPlan plan, Linear dense, Linear output, double dropout) : OutputLayers
+internal sealed class SequenceOutput(SequencePooling pooling, double pooledDropout, HeadDense dense, Linear output, double dropout) : OutputLayers
 {
-    public override bool FirstTokenOnly => true;
+    public override bool FirstTokenOnly => pooling == SequencePooling.First;
 
     public override Tensor Forward(Tensor hidden, EncoderInput input, ForwardContext context)
     {
-        Tensor pooled = hidden.narrow(1, 0, 1).squeeze(1);
-        if (plan.DropoutBefore) pooled = context.Dropout(pooled, dropout);
-        Tensor features = context.Dropout(plan.Function.Apply(dense.Forward(pooled, context)), dropout);
-        return output.Forward(features, context).to(ScalarType.Float32);
+        Tensor pooled = pooling == SequencePooling.First ? hidden.narrow(1, 0, 1).squeeze(1) : Mean(hidden, input.Mask);
+        Tensor features = dense.Forward(context.Dropout(pooled, pooledDropout), context);
+        return output.Forward(context.Dropout(features, dropout), context).to(context.ResultType);
+    }
+
+    private static Tensor Mean(Tensor hidden, Tensor? mask)
+    {
+        if (mask is null) return hidden.mean([1]);
+        Tensor real = mask.to(hidden.dtype).unsqueeze(2);
+        return (hidden * real).sum(1) / real.sum(1);
     }
 }
 
 /// <summary>Scores for each token.</summary>
-internal sealed class TokenOutput(Linear output, double dropout) : OutputLayers
+internal sealed class TokenOutput(HeadDense? dense, Linear output, double dropout) : OutputLayers
 {
     public override Tensor Forward(Tensor hidden, EncoderInput input, ForwardContext context) =>
-        output.Forward(context.Dropout(hidden, dropout), context).to(ScalarType.Float32);
+        output.Forward(context.Dropout(dense is null ? hidden : dense.Forward(hidden, context), dropout), context).to(context.ResultType);
 }
 
-/// <summary>Scores over the vocabulary, by the token embeddings themselves.</summary>
-internal sealed class MaskedLanguageOutput(Linear dense, Activation function, LayerNorm norm, Weight table, Weight bias) : OutputLayers
+/// <summary>Scores over the vocabulary, by the token embeddings themselves where the checkpoint ties them.</summary>
+internal sealed class MaskedLanguageOutput(HeadDense dense, Weight table, Weight? bias) : OutputLayers
 {
     /// <summary>Works on any leading dimensions, so that scores can be computed at masked places alone.</summary>
-    public override Tensor Forward(Tensor hidden, EncoderInput input, ForwardContext context)
-    {
-        Tensor features = norm.Forward(function.Apply(dense.Forward(hidden, context)));
-        Tensor computed = features.dtype == context.ComputeType ? features : features.to(context.ComputeType);
-        return nn.functional.linear(computed, context.Compute(table), context.Compute(bias)).to(ScalarType.Float32);
-    }
+    public override Tensor Forward(Tensor hidden, EncoderInput input, ForwardContext context) =>
+        new Linear(table, bias).Forward(dense.Forward(hidden, context), context).to(context.ResultType);
 }

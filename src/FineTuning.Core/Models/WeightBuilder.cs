@@ -16,6 +16,7 @@ internal sealed class WeightBuilder : IDisposable
     private readonly bool _freshHead;
     private readonly double _deviation;
     private readonly Device _device;
+    private readonly ScalarType _type;
     private readonly Generator _generator;
     private readonly Dictionary<string, string> _stored = new(StringComparer.Ordinal);
     private readonly List<string> _mapped = [];
@@ -33,6 +34,7 @@ internal sealed class WeightBuilder : IDisposable
         _freshHead = options.FreshHead;
         _deviation = deviation;
         _device = DeviceChoice.Resolve(options.Device);
+        _type = options.MasterType;
         _generator = new Generator((ulong)options.Seed);
         foreach (string name in source?.Tensors.Keys ?? [])
         {
@@ -80,7 +82,7 @@ internal sealed class WeightBuilder : IDisposable
         using (NewDisposeScope())
         {
             Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead))];
-            value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_device).MoveToOuterDisposeScope();
+            value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_type, _device).MoveToOuterDisposeScope();
         }
         if (!value.shape.SequenceEqual(whole)) throw new InvalidOperationException($"'{name}' has the shape [{string.Join(", ", value.shape)}]");
         return Weights.Add(name, value, kind, depth, parts);

@@ -3,13 +3,11 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>Layer normalization over the last dimension (Ba et al. 2016), in float32.</summary>
-internal sealed class LayerNorm(Weight gain, Weight? offset, double epsilon)
+/// <summary>Layer normalization over the last dimension (Ba et al. 2016).</summary>
+internal sealed class LayerNorm(Weight gain, Weight? offset, double epsilon) : INorm
 {
-    /// <param name="input">[.., width], float32</param>
-    /// <returns>[.., width], float32</returns>
     public Tensor Forward(Tensor input) => nn.functional.layer_norm(
-        input.dtype == ScalarType.Float32 ? input : input.to(ScalarType.Float32), gain.Value.shape, gain.Value, offset?.Value, epsilon);
+        input.dtype == gain.Value.dtype ? input : input.to(gain.Value.dtype), gain.Value.shape, gain.Value, offset?.Value, epsilon);
 
     public static LayerNorm Make(WeightBuilder builder, string name, int depth, long width, double epsilon, bool bias = true, bool isHead = false)
     {

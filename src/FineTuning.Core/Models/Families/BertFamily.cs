@@ -23,53 +23,63 @@ internal static class BertFamily
         ("pooler", "pooler.dense"),
     ];
 
-    public static readonly EncoderFamily Family = new()
+    /// <summary>The pooler: a dense layer over the first token that belongs to the trunk.</summary>
+    public static readonly DensePlan Pooler = new(Activation.Tanh, "pooler");
+
+    private static readonly NameTable Names = new("bert.", Trunk, new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
     {
-        ModelTypes = ["bert"],
-        ClassStem = "Bert",
-        ReadSpec = config => Spec(config, "bert"),
-        Names = new("bert.", Trunk, new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
-        {
-            [HeadKind.SequenceClassification] = [("head.output", "classifier")],
-            [HeadKind.TokenClassification] = [("head.output", "classifier")],
-            [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
-            [HeadKind.MaskedLanguage] =
-            [
-                ("head.dense", "cls.predictions.transform.dense"), ("head.norm", "cls.predictions.transform.LayerNorm"),
-                ("head.output_bias", "cls.predictions.bias!"), ("head.output", "cls.predictions.decoder"),
-            ],
-        }),
-        SequenceHead = new("pooler", Activation.Tanh, DropoutBefore: false, DenseInTrunk: true),
-    };
+        [HeadKind.SequenceClassification] = [("head.output", "classifier")],
+        [HeadKind.TokenClassification] = [("head.output", "classifier")],
+        [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
+        [HeadKind.MaskedLanguage] =
+        [
+            ("head.dense", "cls.predictions.transform.dense"), ("head.norm", "cls.predictions.transform.LayerNorm"),
+            ("head.output_bias", "cls.predictions.bias!"), ("head.output", "cls.predictions.decoder"),
+        ],
+    });
+
+    public static readonly EncoderFamily Family = new() { ModelTypes = ["bert"], ClassStem = "Bert", ReadSpec = config => Spec(config, "bert"), Names = _ => Names };
 
     /// <summary>The keys of BERT's configuration and their defaults.</summary>
-    public static ModelSpec Spec(ConfigFile config, string modelType)
+    /// <param name="config">The configuration.</param>
+    /// <param name="modelType">The family's name.</param>
+    /// <param name="sizes">The sizes where the configuration names none; null: BERT-base's.</param>
+    public static ModelSpec Spec(ConfigFile config, string modelType, DefaultSizes? sizes = null)
     {
-        int hidden = config.Count("hidden_size", 768);
-        int heads = config.Count("num_attention_heads", 12);
+        sizes ??= new();
+        int hidden = config.Count("hidden_size", sizes.Hidden);
+        int heads = config.Count("num_attention_heads", sizes.Heads);
         if (hidden % heads != 0) throw config.Fault($"'hidden_size' {hidden} is not a multiple of 'num_attention_heads' {heads}");
         if (config.Text("position_embedding_type") is { } positions and not "absolute") throw config.Fault($"'position_embedding_type' is '{positions}'; 'absolute' was expected");
         double dropout = config.Dropout("hidden_dropout_prob", 0.1);
+        Activation function = config.Activation("hidden_act", Activation.Gelu);
         return new ModelSpec
         {
             ModelType = modelType,
-            VocabularySize = config.Count("vocab_size", 30522),
+            VocabularySize = config.Count("vocab_size", sizes.Vocabulary),
             HiddenSize = hidden,
             EmbeddingSize = hidden,
-            LayerCount = config.Count("num_hidden_layers", 12),
+            LayerCount = config.Count("num_hidden_layers", sizes.Layers, most: 4096),
             HeadCount = heads,
-            IntermediateSize = config.Count("intermediate_size", 3072),
+            IntermediateSize = config.Count("intermediate_size", sizes.Intermediate),
             PositionCount = config.Count("max_position_embeddings", 512),
-            TypeVocabularySize = config.Count("type_vocab_size", 2, least: 0),
+            TypeVocabularySize = config.Count("type_vocab_size", sizes.Types, least: 0),
             PadTokenId = config.Has("pad_token_id") ? config.Count("pad_token_id", least: 0) : null,
-            HiddenDropout = dropout,
-            AttentionDropout = config.Dropout("attention_probs_dropout_prob", 0.1),
-            HeadDropout = config.Dropout("classifier_dropout", dropout),
-            Activation = config.Activation("hidden_act", Activation.Gelu),
+            Dropouts = DropoutRates.OfTrunk(dropout, config.Dropout("attention_probs_dropout_prob", 0.1), config.Dropout("classifier_dropout", dropout)),
+            Activation = function,
             NormEpsilon = config.Number("layer_norm_eps", 1e-12, 0, 1),
             InitializerRange = config.Number("initializer_range", 0.02, 0, 10),
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
+            Heads = HeadPlan.Of(Pooler, function),
+            TiesOutput = config.Flag("tie_word_embeddings", true),
         };
     }
+
+    /// <summary>The spec with a sequence head that also drops from what it reads, as that of RoBERTa and its kin does.</summary>
+    public static ModelSpec WithDroppedPooling(this ModelSpec spec, HeadPlan heads) =>
+        spec with { Heads = heads, Dropouts = spec.Dropouts with { Pooled = spec.Dropouts.Sequence } };
 }
+
+/// <summary>The sizes that a configuration need not name.</summary>
+internal sealed record DefaultSizes(int Vocabulary = 30522, int Hidden = 768, int Layers = 12, int Heads = 12, int Intermediate = 3072, int Types = 2);

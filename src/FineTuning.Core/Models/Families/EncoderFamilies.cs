@@ -3,7 +3,11 @@ namespace FineTuning.Models;
 /// <summary>The families of encoders, found by config.json's model_type.</summary>
 internal static class EncoderFamilies
 {
-    private static readonly EncoderFamily[] All = [BertFamily.Family, RobertaFamily.Family, DistilBertFamily.Family, ElectraFamily.Family];
+    private static readonly EncoderFamily[] All = 
+    [
+        BertFamily.Family, RobertaFamily.Family, DistilBertFamily.Family, ElectraFamily.Family, AlbertFamily.Family, MpnetFamily.Family, DebertaFamily.Family,
+        ModernBertFamily.Family,
+    ];
 
     /// <exception cref="Errors.CheckpointException">The family is not supported; the message lists those that are.</exception>
     public static EncoderFamily Of(ConfigFile config)

@@ -1,0 +1,45 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>Distances between tokens as rows of a table: near ones each have their own, far ones share by their logarithm.</summary>
+internal static class RelativeBuckets
+{
+    /// <summary>T5's buckets (Raffel et al. 2020, section 2.1), which MPNet shares.</summary>
+    /// <param name="queries">How many tokens look.</param>
+    /// <param name="keys">How many are looked at.</param>
+    /// <param name="buckets">How many buckets there are, both sides together.</param>
+    /// <param name="farthest">The distance from which on all fall into the last bucket.</param>
+    /// <param name="bothSides">Whether keys after the query have buckets of their own (encoders) or count as distance 0 (decoders).</param>
+    /// <param name="device">Where they go.</param>
+    /// <returns>[queries, keys], int64, from 0 to buckets - 1</returns>
+    public static Tensor OfBias(long queries, long keys, long buckets, long farthest, bool bothSides, Device device)
+    {
+        Tensor ahead = arange(keys, ScalarType.Int64, device).unsqueeze(0) - arange(queries, ScalarType.Int64, device).unsqueeze(1);
+        long side = bothSides ? buckets / 2 : buckets, exact = side / 2;
+        Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(0).neg();
+        Tensor far = (distance.clamp_min(1).to(ScalarType.Float32) / (float)exact).log() / Math.Log((double)farthest / exact) * (side - exact);
+        Tensor bucket = distance.where(distance.lt(exact), (far.to(ScalarType.Int64) + exact).clamp_max(side - 1));
+        return bothSides ? bucket + (ahead.gt(0).to(ScalarType.Int64) * side) : bucket;
+    }
+
+    /// <summary>DeBERTa's signed buckets of query position minus key position (He et al. 2021, equation 3; logarithmic in the second version).</summary>
+    /// <param name="queries">How many tokens look.</param>
+    /// <param name="keys">How many are looked at.</param>
+    /// <param name="buckets">Buckets a side; 0: the distances themselves.</param>
+    /// <param name="farthest">The largest distance that is told apart.</param>
+    /// <param name="device">Where they go.</param>
+    /// <returns>[queries, keys], int64</returns>
+    public static Tensor Signed(long queries, long keys, long buckets, long farthest, Device device)
+    {
+        Tensor distance = arange(queries, ScalarType.Int64, device).unsqueeze(1) - arange(keys, ScalarType.Int64, device).unsqueeze(0);
+        if (buckets == 0) return distance;
+        long middle = buckets / 2;
+        Tensor size = distance.abs().clamp_min(middle - 1);
+        // The order of the operations is the reference's: another one rounds to another bucket at the edges.
+        Tensor ratio = (size.to(ScalarType.Float32) / (float)middle).log() / tensor((float)((farthest - 1) / (double)middle), ScalarType.Float32, device).log();
+        Tensor far = (ratio * (middle - 1)).ceil() + middle;
+        return distance.where(size.le(middle), (far * distance.sign().to(ScalarType.Float32)).to(ScalarType.Int64));
+    }
+}
