@@ -8,6 +8,7 @@ using System.Text.Json;
 string folder = args[0];
 using JsonDocument classes = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "classes.json")));
 using JsonDocument normalizers = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "normalizers.json")));
+using JsonDocument scripts = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "scripts.json")));
 var output = new StringBuilder();
 foreach (JsonProperty entry in classes.RootElement.EnumerateObject())
 {
@@ -26,6 +27,7 @@ foreach (JsonProperty entry in normalizers.RootElement.EnumerateObject())
         else if (part.Value[0].ValueKind == JsonValueKind.Number) Ranges(name, part.Value);
     }
 }
+foreach (JsonProperty script in scripts.RootElement.EnumerateObject()) Ranges("reference_script." + script.Name, script.Value);
 File.WriteAllText("src/FineTuning.Core/Text/Unicode/tables.txt", output.ToString());
 
 void Ranges(string name, JsonElement numbers)

@@ -6,7 +6,7 @@ namespace FineTuning.Text;
 /// <summary>Finds added tokens in a text: the leftmost first, of those that begin there the longest. Immutable and thread-safe.</summary>
 internal sealed class AddedVocabulary
 {
-    private static readonly CodePointSet WordCharacters = UnicodeTables.Set(@"\w");
+    private static readonly CodePointSet WordCharacters = UnicodeTables.Word;
     private static readonly CodePointSet Spaces = UnicodeTables.Set(@"\s");
 
     private readonly Dictionary<char, (string Pattern, AddedToken Token)[]> _byFirst;

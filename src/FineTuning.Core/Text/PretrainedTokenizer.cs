@@ -201,6 +201,7 @@ public sealed class PretrainedTokenizer
             {
                 (int from, int to) = (tokens.Starts[i], tokens.Ends[i]);
                 int start = piece.Text.StartOf(piece.Start + from), end = piece.Text.EndOf(piece.Start + to - 1);
+                if (tokens.Ids[i] == _parts.Model.UnknownId) run.SetSurface(run.Count, piece.Characters[from..to].ToString());
                 run.Add(tokens.Ids[i], start, end, word, 0);
             }
             if (!byWord) word++;
@@ -213,24 +214,24 @@ public sealed class PretrainedTokenizer
         int added = options.AddSpecialTokens ? template.AddedTokens(second is not null) : 0;
         int total = first.Count + (second?.Count ?? 0);
         bool fits = options.MaximumLength is not { } maximum || options.Truncation == TruncationStrategy.None || total + added <= maximum || maximum < added;
-        if (fits) return new(this, Assemble(first, (0, first.Count), second, (0, second?.Count ?? 0), options), 0);
+        if (fits) return new(this, Assemble(first, new(0, first.Count), second, new(0, second?.Count ?? 0), options), 0);
 
         (int keptFirst, int keptSecond) = Truncation.Kept(first.Count, second?.Count, options.MaximumLength!.Value - added, options.Truncation);
         bool left = options.TruncateLeft ?? _parts.TruncateLeft;
-        List<(int Start, int Count)> firsts = Truncation.Windows(first.Count, keptFirst, options.Stride, left);
-        List<(int Start, int Count)> seconds = second is null ? [(0, 0)] : Truncation.Windows(second.Count, keptSecond, options.Stride, left);
-        TokenizedText Window((int Start, int Count) a, (int Start, int Count) b, IReadOnlyList<TokenizedText> overflow) =>
+        List<TextWindow> firsts = Truncation.Windows(first.Count, keptFirst, options.Stride, left);
+        List<TextWindow> seconds = second is null ? [new(0, 0)] : Truncation.Windows(second.Count, keptSecond, options.Stride, left);
+        TokenizedText Window(TextWindow a, TextWindow b, IReadOnlyList<TokenizedText> overflow) =>
             new(this, Assemble(first, a, second, b, options), total - a.Count - b.Count) { Overflow = overflow };
         var others = new List<TokenizedText>();
         if (options.KeepOverflow)
         {
-            foreach ((int Start, int Count) a in firsts.Skip(1)) foreach ((int Start, int Count) b in seconds) others.Add(Window(a, b, []));
-            foreach ((int Start, int Count) b in seconds.Skip(1)) others.Add(Window(firsts[0], b, []));
+            foreach (TextWindow a in firsts.Skip(1)) foreach (TextWindow b in seconds) others.Add(Window(a, b, []));
+            foreach (TextWindow b in seconds.Skip(1)) others.Add(Window(firsts[0], b, []));
         }
         return Window(firsts[0], seconds[0], others);
     }
 
-    private TokenRun Assemble(TokenRun first, (int Start, int Count) window, TokenRun? second, (int Start, int Count) secondWindow, TokenizingOptions options)
+    private TokenRun Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
     {
         TokenRun run = _parts.Template.Assemble(first, window, second, secondWindow, options.AddSpecialTokens);
         if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(run, _parts.TrimOffsets.AddPrefixSpace, Token);

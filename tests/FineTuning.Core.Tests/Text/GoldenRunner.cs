@@ -19,17 +19,27 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
         int before = Failures.Count;
         CheckAgainst(record);
         if (Failures.Count == before) return;
+        bool recorded = IsView(record, "bare") || IsView(record, "v4") || (!RecordedInPart && record.GetProperty("k").GetString() is "text" or "pair");
+        if (FollowsFile && !recorded)
+        {
+            // Only texts and pairs, and of some pipelines not all of them, are recorded as the file alone gives them.
+            Unjudged += 1;
+            Failures.RemoveRange(before, Failures.Count - before);
+            return;
+        }
         foreach (string view in new[] { "bare", "v4" })
         {
             if (!record.TryGetProperty(view, out JsonElement other) || other.ValueKind != JsonValueKind.Object) continue;
-            var merged = record.EnumerateObject().Where(field => field.Name is not ("bare" or "v4" or "dec" or "dec_all" or "word" or "word_len")).ToDictionary(field => field.Name, field => field.Value);
+            bool otherIds = other.TryGetProperty("ids", out _);
+            var merged = record.EnumerateObject().Where(field => field.Name is not ("bare" or "v4" or "dec" or "dec_all" or "word" or "word_len") && !(otherIds && field.Name is "special" or "tokens" or "type"))
+                .ToDictionary(field => field.Name, field => field.Value);
             foreach (JsonProperty field in other.EnumerateObject()) merged[field.Name] = field.Value;
             if (!other.TryGetProperty("off16", out _) && other.TryGetProperty("off", out _)) merged.Remove("off16");
             using JsonDocument alternative = JsonDocument.Parse(JsonSerializer.Serialize(merged));
             int count = Failures.Count;
-            _spansOnly = true;
+            (_spansOnly, _placesUnknown) = (true, otherIds);
             CheckAgainst(alternative.RootElement);
-            _spansOnly = false;
+            (_spansOnly, _placesUnknown) = (false, false);
             if (Failures.Count == count)
             {
                 Failures.RemoveRange(before, Failures.Count - before);
@@ -39,8 +49,20 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
         }
     }
 
-    // Words and decodings of the other views are not recorded in full.
+    private static bool IsView(JsonElement record, string name) => record.TryGetProperty(name, out JsonElement view) && view.ValueKind == JsonValueKind.Object;
+
+    /// <summary>Whether the tokenizer follows the file where the newest reference does not, so that word numbers and the other kinds of records do not apply.</summary>
+    public bool FollowsFile { get; init; }
+
+    /// <summary>Whether that view is there for some texts only.</summary>
+    public bool RecordedInPart { get; init; }
+
+    /// <summary>Records that hold nothing to judge by where <see cref="FollowsFile"/>.</summary>
+    public int Unjudged { get; private set; }
+
+    // Words and decodings of the other views are not recorded in full; where ids differ, neither is which of them the template put there.
     private bool _spansOnly;
+    private bool _placesUnknown;
 
     private void CheckAgainst(JsonElement record)
     {
@@ -68,22 +90,27 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
 
     private void Text(JsonElement record)
     {
-        string text = TextOf(record)!;
+        string input = TextOf(record)!;
         if (record.TryGetProperty("error", out JsonElement error))
         {
-            if (!error.GetString()!.StartsWith("panic:", StringComparison.Ordinal)) Refused(record, () => tokenizer.Encode(text));
+            if (!error.GetString()!.StartsWith("panic:", StringComparison.Ordinal)) Refused(record, () => tokenizer.Encode(input));
             return;
         }
         Guard(record, () =>
         {
-            TokenizedText found = tokenizer.Encode(text);
+            TokenizedText found = tokenizer.Encode(input);
             Compare(record, record, found);
             int[] ids = found.Ids;
-            string expected = record.TryGetProperty("dec", out JsonElement decoded) ? decoded.GetString()! : text;
-            if (!_spansOnly && HasDecodings(record) && tokenizer.Decode(ids) != expected) Fail(record, $"decoded '{tokenizer.Decode(ids)}' instead of '{expected}'");
-            if (record.TryGetProperty("dec_all", out JsonElement all) && tokenizer.Decode(ids, skipSpecialTokens: false) != all.GetString()) Fail(record, $"decoded whole '{tokenizer.Decode(ids, false)}' instead of '{all.GetString()}'");
+            string expected = record.TryGetProperty("dec", out JsonElement decoded) ? decoded.GetString()! : input;
+            if (!_spansOnly && HasDecodings(record) && tokenizer.Decode(ids) is { } text && text != expected && text != Older(record, "v4_dec") && !FollowsFile) Fail(record, $"decoded '{text}' instead of '{expected}'");
+            if (record.TryGetProperty("dec_all", out JsonElement all) && tokenizer.Decode(ids, skipSpecialTokens: false) is { } whole && whole != all.GetString() && Older(record, "v4_dec") is null && !FollowsFile)
+            {
+                Fail(record, $"decoded whole '{whole}' instead of '{all.GetString()}'");
+            }
         });
     }
+
+    private static string? Older(JsonElement record, string name) => record.TryGetProperty(name, out JsonElement text) ? text.GetString() : null;
 
     // Pipelines of one normalizer or pre-tokenizer record no decoding at all.
     public bool HasDecodings(JsonElement record) => DecodingsRecorded || record.TryGetProperty("dec", out _);
@@ -163,9 +190,11 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
         (int Start, int End)[] spans = Spans(Ints(expected, "off16") ?? Ints(expected, "off")!);
         for (int i = 0; i < spans.Length; i++)
         {
-            if ((found.Starts[i], found.Ends[i]) != spans[i])
+            (int Start, int End) span = (found.Starts[i], found.Ends[i]);
+            if (_spansOnly && TextOf(record, found.SequenceIds[i] == 1 ? "u" : "t") is { } text && !expected.TryGetProperty("off16", out _)) span = (CodePoints(text, span.Start), CodePoints(text, span.End));
+            if (span != spans[i])
             {
-                Fail(record, $"token {i} spans {found.Starts[i]}-{found.Ends[i]} instead of {spans[i].Start}-{spans[i].End}");
+                Fail(record, $"token {i} spans {span.Start}-{span.End} instead of {spans[i].Start}-{spans[i].End}");
                 return;
             }
         }
@@ -174,10 +203,10 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
         HashSet<int> special = [.. Ints(expected, "special") ?? []];
         for (int i = 0; i < ids.Length; i++)
         {
-            if (found.Special[i] != special.Contains(i)) Fail(record, $"token {i} is {(found.Special[i] ? "" : "not ")}special");
+            if (!_placesUnknown && found.Special[i] != special.Contains(i)) Fail(record, $"token {i} is {(found.Special[i] ? "" : "not ")}special");
         }
-        if (!_spansOnly) CompareWords(record, expected, found, special);
-        if (expected.TryGetProperty("tokens", out JsonElement tokens))
+        if (!_spansOnly && !FollowsFile) CompareWords(record, expected, found, special);
+        if (!FollowsFile && expected.TryGetProperty("tokens", out JsonElement tokens))
         {
             foreach (JsonProperty token in tokens.EnumerateObject())
             {
@@ -186,6 +215,9 @@ internal sealed class GoldenRunner(PretrainedTokenizer tokenizer, string[] texts
             }
         }
     }
+
+    // Other views count offsets in code points only.
+    private static int CodePoints(string text, int index) => text.AsSpan(0, index).ToString().EnumerateRunes().Count();
 
     private void CompareWords(JsonElement record, JsonElement expected, TokenizedText found, HashSet<int> special)
     {

@@ -37,13 +37,22 @@ public sealed class GoldenTokenizerTests
             Assert.Skip(refusal.Message);
             return;
         }
-        var runner = new GoldenRunner(tokenizer, GoldenFolder.Texts(Path.Combine(folder, "..", "texts.jsonl")));
+        using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expect.json")));
+        bool rebuilt = expected.RootElement.GetProperty("class").GetString() is "GPT2Tokenizer" or "LlamaTokenizer" or "GemmaTokenizer" or "DebertaV2Tokenizer"
+            && expected.RootElement.TryGetProperty("replaced", out JsonElement parts) && parts.ValueKind == JsonValueKind.Array
+            && parts.EnumerateArray().Any(part => part.GetString() is "normalizer" or "pre_tokenizer");
+        var runner = new GoldenRunner(tokenizer, GoldenFolder.Texts(Path.Combine(folder, "..", "texts.jsonl"))) 
+        {
+            FollowsFile = rebuilt,
+            RecordedInPart = expected.RootElement.TryGetProperty("bare_kept", out JsonElement kept) && kept.ValueKind == JsonValueKind.String,
+            DecodingsRecorded = !name.StartsWith("c-norm-", StringComparison.Ordinal) && !name.StartsWith("c-pre-", StringComparison.Ordinal),
+        };
         foreach (string line in File.ReadLines(Path.Combine(folder, "cases.jsonl")))
         {
             using JsonDocument record = JsonDocument.Parse(line);
             runner.Check(record.RootElement);
         }
         Assert.True(runner.Failures.Count == 0, $"{runner.Failures.Count} of {runner.Checked} differ:{Environment.NewLine}{string.Join(Environment.NewLine, runner.Failures.Take(10))}");
-        Assert.True(runner.Checked > 0);
+        Assert.True(runner.Checked > 0 && runner.Unjudged < runner.Checked / 4);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : Decoder
         for (int i = 0; i < tokens.Count; i++)
         {
             string token = tokens[i];
-            if (i > 0) token = prefix.Length > 0 && token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
+            if (i > 0) token = token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
             output.Add(cleanUp ? TextCleanUp.Token(token) : token);
         }
         return output;

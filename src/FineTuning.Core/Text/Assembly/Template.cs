@@ -6,22 +6,31 @@ namespace FineTuning.Text;
 /// <param name="Type">The type id of what is put there.</param>
 internal sealed record TemplatePart(IReadOnlyList<int> Ids, int Sequence, int Type);
 
+/// <summary>A part of a text's tokens.</summary>
+/// <param name="Start">Its first token.</param>
+/// <param name="Count">How many there are.</param>
+/// <param name="Later">Whether it is not the first window.</param>
+internal readonly record struct TextWindow(int Start, int Count, bool Later = false);
+
 /// <summary>What stands around a text and around a pair. Immutable.</summary>
 internal sealed record Template(IReadOnlyList<TemplatePart> Single, IReadOnlyList<TemplatePart> Pair)
 {
     /// <summary>The texts and nothing else; the second has the type 1.</summary>
     public static Template Bare { get; } = new([new([], 0, 0)], [new([], 0, 0), new([], 1, 1)]);
 
+    /// <summary>Whether the types of texts hold for first windows only. In later ones the reference's general template leaves 0 and 1 as they were.</summary>
+    public bool TypesFirstWindows { get; init; }
+
     public int AddedTokens(bool pair) => (pair ? Pair : Single).Sum(part => part.Ids.Count);
 
     /// <summary>Puts a window of each text into the template.</summary>
-    public TokenRun Assemble(TokenRun first, (int Start, int Count) window, TokenRun? second, (int Start, int Count) secondWindow, bool addSpecialTokens)
+    public TokenRun Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, bool addSpecialTokens)
     {
         var run = new TokenRun();
         foreach (TemplatePart part in second is null ? Single : Pair)
         {
-            if (part.Sequence == 0) run.AddRange(first, window.Start, window.Count, 0, part.Type);
-            else if (part.Sequence == 1) run.AddRange(second!, secondWindow.Start, secondWindow.Count, 1, part.Type);
+            if (part.Sequence == 0) run.AddRange(first, window.Start, window.Count, 0, TypesFirstWindows && window.Later ? 0 : part.Type);
+            else if (part.Sequence == 1) run.AddRange(second!, secondWindow.Start, secondWindow.Count, 1, TypesFirstWindows && secondWindow.Later ? 1 : part.Type);
             else if (addSpecialTokens) foreach (int id in part.Ids) run.Add(id, 0, 0, -1, -1, part.Type, special: true);
         }
         return run;

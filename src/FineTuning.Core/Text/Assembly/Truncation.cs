@@ -4,19 +4,19 @@ namespace FineTuning.Text;
 internal static class Truncation
 {
     /// <summary>The windows of a text: the first is the main one, the others what was cut, each <paramref name="stride"/> tokens into the one before.</summary>
-    public static List<(int Start, int Count)> Windows(int length, int room, int stride, bool left)
+    public static List<TextWindow> Windows(int length, int room, int stride, bool left)
     {
-        if (length <= room) return [(0, length)];
-        if (room == 0) return [(0, 0), (0, length)];
+        if (length <= room) return [new(0, length)];
+        if (room == 0) return [new(0, 0), new(0, length, Later: true)];
         if (stride >= room) throw new ArgumentException($"the stride {stride} leaves no step: a window has room for {room} tokens", nameof(stride));
-        var windows = new List<(int Start, int Count)>();
+        var windows = new List<TextWindow>();
         int step = room - stride;
         if (left)
         {
             for (int end = length; end > 0; end -= step)
             {
                 int start = Math.Max(0, end - room);
-                windows.Add((start, end - start));
+                windows.Add(new(start, end - start, windows.Count > 0));
                 if (start == 0) break;
             }
         }
@@ -25,7 +25,7 @@ internal static class Truncation
             for (int start = 0; start < length; start += step)
             {
                 int end = Math.Min(length, start + room);
-                windows.Add((start, end - start));
+                windows.Add(new(start, end - start, windows.Count > 0));
                 if (end == length) break;
             }
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
 
@@ -6,8 +7,6 @@ namespace FineTuning.Text;
 /// <summary>The components of tokenizer.json by their types; a type that is not known is refused, never skipped.</summary>
 internal static class Components
 {
-    private const int LargestVocabulary = 4_000_000;
-
     public static Normalizer? Normalizer(JsonObject? node, string path)
     {
         if (node is null) return null;
@@ -15,58 +14,82 @@ internal static class Components
         {
             "Sequence" => new SequenceNormalizer([.. Children(node, "normalizers").Select(child => Normalizer(child, path)).OfType<Normalizer>()]),
             "BertNormalizer" => new BertNormalizer(node.Flag("clean_text") ?? true, node.Flag("handle_chinese_chars") ?? true, node.Flag("strip_accents"), node.Flag("lowercase") ?? true),
+            "NFC" => new UnicodeForm(compatible: false, composed: true),
+            "NFD" => new UnicodeForm(compatible: false, composed: false),
+            "NFKC" => new UnicodeForm(compatible: true, composed: true),
+            "NFKD" => new UnicodeForm(compatible: true, composed: false),
+            "Lowercase" => new LowercaseNormalizer(),
+            "Strip" => new StripNormalizer(node.Flag("strip_left") ?? true, node.Flag("strip_right") ?? true),
+            "StripAccents" => new StripAccentsNormalizer(),
+            "Nmt" => new NmtNormalizer(),
+            "Replace" => new ReplaceNormalizer(Pattern(node, path), node.Text("content") ?? ""),
+            "Prepend" => new PrependNormalizer(node.Text("prepend") ?? ""),
+            "ByteLevel" => new ByteLevelNormalizer(),
+            "Precompiled" => PrecompiledNormalizer.FromBase64(node.Text("precompiled_charsmap"), path),
             { } other => throw Unknown(path, "normalizer", other),
             null => throw Unknown(path, "normalizer", "none"),
         };
     }
 
-    public static PreTokenizer? PreTokenizer(JsonObject? node, string path)
+    /// <param name="node">The component; null: there is none.</param>
+    /// <param name="modelSpells">Whether the model spells words in bytes, where a byte-level step comes last.</param>
+    /// <param name="path">The file it stands in.</param>
+    public static PreTokenizer? PreTokenizer(JsonObject? node, bool modelSpells, string path)
     {
         if (node is null) return null;
-        return node.Text("type") switch
+        switch (node.Text("type"))
         {
-            "Sequence" => new SequencePreTokenizer([.. Children(node, "pretokenizers").Select(child => PreTokenizer(child, path)).OfType<PreTokenizer>()]),
-            "BertPreTokenizer" => new BertPreTokenizer(),
-            "ByteLevel" => new ByteLevelPreTokenizer(node.Flag("add_prefix_space") ?? true, node.Flag("use_regex") ?? true),
-            { } other => throw Unknown(path, "pre_tokenizer", other),
-            null => throw Unknown(path, "pre_tokenizer", "none"),
-        };
-    }
-
-    public static bool UsesByteLevel(JsonObject? node) => node is not null && (node.Text("type") == "ByteLevel" || Children(node, "pretokenizers").Any(UsesByteLevel));
-
-    public static WordModel Model(JsonObject node, bool byteLevel, string? unknown, bool classRebuilds, string path)
-    {
-        // The oldest files name no type: WordPiece is told by its prefix, byte pairs by their merges.
-        string type = node.Text("type") ?? (node.Array("merges") is not null ? "BPE" : "WordPiece");
-        switch (type)
-        {
-            case "WordPiece":
-                string fallback = classRebuilds ? unknown ?? "[UNK]" : node.Text("unk_token") ?? "[UNK]";
-                return new WordPieceModel(Vocabulary(node, path), fallback, classRebuilds ? "##" : node.Text("continuing_subword_prefix") ?? "##", classRebuilds ? 100 : node.Whole("max_input_chars_per_word") ?? 100, path);
-            case "BPE":
-                return new BytePairModel(Vocabulary(node, path), Merges(node, path), new BytePairSettings
-                {
-                    ByteLevel = byteLevel,
-                    IgnoreMerges = node.Flag("ignore_merges") ?? false,
-                    ByteFallback = node.Flag("byte_fallback") ?? false,
-                    FuseUnknown = node.Flag("fuse_unk") ?? false,
-                    Unknown = node.Text("unk_token"),
-                    Prefix = node.Text("continuing_subword_prefix") ?? "",
-                    Suffix = node.Text("end_of_word_suffix") ?? "",
-                });
+            case "Sequence":
+                JsonObject[] steps = [.. Children(node, "pretokenizers")];
+                return new SequencePreTokenizer([.. steps.Select((child, place) => PreTokenizer(child, modelSpells && place == steps.Length - 1, path)).OfType<PreTokenizer>()]);
+            case "BertPreTokenizer":
+                return new BertPreTokenizer();
+            case "ByteLevel":
+                return new ByteLevelPreTokenizer(node.Flag("add_prefix_space") ?? true, node.Flag("use_regex") ?? true, spell: !modelSpells);
+            case "Whitespace":
+                return new WhitespacePreTokenizer();
+            case "WhitespaceSplit":
+                return new CharacterSplitter(UnicodeTables.Set("whitespace_split"), SplitBehavior.Removed);
+            case "Punctuation":
+                return new CharacterSplitter(UnicodeTables.Set("punctuation"), Behavior(node, path));
+            case "Digits":
+                return new CharacterSplitter(UnicodeTables.Set("digits"), node.Flag("individual_digits") ?? false ? SplitBehavior.Isolated : SplitBehavior.Contiguous);
+            case "Metaspace":
+                return new MetaspacePreTokenizer(Mark(node, path), Scheme(node, path), node.Flag("split") ?? true);
+            case "Split":
+                return new SplitPreTokenizer(Pattern(node, path), Behavior(node, path), node.Flag("invert") ?? false);
+            case "CharDelimiterSplit":
+                string delimiter = node.Text("delimiter") ?? "";
+                return new SplitPreTokenizer(SplitPattern.Literal(delimiter.Length > 0 ? delimiter : throw new CheckpointException(path, "its CharDelimiterSplit has no delimiter")), SplitBehavior.Removed, invert: false);
+            case "UnicodeScripts":
+                return new UnicodeScriptsPreTokenizer();
+            case "FixedLength":
+                return new FixedLengthPreTokenizer(node.Whole("length") is > 0 and int length ? length : throw new CheckpointException(path, "its FixedLength has no length above 0"));
+            case { } other:
+                throw Unknown(path, "pre_tokenizer", other);
             default:
-                throw Unknown(path, "model", type);
+                throw Unknown(path, "pre_tokenizer", "none");
         }
     }
+
+    /// <summary>Whether the last step spells words in bytes.</summary>
+    public static bool EndsInBytes(JsonObject? node) => node is not null && (node.Text("type") == "ByteLevel" || (Children(node, "pretokenizers").LastOrDefault() is { } last && EndsInBytes(last)));
 
     public static Decoder? Decoder(JsonObject? node, string path)
     {
         if (node is null) return null;
         return node.Text("type") switch
         {
+            "Sequence" => new SequenceDecoder([.. Children(node, "decoders").Select(child => Decoder(child, path)).OfType<Decoder>()]),
             "WordPiece" => new WordPieceDecoder(node.Text("prefix") ?? "##", node.Flag("cleanup") ?? true),
             "ByteLevel" => new ByteLevelDecoder(),
+            "Replace" => new ReplaceDecoder(Pattern(node, path), node.Text("content") ?? ""),
+            "ByteFallback" => new ByteFallbackDecoder(),
+            "Fuse" => new FuseDecoder(),
+            "Strip" => new StripDecoder(Character(node, "content", path), node.Whole("start") ?? 0, node.Whole("stop") ?? 0),
+            "Metaspace" => new MetaspaceDecoder(Mark(node, path), Scheme(node, path)),
+            "BPEDecoder" => new SuffixDecoder(node.Text("suffix") ?? "</w>"),
+            "CTC" => new ConnectionistDecoder(node.Text("pad_token") ?? "<pad>", node.Text("word_delimiter_token") ?? "|", node.Flag("cleanup") ?? true),
             { } other => throw Unknown(path, "decoder", other),
             null => throw Unknown(path, "decoder", "none"),
         };
@@ -102,35 +125,49 @@ internal static class Components
         }
     }
 
-    public static Dictionary<string, int> Vocabulary(JsonObject model, string path)
+    private static SplitPattern Pattern(JsonObject node, string path)
     {
-        JsonObject vocabulary = model.Object("vocab") ?? throw new CheckpointException(path, "its model has no 'vocab'");
-        if (vocabulary.Count > LargestVocabulary) throw new CheckpointException(path, $"its vocabulary has {vocabulary.Count} entries; at most {LargestVocabulary} are read");
-        var ids = new Dictionary<string, int>(vocabulary.Count, StringComparer.Ordinal);
-        foreach ((string token, JsonNode? id) in vocabulary)
+        if (node.Object("pattern")?.Text("String") is { } literal) return SplitPattern.Literal(literal);
+        string source = node.Object("pattern")?.Text("Regex") ?? throw new CheckpointException(path, $"its {node.Text("type")} has no pattern");
+        try
         {
-            ids[token] = id is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and < LargestVocabulary ? number
-                : throw new CheckpointException(path, $"the id of the token '{token}' is {id?.ToJsonString()}; a number from 0 to {LargestVocabulary} was expected");
+            return SplitPattern.Expression(source);
         }
-        return ids;
+        catch (FormatException fault)
+        {
+            throw new CheckpointException(path, $"the pattern '{source}' of its {node.Text("type")} is not supported: {fault.Message}", fault);
+        }
     }
 
-    private static List<(string Left, string Right)> Merges(JsonObject model, string path)
+    private static SplitBehavior Behavior(JsonObject node, string path)
     {
-        var merges = new List<(string Left, string Right)>();
-        foreach (JsonNode? merge in model.Array("merges") ?? [])
-        {
-            if (merge is JsonArray { Count: 2 } pair) merges.Add(((string)pair[0]!, (string)pair[1]!));
-            else if (merge is JsonValue value && value.TryGetValue(out string? line) && line.Split(' ') is { Length: 2 } sides) merges.Add((sides[0], sides[1]));
-            else throw new CheckpointException(path, $"the merge {merge?.ToJsonString()} is not a pair");
-        }
-        return merges;
+        string name = node.Text("behavior") ?? "Isolated";
+        return Enum.TryParse(name, out SplitBehavior behavior) && Enum.IsDefined(behavior) ? behavior : throw new CheckpointException(path, $"the behavior '{name}' of its {node.Text("type")} is not supported");
     }
+
+    private static Rune Character(JsonObject node, string key, string path)
+    {
+        string text = node.Text(key) ?? "";
+        return Rune.DecodeFromUtf16(text, out Rune rune, out int size) == System.Buffers.OperationStatus.Done && size == text.Length
+            ? rune : throw new CheckpointException(path, $"the '{key}' of its {node.Text("type")} is '{text}'; one character was expected");
+    }
+
+    private static char Mark(JsonObject node, string path) => Character(node, "replacement", path) is { IsBmp: true } rune ? (char)rune.Value : throw new CheckpointException(path, "a replacement beyond U+FFFF is not supported");
+
+    // Older files say only whether there is a mark before the first word.
+    private static PrependScheme Scheme(JsonObject node, string path) => node.Text("prepend_scheme") switch
+    {
+        "always" => PrependScheme.Always,
+        "first" => PrependScheme.First,
+        "never" => PrependScheme.Never,
+        null => node.Flag("add_prefix_space") ?? true ? PrependScheme.Always : PrependScheme.Never,
+        { } other => throw new CheckpointException(path, $"the prepend_scheme '{other}' is not supported"),
+    };
 
     private static IEnumerable<JsonObject> Children(JsonObject node, string key) => (node.Array(key) ?? []).OfType<JsonObject>();
 
     private static int SecondOf(JsonObject node, string key, string path) => node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id)
         ? id : throw new CheckpointException(path, $"its post_processor has no '{key}' of a token and an id");
 
-    private static CheckpointException Unknown(string path, string component, string type) => new(path, $"its {component} is of the type '{type}', which is not supported");
+    public static CheckpointException Unknown(string path, string component, string type) => new(path, $"its {component} is of the type '{type}', which is not supported");
 }

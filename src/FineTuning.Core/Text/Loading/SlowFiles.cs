@@ -8,60 +8,41 @@ internal static class SlowFiles
 {
     public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind)
     {
-        Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
-        if (File.Exists(files.PathOf("vocab.txt"))) return WordPiece(files, kind, roles);
-        if (File.Exists(files.PathOf("vocab.json")) && File.Exists(files.PathOf("merges.txt"))) return BytePairs(files, kind, roles);
+        if (File.Exists(files.PathOf("vocab.txt"))) return WordPiece(files, kind.Name.Length > 0 ? kind : TokenizerClass.Of(files with { Config = new JsonObject { ["tokenizer_class"] = "BertTokenizer" } }));
+        if (File.Exists(files.PathOf("vocab.json")) && File.Exists(files.PathOf("merges.txt"))) return BytePairs(files, kind);
         throw new CheckpointException(files.Folder, "it holds no tokenizer; tokenizer.json, vocab.txt, or vocab.json with merges.txt was expected");
     }
 
-    private static TokenizerParts WordPiece(TokenizerFiles files, TokenizerClass kind, Dictionary<string, string> roles)
+    private static TokenizerParts WordPiece(TokenizerFiles files, TokenizerClass kind)
     {
-        var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
+        var vocabulary = new JsonObject();
         int line = 0;
         foreach (string token in File.ReadLines(files.PathOf("vocab.txt"))) vocabulary[token.TrimEnd('\r')] = line++;
-        if (kind.Roles.Count == 0) foreach ((string role, string token) in new TokenizerClass(TokenizerKind.Bert, BertDefaults).Roles) roles.TryAdd(role, token);
-        var parts = new TokenizerParts
-        {
-            Normalizer = FastFile.BertSettings(files.Config),
-            PreTokenizer = new BertPreTokenizer(),
-            Model = new WordPieceModel(vocabulary, roles.GetValueOrDefault("unk_token", "[UNK]"), "##", 100, files.PathOf("vocab.txt")),
-            Decoder = new WordPieceDecoder("##", cleanUp: true),
-            AddedTokens = SpecialTokens.Configured(files) ?? Special(roles, vocabulary),
-            Roles = roles,
-        };
-        return parts with { Template = FastFile.ClassTemplate(kind with { Kind = TokenizerKind.Bert }, parts, roles) ?? Template.Bare };
+        return Assemble(files, kind, new JsonObject { ["type"] = "WordPiece", ["vocab"] = vocabulary });
     }
 
-    private static readonly Dictionary<string, string> BertDefaults = new()
+    private static TokenizerParts BytePairs(TokenizerFiles files, TokenizerClass kind)
     {
-        ["unk_token"] = "[UNK]", ["sep_token"] = "[SEP]", ["pad_token"] = "[PAD]", ["cls_token"] = "[CLS]", ["mask_token"] = "[MASK]",
-    };
-
-    private static TokenizerParts BytePairs(TokenizerFiles files, TokenizerClass kind, Dictionary<string, string> roles)
-    {
-        if (kind.Roles.Count == 0) throw new CheckpointException(files.Folder, "its tokenizer has no tokenizer.json, and its class is not supported without one");
-        JsonObject stored = JsonFile.TryRead(files.Folder, "vocab.json")!;
-        Dictionary<string, int> vocabulary = Components.Vocabulary(new JsonObject { ["vocab"] = stored.DeepClone() }, files.PathOf("vocab.json"));
-        var merges = new List<(string Left, string Right)>();
+        if (kind.Name is not ("GPT2" or "Roberta" or "Qwen2" or "GPTNeoX")) throw new CheckpointException(files.Folder, $"its tokenizer has no tokenizer.json, and its class '{kind.Name}' is not supported without one");
+        var merges = new JsonArray();
         foreach (string line in File.ReadLines(files.PathOf("merges.txt")))
         {
             if (line.StartsWith("#version", StringComparison.Ordinal) || line.Split(' ') is not { Length: 2 } sides) continue;
-            merges.Add((sides[0], sides[1]));
+            merges.Add(new JsonArray(sides[0], sides[1]));
         }
-        bool roberta = kind.Kind == TokenizerKind.Roberta;
-        var parts = new TokenizerParts
-        {
-            PreTokenizer = new ByteLevelPreTokenizer(files.Config.Flag("add_prefix_space") ?? false, useRegex: true),
-            Model = new BytePairModel(vocabulary, merges, new BytePairSettings { ByteLevel = true }),
-            Decoder = new ByteLevelDecoder(),
-            AddedTokens = SpecialTokens.Configured(files) ?? Special(roles, vocabulary),
-            Roles = roles,
-            TrimOffsets = (roberta && (files.Config.Flag("trim_offsets") ?? true), files.Config.Flag("add_prefix_space") ?? false),
-        };
-        return parts with { Template = FastFile.ClassTemplate(kind, parts, roles) ?? Template.Bare };
+        return Assemble(files, kind, new JsonObject { ["type"] = "BPE", ["vocab"] = JsonFile.TryRead(files.Folder, "vocab.json"), ["merges"] = merges });
     }
 
-    private static List<AddedToken> Special(Dictionary<string, string> roles, Dictionary<string, int> vocabulary)
+    private static TokenizerParts Assemble(TokenizerFiles files, TokenizerClass kind, JsonObject model)
+    {
+        Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
+        var nodes = new PipelineNodes(null, kind.Name == "GPT2" ? ClassPipelines.ByteLevel(files.Config) : null, null, kind.Name == "GPT2" ? ClassPipelines.Of("ByteLevel") : null, model);
+        nodes = ClassPipelines.InForce(kind, nodes, files.Config, roles);
+        TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => SpecialTokens.Configured(files) ?? Special(roles, vocabulary), files.Folder);
+        return kind.Name == "Roberta" ? parts with { TrimOffsets = (files.Config.Flag("trim_offsets") ?? true, files.Config.Flag("add_prefix_space") ?? false) } : parts;
+    }
+
+    private static List<AddedToken> Special(Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
     {
         var tokens = new List<AddedToken>();
         foreach (string token in roles.Values)

@@ -32,6 +32,10 @@ internal static class SpecialTokens
         return tokens;
     }
 
+    /// <summary>Added tokens that have a role are special, whatever their own entry says.</summary>
+    public static List<AddedToken> WithRoles(List<AddedToken> tokens, Dictionary<string, string> roles) =>
+        tokens.ConvertAll(token => roles.ContainsValue(token.Content) ? token with { Special = true } : token);
+
     /// <summary>tokenizer.json's added_tokens.</summary>
     public static List<AddedToken> Stored(JsonObject fast) => [.. (fast.Array("added_tokens") ?? []).OfType<JsonObject>().Select(token => Read(token, token.Whole("id") ?? -1)).OfType<AddedToken>()];
 

@@ -19,7 +19,7 @@ internal static class Templates
     public static Template Read(JsonObject node, string path)
     {
         JsonObject tokens = node.Object("special_tokens") ?? [];
-        return new(Parts(node.Array("single"), tokens, path), Parts(node.Array("pair"), tokens, path));
+        return new(Parts(node.Array("single"), tokens, path), Parts(node.Array("pair"), tokens, path)) { TypesFirstWindows = true };
     }
 
     private static List<TemplatePart> Parts(JsonArray? array, JsonObject tokens, string path)

@@ -17,11 +17,14 @@ internal sealed class AlignedText
     {
         _characters = original.ToArray();
         Length = original.Length;
-        _base = offset;
+        Origin = _base = offset;
     }
 
-    private AlignedText(char[] characters, int length, int[]? starts, int[]? ends, int offset) =>
-        (_characters, Length, _starts, _ends, _base) = (characters, length, starts, ends, offset);
+    private AlignedText(char[] characters, int length, int[]? starts, int[]? ends, int offset, int origin) =>
+        (_characters, Length, _starts, _ends, _base, Origin) = (characters, length, starts, ends, offset, origin);
+
+    /// <summary>Where the part of the original begins that this text was made from, whatever has been taken off its front since.</summary>
+    public int Origin { get; init; }
 
     public int Length { get; private set; }
 
@@ -46,8 +49,8 @@ internal sealed class AlignedText
     {
         char[] characters = _characters.AsSpan(start, length).ToArray();
         return _starts is null
-            ? new(characters, length, null, null, _base + start)
-            : new(characters, length, _starts.AsSpan(start, length).ToArray(), _ends.AsSpan(start, length).ToArray(), _base);
+            ? new(characters, length, null, null, _base + start, _base + start)
+            : new(characters, length, _starts.AsSpan(start, length).ToArray(), _ends.AsSpan(start, length).ToArray(), _base, length > 0 ? _starts[start] : Origin);
     }
 
     /// <summary>Replaces the whole text by what was written.</summary>

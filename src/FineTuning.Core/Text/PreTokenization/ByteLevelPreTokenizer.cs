@@ -4,7 +4,10 @@ namespace FineTuning.Text;
 
 /// <summary>GPT-2's words (Radford et al. 2019): contractions, letters, numbers and other marks with the space before them, runs of white space.</summary>
 /// <remarks>The pattern '(?:'s|'t|'re|'ve|'m|'ll|'d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+' matched by hand over code points, in linear time.</remarks>
-internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
+/// <param name="addPrefixSpace">Whether a text that begins with no space is given one.</param>
+/// <param name="useRegex">Whether it is cut into words.</param>
+/// <param name="spell">Whether words are spelled in <see cref="ByteAlphabet"/> here; where the model does that, it costs less.</param>
+internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, bool spell = false) : PreTokenizer
 {
     private static readonly CodePointSet Letters = UnicodeTables.Set(@"\p{L}");
     private static readonly CodePointSet Numbers = UnicodeTables.Set(@"\p{N}");
@@ -21,6 +24,20 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
     public override void Split(Piece piece, List<Piece> parts)
     {
         if (piece.Length == 0) return;
+        int first = parts.Count;
+        Cut(piece, parts);
+        for (int i = first; spell && i < parts.Count; i++) parts[i] = Spelled(parts[i]);
+    }
+
+    private static Piece Spelled(Piece piece)
+    {
+        AlignedText text = piece.Text.Slice(piece.Start, piece.Length);
+        new ByteLevelNormalizer().Apply(text);
+        return new(text, 0, text.Length);
+    }
+
+    private void Cut(Piece piece, List<Piece> parts)
+    {
         if (addPrefixSpace && piece.Characters[0] != ' ') piece = WithSpace(piece);
         if (!useRegex)
         {

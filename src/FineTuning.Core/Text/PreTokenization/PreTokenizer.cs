@@ -7,6 +7,12 @@ namespace FineTuning.Text;
 internal readonly record struct Piece(AlignedText Text, int Start, int Length)
 {
     public ReadOnlySpan<char> Characters => Text.Characters.Slice(Start, Length);
+
+    /// <summary>Where the part of the original begins that it stands for.</summary>
+    public int Origin => Start == 0 && Length == Text.Length ? Text.Origin : Text.StartOf(Start);
+
+    /// <summary>A part of it.</summary>
+    public Piece Part(int start, int length) => new(Text, Start + start, length);
 }
 
 /// <summary>Cuts pieces into smaller ones. Immutable and thread-safe.</summary>

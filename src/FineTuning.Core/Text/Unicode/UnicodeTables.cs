@@ -49,6 +49,19 @@ internal static class UnicodeTables
         }
     }
 
+    /// <summary>
+    /// The word characters of the reference's own regular expressions, which its added tokens and its white-space words are found by. Those of a pipeline's patterns
+    /// (<c>\w</c> of the tables) count six superscripts and fractions in and the joiners out.
+    /// </summary>
+    public static CodePointSet Word { get; } = new(
+        CodePointRanges.Of(Ranges(@"\w")!).Intersect(CodePointRanges.Of([0xB2, 0xB3, 0xB9, 0xB9, 0xBC, 0xBE]).Complement()).Union(CodePointRanges.Of(0x200C, 0x200D)).Items);
+
+    /// <summary>The ranges of a class (first, last, first, last ...); null where no table has that name.</summary>
+    public static IReadOnlyList<int>? Ranges(string name) => Data.Value.Ranges.GetValueOrDefault(name);
+
+    /// <summary>The names of all classes that begin so.</summary>
+    public static IEnumerable<string> Names(string prefix) => Data.Value.Ranges.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal));
+
     /// <summary>A mapping by the name that build/make-unicode-tables.cs gave it.</summary>
     public static FrozenDictionary<int, string> Map(string name) => Data.Value.Maps[name];
 
@@ -56,7 +69,13 @@ internal static class UnicodeTables
     {
         var ranges = new Dictionary<string, List<int>>(StringComparer.Ordinal);
         var maps = new Dictionary<string, FrozenDictionary<int, string>>(StringComparer.Ordinal);
-        using Stream stream = typeof(UnicodeTables).Assembly.GetManifestResourceStream("unicode-tables")!;
+        foreach (string resource in new[] { "unicode-tables", "unicode-forms" }) Read(resource, ranges, maps);
+        return (ranges, maps);
+    }
+
+    private static void Read(string resource, Dictionary<string, List<int>> ranges, Dictionary<string, FrozenDictionary<int, string>> maps)
+    {
+        using Stream stream = typeof(UnicodeTables).Assembly.GetManifestResourceStream(resource)!;
         using var reader = new StreamReader(stream, Encoding.UTF8);
         while (reader.ReadLine() is { } line)
         {
@@ -79,7 +98,6 @@ internal static class UnicodeTables
                 ranges[line[..tab]] = [.. items.Select(item => last += Base36(item))];
             }
         }
-        return (ranges, maps);
     }
 
     private static int Base36(string digits)

@@ -1,61 +1,115 @@
 using System.Text;
+using FineTuning.Errors;
 
 namespace FineTuning.Text;
-
-/// <summary>What a byte-pair model is besides vocabulary and merges.</summary>
-internal sealed record BytePairSettings
-{
-    /// <summary>Whether words arrive as text and are spelled in <see cref="ByteAlphabet"/> first.</summary>
-    public bool ByteLevel { get; init; }
-
-    /// <summary>Whether a word that is in the vocabulary is taken whole, whatever the merges say.</summary>
-    public bool IgnoreMerges { get; init; }
-
-    /// <summary>Whether a character that is not in the vocabulary becomes its bytes' tokens &lt;0xNN&gt;.</summary>
-    public bool ByteFallback { get; init; }
-
-    /// <summary>Whether neighbouring unknown characters become one token.</summary>
-    public bool FuseUnknown { get; init; }
-
-    public string? Unknown { get; init; }
-
-    public string Prefix { get; init; } = "";
-
-    public string Suffix { get; init; } = "";
-}
 
 /// <summary>Byte-pair encoding (Sennrich et al. 2016): the merge of lowest rank first, the leftmost on a tie.</summary>
 internal sealed class BytePairModel : WordModel
 {
+    private const char Mark = '\u2581';
+
     private readonly Dictionary<string, int> _vocabulary;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges = [];
+    private readonly BytePairMerges _merges;
     private readonly BytePairSettings _settings;
     private readonly int _unknown;
+    private readonly int[] _bytes;
+    private readonly bool _spells;
+    private readonly bool _cuts;
 
-    public BytePairModel(Dictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, BytePairSettings settings)
+    /// <exception cref="CheckpointException">A merge names what is not in the vocabulary, or the unknown token is not in it.</exception>
+    public BytePairModel(Dictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, BytePairSettings settings, string file)
     {
         _vocabulary = vocabulary;
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         _settings = settings;
         _unknown = settings.Unknown is not null && vocabulary.TryGetValue(settings.Unknown, out int id) ? id : -1;
-        for (int rank = 0; rank < merges.Count; rank++)
-        {
-            (string left, string right) = merges[rank];
-            string merged = left + (settings.Prefix.Length > 0 && right.StartsWith(settings.Prefix, StringComparison.Ordinal) ? right[settings.Prefix.Length..] : right);
-            if (vocabulary.TryGetValue(left, out int l) && vocabulary.TryGetValue(right, out int r) && vocabulary.TryGetValue(merged, out int m)) _merges[(l, r)] = (rank, m);
-        }
+        _merges = new(vocabulary, merges, settings.Prefix, file);
+        _bytes = [.. Enumerable.Range(0, 256).Select(value => vocabulary.GetValueOrDefault(settings.ByteLevel ? ByteAlphabet.Characters[value].ToString() : $"<0x{value:X2}>", -1))];
+        bool complete = Array.TrueForAll(_bytes, known => known >= 0);
+        _spells = settings.ByteLevel && complete && settings is { Prefix.Length: 0, Suffix.Length: 0, ByteFallback: false };
+        // Where no token goes on past a mark, a text falls into words at its marks, whatever its length.
+        _cuts = !settings.ByteLevel && !settings.IgnoreMerges && settings is { Prefix.Length: 0, Suffix.Length: 0 } && vocabulary.ContainsKey(Mark.ToString())
+            && (_unknown >= 0 || (settings.ByteFallback && complete)) && vocabulary.Keys.All(token => Boundary(token, 1) < 0);
     }
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
+    public override WordTokens Tokenize(ReadOnlySpan<char> word)
+    {
+        if (!_cuts || Boundary(word, 1) < 0) return base.Tokenize(word);
+        var tokens = new TokenList();
+        for (int start = 0; start < word.Length;)
+        {
+            int end = Boundary(word, start + 1);
+            if (end < 0) end = word.Length;
+            WordTokens part = base.Tokenize(word[start..end]);
+            for (int i = 0; i < part.Ids.Length; i++) tokens.Add(part.Ids[i], start + part.Starts[i], start + part.Ends[i]);
+            start = end;
+        }
+        return tokens.ToTokens();
+    }
+
     private protected override WordTokens Compute(ReadOnlySpan<char> word)
     {
+        if (_settings.ByteLevel && !_spells) return ComputeSpelled(word);
         if (_settings.IgnoreMerges && WholeWord(word) is { } whole) return whole;
-        List<Symbol> symbols = _settings.ByteLevel ? BytesOf(word) : CharactersOf(word);
-        Merge(symbols);
-        var live = symbols.FindAll(symbol => symbol.Length > 0);
-        return new([.. live.Select(symbol => symbol.Id)], [.. live.Select(symbol => symbol.Start)], [.. live.Select(symbol => symbol.End)]);
+        List<BytePairSymbol> symbols = _spells ? BytesOf(word) : CharactersOf(word);
+        _merges.Apply(symbols);
+        return Placed(symbols, word);
+    }
+
+    // A mark that begins a word: one that stands behind something else.
+    private static int Boundary(ReadOnlySpan<char> text, int from)
+    {
+        for (int at = from; at < text.Length; at++)
+        {
+            int offset = text[at..].IndexOf(Mark);
+            if (offset < 0) return -1;
+            at += offset;
+            if (text[at - 1] != Mark) return at;
+        }
+        return -1;
+    }
+
+    // Positions count bytes in the reference, and what has no token counts for nothing there: what follows it in the word moves to the left.
+    private static WordTokens Placed(List<BytePairSymbol> symbols, ReadOnlySpan<char> word)
+    {
+        var ids = new int[symbols.Count];
+        var starts = new int[symbols.Count];
+        var ends = new int[symbols.Count];
+        int bytes = 0, at = 0, size = 0, characterEnd = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            Advance(word, bytes + 1, ref at, ref size, ref characterEnd);
+            (ids[i], starts[i]) = (symbols[i].Id, at);
+            bytes += symbols[i].Length;
+            Advance(word, bytes, ref at, ref size, ref characterEnd);
+            ends[i] = at + size;
+        }
+        return new(ids, starts, ends);
+    }
+
+    // Moves to the character that the byte with this number, from 1, belongs to.
+    private static void Advance(ReadOnlySpan<char> word, int number, ref int at, ref int size, ref int end)
+    {
+        while (end < number && at + size < word.Length)
+        {
+            at += size;
+            Rune.DecodeFromUtf16(word[at..], out Rune rune, out size);
+            end += rune.Utf8SequenceLength;
+        }
+    }
+
+    private WordTokens ComputeSpelled(ReadOnlySpan<char> word)
+    {
+        var text = new AlignedText(word, 0);
+        new ByteLevelNormalizer().Apply(text);
+        if (_settings.IgnoreMerges && _lookup.TryGetValue(text.Characters, out int id)) return new([id], [0], [word.Length]);
+        List<BytePairSymbol> symbols = CharactersOf(text.Characters);
+        _merges.Apply(symbols);
+        WordTokens tokens = Placed(symbols, text.Characters);
+        return new(tokens.Ids, Array.ConvertAll(tokens.Starts, text.StartOf), Array.ConvertAll(tokens.Ends, end => text.EndOf(end - 1)));
     }
 
     private WordTokens? WholeWord(ReadOnlySpan<char> word)
@@ -64,90 +118,60 @@ internal sealed class BytePairModel : WordModel
         return _vocabulary.TryGetValue(spelled, out int id) ? new([id], [0], [word.Length]) : null;
     }
 
-    private List<Symbol> BytesOf(ReadOnlySpan<char> word)
+    private List<BytePairSymbol> BytesOf(ReadOnlySpan<char> word)
     {
-        var symbols = new List<Symbol>(word.Length + 8);
+        var symbols = new List<BytePairSymbol>(word.Length + 8);
         Span<byte> bytes = stackalloc byte[4];
-        Span<char> character = stackalloc char[1];
         for (int at = 0; at < word.Length;)
         {
             Rune.DecodeFromUtf16(word[at..], out Rune rune, out int size);
             int count = rune.EncodeToUtf8(bytes);
-            for (int i = 0; i < count; i++)
-            {
-                character[0] = ByteAlphabet.Characters[bytes[i]];
-                if (_lookup.TryGetValue(character, out int id)) symbols.Add(new(id, at, at + size));
-                else if (_unknown >= 0) AddUnknown(symbols, at, at + size);
-            }
+            for (int i = 0; i < count; i++) symbols.Add(new(_bytes[bytes[i]], 1));
             at += size;
         }
         return symbols;
     }
 
-    private List<Symbol> CharactersOf(ReadOnlySpan<char> word)
+    private List<BytePairSymbol> CharactersOf(ReadOnlySpan<char> word)
     {
-        var symbols = new List<Symbol>(word.Length);
+        var symbols = new List<BytePairSymbol>(word.Length);
+        // An unknown character waits for what comes next, which it may be joined with; bytes do not wait for it, as in the reference.
+        int waiting = 0;
         for (int at = 0; at < word.Length;)
         {
             Rune.DecodeFromUtf16(word[at..], out Rune rune, out int size);
-            string spelled = rune.ToString();
-            if (at > 0) spelled = _settings.Prefix + spelled;
-            if (at + size == word.Length) spelled += _settings.Suffix;
-            if (_vocabulary.TryGetValue(spelled, out int id)) symbols.Add(new(id, at, at + size));
-            else if (!_settings.ByteFallback || !AddBytes(symbols, spelled, at, at + size)) AddUnknown(symbols, at, at + size);
+            bool known = _settings is { Prefix.Length: 0, Suffix.Length: 0 } ? _lookup.TryGetValue(word.Slice(at, size), out int id) : _vocabulary.TryGetValue(Spelled(word, at, size), out id);
+            if (known)
+            {
+                Release(symbols, ref waiting);
+                symbols.Add(new(id, rune.Utf8SequenceLength));
+            }
+            else if ((!_settings.ByteFallback || !AddBytes(symbols, Spelled(word, at, size))) && _settings.Unknown is not null)
+            {
+                if (_unknown < 0) throw new InvalidOperationException($"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
+                if (!_settings.FuseUnknown) Release(symbols, ref waiting);
+                waiting += rune.Utf8SequenceLength;
+            }
             at += size;
         }
+        Release(symbols, ref waiting);
         return symbols;
     }
 
-    private bool AddBytes(List<Symbol> symbols, string spelled, int start, int end)
+    private string Spelled(ReadOnlySpan<char> word, int at, int size) =>
+        $"{(at > 0 ? _settings.Prefix : "")}{word.Slice(at, size)}{(at + size == word.Length ? _settings.Suffix : "")}";
+
+    private void Release(List<BytePairSymbol> symbols, ref int waiting)
+    {
+        if (waiting > 0) symbols.Add(new(_unknown, waiting));
+        waiting = 0;
+    }
+
+    private bool AddBytes(List<BytePairSymbol> symbols, string spelled)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(spelled);
-        var ids = new int[bytes.Length];
-        for (int i = 0; i < bytes.Length; i++)
-        {
-            if (!_vocabulary.TryGetValue($"<0x{bytes[i]:X2}>", out ids[i])) return false;
-        }
-        foreach (int id in ids) symbols.Add(new(id, start, end));
+        if (Array.Exists(bytes, value => _bytes[value] < 0)) return false;
+        foreach (byte value in bytes) symbols.Add(new(_bytes[value], 1));
         return true;
     }
-
-    private void AddUnknown(List<Symbol> symbols, int start, int end)
-    {
-        if (_unknown < 0) return;
-        if (_settings.FuseUnknown && symbols.Count > 0 && symbols[^1].Id == _unknown) symbols[^1] = symbols[^1] with { End = end };
-        else symbols.Add(new(_unknown, start, end));
-    }
-
-    // A queue of candidate merges over a linked list: n log n, whatever the word.
-    private void Merge(List<Symbol> symbols)
-    {
-        if (symbols.Count < 2) return;
-        var next = new int[symbols.Count];
-        var previous = new int[symbols.Count];
-        for (int i = 0; i < next.Length; i++) (next[i], previous[i]) = (i + 1 < next.Length ? i + 1 : -1, i - 1);
-        var queue = new PriorityQueue<(int Left, int LeftId, int RightId, int Merged), (int Rank, int Left)>();
-        void Consider(int left)
-        {
-            int right = left < 0 ? -1 : next[left];
-            if (right < 0 || !_merges.TryGetValue((symbols[left].Id, symbols[right].Id), out (int Rank, int Id) merge)) return;
-            queue.Enqueue((left, symbols[left].Id, symbols[right].Id, merge.Id), (merge.Rank, left));
-        }
-        for (int i = 0; i < symbols.Count - 1; i++) Consider(i);
-        while (queue.TryDequeue(out (int Left, int LeftId, int RightId, int Merged) candidate, out _))
-        {
-            int left = candidate.Left;
-            int right = next[left];
-            if (symbols[left].Length == 0 || right < 0 || symbols[left].Id != candidate.LeftId || symbols[right].Id != candidate.RightId) continue;
-            symbols[left] = new(candidate.Merged, symbols[left].Start, symbols[right].End, symbols[left].Length + symbols[right].Length);
-            symbols[right] = symbols[right] with { Length = 0 };
-            next[left] = next[right];
-            if (next[left] >= 0) previous[next[left]] = left;
-            Consider(previous[left]);
-            Consider(left);
-        }
-    }
-
-    // Length counts the symbols merged in; 0: it went into the one before.
-    private readonly record struct Symbol(int Id, int Start, int End, int Length = 1);
 }

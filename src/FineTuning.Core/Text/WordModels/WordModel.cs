@@ -5,6 +5,23 @@ namespace FineTuning.Text;
 /// <summary>The tokens of one word: ids, and where each begins and ends in the word (UTF-16 units). Immutable.</summary>
 internal sealed record WordTokens(int[] Ids, int[] Starts, int[] Ends);
 
+/// <summary>Tokens of a word while they are being found.</summary>
+internal sealed class TokenList
+{
+    private readonly List<int> _ids = [];
+    private readonly List<int> _starts = [];
+    private readonly List<int> _ends = [];
+
+    public void Add(int id, int start, int end)
+    {
+        _ids.Add(id);
+        _starts.Add(start);
+        _ends.Add(end);
+    }
+
+    public WordTokens ToTokens() => new([.. _ids], [.. _starts], [.. _ends]);
+}
+
 /// <summary>Turns words into tokens and remembers those it has seen, without a lock on the way. Thread-safe.</summary>
 internal abstract class WordModel
 {
@@ -20,7 +37,10 @@ internal abstract class WordModel
     /// <summary>Ids by token.</summary>
     public abstract IReadOnlyDictionary<string, int> Vocabulary { get; }
 
-    public WordTokens Tokenize(ReadOnlySpan<char> word)
+    /// <summary>The id of a token whose text is what stood there, not the vocabulary's; -1: there is none.</summary>
+    public virtual int UnknownId => -1;
+
+    public virtual WordTokens Tokenize(ReadOnlySpan<char> word)
     {
         if (word.Length > LongestCachedWord) return Compute(word);
         if (_lookup.TryGetValue(word, out WordTokens? tokens)) return tokens;

@@ -1,11 +1,11 @@
 using System.Text;
-using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
 /// <summary>WordPiece (Schuster and Nakajima 2012; Devlin et al. 2019): the longest piece first, from left to right; a word with a rest is unknown.</summary>
 internal sealed class WordPieceModel : WordModel
 {
+    private readonly string _unknownToken;
     private readonly Dictionary<string, int> _vocabulary;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly string _prefix;
@@ -13,13 +13,14 @@ internal sealed class WordPieceModel : WordModel
     private readonly int _longestWord;
     private readonly int _longestPiece;
 
-    public WordPieceModel(Dictionary<string, int> vocabulary, string unknown, string prefix, int longestWord, string file)
+    public WordPieceModel(Dictionary<string, int> vocabulary, string unknown, string prefix, int longestWord)
     {
+        _unknownToken = unknown;
         _vocabulary = vocabulary;
         _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         _prefix = prefix;
         _longestWord = longestWord;
-        _unknown = vocabulary.TryGetValue(unknown, out int id) ? id : throw new CheckpointException(file, $"the unknown token '{unknown}' is not in the vocabulary");
+        _unknown = vocabulary.GetValueOrDefault(unknown, -1);
         _longestPiece = vocabulary.Count == 0 ? 0 : vocabulary.Keys.Max(piece => piece.Length);
     }
 
@@ -61,5 +62,6 @@ internal sealed class WordPieceModel : WordModel
         return count;
     }
 
-    private WordTokens Unknown(ReadOnlySpan<char> word) => new([_unknown], [0], [word.Length]);
+    private WordTokens Unknown(ReadOnlySpan<char> word) => _unknown >= 0 ? new([_unknown], [0], [word.Length])
+        : throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknownToken}'");
 }

@@ -1,0 +1,22 @@
+namespace FineTuning.Text;
+
+/// <summary>Replaces what a pattern finds by a text, taken literally. It has the origin of the last character that was found.</summary>
+internal sealed class ReplaceNormalizer(SplitPattern pattern, string content) : Normalizer
+{
+    public override void Apply(AlignedText text)
+    {
+        List<(int Start, int End)> found = pattern.Find(text.Characters);
+        if (found.Count == 0) return;
+        var writer = new AlignedWriter(text.Length + (found.Count * content.Length));
+        int done = 0;
+        foreach ((int start, int end) in found)
+        {
+            writer.Copy(text, done, start - done);
+            (int from, int to) = end > 0 ? (text.StartOf(end - 1), text.EndOf(end - 1)) : (text.Origin, text.Origin);
+            writer.Add(content, from, to);
+            done = end;
+        }
+        writer.Copy(text, done, text.Length - done);
+        text.Become(writer);
+    }
+}

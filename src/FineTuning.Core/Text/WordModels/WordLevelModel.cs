@@ -1,0 +1,26 @@
+namespace FineTuning.Text;
+
+/// <summary>Whole words, each with its id.</summary>
+internal sealed class WordLevelModel : WordModel
+{
+    private readonly Dictionary<string, int> _vocabulary;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+    private readonly string _unknown;
+
+    public WordLevelModel(Dictionary<string, int> vocabulary, string unknown)
+    {
+        (_vocabulary, _unknown) = (vocabulary, unknown);
+        _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
+
+    private protected override WordTokens Compute(ReadOnlySpan<char> word)
+    {
+        if (!_lookup.TryGetValue(word, out int id) && !_vocabulary.TryGetValue(_unknown, out id))
+        {
+            throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknown}'");
+        }
+        return new([id], [0], [word.Length]);
+    }
+}
