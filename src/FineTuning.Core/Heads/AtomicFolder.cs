@@ -7,6 +7,11 @@ internal static class AtomicFolder
     {
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string parent = Path.GetDirectoryName(target) ?? throw new IOException($"{folder}: a model cannot be saved as the root of a file system");
+        // What is replaced is a model or nothing: a slip of the pen must not cost a folder of photographs.
+        if (Directory.Exists(target) && !File.Exists(Path.Combine(target, "config.json")) && Directory.EnumerateFileSystemEntries(target).Any())
+        {
+            throw new IOException($"{folder} exists and holds something other than a model (there is no config.json); choose another folder or empty it");
+        }
         Directory.CreateDirectory(parent);
         string fresh = $"{target}.{Guid.NewGuid():N}.new";
         string old = $"{target}.{Guid.NewGuid():N}.old";

@@ -1,0 +1,29 @@
+using System.Globalization;
+using FineTuning.Examples;
+using FineTuning.Heads;
+
+namespace QuickStart;
+
+/// <summary>Reading sentences, and what a tuned model makes of those it has not seen.</summary>
+internal static class Data
+{
+    /// <summary>A .csv or .jsonl with the columns text and label, or a .tsv: with those columns, or without a header, text first.</summary>
+    public static LabeledText<string>[] Read(string path)
+    {
+        if (path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)) return [.. JsonLines.Read(path).LabeledTexts<string>()];
+        if (!path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase)) return [.. Csv.Read(path).LabeledTexts<string>()];
+        return Tsv.Read(path).Columns().Contains("label")
+            ? [.. Tsv.Read(path).LabeledTexts<string>()]
+            : [.. Tsv.Read(path, new DelimitedOptions { HasHeader = false, Quotes = false }).LabeledTexts<string>(text: "0", label: "1")];
+    }
+
+    /// <summary>Accuracy on sentences that nothing has seen, beside what guessing gives.</summary>
+    public static void Test(TextClassifier<string> model, LabeledText<string>[] test, LabeledText<string>[] train)
+    {
+        IReadOnlyList<Classification<string>> answers = model.PredictBatch([.. test.Select(row => row.Text)]);
+        double accuracy = answers.Zip(test, (answer, row) => answer.Label == row.Label ? 1.0 : 0).Average();
+        string majority = train.CountBy(row => row.Label).MaxBy(pair => pair.Value).Key;
+        double guessed = test.Average(row => row.Label == majority ? 1.0 : 0);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test: accuracy {accuracy:P1} on {test.Length} sentences; always saying '{majority}' gives {guessed:P1}"));
+    }
+}
