@@ -10,7 +10,7 @@ internal static class SequenceLimit
     // Attention's cost grows with the square of the length: models that would take more are asked for it explicitly.
     private const int DefaultCeiling = 512;
 
-    public static int Resolve(ModelSpec spec, PretrainedTokenizer tokenizer, int? asked)
+    public static int Resolve(ModelSpec spec, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
     {
         int allowed = spec.MaximumTokens ?? int.MaxValue;
         if (asked is { } length)
@@ -21,6 +21,8 @@ internal static class SequenceLimit
             }
             return length;
         }
+        // Where nothing is cut, only what the network cannot compute is too long.
+        if (!cuts) return allowed;
         return Math.Min(Math.Min(allowed, tokenizer.MaximumLength ?? int.MaxValue), DefaultCeiling);
     }
 }

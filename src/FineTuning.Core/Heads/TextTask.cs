@@ -20,7 +20,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         _truncation = options.Truncation;
         Encoder = encoder;
         Tokenizer = tokenizer;
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
+        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
     }
 
     /// <summary>The trunk and its head.</summary>
