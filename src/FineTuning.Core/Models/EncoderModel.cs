@@ -13,6 +13,7 @@ public sealed class EncoderModel : IDisposable
     private readonly EncoderFamily _family;
     private readonly EncoderStack _stack;
     private readonly OutputLayers? _head;
+    private readonly HeadDense? _pooler;
     private readonly Weight[][] _byDepth;
 
     private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
@@ -23,6 +24,8 @@ public sealed class EncoderModel : IDisposable
         builder.Weights.HeadDepth = depth;
         _stack = EncoderStack.Make(builder, spec);
         _head = OutputLayers.Make(builder, spec, kind, outputs, _stack.Tokens);
+        // Without a head the pooler gives nothing that hidden states need, but what a base checkpoint holds must be in what is saved.
+        if (kind == HeadKind.None && builder.Holds(BertFamily.Pooler.Name)) _pooler = HeadDense.Make(builder, BertFamily.Pooler, spec, spec.HiddenSize);
         LoadReport = builder.Finish();
         Weights = builder.Weights;
         _byDepth = [.. Enumerable.Range(0, depth + 1).Select(level => Weights.Where(weight => weight.Depth == level).ToArray())];
@@ -134,6 +137,10 @@ public sealed class EncoderModel : IDisposable
         Run(input, context, firstOnly: false, states);
         return states;
     }
+
+    /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>
+    internal Tensor? Pooled(EncoderInput input, ForwardContext context) =>
+        _pooler?.Forward(Run(input, context, firstOnly: true, null).select(1, 0), Pass(Spec.LayerCount + 1, context)).to(context.ResultType);
 
     private static ModelSpec WithDropout(ModelSpec spec, double? dropout) =>
         dropout is { } rate ? spec with { Dropouts = spec.Dropouts.With(rate) } : spec;

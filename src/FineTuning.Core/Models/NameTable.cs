@@ -25,6 +25,9 @@ internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, strin
         return (head == HeadKind.None ? "" : Prefix) + WithTensor(theirs, tensor);
     }
 
+    /// <summary>Whether the trunk has a module of that name.</summary>
+    public bool HasTrunk(string module) => Find(trunk, module) is not null;
+
     /// <summary>The spelling under which a file's tensor is looked up: 2019's gamma and beta, a missing or surplus prefix.</summary>
     public string Normalize(string stored, HeadKind head)
     {

@@ -55,6 +55,9 @@ internal sealed class WeightBuilder : IDisposable
     /// <summary>A weight that holds several checkpoint tensors stacked along dimension 0, each of <paramref name="shape"/>.</summary>
     public Weight MakeStacked(string name, IReadOnlyList<string> parts, WeightKind kind, int depth, params long[] shape) => Make(name, parts, kind, depth, shape, isHead: false);
 
+    /// <summary>Whether the checkpoint holds a module of the trunk that not every checkpoint of the family does.</summary>
+    public bool Holds(string module) => _names.HasTrunk(module) && _stored.ContainsKey(_names.Map(module + ".weight", _head));
+
     /// <summary>Names a tensor that may be stored as a copy of another weight: it is neither needed nor surplus.</summary>
     public void Tie(string name) => _tied.Add(_names.Map(name, _head));
 

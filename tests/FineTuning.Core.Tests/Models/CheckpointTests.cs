@@ -75,8 +75,7 @@ public sealed class CheckpointTests
         int checkedFolders = 0;
         foreach (string folder in Directory.GetDirectories(root).SelectMany(family => Directory.GetDirectories(family)).Where(EncoderFamilies.Supports))
         {
-            if (Path.GetFileName(folder) is not ("seqcls" or "tokcls")) continue;
-            HeadKind head = Path.GetFileName(folder) == "seqcls" ? HeadKind.SequenceClassification : HeadKind.TokenClassification;
+            if (!ModelCase.Heads.TryGetValue(Path.GetFileName(folder), out HeadKind head)) continue;
             string first = Directory.CreateTempSubdirectory().FullName, second = Directory.CreateTempSubdirectory().FullName;
             using (EncoderModel model = EncoderModel.Load(folder, head, EncoderModel.ReadLabels(folder).Count)) model.Save(first);
             using (EncoderModel model = EncoderModel.Load(first, head, EncoderModel.ReadLabels(first).Count)) model.Save(second);

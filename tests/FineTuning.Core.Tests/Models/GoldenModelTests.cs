@@ -10,31 +10,7 @@ namespace FineTuning.Tests.Models;
 /// <summary>Logits, hidden states, loss and gradients of every encoder family and head against the reference.</summary>
 public sealed class GoldenModelTests
 {
-    private static readonly Dictionary<string, HeadKind> Heads = new()
-    {
-        ["base"] = HeadKind.None,
-        ["seqcls"] = HeadKind.SequenceClassification,
-        ["multilabel"] = HeadKind.SequenceClassification,
-        ["regression"] = HeadKind.SequenceClassification,
-        ["tokcls"] = HeadKind.TokenClassification,
-        ["qa"] = HeadKind.QuestionAnswering,
-        ["mlm"] = HeadKind.MaskedLanguage,
-    };
-
-    public static TheoryData<string, string> Cases()
-    {
-        var cases = new TheoryData<string, string>();
-        string? root = Goldens.Folder("models");
-        if (root is null) return cases;
-        foreach (string family in Directory.GetDirectories(root).Order(StringComparer.Ordinal))
-        {
-            foreach (string head in Directory.GetDirectories(family).Order(StringComparer.Ordinal))
-            {
-                if (Heads.ContainsKey(Path.GetFileName(head)) && EncoderFamilies.Supports(head)) cases.Add(Path.GetFileName(family), Path.GetFileName(head));
-            }
-        }
-        return cases;
-    }
+    public static TheoryData<string, string> Cases() => ModelCase.FromGoldens();
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Cases))]
@@ -44,7 +20,7 @@ public sealed class GoldenModelTests
         using var scope = NewDisposeScope();
         using var golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
         using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json")));
-        using EncoderModel model = EncoderModel.Load(folder, Heads[head], EncoderModel.ReadLabels(folder).Count);
+        using EncoderModel model = EncoderModel.Load(folder, ModelCase.Heads[head], EncoderModel.ReadLabels(folder).Count);
         Assert.Empty(model.LoadReport.Fresh);
         Tensor? Input(string name) => golden.Tensors.ContainsKey("inputs." + name) ? golden.Read("inputs." + name) : null;
         Tensor mask = Input("attention_mask")!.to(ScalarType.Bool);
@@ -73,6 +49,10 @@ public sealed class GoldenModelTests
         {
             Tensor hidden = model.Hidden(input, pass);
             Compare(differences, "last_hidden_state", golden.Read("outputs.last_hidden_state"), hidden, mask);
+            Tensor? pooled = model.Pooled(input, pass);
+            bool hasPooler = golden.Tensors.ContainsKey("outputs.pooler_output");
+            if (hasPooler != pooled is not null) differences.Add($"pooler: {pooled is not null} instead of {hasPooler}");
+            else if (pooled is not null) Compare(differences, "pooler_output", golden.Read("outputs.pooler_output"), pooled, null);
             return ((hidden - read("target")!).square() * mask.unsqueeze(2)).mean();
         }
         Tensor logits = model.Logits(input, pass);
