@@ -1,0 +1,52 @@
+using FineTuning.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tests.Models;
+
+/// <summary>Blocks with random float64 weights, outside of any model.</summary>
+internal sealed class Blocks : IDisposable
+{
+    private static readonly string[] Modules =
+    [
+        "block", "block.norm", "block.inner", "block.outer", "block.query", "block.key", "block.value", "block.output", "block.projection", "block.position_key",
+        "block.position_query", "relative", "relative.norm", "convolution", "convolution.norm",
+    ];
+
+    private readonly Generator _generator = new(9);
+
+    public Blocks() => Builder = new(
+        new NameTable("", [.. Modules.Select(module => (module, module))], new Dictionary<HeadKind, IReadOnlyList<(string, string)>>()),
+        HeadKind.None, [], null, "", new ModelLoadOptions { MasterType = ScalarType.Float64 }, 0.4);
+
+    public WeightBuilder Builder { get; }
+
+    public static ForwardContext Pass { get; } = ForwardContext.EvaluationIn(ScalarType.Float64);
+
+    /// <summary>A leaf of random numbers that asks for its gradient.</summary>
+    public Tensor Leaf(params long[] shape) => randn(shape, ScalarType.Float64, generator: _generator).requires_grad_(true);
+
+    /// <summary>Checks the gradients of the input and of every weight made so far; biases and gains are first moved from 0 and 1.</summary>
+    public void Check(Tensor input, Func<Tensor> block)
+    {
+        using (no_grad())
+        {
+            foreach (Weight weight in Builder.Weights) weight.Value.add_(randn(weight.Value.shape, ScalarType.Float64, generator: _generator), 0.3);
+        }
+        Tensor? factors = null;
+        Tensor Function()
+        {
+            Tensor output = block();
+            factors ??= randn(output.shape, ScalarType.Float64, generator: _generator);
+            return (output * factors).sum();
+        }
+        GradientCheck.Check(Function, [("input", input), .. Builder.Weights.Select(weight => (weight.Name, weight.Value))]);
+    }
+
+    public void Dispose()
+    {
+        Builder.Weights.Dispose();
+        Builder.Dispose();
+        _generator.Dispose();
+    }
+}
