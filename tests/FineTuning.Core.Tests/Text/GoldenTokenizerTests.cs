@@ -39,8 +39,8 @@ public sealed class GoldenTokenizerTests
         }
         using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expect.json")));
         bool rebuilt = expected.RootElement.GetProperty("class").GetString() is "GPT2Tokenizer" or "LlamaTokenizer" or "GemmaTokenizer" or "DebertaV2Tokenizer"
-            && expected.RootElement.TryGetProperty("replaced", out JsonElement parts) && parts.ValueKind == JsonValueKind.Array
-            && parts.EnumerateArray().Any(part => part.GetString() is "normalizer" or "pre_tokenizer");
+            && (!File.Exists(Path.Combine(loadable!, "tokenizer.json")) || (expected.RootElement.TryGetProperty("replaced", out JsonElement parts) && parts.ValueKind == JsonValueKind.Array
+            && parts.EnumerateArray().Any(part => part.GetString() is "normalizer" or "pre_tokenizer")));
         var runner = new GoldenRunner(tokenizer, GoldenFolder.Texts(Path.Combine(folder, "..", "texts.jsonl"))) 
         {
             FollowsFile = rebuilt,

@@ -18,10 +18,17 @@ internal static class FastFile
     }
 
     /// <summary>Puts a tokenizer together from its parts in the notation of tokenizer.json.</summary>
-    public static TokenizerParts Assemble(PipelineNodes nodes, TokenizerClass kind, Dictionary<string, string> roles, Func<IReadOnlyDictionary<string, int>, List<AddedToken>> added, string path)
+    /// <param name="nodes">The parts.</param>
+    /// <param name="kind">The class.</param>
+    /// <param name="roles">Special tokens by role.</param>
+    /// <param name="added">Added tokens, given the model's vocabulary.</param>
+    /// <param name="path">The file to name where something is wrong.</param>
+    /// <param name="build">Builds the model where it does not stand in the notation.</param>
+    public static TokenizerParts Assemble(
+        PipelineNodes nodes, TokenizerClass kind, Dictionary<string, string> roles, Func<IReadOnlyDictionary<string, int>, List<AddedToken>> added, string path, Func<JsonObject, bool, WordModel>? build = null)
     {
         bool spells = ModelReader.TypeOf(nodes.Model) == "BPE" && Components.EndsInBytes(nodes.PreTokenizer);
-        WordModel model = ModelReader.Read(nodes.Model, spells, path);
+        WordModel model = build is null ? ModelReader.Read(nodes.Model, spells, path) : build(nodes.Model, spells);
         var parts = new TokenizerParts
         {
             Normalizer = Components.Normalizer(nodes.Normalizer, path),
@@ -45,7 +52,7 @@ internal static class FastFile
         }
         bool doubled = kind.Name is "Roberta" or "MPNet" or "XLMRoberta" or "Camembert";
         if (!doubled && kind.Name is not ("Bert" or "Albert" or "DebertaV2")) return null;
-        return Id("cls_token") is { } cls && Id("sep_token") is { } sep ? Templates.Around(cls, sep, doubled) : null;
+        return Id("cls_token") is { } cls && Id("sep_token") is { } sep ? Templates.Around(cls, sep, doubled) with { TypesFirstWindows = kind.Name is "XLMRoberta" or "Camembert" } : null;
     }
 
     // Under a class that rebuilds, the settings' list replaces the file's; without such a list, the file's stands.

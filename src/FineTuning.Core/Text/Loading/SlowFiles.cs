@@ -10,7 +10,8 @@ internal static class SlowFiles
     {
         if (File.Exists(files.PathOf("vocab.txt"))) return WordPiece(files, kind.Name.Length > 0 ? kind : TokenizerClass.Of(files with { Config = new JsonObject { ["tokenizer_class"] = "BertTokenizer" } }));
         if (File.Exists(files.PathOf("vocab.json")) && File.Exists(files.PathOf("merges.txt"))) return BytePairs(files, kind);
-        throw new CheckpointException(files.Folder, "it holds no tokenizer; tokenizer.json, vocab.txt, or vocab.json with merges.txt was expected");
+        if (SentencePieceFolder.Find(files) is { } model) return SentencePieceFolder.Read(files, kind, model);
+        throw new CheckpointException(files.Folder, "it holds no tokenizer; tokenizer.json, vocab.txt, vocab.json with merges.txt, or a SentencePiece model was expected");
     }
 
     private static TokenizerParts WordPiece(TokenizerFiles files, TokenizerClass kind)
@@ -38,18 +39,7 @@ internal static class SlowFiles
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         var nodes = new PipelineNodes(null, kind.Name == "GPT2" ? ClassPipelines.ByteLevel(files.Config) : null, null, kind.Name == "GPT2" ? ClassPipelines.Of("ByteLevel") : null, model);
         nodes = ClassPipelines.InForce(kind, nodes, files.Config, roles);
-        TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => SpecialTokens.Configured(files) ?? Special(roles, vocabulary), files.Folder);
+        TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => SpecialTokens.Configured(files) ?? SpecialTokens.Loose(files, roles, vocabulary), files.Folder);
         return kind.Name == "Roberta" ? parts with { TrimOffsets = (files.Config.Flag("trim_offsets") ?? true, files.Config.Flag("add_prefix_space") ?? false) } : parts;
-    }
-
-    private static List<AddedToken> Special(Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
-    {
-        var tokens = new List<AddedToken>();
-        foreach (string token in roles.Values)
-        {
-            if (!vocabulary.TryGetValue(token, out int id) || tokens.Exists(other => other.Content == token)) continue;
-            tokens.Add(new AddedToken(token, id) { Special = true });
-        }
-        return tokens;
     }
 }

@@ -32,6 +32,35 @@ internal static class SpecialTokens
         return tokens;
     }
 
+    /// <summary>
+    /// Added tokens where tokenizer_config.json has no list of them: those of added_tokens.json with their ids, the roles and the additional special tokens; what is not in
+    /// the vocabulary is put behind it.
+    /// </summary>
+    public static List<AddedToken> Loose(TokenizerFiles files, Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
+    {
+        var tokens = new List<AddedToken>();
+        foreach ((string content, JsonNode? id) in JsonFile.TryRead(files.Folder, "added_tokens.json") ?? [])
+        {
+            if (content.Length > 0 && id is JsonValue value && value.TryGetValue(out int number) && number >= 0) tokens.Add(new AddedToken(content, number));
+        }
+        int next = Math.Max(vocabulary.Count == 0 ? -1 : vocabulary.Values.Max(), tokens.Select(token => token.Id).DefaultIfEmpty(-1).Max()) + 1;
+        foreach (string content in roles.Values.Concat(Additional(files)))
+        {
+            int place = tokens.FindIndex(token => token.Content == content);
+            if (place >= 0) tokens[place] = tokens[place] with { Special = true };
+            else if (content.Length > 0) tokens.Add(new AddedToken(content, vocabulary.TryGetValue(content, out int id) ? id : next++) { Special = true });
+        }
+        return tokens;
+    }
+
+    private static IEnumerable<string> Additional(TokenizerFiles files) =>
+        from source in new[] { files.SpecialTokens, files.Config }
+        from key in new[] { "additional_special_tokens", "extra_special_tokens" }
+        from token in source.Array(key) ?? []
+        let content = token is JsonObject entry ? entry.Text("content") : token is JsonValue value && value.TryGetValue(out string? text) ? text : null
+        where content is not null
+        select content;
+
     /// <summary>Added tokens that have a role are special, whatever their own entry says.</summary>
     public static List<AddedToken> WithRoles(List<AddedToken> tokens, Dictionary<string, string> roles) =>
         tokens.ConvertAll(token => roles.ContainsValue(token.Content) ? token with { Special = true } : token);

@@ -15,6 +15,23 @@ internal static class Templates
             [new([cls], -1, 0), new([], 0, 0), new(doubled ? [sep, sep] : [sep], -1, 0), new([], 1, type), new([sep], -1, type)]);
     }
 
+    /// <summary>A token behind each text: A &lt;/s&gt;, and A &lt;/s&gt; B &lt;/s&gt;, all of type 0 (T5).</summary>
+    public static Template Ending(int end) => new(
+        [new([], 0, 0), new([end], -1, 0)],
+        [new([], 0, 0), new([end], -1, 0), new([], 1, 0), new([end], -1, 0)]) { TypesFirstWindows = true };
+
+    /// <summary>A token before and one behind each text, where there are such; the second text and its tokens have the type 1 (Llama, Gemma).</summary>
+    public static Template Around(int? begin, int? end)
+    {
+        IEnumerable<TemplatePart> Text(int sequence)
+        {
+            if (begin is { } first) yield return new([first], -1, sequence);
+            yield return new([], sequence, sequence);
+            if (end is { } last) yield return new([last], -1, sequence);
+        }
+        return new([.. Text(0)], [.. Text(0), .. Text(1)]);
+    }
+
     /// <summary>TemplateProcessing.</summary>
     public static Template Read(JsonObject node, string path)
     {
