@@ -28,6 +28,7 @@ public sealed class PretrainedTokenizer
         foreach ((string token, int id) in parts.Model.Vocabulary) _tokens[id] = token;
         foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
         _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
+        FallsBackToBytes = Contains<ByteFallbackDecoder>(parts.Decoder);
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
@@ -61,10 +62,24 @@ public sealed class PretrainedTokenizer
     /// <summary>Loads the tokenizer files of a checkpoint folder.</summary>
     /// <param name="folder">tokenizer.json, or the files of the older tokenizers.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
-    public static PretrainedTokenizer Load(string folder)
+    public static PretrainedTokenizer Load(string folder) => Load(folder, null);
+
+    /// <summary>Loads the tokenizer files of a checkpoint folder, with some settings of one's own.</summary>
+    /// <param name="folder">tokenizer.json, or the files of the older tokenizers.</param>
+    /// <param name="settings">What overrides the files' settings; null: nothing.</param>
+    /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
+    public static PretrainedTokenizer Load(string folder, TokenizerSettings? settings)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return new(TokenizerFolder.Read(folder));
+        return new(TokenizerFolder.Read(folder, settings));
+    }
+
+    /// <summary>This tokenizer with further tokens; the model's embeddings must be resized to match. It is saved with them, in both files.</summary>
+    /// <param name="tokens">What to add; an empty text adds nothing, one that is in the vocabulary keeps its id.</param>
+    public PretrainedTokenizer WithTokens(params IEnumerable<NewToken> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return new(TokenAdding.Apply(_parts, tokens));
     }
 
     /// <summary>The id of a token; null: it is not in the vocabulary.</summary>
@@ -109,6 +124,37 @@ public sealed class PretrainedTokenizer
         return Assemble(Run(words, options, byWord: true), pairWords is null ? null : Run(pairWords, options, byWord: true), options);
     }
 
+    /// <summary>Tokenizes many texts on all processors; the results are in the texts' order.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="options">Null: the template's tokens, nothing cut.</param>
+    /// <param name="padding">Null: rows keep their lengths.</param>
+    /// <param name="cancellation">Ends the work early.</param>
+    /// <exception cref="ArgumentException">What may be cut does not suffice, or rows are cut to a length that is no multiple of the padding's.</exception>
+    /// <exception cref="InvalidOperationException">Rows are to be padded, but there is no padding token.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum && maximum % padding.MultipleOf != 0)
+        {
+            throw new ArgumentException($"texts are cut to {maximum} tokens, which is no multiple of the {padding.MultipleOf} that rows are padded to");
+        }
+        var rows = new TokenizedText[texts.Count];
+        var parallel = new ParallelOptions { CancellationToken = cancellation };
+        Parallel.For(0, rows.Length, parallel, i => rows[i] = Encode(texts[i], null, options));
+        return padding is null ? rows : Pad(rows, padding);
+    }
+
+    /// <summary>Makes rows equally long.</summary>
+    /// <param name="rows">What was tokenized; longer rows than asked for are left as they are.</param>
+    /// <param name="options">Null: as long as the longest.</param>
+    /// <exception cref="InvalidOperationException">There is no padding token.</exception>
+    public IReadOnlyList<TokenizedText> Pad(IReadOnlyList<TokenizedText> rows, PaddingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return TokenPadding.Apply(this, rows, options ?? new PaddingOptions());
+    }
+
     /// <summary>The text of ids.</summary>
     /// <param name="ids">Any numbers; those without a token are left out.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
@@ -133,6 +179,15 @@ public sealed class PretrainedTokenizer
     }
 
     internal TokenizerParts Parts => _parts;
+
+    internal bool PadsLeft => _parts.PadLeft;
+
+    /// <summary>Whether decoding puts English spacing right; byte pairs keep theirs.</summary>
+    internal bool CleansUp => _parts.CleanUp && _parts.Model is not BytePairModel;
+
+    internal bool FallsBackToBytes { get; }
+
+    private static bool Contains<T>(Decoder? decoder) => decoder is T || (decoder is SequenceDecoder sequence && sequence.Steps.Any(Contains<T>));
 
     private int? RoleId(string role) => _parts.Roles.TryGetValue(role, out string? token) ? TokenId(token) : null;
 
@@ -213,10 +268,11 @@ public sealed class PretrainedTokenizer
         Template template = _parts.Template;
         int added = options.AddSpecialTokens ? template.AddedTokens(second is not null) : 0;
         int total = first.Count + (second?.Count ?? 0);
-        bool fits = options.MaximumLength is not { } maximum || options.Truncation == TruncationStrategy.None || total + added <= maximum || maximum < added;
+        int? limit = options.MaximumLength ?? (options.Truncation == TruncationStrategy.None ? null : MaximumLength);
+        bool fits = limit is not { } maximum || options.Truncation == TruncationStrategy.None || total + added <= maximum || maximum < added;
         if (fits) return new(this, Assemble(first, new(0, first.Count), second, new(0, second?.Count ?? 0), options), 0);
 
-        (int keptFirst, int keptSecond) = Truncation.Kept(first.Count, second?.Count, options.MaximumLength!.Value - added, options.Truncation);
+        (int keptFirst, int keptSecond) = Truncation.Kept(first.Count, second?.Count, limit!.Value - added, options.Truncation);
         bool left = options.TruncateLeft ?? _parts.TruncateLeft;
         List<TextWindow> firsts = Truncation.Windows(first.Count, keptFirst, options.Stride, left);
         List<TextWindow> seconds = second is null ? [new(0, 0)] : Truncation.Windows(second.Count, keptSecond, options.Stride, left);

@@ -11,8 +11,29 @@ public sealed class TokenizedText
         _tokenizer = tokenizer;
         (Ids, TypeIds, Starts, Ends, WordIds, SequenceIds, Special) = ([.. run.Ids], [.. run.Types], [.. run.Starts], [.. run.Ends], [.. run.Words], [.. run.Sequences], [.. run.Special]);
         _surface = run.Surface;
+        AttentionMask = new int[Ids.Length];
+        Array.Fill(AttentionMask, 1);
         TruncatedTokens = truncated;
     }
+
+    private TokenizedText(TokenizedText row, int length, int pad, bool left)
+    {
+        int missing = length - row.Ids.Length, front = left ? missing : 0;
+        T[] Fill<T>(T[] values, T filling)
+        {
+            var filled = new T[length];
+            Array.Fill(filled, filling);
+            values.CopyTo(filled, front);
+            return filled;
+        }
+        _tokenizer = row._tokenizer;
+        _surface = row._surface?.ToDictionary(entry => entry.Key + front, entry => entry.Value);
+        (Ids, TypeIds, Starts, Ends) = (Fill(row.Ids, pad), Fill(row.TypeIds, 0), Fill(row.Starts, 0), Fill(row.Ends, 0));
+        (WordIds, SequenceIds, Special, AttentionMask) = (Fill(row.WordIds, -1), Fill(row.SequenceIds, -1), Fill(row.Special, true), Fill(row.AttentionMask, 0));
+        (TruncatedTokens, Overflow) = (row.TruncatedTokens, [.. row.Overflow.Select(window => window.Padded(length, pad, left))]);
+    }
+
+    internal TokenizedText Padded(int length, int pad, bool left) => Ids.Length >= length ? this : new(this, length, pad, left);
 
     /// <summary>Token ids.</summary>
     public int[] Ids { get; }
@@ -32,8 +53,11 @@ public sealed class TokenizedText
     /// <summary>0 for the first text, 1 for the second, -1 for tokens that the template put there.</summary>
     public int[] SequenceIds { get; }
 
-    /// <summary>Whether a token was put there by the template.</summary>
+    /// <summary>Whether a token was put there by the template, or as padding.</summary>
     public bool[] Special { get; }
+
+    /// <summary>1 for tokens, 0 for padding.</summary>
+    public int[] AttentionMask { get; }
 
     /// <summary>The other windows where the text was cut with <see cref="TokenizingOptions.KeepOverflow"/>; else empty.</summary>
     public IReadOnlyList<TokenizedText> Overflow { get; internal init; } = [];
@@ -56,4 +80,29 @@ public sealed class TokenizedText
         }
         return -1;
     }
+
+    /// <summary>The word that covers a character of a text, or -1.</summary>
+    /// <param name="character">The index in the string.</param>
+    /// <param name="sequence">0 for the first text, 1 for the second.</param>
+    public int WordAt(int character, int sequence = 0) => TokenAt(character, sequence) is >= 0 and int token ? WordIds[token] : -1;
+
+    /// <summary>The tokens of a word, from the first to behind the last; null: there is none.</summary>
+    /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
+    /// <param name="sequence">0 for the first text, 1 for the second.</param>
+    public (int Start, int End)? TokensOf(int word, int sequence = 0)
+    {
+        int start = -1, end = -1;
+        for (int i = 0; i < Ids.Length; i++)
+        {
+            if (WordIds[i] != word || SequenceIds[i] != sequence) continue;
+            if (start < 0) start = i;
+            end = i + 1;
+        }
+        return start < 0 ? null : (start, end);
+    }
+
+    /// <summary>The characters of a word, from the first to behind the last; null: it has no token.</summary>
+    /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
+    /// <param name="sequence">0 for the first text, 1 for the second.</param>
+    public (int Start, int End)? CharactersOf(int word, int sequence = 0) => TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
 }

@@ -21,9 +21,23 @@ internal sealed record TokenizerParts
     /// <summary>Special tokens by their role, for example <c>cls_token</c>.</summary>
     public IReadOnlyDictionary<string, string> Roles { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The id of a special token by its role.</summary>
+    /// <exception cref="Errors.CheckpointException">There is no such token.</exception>
+    public int RoleId(string role, string path)
+    {
+        string token = Roles.GetValueOrDefault(role) ?? "";
+        return AddedTokens.FirstOrDefault(added => added.Content == token)?.Id ?? (Model.Vocabulary.TryGetValue(token, out int id) ? id
+            : throw new Errors.CheckpointException(path, $"the {role} '{token}' is not in the vocabulary"));
+    }
+
     public int? MaximumLength { get; init; }
 
     public bool TruncateLeft { get; init; }
+
+    public bool PadLeft { get; init; }
+
+    /// <summary>Whether the model spells the words of a byte-level pre-tokenizer.</summary>
+    public bool ModelSpells { get; init; }
 
     public bool CleanUp { get; init; }
 

@@ -22,7 +22,7 @@ public sealed record TokenizingOptions
     /// <summary>Whether the model's template puts its tokens around the text. Default true.</summary>
     public bool AddSpecialTokens { get; init; } = true;
 
-    /// <summary>The most tokens, the template's included; null: as many as the text has.</summary>
+    /// <summary>The most tokens, the template's included; null: what the tokenizer's files say, or as many as the text has.</summary>
     public int? MaximumLength { get; init; }
 
     /// <summary>What is cut where there are more. Default: nothing.</summary>

@@ -44,6 +44,7 @@ public sealed class GoldenTokenizerTests
         var runner = new GoldenRunner(tokenizer, GoldenFolder.Texts(Path.Combine(folder, "..", "texts.jsonl"))) 
         {
             FollowsFile = rebuilt,
+            Folder = loadable!,
             RecordedInPart = expected.RootElement.TryGetProperty("bare_kept", out JsonElement kept) && kept.ValueKind == JsonValueKind.String,
             DecodingsRecorded = !name.StartsWith("c-norm-", StringComparison.Ordinal) && !name.StartsWith("c-pre-", StringComparison.Ordinal),
         };

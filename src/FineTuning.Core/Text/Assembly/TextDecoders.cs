@@ -6,6 +6,8 @@ namespace FineTuning.Text;
 /// <summary>Several decoders, each rewriting what the one before left.</summary>
 internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
 {
+    public IReadOnlyList<Decoder> Steps => steps;
+
     public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Apply(current));
 }
 

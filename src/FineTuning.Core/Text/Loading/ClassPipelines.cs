@@ -54,6 +54,38 @@ internal static class ClassPipelines
         }
     }
 
+    /// <summary>Marks to spaces, bytes to characters, and the first space dropped where one was put there.</summary>
+    public static JsonObject FallbackDecoder(bool prefix)
+    {
+        var steps = new List<JsonNode> { Replace("\u2581", " "), Of("ByteFallback"), Of("Fuse") };
+        if (prefix) steps.Add(Node("""{"type":"Strip","content":" ","start":1,"stop":0}"""));
+        return Sequence("decoders", steps);
+    }
+
+    /// <summary>What the caller sets, for the classes whose files hold otherwise.</summary>
+    public static PipelineNodes Set(TokenizerClass kind, PipelineNodes nodes, TokenizerSettings settings)
+    {
+        switch (kind.Name)
+        {
+            case "GPT2" when settings.AddPrefixSpace is { } space:
+                foreach (JsonObject step in Steps(nodes.PreTokenizer, "pretokenizers")) if (step.Text("type") == "ByteLevel") step["add_prefix_space"] = space;
+                return nodes;
+            case "Llama" when settings.AddPrefixSpace is not null || settings.Legacy is not null:
+                string scheme = settings.AddPrefixSpace == false ? "never" : settings.Legacy == true ? "always" : "first";
+                return nodes with { Normalizer = null, PreTokenizer = Metaspace(scheme, split: false), Decoder = FallbackDecoder(scheme != "never") };
+            case "DebertaV2":
+                if (settings.LowerCase == true) nodes = nodes with { Normalizer = Sequence("normalizers", [Of("Lowercase"), .. nodes.Normalizer is { } first ? [first.DeepClone()] : Array.Empty<JsonNode>()]) };
+                if (settings.SplitByPunctuation != true) return nodes;
+                JsonObject punctuation = Node("""{"type":"Punctuation","behavior":"Isolated"}""");
+                return nodes with { PreTokenizer = Sequence("pretokenizers", [punctuation, .. nodes.PreTokenizer is { } words ? [words.DeepClone()] : Array.Empty<JsonNode>()]) };
+            default:
+                return nodes;
+        }
+    }
+
+    private static IEnumerable<JsonObject> Steps(JsonObject? node, string key) =>
+        node is null ? [] : node.Array(key) is { } steps ? steps.OfType<JsonObject>().SelectMany(step => Steps(step, key)) : [node];
+
     /// <summary>BERT's normalizer; its defaults are those of the uncased model.</summary>
     public static JsonObject Bert(JsonObject config) => new()
     {

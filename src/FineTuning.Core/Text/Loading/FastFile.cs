@@ -14,7 +14,19 @@ internal static class FastFile
         JsonObject model = root.Object("model") ?? throw new CheckpointException(path, "it has no 'model'");
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         var stored = new PipelineNodes(root.Object("normalizer"), root.Object("pre_tokenizer"), root.Object("post_processor"), root.Object("decoder"), model);
-        return Assemble(ClassPipelines.InForce(kind, stored, files.Config, roles), kind, roles, vocabulary => Added(files, kind, root, vocabulary, roles), path);
+        TokenizerParts parts = Assemble(ClassPipelines.Set(kind, ClassPipelines.InForce(kind, stored, files.Config, roles), files.Settings), kind, roles, vocabulary => Added(files, kind, root, vocabulary, roles), path);
+        return Reframed(parts, kind, files.Settings, path);
+    }
+
+    // Begin and end tokens that the caller asks for are a template of their own, whatever the file's was.
+    private static TokenizerParts Reframed(TokenizerParts parts, TokenizerClass kind, TokenizerSettings settings, string path)
+    {
+        if (kind.Name == "T5" && settings.SpecialTokens.ContainsKey("eos_token")) return parts with { Template = Templates.Ending(parts.RoleId("eos_token", path)) };
+        if (settings.AddBeginToken is null && settings.AddEndToken is null) return parts;
+        return parts with
+        {
+            Template = Templates.Around(settings.AddBeginToken == true ? parts.RoleId("bos_token", path) : null, settings.AddEndToken == true ? parts.RoleId("eos_token", path) : null),
+        };
     }
 
     /// <summary>Puts a tokenizer together from its parts in the notation of tokenizer.json.</summary>
@@ -34,6 +46,7 @@ internal static class FastFile
             Normalizer = Components.Normalizer(nodes.Normalizer, path),
             PreTokenizer = Components.PreTokenizer(nodes.PreTokenizer, spells, path),
             Model = model,
+            ModelSpells = spells,
             Decoder = Components.Decoder(nodes.Decoder, path),
             AddedTokens = SpecialTokens.WithRoles(added(model.Vocabulary), roles),
             Roles = roles,

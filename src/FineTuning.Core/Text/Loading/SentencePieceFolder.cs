@@ -31,11 +31,11 @@ internal static class SentencePieceFolder
         TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => Added(files, kind, model, vocabulary, roles), path, Build);
         return kind.Name switch
         {
-            "T5" => parts with { Template = Templates.Ending(Id(parts, "eos_token", path)) },
+            "T5" => parts with { Template = Templates.Ending(parts.RoleId("eos_token", path)) },
             "Llama" or "Gemma" => parts with
             {
                 Template = Templates.Around(
-                    files.Config.Flag("add_bos_token") ?? true ? Id(parts, "bos_token", path) : null, files.Config.Flag("add_eos_token") ?? false ? Id(parts, "eos_token", path) : null),
+                    files.Config.Flag("add_bos_token") ?? true ? parts.RoleId("bos_token", path) : null, files.Config.Flag("add_eos_token") ?? false ? parts.RoleId("eos_token", path) : null),
             },
             _ => parts,
         };
@@ -85,9 +85,7 @@ internal static class SentencePieceFolder
     private static PipelineNodes BytePairs(PipelineNodes nodes, TokenizerClass kind, JsonObject config)
     {
         bool prefix = kind.Name == "Llama" && (config.Flag("add_prefix_space") ?? true);
-        var decoders = new List<JsonNode> { ClassPipelines.Replace("\u2581", " "), ClassPipelines.Of("ByteFallback"), ClassPipelines.Of("Fuse") };
-        if (prefix) decoders.Add(ClassPipelines.Node("""{"type":"Strip","content":" ","start":1,"stop":0}"""));
-        nodes = nodes with { Normalizer = null, Decoder = ClassPipelines.Sequence("decoders", decoders) };
+        nodes = nodes with { Normalizer = null, Decoder = ClassPipelines.FallbackDecoder(prefix) };
         JsonObject marks = ClassPipelines.Replace(" ", "\u2581");
         if (kind.Name == "Gemma") return nodes with { Normalizer = marks };
         if (!(config.Flag("legacy") ?? false)) return nodes with { PreTokenizer = ClassPipelines.Metaspace(prefix ? "first" : "never", split: false) };
@@ -118,12 +116,5 @@ internal static class SentencePieceFolder
         }
         if (kind.Name == "T5") for (int i = 0; i < (files.Config.Whole("extra_ids") ?? 100); i++) Add($"<extra_id_{i}>", special: true);
         return tokens;
-    }
-
-    private static int Id(TokenizerParts parts, string role, string path)
-    {
-        string token = parts.Roles.GetValueOrDefault(role) ?? "";
-        return parts.AddedTokens.FirstOrDefault(added => added.Content == token)?.Id ?? (parts.Model.Vocabulary.TryGetValue(token, out int id) ? id
-            : throw new CheckpointException(path, $"the {role} '{token}' is not in the vocabulary"));
     }
 }

@@ -40,6 +40,9 @@ internal static class SlowFiles
         var nodes = new PipelineNodes(null, kind.Name == "GPT2" ? ClassPipelines.ByteLevel(files.Config) : null, null, kind.Name == "GPT2" ? ClassPipelines.Of("ByteLevel") : null, model);
         nodes = ClassPipelines.InForce(kind, nodes, files.Config, roles);
         TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => SpecialTokens.Configured(files) ?? SpecialTokens.Loose(files, roles, vocabulary), files.Folder);
-        return kind.Name == "Roberta" ? parts with { TrimOffsets = (files.Config.Flag("trim_offsets") ?? true, files.Config.Flag("add_prefix_space") ?? false) } : parts;
+        if (kind.Name != "Roberta") return parts;
+        // The mask stands for a word with the space before it.
+        AddedToken[] added = [.. parts.AddedTokens.Select(token => token.Content == roles.GetValueOrDefault("mask_token") && SpecialTokens.Configured(files) is null ? token with { StripLeft = true } : token)];
+        return parts with { AddedTokens = added, TrimOffsets = (files.Config.Flag("trim_offsets") ?? true, files.Config.Flag("add_prefix_space") ?? false) };
     }
 }

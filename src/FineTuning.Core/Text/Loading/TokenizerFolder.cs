@@ -13,22 +13,27 @@ internal static class TokenizerFolder
     ];
 
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
-    public static TokenizerParts Read(string folder)
+    public static TokenizerParts Read(string folder, TokenizerSettings? settings = null)
     {
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
         var files = new TokenizerFiles(
             folder,
             JsonFile.TryRead(folder, "tokenizer.json"),
-            JsonFile.TryRead(folder, "tokenizer_config.json") ?? [],
+            settings is null ? JsonFile.TryRead(folder, "tokenizer_config.json") ?? [] : settings.Over(JsonFile.TryRead(folder, "tokenizer_config.json") ?? []),
             JsonFile.TryRead(folder, "special_tokens_map.json") ?? [],
-            JsonFile.TryRead(folder, "config.json") ?? []);
+            JsonFile.TryRead(folder, "config.json") ?? [])
+        {
+            Settings = settings ?? new TokenizerSettings(),
+        };
         TokenizerClass kind = TokenizerClass.Of(files);
         TokenizerParts parts = files.Fast is null ? SlowFiles.Read(files, kind) : FastFile.Read(files, kind);
         var stored = FileNames.Where(name => File.Exists(Path.Combine(folder, name))).ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name)));
+        if (settings is not null) stored["tokenizer_config.json"] = TokenAdding.Bytes(files.Config);
         return parts with
         {
             MaximumLength = MaximumLength(files.Config),
-            TruncateLeft = files.Config.Text("truncation_side") == "left",
+            TruncateLeft = (files.Config.Text("truncation_side") ?? files.Fast?.Object("truncation")?.Text("direction")?.ToLowerInvariant()) == "left",
+            PadLeft = (files.Config.Text("padding_side") ?? files.Fast?.Object("padding")?.Text("direction")?.ToLowerInvariant() ?? (kind.Name is "Llama" or "Gemma" ? "left" : "right")) == "left",
             CleanUp = files.Config.Flag("clean_up_tokenization_spaces") ?? false,
             SplitSpecialTokens = files.Config.Flag("split_special_tokens") ?? false,
             Files = stored,
@@ -43,5 +48,8 @@ internal static class TokenizerFolder
 /// <summary>The JSON files of a tokenizer folder.</summary>
 internal sealed record TokenizerFiles(string Folder, JsonObject? Fast, JsonObject Config, JsonObject SpecialTokens, JsonObject ModelConfig)
 {
+    /// <summary>What was set by the caller and stands in the configuration already.</summary>
+    public TokenizerSettings Settings { get; init; } = new();
+
     public string PathOf(string name) => Path.Combine(Folder, name);
 }

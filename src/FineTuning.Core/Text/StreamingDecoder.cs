@@ -1,0 +1,89 @@
+using System.Text;
+
+namespace FineTuning.Text;
+
+/// <summary>Turns ids into text one at a time, as a model generates them. What it gives, put together, is what <see cref="PretrainedTokenizer.Decode"/> gives for all of them.</summary>
+/// <remarks>
+/// Text comes only when no later id can change it: no character is given before all its bytes are there, and where the files ask for English spacing to be put right, no
+/// word before the next begins. Memory and time for an id do not grow with what went before. For one thread.
+/// </remarks>
+public sealed class StreamingDecoder
+{
+    private const int LongestWindow = 48, Kept = 12;
+
+    private readonly PretrainedTokenizer _tokenizer;
+    private readonly bool _skipSpecialTokens;
+    private readonly bool _cleans;
+    private readonly List<int> _window = [];
+    private readonly StringBuilder _held = new();
+    private int _given;
+    private int _limit = LongestWindow;
+
+    /// <param name="tokenizer">The tokenizer of the model.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    public StreamingDecoder(PretrainedTokenizer tokenizer, bool skipSpecialTokens = true)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        (_tokenizer, _skipSpecialTokens) = (tokenizer, skipSpecialTokens);
+        _cleans = tokenizer.CleansUp;
+    }
+
+    /// <summary>Takes the next id and gives the text that is now certain; often empty.</summary>
+    /// <param name="id">Any number; one without a token gives nothing.</param>
+    public string Append(int id)
+    {
+        if (_tokenizer.Token(id) is not { } token || (_skipSpecialTokens && _tokenizer.IsSpecial(id))) return "";
+        _window.Add(id);
+        // A run of byte tokens is decoded as a whole.
+        if (_tokenizer.FallsBackToBytes && ByteFallbackDecoder.ByteOf(token) is not null) return "";
+        string text = Decode();
+        // Bytes that may still become a character stand at the end as one U+FFFD.
+        int certain = text.EndsWith('\uFFFD') ? text.Length - 1 : text.Length;
+        string added = certain > _given ? text[_given..certain] : "";
+        _given = Math.Max(_given, certain);
+        if (certain == text.Length) Shorten(text);
+        return _cleans ? Clean(added) : added;
+    }
+
+    /// <summary>Gives the rest, and begins anew.</summary>
+    public string Complete()
+    {
+        string text = Decode();
+        string added = text[Math.Min(_given, text.Length)..];
+        if (_cleans)
+        {
+            added = TextCleanUp.Apply(_held.Append(added).ToString());
+            _held.Clear();
+        }
+        _window.Clear();
+        (_given, _limit) = (0, LongestWindow);
+        return added;
+    }
+
+    private string Decode() => _tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_window), _skipSpecialTokens, cleanUp: false);
+
+    // Only the last tokens matter to what follows, as long as they have some text: what begins a text may lose its space.
+    private void Shorten(string text)
+    {
+        if (_window.Count <= _limit) return;
+        string rest = _tokenizer.Decode([.. _window[^Kept..]], _skipSpecialTokens, cleanUp: false);
+        if (rest.AsSpan().Trim().Length == 0 || !text.EndsWith(rest, StringComparison.Ordinal))
+        {
+            _limit *= 2;
+            return;
+        }
+        _window.RemoveRange(0, _window.Count - Kept);
+        (_given, _limit) = (rest.Length, LongestWindow);
+    }
+
+    // Every rule begins with a space; none but that of the lone apostrophe has another.
+    private string Clean(string added)
+    {
+        _held.Append(added);
+        string text = _held.ToString();
+        int cut = text.LastIndexOf(' ');
+        if (cut <= 0 || text.AsSpan(0, cut).EndsWith(" '")) return "";
+        _held.Clear().Append(text, cut, text.Length - cut);
+        return TextCleanUp.Apply(text[..cut]);
+    }
+}
