@@ -25,6 +25,31 @@ internal sealed partial class GoldenRunner
         }
     }
 
+    /// <summary>What the loaded tokenizer is by itself: its size, its vocabulary, its special tokens, its longest text.</summary>
+    public void CheckExpectation(JsonElement expected)
+    {
+        void Same<T>(string what, T found, T wanted)
+        {
+            if (!EqualityComparer<T>.Default.Equals(found, wanted)) Failures.Add($"{what} is {found} instead of {wanted}");
+        }
+        Same("the size", tokenizer.VocabularySize, expected.GetProperty("length").GetInt32());
+        var ids = new Dictionary<string, int>(tokenizer.Parts.Model.Vocabulary);
+        foreach (AddedToken token in tokenizer.Parts.AddedTokens) ids[token.Content] = token.Id;
+        Same("the vocabulary's hash", GoldenFolder.Hash(ids), expected.GetProperty("vocab_sha256").GetString()!);
+        JsonElement longest = expected.GetProperty("model_max_length");
+        Same("the longest text", tokenizer.MaximumLength, longest.ValueKind == JsonValueKind.Number ? longest.GetInt32() : null);
+        Dictionary<string, int?> special = expected.GetProperty("special_tokens").EnumerateObject().ToDictionary(entry => entry.Name, entry => (int?)entry.Value[1].GetInt32());
+        Same("the padding token", tokenizer.PadId, special.GetValueOrDefault("pad_token"));
+        Same("the begin token", tokenizer.BeginId, special.GetValueOrDefault("bos_token"));
+        Same("the end token", tokenizer.EndId, special.GetValueOrDefault("eos_token"));
+        Same("the classifier token", tokenizer.ClassifierId, special.GetValueOrDefault("cls_token"));
+        Same("the separator", tokenizer.SeparatorId, special.GetValueOrDefault("sep_token"));
+        Same("the mask token", tokenizer.MaskId, special.GetValueOrDefault("mask_token"));
+        Same("the unknown token", tokenizer.UnknownId, special.GetValueOrDefault("unk_token"));
+        Same("padding in front", tokenizer.PadsLeft, expected.GetProperty("padding_side").GetString() == "left");
+        Same("cutting in front", tokenizer.Parts.TruncateLeft, expected.GetProperty("truncation_side").GetString() == "left");
+    }
+
     private void Padded(JsonElement record)
     {
         JsonElement args = record.GetProperty("args");

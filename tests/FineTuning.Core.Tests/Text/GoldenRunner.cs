@@ -111,8 +111,8 @@ internal sealed partial class GoldenRunner(PretrainedTokenizer tokenizer, string
             Compare(record, record, found);
             int[] ids = found.Ids;
             string expected = record.TryGetProperty("dec", out JsonElement decoded) ? decoded.GetString()! : input;
-            if (!_spansOnly && HasDecodings(record) && tokenizer.Decode(ids) is { } text && text != expected && text != Older(record, "v4_dec")) Fail(record, $"decoded '{text}' instead of '{expected}'");
-            if (record.TryGetProperty("dec_all", out JsonElement all) && tokenizer.Decode(ids, skipSpecialTokens: false) is { } whole && whole != all.GetString() && whole != Older(record, "v4_dec_all") && (Older(record, "v4_dec") is null || Older(record, "v4_dec_all") is not null) && !_spansOnly)
+            if (!_spansOnly && HasDecodings(record) && tokenizer.Decode(ids) is { } text && text != expected && text != Older(record, "v4_dec") && !(OldLineIsAbsent && AsAdded(text) == expected)) Fail(record, $"decoded '{text}' instead of '{expected}'");
+            if (record.TryGetProperty("dec_all", out JsonElement all) && tokenizer.Decode(ids, skipSpecialTokens: false) is { } whole && whole != all.GetString() && !(OldLineIsAbsent && AsAdded(whole) == all.GetString()) && whole != Older(record, "v4_dec_all") && (Older(record, "v4_dec") is null || Older(record, "v4_dec_all") is not null) && !_spansOnly)
             {
                 Fail(record, $"decoded whole '{whole}' instead of '{all.GetString()}'");
             }
@@ -120,6 +120,11 @@ internal sealed partial class GoldenRunner(PretrainedTokenizer tokenizer, string
     }
 
     private static string? Older(JsonElement record, string name) => record.TryGetProperty(name, out JsonElement text) ? text.GetString() : null;
+
+    /// <summary>Whether the older line, which alone decodes added tokens as they were added, could not open the folder.</summary>
+    public bool OldLineIsAbsent { get; init; }
+
+    private string AsAdded(string text) => tokenizer.Parts.AddedTokens.Where(token => token.Normalized).Aggregate(text, (result, token) => result.Replace(token.Content, Normalize(token.Content), StringComparison.Ordinal));
 
     // Pipelines of one normalizer or pre-tokenizer record no decoding at all.
     public bool HasDecodings(JsonElement record) => DecodingsRecorded || record.TryGetProperty("dec", out _);
@@ -183,10 +188,10 @@ internal sealed partial class GoldenRunner(PretrainedTokenizer tokenizer, string
             int[] ids = Ints(record, "ids")!;
             string expected = record.GetProperty("dec").GetString()!;
             string all = record.TryGetProperty("dec_all", out JsonElement whole) ? whole.GetString()! : expected;
-            if (tokenizer.Decode(ids) != expected) Fail(record, $"'{tokenizer.Decode(ids)}' instead of '{expected}'");
+            if (tokenizer.Decode(ids) != expected && !(OldLineIsAbsent && AsAdded(tokenizer.Decode(ids)) == expected)) Fail(record, $"'{tokenizer.Decode(ids)}' instead of '{expected}'");
             if (record.TryGetProperty("dec_clean", out JsonElement clean) && tokenizer.Decode(ids, cleanUp: true) != clean.GetString()) Fail(record, $"cleaned: '{tokenizer.Decode(ids, cleanUp: true)}'");
             if (record.TryGetProperty("dec_noclean", out JsonElement raw) && tokenizer.Decode(ids, cleanUp: false) != raw.GetString()) Fail(record, $"not cleaned: '{tokenizer.Decode(ids, cleanUp: false)}'");
-            if (tokenizer.Decode(ids, skipSpecialTokens: false) != all) Fail(record, $"whole: '{tokenizer.Decode(ids, false)}' instead of '{all}'");
+            if (tokenizer.Decode(ids, skipSpecialTokens: false) != all && !(OldLineIsAbsent && AsAdded(tokenizer.Decode(ids, false)) == all)) Fail(record, $"whole: '{tokenizer.Decode(ids, false)}' instead of '{all}'");
         });
     }
 

@@ -48,7 +48,7 @@ internal static class FastFile
             Model = model,
             ModelSpells = spells,
             Decoder = Components.Decoder(nodes.Decoder, path),
-            AddedTokens = SpecialTokens.WithRoles(added(model.Vocabulary), roles),
+            AddedTokens = SpecialTokens.WithRoles(added(model.Vocabulary), roles, model.Vocabulary),
             Roles = roles,
         };
         (Template? template, (bool, bool) trim) = Components.PostProcessor(nodes.PostProcessor, path);

@@ -18,7 +18,7 @@ internal static class SlowFiles
     {
         var vocabulary = new JsonObject();
         int line = 0;
-        foreach (string token in File.ReadLines(files.PathOf("vocab.txt"))) vocabulary[token.TrimEnd('\r')] = line++;
+        foreach (string token in File.ReadLines(files.PathOf("vocab.txt"))) vocabulary[token.TrimEnd()] = line++;
         return Assemble(files, kind, new JsonObject { ["type"] = "WordPiece", ["vocab"] = vocabulary });
     }
 

@@ -16,6 +16,7 @@ internal static class SpecialTokens
         {
             if (Content(files.SpecialTokens, name) is { } mapped) roles[name] = mapped;
             if (Content(files.Config, name) is { } configured) roles[name] = configured;
+            else if (files.Config.ContainsKey(name)) roles.Remove(name);
         }
         return roles;
     }
@@ -62,8 +63,17 @@ internal static class SpecialTokens
         select content;
 
     /// <summary>Added tokens that have a role are special, whatever their own entry says.</summary>
-    public static List<AddedToken> WithRoles(List<AddedToken> tokens, Dictionary<string, string> roles) =>
-        tokens.ConvertAll(token => roles.ContainsValue(token.Content) ? token with { Special = true } : token);
+    /// <remarks>A role whose token is nowhere is put behind the vocabulary, as the reference does.</remarks>
+    public static List<AddedToken> WithRoles(List<AddedToken> tokens, Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
+    {
+        List<AddedToken> all = tokens.ConvertAll(token => roles.ContainsValue(token.Content) ? token with { Special = true } : token);
+        foreach (string token in roles.Values.Distinct(StringComparer.Ordinal))
+        {
+            if (token.Length == 0 || vocabulary.ContainsKey(token) || all.Exists(other => other.Content == token)) continue;
+            all.Add(new AddedToken(token, Math.Max(vocabulary.Count, all.Select(other => other.Id).DefaultIfEmpty(-1).Max() + 1)) { Special = true });
+        }
+        return all;
+    }
 
     /// <summary>tokenizer.json's added_tokens.</summary>
     public static List<AddedToken> Stored(JsonObject fast) => [.. (fast.Array("added_tokens") ?? []).OfType<JsonObject>().Select(token => Read(token, token.Whole("id") ?? -1)).OfType<AddedToken>()];
