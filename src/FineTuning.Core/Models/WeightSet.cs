@@ -10,6 +10,26 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly List<Weight> _weights = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
 
+    /// <summary>The parameters of a plain TorchSharp module, by their names in it: what a task of one's own trains.</summary>
+    /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights: they are neither saved nor put back.</param>
+    /// <param name="depth">0 for embeddings, 1 and up for layers, by a parameter's name; null: all count as the head.</param>
+    /// <exception cref="ArgumentException">The module has no parameters, or one that is not float32.</exception>
+    public static WeightSet Of(nn.Module module, Func<string, int>? depth = null)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        var set = new WeightSet();
+        var seen = new HashSet<IntPtr>();
+        foreach ((string name, TorchSharp.Modules.Parameter value) in module.named_parameters())
+        {
+            if (!seen.Add(value.Handle)) continue; // A tied parameter is one weight.
+            if (value.dtype != ScalarType.Float32) throw new ArgumentException($"the parameter '{name}' is {value.dtype}; weights are float32", nameof(module));
+            set.Add(name, value, KindOf(name, value), depth?.Invoke(name) ?? 1);
+        }
+        if (set.Count == 0) throw new ArgumentException("the module has no parameters: there is nothing to train", nameof(module));
+        set.HeadDepth = set.Max(weight => weight.Depth);
+        return set;
+    }
+
     /// <summary>How many weights there are.</summary>
     public int Count => _weights.Count;
 
@@ -47,6 +67,13 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <inheritdoc/>
     public IEnumerator<Weight> GetEnumerator() => _weights.GetEnumerator();
+
+    // A vector that is no bias is a gain: neither decays by default.
+    private static WeightKind KindOf(string name, Tensor value)
+    {
+        if (value.dim() >= 2) return name.Contains("embed", StringComparison.OrdinalIgnoreCase) ? WeightKind.Embedding : WeightKind.Matrix;
+        return name.EndsWith("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.OrdinalIgnoreCase) ? WeightKind.Bias : WeightKind.Norm;
+    }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
