@@ -28,6 +28,9 @@ public sealed class MetricReport
     /// <summary>Scores of each label; empty where there are no labels.</summary>
     public IReadOnlyList<ClassScores> Classes { get; }
 
+    /// <summary>How the data was read where the numbers depend on it, for example which tagging scheme; null where they do not.</summary>
+    public string? Reading { get; init; }
+
     /// <summary>A value by its name.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
     /// <exception cref="KeyNotFoundException">There is no such value; the message lists those there are.</exception>
@@ -53,6 +56,7 @@ public sealed class MetricReport
     public override string ToString()
     {
         var text = new StringBuilder(string.Join(", ", Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
+        if (Reading is not null) text.AppendLine().Append("  (").Append(Reading).Append(')');
         foreach (ClassScores scores in Classes) text.AppendLine().Append("  ").Append(scores);
         return text.ToString();
     }

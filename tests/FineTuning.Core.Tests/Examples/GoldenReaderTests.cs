@@ -15,6 +15,7 @@ public sealed class GoldenReaderTests
     [InlineData("tsv")]
     [InlineData("jsonl")]
     [InlineData("json")]
+    [InlineData("conll")]
     public void Equals_the_reference(string format)
     {
         string root = Goldens.Require("readers");
@@ -29,7 +30,7 @@ public sealed class GoldenReaderTests
             string path = Path.Combine(root, test.GetProperty("file").GetString()!);
             try
             {
-                string? problem = format is "csv" or "tsv" ? Delimited(path, test) : Json(path, test, format);
+                string? problem = format is "csv" or "tsv" ? Delimited(path, test) : format == "conll" ? Conll(path, test) : Json(path, test, format);
                 if (problem is not null) differences.Add($"{test.GetProperty("id")}: {problem}");
             }
             catch (Exception failure) when (failure is not Xunit.Sdk.XunitException)
@@ -89,6 +90,36 @@ public sealed class GoldenReaderTests
         .Select(report => report.GetProperty("what").GetString()!)
         .SelectMany(what => new[] { "text", "label" }.Where(name => what.Contains($"column '{name}'", StringComparison.Ordinal) && !what.Contains("is missing", StringComparison.Ordinal)
             || (name == "text" && what.StartsWith("one column only", StringComparison.Ordinal)))).Distinct();
+
+    private static string? Conll(string path, JsonElement test)
+    {
+        JsonElement given = test.GetProperty("options");
+        var problems = new List<DataProblem>();
+        var options = new ConllOptions
+        {
+            Separator = given.GetProperty("separator").GetString() == "tab" ? ConllSeparator.Tab : ConllSeparator.Spaces,
+            WordColumn = given.GetProperty("token_column").GetInt32(),
+            TagColumn = given.GetProperty("tag_column").GetInt32(),
+            Comments = given.GetProperty("comments").GetString(),
+            Scheme = Enum.Parse<TaggingScheme>(given.GetProperty("scheme").GetString()!, ignoreCase: true),
+            OnProblem = problems.Add,
+        };
+        if (!test.TryGetProperty("expected", out JsonElement expected)) return Refused(test, () => ConllFile.Read(path, options).Count()) ?? Reported(test, problems);
+        ConllSentence[] sentences = [.. ConllFile.Read(path, options)];
+        JsonElement[] wanted = [.. expected.GetProperty("sentences").EnumerateArray()];
+        if (wanted.Length != sentences.Length) return $"{sentences.Length} sentences instead of {wanted.Length}";
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            string[] Texts(string name) => [.. wanted[i].GetProperty(name).EnumerateArray().Select(value => value.GetString()!)];
+            if (!sentences[i].Words.SequenceEqual(Texts("tokens"))) return $"sentence {i}: {string.Join("|", sentences[i].Words)}";
+            if (!sentences[i].Tags.SequenceEqual(Texts("tags"))) return $"sentence {i}: {string.Join("|", sentences[i].Tags)}";
+            if (sentences[i].Line != wanted[i].GetProperty("line").GetInt32()) return $"sentence {i} is said to start on line {sentences[i].Line}";
+            if (sentences[i].Document != wanted[i].GetProperty("document").GetInt32()) return $"sentence {i} is said to stand in document {sentences[i].Document}";
+            var entities = wanted[i].GetProperty("entities").EnumerateArray().Select(entity => new EntitySpan(entity[0].GetString()!, entity[1].GetInt32(), entity[2].GetInt32()));
+            if (!TagSequence.Entities(sentences[i].Tags).SequenceEqual(entities)) return $"sentence {i}: {string.Join(", ", TagSequence.Entities(sentences[i].Tags))}";
+        }
+        return Reported(test, problems) ?? Strict(test, () => ConllFile.Read(path, options with { OnProblem = null }).Count());
+    }
 
     private static string? Json(string path, JsonElement test, string format)
     {

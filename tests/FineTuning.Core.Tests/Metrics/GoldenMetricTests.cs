@@ -13,6 +13,7 @@ public sealed class GoldenMetricTests
     [InlineData("multilabel")]
     [InlineData("regression")]
     [InlineData("calibration")]
+    [InlineData("seqeval")]
     public void Equals_the_reference(string file)
     {
         string path = Path.Combine(Goldens.Require("metrics"), file + ".jsonl");
@@ -33,6 +34,7 @@ public sealed class GoldenMetricTests
                     {
                         "classification" => ClassificationCase.Compute(data, result, metric),
                         "multilabel" => MultiLabelCase.Compute(data, result, metric),
+                        "seqeval" => SeqevalCase.Compute(data, result, metric),
                         "regression" => RegressionCase.Compute(data, result, metric),
                         _ => CalibrationCase.Compute(data, result, metric),
                     };

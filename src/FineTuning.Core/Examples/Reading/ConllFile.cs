@@ -1,0 +1,67 @@
+using System.Collections;
+using System.Text;
+using FineTuning.Errors;
+
+namespace FineTuning.Examples;
+
+/// <summary>A file of one word a line, in columns, with blank lines between sentences: its sentences, streamed.</summary>
+/// <remarks>
+/// A line of spaces and tabs ends a sentence; a -DOCSTART- line begins a document and is no sentence.
+/// Immutable; each enumeration opens the file and holds one sentence at a time. Enumerations may run at once.
+/// </remarks>
+public sealed class ConllFile : IEnumerable<ConllSentence>
+{
+    private readonly string _path;
+    private readonly ConllOptions _options;
+
+    private ConllFile(string path, ConllOptions options) => (_path, _options) = (path, options);
+
+    /// <summary>Reads a CoNLL file.</summary>
+    /// <param name="path">The file; opened anew each time the sentences are enumerated.</param>
+    /// <param name="options">Columns, separator, scheme; null: the defaults.</param>
+    /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
+    public static ConllFile Read(string path, ConllOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        options ??= new ConllOptions();
+        var violations = new List<string>();
+        if (options.LongestLine < 1) violations.Add($"LongestLine is {options.LongestLine}: it is 1 or more");
+        if (options.LongestSentence < 1) violations.Add($"LongestSentence is {options.LongestSentence}: it is 1 or more");
+        if (options.Comments is "") violations.Add("Comments is empty: every line would be a comment; null means that there are none");
+        if (options.WordColumn == options.TagColumn) violations.Add($"WordColumn and TagColumn are both {options.WordColumn}");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return new(path, options);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<ConllSentence> GetEnumerator()
+    {
+        var problems = new ProblemSink(_path, _options.OnProblem);
+        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
+        var lines = new LineReader(reader, problems, _options.LongestLine);
+        var parser = new ConllParser(_path, _options, problems);
+        while (Next(lines, problems) is { } line)
+        {
+            if (parser.Take(line, lines.Number) is { } sentence) yield return sentence;
+        }
+        if (parser.Finish() is { } last) yield return last;
+        parser.Report();
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private string? Next(LineReader lines, ProblemSink problems)
+    {
+        try
+        {
+            return lines.Read();
+        }
+        catch (DecoderFallbackException failure)
+        {
+            (int Line, byte Byte)? place = _options.Encoding is null ? DataFile.FirstInvalidByte(_path) : null;
+            throw problems.Refusal(place?.Line, place is { } found
+                ? $"the bytes are not valid UTF-8 (first bad byte 0x{found.Byte:X2}); save the file as UTF-8 or name its encoding in the options"
+                : "the bytes do not fit the encoding; name the right one in the options", failure);
+        }
+    }
+}
