@@ -1,0 +1,162 @@
+using System.Text;
+using System.Text.Json;
+
+namespace FineTuning.Examples;
+
+/// <summary>The entries of a list that stands under a key of the file's object: one at a time, never the file as a whole.</summary>
+/// <remarks>For one thread. The largest entry decides the memory, and the options bound that.</remarks>
+internal sealed class JsonListStream : IDisposable
+{
+    private delegate bool Step(ref Utf8JsonReader reader);
+
+    private readonly ProblemSink _problems;
+    private readonly Stream _stream;
+    private readonly string _key;
+    private readonly int _longest;
+    private readonly List<string> _keys = [];
+    private byte[] _buffer = new byte[1 << 16];
+    private int _start, _length, _lines = 1;
+    private bool _inList, _found, _entered;
+    private JsonReaderState _state;
+    private JsonElement? _entry;
+
+    public JsonListStream(string path, string key, JsonReadingOptions options, ProblemSink problems)
+    {
+        (_key, _longest, _problems) = (key, options.LongestText, problems);
+        _state = new JsonReaderState(new JsonReaderOptions { MaxDepth = options.DeepestNesting });
+        using (StreamReader probe = DataFile.Open(path, null))
+        {
+            Encoding = probe.CurrentEncoding;
+        }
+        Stream file = File.OpenRead(path);
+        _stream = Encoding is UTF8Encoding ? file : Encoding.CreateTranscodingStream(file, Encoding, new UTF8Encoding(false));
+        // A byte order mark is no JSON.
+        while (_length < 3 && Fill())
+        {
+        }
+        if (_length >= 3 && _buffer.AsSpan(0, 3).SequenceEqual(Mark)) (_start, _length) = (3, _length - 3);
+    }
+
+    private static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF];
+
+    private Encoding Encoding { get; }
+
+    /// <summary>The next entry; null after the last, where the rest of the file has been read too.</summary>
+    /// <exception cref="Errors.TrainingDataException">The file is no valid JSON, has no such list, or an entry is too large.</exception>
+    public JsonElement? Next()
+    {
+        if (!_entered) Advance(Enter);
+        _entered = true;
+        while (true)
+        {
+            if (_inList)
+            {
+                Advance(ReadEntry);
+                if (_entry is not null) return _entry;
+            }
+            else
+            {
+                bool ended = false;
+                Advance((ref Utf8JsonReader reader) => ReadKey(ref reader, out ended));
+                if (ended) break;
+            }
+        }
+        if (!_found) throw _problems.Refusal(1, $"no key '{_key}'; keys found: {(_keys.Count == 0 ? "none" : string.Join(", ", _keys))}");
+        do
+        {
+            if (_buffer.AsSpan(_start, _length).IndexOfAnyExcept(" \t\r\n"u8) >= 0) throw _problems.Refusal(null, "something stands behind the end of the JSON object");
+            _length = 0;
+        }
+        while (Fill());
+        return null;
+    }
+
+    public void Dispose() => _stream.Dispose();
+
+    private bool Enter(ref Utf8JsonReader reader)
+    {
+        if (!reader.Read()) return false;
+        return reader.TokenType == JsonTokenType.StartObject ? true : throw _problems.Refusal(1, $"a value was found where an object with the key '{_key}' was expected");
+    }
+
+    private bool ReadKey(ref Utf8JsonReader reader, out bool ended)
+    {
+        ended = false;
+        if (!reader.Read()) return false;
+        if (reader.TokenType == JsonTokenType.EndObject)
+        {
+            ended = true;
+            return true;
+        }
+        string name = reader.GetString()!;
+        if (name != _key)
+        {
+            if (!reader.TrySkip()) return false;
+            if (_keys.Count < 20) _keys.Add(name);
+            return true;
+        }
+        if (!reader.Read()) return false;
+        if (reader.TokenType != JsonTokenType.StartArray) throw _problems.Refusal(null, $"'{_key}' is no list");
+        _inList = _found = true;
+        return true;
+    }
+
+    private bool ReadEntry(ref Utf8JsonReader reader)
+    {
+        _entry = null;
+        if (!reader.Read()) return false;
+        if (reader.TokenType == JsonTokenType.EndArray)
+        {
+            _inList = false;
+            return true;
+        }
+        if (!JsonDocument.TryParseValue(ref reader, out JsonDocument? document)) return false;
+        using (document) _entry = document.RootElement.Clone();
+        return true;
+    }
+
+    /// <summary>One step of the reader, with as much of the file in the buffer as it needs.</summary>
+    private void Advance(Step step)
+    {
+        while (true)
+        {
+            var reader = new Utf8JsonReader(_buffer.AsSpan(_start, _length), isFinalBlock: false, _state);
+            bool done;
+            try
+            {
+                done = step(ref reader);
+            }
+            catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+            {
+                string reason = failure is JsonException ? failure.Message.Split(" LineNumber", 2)[0] : "a key holds bytes that are no text";
+                throw _problems.Refusal((int)((failure as JsonException)?.LineNumber ?? 0) + 1, $"not valid JSON: {reason}", failure);
+            }
+            if (done)
+            {
+                _state = reader.CurrentState;
+                int consumed = (int)reader.BytesConsumed;
+                (_start, _length) = (_start + consumed, _length - consumed);
+                return;
+            }
+            if (!Fill()) throw _problems.Refusal(_lines, "not valid JSON: the file ends too early");
+        }
+    }
+
+    private bool Fill()
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _length).CopyTo(_buffer);
+            _start = 0;
+        }
+        if (_length == _buffer.Length)
+        {
+            if (_length >= _longest) throw _problems.Refusal(null, $"an entry of '{_key}' has more than {_longest:N0} bytes, which is LongestText");
+            Array.Resize(ref _buffer, (int)Math.Min((long)_buffer.Length * 2, Math.Max(_longest, _buffer.Length + 1L)));
+        }
+        int read = _stream.Read(_buffer, _length, _buffer.Length - _length);
+        _lines += _buffer.AsSpan(_length, read).Count((byte)'\n');
+        _length += read;
+        return read > 0;
+    }
+}
