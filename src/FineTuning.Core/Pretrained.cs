@@ -34,6 +34,13 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Heads.TextRegressor.Load(Folder(folder), options);
 
+    /// <summary>What could stand in the place of a mask: to train on plain texts of a domain before a task, or to fill masks.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">What is masked, how texts are packed and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or the tokenizer has no mask token.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Heads.MaskedLanguageModel.Load(Folder(folder), options);
+
     private static string Folder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

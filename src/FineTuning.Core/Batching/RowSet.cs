@@ -8,7 +8,7 @@ internal sealed class RowSet
 {
     private const int ExamplesInAChunk = 1024;
 
-    private RowSet(List<EncodedRow> rows, EncodingReport report)
+    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingReport report)
     {
         Rows = rows;
         Report = report;
@@ -47,7 +47,7 @@ internal sealed class RowSet
             string reasons = string.Join(", ", report.Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(rows, report);
+        return new(model.Arrange(rows), report);
     }
 
     private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)

@@ -15,6 +15,6 @@ public abstract class Batch(IReadOnlyList<EncodedRow> rows, int paddedLength)
     /// <summary>Tokens that are not padding.</summary>
     public long RealTokens { get; } = rows.Sum(row => (long)row.Length);
 
-    /// <summary>What the sum of the losses is divided by: the sum of the rows' <see cref="EncodedRow.TargetCount"/>.</summary>
-    public double TargetCount { get; } = rows.Sum(row => row.TargetCount);
+    /// <summary>What the sum of the losses is divided by: the sum of the rows' <see cref="EncodedRow.TargetCount"/>, unless the batch knows better.</summary>
+    public virtual double TargetCount { get; } = rows.Sum(row => row.TargetCount);
 }

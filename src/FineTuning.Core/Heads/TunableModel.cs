@@ -22,6 +22,17 @@ public abstract class TunableModel : IDisposable
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
 
+    /// <summary>Pads and stacks rows for training; a model that draws something for each row overrides this, and draws it as a pure function of moment and row.</summary>
+    /// <param name="rows">At least one row that this model encoded.</param>
+    /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
+    /// <param name="moment">The run's seed and the epoch.</param>
+    public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
+
+    /// <summary>Rearranges the rows of a whole data set before batches are planned: a model that packs texts overrides this.</summary>
+    /// <param name="rows">The encoded examples, in the order of the data.</param>
+    /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
+    public virtual IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows) => rows;
+
     /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With or without dropout, and in which precision.</param>

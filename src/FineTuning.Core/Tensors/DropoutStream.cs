@@ -28,7 +28,7 @@ internal sealed class DropoutStream(long seed, long step, int microStep)
     }
 
     // SplitMix64's finalizer (Steele, Lea and Flood 2014) over a running sum.
-    private static ulong Combine(ulong key, ulong value)
+    internal static ulong Combine(ulong key, ulong value)
     {
         ulong x = key + value + 0x9E3779B97F4A7C15ul;
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ul;

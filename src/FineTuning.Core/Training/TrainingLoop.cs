@@ -46,7 +46,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
                 {
                     if (_record.ShouldEnd(cancellation) || _record.Steps >= totalSteps) break;
                     double rate = options.Optimizer.LearningRate * options.Schedule.Factor(_record.Steps, totalSteps) * (plateau?.Factor ?? 1);
-                    if (!Step(window, rate, gradients)) break;
+                    if (!Step(window, epoch, rate, gradients)) break;
                     if (validation is null || (_record.Steps % interval != 0 && _record.Steps != totalSteps)) continue;
                     Evaluate(selection, plateau, best);
                     if (selection.ShouldStop) _record.Stop = StopReason.StoppedEarly;
@@ -64,7 +64,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     }
 
     /// <summary>One optimizer step over a window of micro-batches; false where it was cancelled, and nothing was changed.</summary>
-    private bool Step(PlannedBatch[] window, double rate, GradientStep gradients)
+    private bool Step(PlannedBatch[] window, long epoch, double rate, GradientStep gradients)
     {
         long started = Stopwatch.GetTimestamp();
         long step = _record.Steps + 1;
@@ -76,7 +76,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
                 gradients.Clear();
                 return false;
             }
-            (double sum, double count) = Backward(window[micro], new DropoutStream(options.Seed, step, micro), step);
+            (double sum, double count) = Backward(window[micro], epoch, new DropoutStream(options.Seed, step, micro), step);
             (loss, targets) = (loss + sum, targets + count);
         }
         if (targets <= 0)
@@ -94,10 +94,10 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return true;
     }
 
-    private (double Sum, double Count) Backward(PlannedBatch planned, DropoutStream dropout, long step)
+    private (double Sum, double Count) Backward(PlannedBatch planned, long epoch, DropoutStream dropout, long step)
     {
         using var scope = NewDisposeScope();
-        Batch batch = model.Collate([.. planned.Rows.Select(place => train.Rows[place])], planned.PaddedLength);
+        Batch batch = model.Collate([.. planned.Rows.Select(place => train.Rows[place])], planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
         if (batch.TargetCount <= 0) return (0, 0);
         Tensor loss = model.SumLoss(batch, ForwardContext.For(dropout, options.Precision));
@@ -133,7 +133,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         using (var scope = NewDisposeScope())
         {
-            Batch batch = model.Collate([.. largest.Rows.Select(place => train.Rows[place])], largest.PaddedLength);
+            Batch batch = model.Collate([.. largest.Rows.Select(place => train.Rows[place])], largest.PaddedLength, new BatchMoment(options.Seed, 0));
             Tensor loss = model.SumLoss(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
             if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
             if (!double.IsFinite(loss.ToDouble())) throw Diverged(0, [largest], $"the loss is {loss.ToDouble()} before the first step");

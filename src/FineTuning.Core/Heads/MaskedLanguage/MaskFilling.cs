@@ -1,0 +1,107 @@
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>Fills masks: scores of the whole vocabulary at the masks alone, and what the text would read.</summary>
+internal sealed class MaskFilling
+{
+    private const int TokensInABatch = 4096;
+
+    private readonly MaskedLanguageModel _model;
+    private readonly int[]? _targets;
+    private readonly int _count;
+
+    public MaskFilling(MaskedLanguageModel model, FillOptions options)
+    {
+        _model = model;
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Count, 1);
+        _targets = options.Targets is null ? null : TargetIds(options.Targets);
+        _count = Math.Min(options.Count, _targets?.Length ?? model.Encoder.Spec.VocabularySize);
+    }
+
+    public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
+    {
+        TokenizedText[] texts = [.. inputs.Select(Tokenize)];
+        var filled = new FilledText[texts.Length];
+        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(i => texts[i].Ids.Length)];
+        for (int start = 0; start < order.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = start + 1;
+            while (end < order.Length && (end + 1 - start) * texts[order[end]].Ids.Length <= TokensInABatch) end++;
+            FillBatch(filled, texts, order[start..end]);
+            start = end;
+        }
+        return filled;
+    }
+
+    private TokenizedText Tokenize(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
+        if (tokens.Ids.Length > (_model.Encoder.Spec.MaximumTokens ?? int.MaxValue))
+        {
+            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+        }
+        if (!tokens.Ids.Contains(_model.MaskId))
+        {
+            string cut = tokens.TruncatedTokens > 0 ? $" in its first {_model.MaximumLength} tokens" : "";
+            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has no {_model.Tokenizer.Token(_model.MaskId)}{cut}: there is nothing to fill");
+        }
+        return tokens;
+    }
+
+    private void FillBatch(FilledText[] filled, TokenizedText[] texts, int[] batch)
+    {
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        EncodedRow[] rows = [.. batch.Select(i => new TokenizedRow(texts[i].Ids, null))];
+        int length = rows.Max(row => row.Length), vocabulary = _model.Encoder.Spec.VocabularySize;
+        int[][] masks = [.. batch.Select(i => Enumerable.Range(0, texts[i].Ids.Length).Where(place => texts[i].Ids[place] == _model.MaskId).ToArray())];
+        long[] places = [.. masks.SelectMany((own, row) => own.Select(place => ((long)row * length) + place))];
+        EncoderInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
+        Tensor logits = _model.Encoder.LogitsAt(input, tensor(places, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
+        int done = 0;
+        for (int row = 0; row < batch.Length; row++)
+        {
+            TokenizedText text = texts[batch[row]];
+            var own = new FilledMask[masks[row].Length];
+            for (int i = 0; i < own.Length; i++)
+            {
+                int place = masks[row][i];
+                double[] scores = Probabilities.Softmax(logits[done++].data<float>().ToArray());
+                own[i] = new(text.Starts[place], text.Ends[place], [.. Best(scores).Select(id => Candidate(text, place, id, scores[id], own.Length == 1))]);
+            }
+            filled[batch[row]] = new(own, text.TruncatedTokens);
+        }
+    }
+
+    private IEnumerable<int> Best(double[] scores) => (_targets ?? Enumerable.Range(0, scores.Length)).OrderByDescending(id => scores[id]).Take(_count);
+
+    private MaskCandidate Candidate(TokenizedText text, int place, int id, double score, bool single)
+    {
+        PretrainedTokenizer tokenizer = _model.Tokenizer;
+        int[] ids = [.. text.Ids];
+        ids[place] = id;
+        if (tokenizer.PadId is { } pad) ids = [.. ids.Where(token => token != pad)];
+        return new(score, id, tokenizer.Decode([id], skipSpecialTokens: false), tokenizer.Decode(ids, skipSpecialTokens: single));
+    }
+
+    // An entry of the vocabulary, else the first token of the text; what has none is left out unless nothing remains.
+    private int[] TargetIds(IReadOnlyList<string> targets)
+    {
+        int vocabulary = _model.Encoder.Spec.VocabularySize;
+        var ids = new SortedSet<int>();
+        foreach (string target in targets)
+        {
+            ArgumentNullException.ThrowIfNull(target, nameof(targets));
+            int id = _model.Tokenizer.TokenId(target) ?? _model.Tokenizer.Encode(target, null, new TokenizingOptions { AddSpecialTokens = false }).Ids.Append(-1).First();
+            if (id >= 0 && id < vocabulary) ids.Add(id);
+        }
+        return ids.Count > 0 ? [.. ids] : throw new ArgumentException("none of the targets has a token; name at least one entry of the vocabulary or one text", nameof(targets));
+    }
+}

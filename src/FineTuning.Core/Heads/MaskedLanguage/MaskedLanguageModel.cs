@@ -1,0 +1,173 @@
+using FineTuning.Errors;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>
+/// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand in the place of a mask.
+/// </summary>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<string, FilledText>
+{
+    // Draws of evaluations never meet those of a run, even where the seeds are equal.
+    private const long OutsideARun = -1;
+
+    private readonly MaskedLanguageOptions _options;
+    private readonly TokenMasking _masking;
+    private readonly TextWindows _windows;
+
+    private MaskedLanguageModel(EncoderModel encoder, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId)
+    {
+        (Encoder, Tokenizer, _options, MaskId) = (encoder, tokenizer, options, maskId);
+        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
+        int[] ordinary = [.. Enumerable.Range(0, encoder.Spec.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
+        _masking = new(options, maskId, ordinary.Length > 0 ? ordinary : [maskId]);
+        _windows = new(tokenizer, MaximumLength, options);
+        if (!_windows.HasRoom) throw new InvalidOptionsException([$"MaximumLength is {MaximumLength}: the tokenizer's special tokens leave no room for text"]);
+    }
+
+    /// <summary>The trunk and its head.</summary>
+    public EncoderModel Encoder { get; }
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>Tokens of a row, special ones included.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>The id of the mask token.</summary>
+    public int MaskId { get; }
+
+    /// <inheritdoc/>
+    public override WeightSet Weights => Encoder.Weights;
+
+    /// <inheritdoc/>
+    public override Device Device => Encoder.Device;
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "perplexity";
+
+    internal TruncationStrategy Truncation => _options.Truncation;
+
+    internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+
+    /// <summary>Loads a masked language model; see <c>Pretrained.MaskedLanguageModel</c>.</summary>
+    internal static MaskedLanguageModel Load(string folder, MaskedLanguageOptions? options)
+    {
+        options ??= new MaskedLanguageOptions();
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
+        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.MaskedLanguage, 0, options.LoadOptions());
+        try
+        {
+            if (mask >= encoder.Spec.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {encoder.Spec.VocabularySize - 1}");
+            return new(encoder, tokenizer, options, mask);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(string example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        MaskableRow? row = _windows.Of(example);
+        if (row is null) report.Empty();
+        return row;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return _windows.Arrange(rows);
+    }
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => Collate(rows, paddedLength, new BatchMoment(_options.Seed, OutsideARun));
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return MaskedBatch.Of(rows, paddedLength, PadId, Device, _masking, moment);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        var masked = (MaskedBatch)batch;
+        return Losses.CrossEntropy(Encoder.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new Evaluation(this);
+
+    /// <summary>The five most probable tokens in the place of each mask.</summary>
+    /// <param name="input">A text with at least one mask token, for example <c>[MASK]</c>.</param>
+    /// <exception cref="ArgumentException">The text has no mask, or the mask was cut away.</exception>
+    public FilledText Predict(string input) => PredictBatch([input], new FillOptions())[0];
+
+    /// <summary>The most probable tokens in the place of each mask.</summary>
+    /// <param name="input">A text with at least one mask token.</param>
+    /// <param name="options">How many, and among which.</param>
+    /// <exception cref="ArgumentException">The text has no mask, or the options are out of range.</exception>
+    public FilledText Predict(string input, FillOptions options) => PredictBatch([input], options)[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new FillOptions(), cancellation);
+
+    /// <summary>The most probable tokens in the place of each mask of many texts, in their order.</summary>
+    /// <param name="inputs">Texts with at least one mask token each.</param>
+    /// <param name="options">How many, and among which.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="ArgumentException">A text has no mask, or the options are out of range.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, FillOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(options);
+        return new MaskFilling(this, options).Fill(inputs, cancellation);
+    }
+
+    /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
+    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        AtomicFolder.Write(folder, target =>
+        {
+            Encoder.Save(target);
+            Tokenizer.Save(target);
+        });
+    }
+
+    private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation
+    {
+        private double _loss, _right, _count;
+
+        public void Add(Batch batch, ForwardContext context)
+        {
+            var masked = (MaskedBatch)batch;
+            if (masked.TargetCount == 0) return;
+            Tensor logits = model.Encoder.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
+            _loss += Losses.CrossEntropy(logits, targets, null, null, 0).ToDouble();
+            _right += logits.argmax(1).eq(targets).sum().ToDouble();
+            _count += masked.TargetCount;
+        }
+
+        public MetricReport Report() => new([new("loss", _loss / _count), new("perplexity", Math.Exp(_loss / _count)), new("accuracy", _right / _count)]);
+    }
+}
