@@ -72,7 +72,8 @@ internal sealed class IdiomaticBert : Module<Tensor, Tensor, Tensor>
         {
             foreach ((Module<Tensor, Tensor> module, string name) in _layers[i].Parts()) Both(module, $"encoder.layer.{i}.{name}");
         }
-        Both(_pooler, "pooler.dense");
+        // A base checkpoint may come without a pooler: then it stays as it was drawn.
+        if (file.Tensors.Keys.Any(name => name.EndsWith("pooler.dense.weight", StringComparison.Ordinal))) Both(_pooler, "pooler.dense");
     }
 
     private sealed class Layer : Module<Tensor, Tensor, Tensor>
