@@ -20,8 +20,8 @@ public class OptimizerSuite
     public void Setup()
     {
         _model = SuiteModel.Load();
-        foreach (Weight weight in _model.Weights) weight.Value.grad = zeros_like(weight.Value).add_(1e-3).DetachFromDisposeScope();
-        _idiomatic = optim.AdamW(_model.Weights.Select(weight => new TorchSharp.Modules.Parameter(weight.Value)), lr: 1e-5);
+        foreach (Weight weight in _model.Weights) weight.Value.grad = zeros_like(weight.Value).add_(1e-3);
+        _idiomatic = optim.AdamW(_model.Weights.Select(weight => new TorchSharp.Modules.Parameter(weight.Value.detach().clone()) { grad = zeros_like(weight.Value).add_(1e-3) }).ToList(), lr: 1e-5);
         var options = new TrainingOptions();
         _state = options.Optimizer.CreateState();
         _step = new GradientStep(options, _state);
