@@ -16,7 +16,7 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextClassifier<TLabel> TextClassifier<TLabel>(string folder, TextClassifierOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Folder(folder), options);
+        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>Any number of labels for a text or a pair of texts.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
@@ -25,14 +25,14 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(string folder, TextMultiLabelerOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Folder(folder), options);
+        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>A number for a text or a pair of texts.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Heads.TextRegressor.Load(Folder(folder), options);
+    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>What could stand in the place of a mask: to train on plain texts of a domain before a task, or to fill masks.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
@@ -40,6 +40,35 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or the tokenizer has no mask token.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Heads.MaskedLanguageModel.Load(Folder(folder), options);
+
+    /// <summary>One label for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Labels, maximal length, class weights and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
+    public static TextClassifier<TLabel> TextClassifier<TLabel>(MaskedLanguageModel adapted, TextClassifierOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Backbone.Of(adapted), options);
+
+    /// <summary>Any number of labels for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Labels, threshold and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
+    public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(MaskedLanguageModel adapted, TextMultiLabelerOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(adapted), options);
+
+    /// <summary>A number for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static TextRegressor TextRegressor(MaskedLanguageModel adapted, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(adapted), options);
+
+    /// <summary>Labels that nobody trained for, by a checkpoint that tells whether one text follows from another (natural language inference).</summary>
+    /// <param name="folder">config.json, weights and tokenizer files; one of its labels begins with "entail".</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or no label means entailment.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) => Heads.ZeroShotClassifier.Load(Folder(folder), options);
 
     private static string Folder(string folder)
     {

@@ -22,6 +22,7 @@ internal static class CheckpointWriter
         configuration["dtype"] = "float32";
         // The 4.x line reads only this key; the 5.x line reads either.
         configuration["torch_dtype"] = "float32";
+        if (head == HeadKind.MaskedLanguage) configuration["tie_word_embeddings"] = weights.Find("head.output.weight") is null;
         if (labels is not null)
         {
             configuration["id2label"] = new JsonObject(labels.Names.Select((name, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));

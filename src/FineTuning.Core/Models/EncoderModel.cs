@@ -84,6 +84,20 @@ public sealed class EncoderModel : IDisposable
         return new(config, family, spec, head, OutputsOf(head, outputs, spec), null, "config.json", options);
     }
 
+    /// <summary>A copy of the trunk with another head: what was tuned for one task is the start of the next. This model stays as it is.</summary>
+    /// <param name="head">The head; where it is the same as this model's, it is copied too, else it is drawn fresh and listed in <see cref="LoadReport"/>.</param>
+    /// <param name="outputs">How many scores the head gives.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <returns>A model that the caller disposes; it shares nothing with this one.</returns>
+    /// <exception cref="CheckpointException">A head of the same kind has another size; see <see cref="ModelLoadOptions.FreshHead"/>.</exception>
+    public EncoderModel WithHead(HeadKind head, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        options ??= new ModelLoadOptions();
+        ModelSpec spec = WithDropout(_family.ReadSpec(_config), options.Dropout);
+        using var source = new WeightSource(Weights);
+        return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options);
+    }
+
     /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
     /// <param name="folder">The checkpoint folder.</param>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>

@@ -48,7 +48,9 @@ internal abstract class OutputLayers
         builder.Tie("head.output.weight");
         builder.Tie("head.output.bias");
         HeadDense dense = HeadDense.Make(builder, spec.Heads.Masked, spec, spec.EmbeddingSize);
-        Weight table = spec.TiesOutput ? tokenTable : builder.MakeHead("head.output.weight", WeightKind.Matrix, depth, spec.VocabularySize, spec.EmbeddingSize);
+        // A matrix in the file that is not the embeddings wins over config.json, as in the reference: a copy of them is stored often, another one on purpose.
+        bool tied = spec.TiesOutput && !builder.HoldsOther("head.output.weight", tokenTable);
+        Weight table = tied ? tokenTable : builder.MakeHead("head.output.weight", WeightKind.Matrix, depth, spec.VocabularySize, spec.EmbeddingSize);
         return new(dense, table, spec.Heads.MaskedBias ? builder.MakeHead("head.output_bias.bias", WeightKind.Bias, depth, spec.VocabularySize) : null);
     }
 }

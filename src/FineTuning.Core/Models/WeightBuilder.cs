@@ -58,6 +58,15 @@ internal sealed class WeightBuilder : IDisposable
     /// <summary>Whether the checkpoint holds a module of the trunk that not every checkpoint of the family does.</summary>
     public bool Holds(string module) => _names.HasTrunk(module) && _stored.ContainsKey(_names.Map(module + ".weight", _head));
 
+    /// <summary>Whether the checkpoint holds a tensor of the head that has the shape of a weight, but other values.</summary>
+    public bool HoldsOther(string name, Weight weight)
+    {
+        if (_source is null || !_stored.TryGetValue(_names.Map(name, _head), out string? stored) || !_source.Tensors[stored].Shape.SequenceEqual(weight.Value.shape)) return false;
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        return _source.Read(stored).to(_type, _device).ne(weight.Value).any().ToBoolean();
+    }
+
     /// <summary>Names a tensor that may be stored as a copy of another weight: it is neither needed nor surplus.</summary>
     public void Tie(string name) => _tied.Add(_names.Map(name, _head));
 

@@ -34,13 +34,13 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     public override string PrimaryMetric => "accuracy";
 
     /// <summary>Loads a classifier; see <c>Pretrained.TextClassifier</c>.</summary>
-    internal static TextClassifier<TLabel> Load(string folder, TextClassifierOptions<TLabel>? options)
+    internal static TextClassifier<TLabel> Load(Backbone backbone, TextClassifierOptions<TLabel>? options)
     {
         options ??= new TextClassifierOptions<TLabel>();
-        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, EncoderModel.ReadLabels(folder), folder);
+        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
         Validate(options, labels);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        EncoderModel encoder = backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
         return new(encoder, tokenizer, labels, options);
     }
 

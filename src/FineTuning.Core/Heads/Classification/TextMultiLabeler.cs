@@ -34,10 +34,10 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     public override string PrimaryMetric => "f1_micro";
 
     /// <summary>Loads a multi-label classifier; see <c>Pretrained.TextMultiLabeler</c>.</summary>
-    internal static TextMultiLabeler<TLabel> Load(string folder, TextMultiLabelerOptions<TLabel>? options)
+    internal static TextMultiLabeler<TLabel> Load(Backbone backbone, TextMultiLabelerOptions<TLabel>? options)
     {
         options ??= new TextMultiLabelerOptions<TLabel>();
-        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, EncoderModel.ReadLabels(folder), folder);
+        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
         var violations = new List<string>();
         if (options.Threshold is not (> 0 and < 1)) violations.Add($"Threshold is {options.Threshold}: it is above 0 and below 1");
         options.CollectViolations(violations);
@@ -47,8 +47,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             if (weight is not (> 0 and < double.PositiveInfinity)) violations.Add($"PositiveWeights gives '{label}' {weight}: a weight is above 0");
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        EncoderModel encoder = backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
         return new(encoder, tokenizer, labels, options);
     }
 

@@ -21,14 +21,14 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     public override string PrimaryMetric => "mse";
 
     /// <summary>Loads a regressor; see <c>Pretrained.TextRegressor</c>.</summary>
-    internal static TextRegressor Load(string folder, TextOptions? options)
+    internal static TextRegressor Load(Backbone backbone, TextOptions? options)
     {
         options ??= new TextOptions();
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        return new(EncoderModel.Load(folder, HeadKind.SequenceClassification, 1, options.LoadOptions()), tokenizer, options);
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        return new(backbone.Encoder(HeadKind.SequenceClassification, 1, options.LoadOptions()), tokenizer, options);
     }
 
     /// <inheritdoc/>

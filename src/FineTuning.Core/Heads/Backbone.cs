@@ -1,0 +1,32 @@
+using FineTuning.Models;
+using FineTuning.Text;
+
+namespace FineTuning.Heads;
+
+/// <summary>What a head is put on: a checkpoint folder, or a model in memory, whose trunk is copied.</summary>
+/// <param name="name">What messages call it.</param>
+/// <param name="labels">The labels that it names, by output.</param>
+/// <param name="tokenizer">Gives its tokenizer.</param>
+/// <param name="encoder">Gives an encoder of its own with a head.</param>
+internal sealed class Backbone(string name, Func<IReadOnlyDictionary<int, string>> labels, Func<PretrainedTokenizer> tokenizer, Func<HeadKind, int, ModelLoadOptions, EncoderModel> encoder)
+{
+    public string Name { get; } = name;
+
+    public IReadOnlyDictionary<int, string> Labels() => labels();
+
+    public PretrainedTokenizer Tokenizer() => tokenizer();
+
+    /// <summary>The trunk with a head; the load report says what was mapped and what is fresh.</summary>
+    public EncoderModel Encoder(HeadKind head, int outputs, ModelLoadOptions options) => encoder(head, outputs, options);
+
+    /// <summary>A checkpoint folder.</summary>
+    public static Backbone Of(string folder) => new(
+        folder, () => EncoderModel.ReadLabels(folder), () => PretrainedTokenizer.Load(folder), (head, outputs, options) => EncoderModel.Load(folder, head, outputs, options));
+
+    /// <summary>A masked language model in memory, which stays as it is.</summary>
+    public static Backbone Of(MaskedLanguageModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new("the model in memory", () => model.Encoder.Spec.Labels, () => model.Tokenizer, model.Encoder.WithHead);
+    }
+}

@@ -1,0 +1,147 @@
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Text;
+
+namespace FineTuning.Heads;
+
+/// <summary>How labels are asked for.</summary>
+public sealed record ZeroShotOptions
+{
+    /// <summary>The sentence that is tested for each label; {} stands for the label, exactly once. Default: This example is {}.</summary>
+    public string Template { get; init; } = "This example is {}.";
+
+    /// <summary>Whether each label has its own probability (entailment against contradiction) or all share one (default). A single label always has its own.</summary>
+    public bool MultiLabel { get; init; }
+}
+
+/// <summary>
+/// Labels that nobody trained for: a model of natural language inference tells whether "This example is sports." follows from the text (Yin et al. 2019).
+/// </summary>
+/// <remarks>Thread-safe while it is not disposed. Whoever creates it disposes it.</remarks>
+public sealed class ZeroShotClassifier : IDisposable
+{
+    private const string Place = "{}";
+
+    private readonly TextClassifier<string> _inference;
+    private readonly int _entailment;
+    private readonly int _contradiction;
+
+    private ZeroShotClassifier(TextClassifier<string> inference, int entailment)
+    {
+        // The reference's rule: contradiction is the first label, or the last where the first is entailment.
+        (_inference, _entailment, _contradiction) = (inference, entailment, entailment == 0 ? inference.LabelSet.Count - 1 : 0);
+    }
+
+    /// <summary>The trunk and its head.</summary>
+    public EncoderModel Encoder => _inference.Encoder;
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer => _inference.Tokenizer;
+
+    /// <summary>Loads a classifier; see <c>Pretrained.ZeroShotClassifier</c>.</summary>
+    internal static ZeroShotClassifier Load(string folder, TextOptions? options)
+    {
+        options ??= new TextOptions();
+        IReadOnlyDictionary<int, string> labels = EncoderModel.ReadLabels(folder);
+        string[] names = [.. labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
+        int entailment = Array.FindIndex(names, name => name.StartsWith("entail", StringComparison.OrdinalIgnoreCase));
+        if (entailment < 0 || names.Length < 2)
+        {
+            throw new CheckpointException(folder, $"none of its labels means entailment ({(names.Length == 0 ? "there are none" : Excerpt.Of(string.Join(", ", names)))}); a checkpoint of natural language inference was expected, with a label that begins with 'entail'");
+        }
+        var own = new TextClassifierOptions<string>
+        {
+            Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout,
+        };
+        TextClassifier<string> inference = TextClassifier<string>.Load(Backbone.Of(folder), own);
+        if (inference.Encoder.LoadReport.Fresh.Count == 0) return new(inference, entailment);
+        inference.Dispose();
+        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Encoder.LoadReport.Fresh)} are missing); without one no inference is learned");
+    }
+
+    /// <summary>The labels with their probabilities, the most probable first.</summary>
+    /// <param name="text">The text; cut at the end where it is too long (and counted).</param>
+    /// <param name="labels">At least one.</param>
+    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    public Classification<string> Predict(string text, IReadOnlyList<string> labels, ZeroShotOptions? options = null) => PredictBatch([text], labels, options)[0];
+
+    /// <summary>The labels with their probabilities for many texts, in their order.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="labels">At least one.</param>
+    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public IReadOnlyList<Classification<string>> PredictBatch(IReadOnlyList<string> texts, IReadOnlyList<string> labels, ZeroShotOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        options ??= new ZeroShotOptions();
+        string[] hypotheses = Hypotheses(labels, options);
+        TokenizedText[] pairs = [.. texts.SelectMany(text => hypotheses.Select(hypothesis => Tokenize(text, hypothesis)))];
+        float[][] logits = _inference.Logits(pairs, cancellation);
+        return [.. texts.Select((_, i) => Decide(labels, logits.AsSpan(i * labels.Count, labels.Count), pairs.AsSpan(i * labels.Count, labels.Count), options))];
+    }
+
+    /// <summary>A predictor over fixed labels, for a service. It is this classifier's, which must outlive it.</summary>
+    /// <param name="labels">At least one.</param>
+    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    public IPredictor<string, Classification<string>> For(IReadOnlyList<string> labels, ZeroShotOptions? options = null)
+    {
+        options ??= new ZeroShotOptions();
+        _ = Hypotheses(labels, options);
+        return new FixedLabels(this, [.. labels], options);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _inference.Dispose();
+
+    private static string[] Hypotheses(IReadOnlyList<string> labels, ZeroShotOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        if (labels.Count == 0) throw new ArgumentException("there are no labels; name at least one", nameof(labels));
+        string[] around = options.Template.Split(Place);
+        if (around.Length != 2) throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} places for a label; write {Place} where it goes, exactly once", nameof(options));
+        return [.. labels.Select(label => around[0] + label + around[1])];
+    }
+
+    private TokenizedText Tokenize(string text, string hypothesis)
+    {
+        try
+        {
+            return _inference.Tokenize(text, hypothesis);
+        }
+        catch (ArgumentException failure) when (failure is not ArgumentNullException)
+        {
+            throw new TrainingDataException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", failure);
+        }
+    }
+
+    private Classification<string> Decide(IReadOnlyList<string> labels, ReadOnlySpan<float[]> logits, ReadOnlySpan<TokenizedText> pairs, ZeroShotOptions options)
+    {
+        var scores = new double[labels.Count];
+        if (options.MultiLabel || labels.Count == 1)
+        {
+            for (int i = 0; i < scores.Length; i++) scores[i] = Probabilities.Softmax([logits[i][_contradiction], logits[i][_entailment]])[1];
+        }
+        else
+        {
+            var entailments = new float[labels.Count];
+            for (int i = 0; i < entailments.Length; i++) entailments[i] = logits[i][_entailment];
+            scores = Probabilities.Softmax(entailments);
+        }
+        LabelScore<string>[] ranked = Probabilities.Ranked(labels, scores);
+        int truncated = 0;
+        foreach (TokenizedText pair in pairs) truncated = Math.Max(truncated, pair.TruncatedTokens);
+        return new(ranked[0].Label, ranked[0].Score, ranked, truncated);
+    }
+
+    private sealed class FixedLabels(ZeroShotClassifier classifier, string[] labels, ZeroShotOptions options) : IPredictor<string, Classification<string>>
+    {
+        public Classification<string> Predict(string input) => classifier.Predict(input, labels, options);
+
+        public IReadOnlyList<Classification<string>> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
+            classifier.PredictBatch(inputs, labels, options, cancellation);
+    }
+}
