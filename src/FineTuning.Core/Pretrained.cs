@@ -70,6 +70,13 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) => Heads.ZeroShotClassifier.Load(Folder(folder), options);
 
+    /// <summary>Vectors for texts: a folder of sentence-transformers (modules.json), or a plain encoder, whose vectors are then the mean over tokens.</summary>
+    /// <param name="folder">modules.json and what it names, or config.json, weights and tokenizer files.</param>
+    /// <param name="options">Pooling, maximal length and the rest; null: what the folder says.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Folder(folder), options);
+
     private static string Folder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

@@ -1,5 +1,7 @@
+using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -39,8 +41,26 @@ public abstract class TunableModel : IDisposable
     /// <returns>A scalar, float32; its gradient reaches every weight that trains. The loop divides it by the target count of the whole accumulation window.</returns>
     public abstract Tensor SumLoss(Batch batch, ForwardContext context);
 
+    /// <summary>The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.</summary>
+    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in memory at once does it piece by piece.</remarks>
+    /// <param name="batch">A batch that this model collated.</param>
+    /// <param name="context">With dropout, and in which precision.</param>
+    /// <exception cref="InvalidOptionsException">No weight that the loss depends on trains.</exception>
+    public virtual double AddGradients(Batch batch, ForwardContext context)
+    {
+        Tensor loss = SumLoss(batch, context);
+        if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
+        double sum = loss.ToDouble();
+        if (!double.IsFinite(sum)) return sum;
+        if (!loss.requires_grad) throw NothingTrains();
+        loss.backward();
+        return sum;
+    }
+
     /// <summary>A fresh evaluation over a data set.</summary>
     public abstract IEvaluation Evaluate();
+
+    private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -65,7 +85,7 @@ public abstract class TunableModel<TExample> : TunableModel
     /// <param name="example">The user's record.</param>
     /// <param name="report">Where truncation, unknown labels and empty texts are counted.</param>
     /// <returns>The row; null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
-    /// <exception cref="Errors.TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
+    /// <exception cref="TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
     public abstract EncodedRow? Encode(TExample example, EncodingReport report);
 }
 

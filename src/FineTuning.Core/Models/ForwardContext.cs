@@ -45,6 +45,9 @@ public sealed class ForwardContext
     /// <summary>The same pass without dropout: for parts that do not train.</summary>
     internal ForwardContext WithoutDropout() => IsTraining ? new(null, ComputeType) { _casts = _casts ??= [] } : this;
 
+    /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for.</summary>
+    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType);
+
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
     /// <returns>The shape of the weight.</returns>

@@ -5,10 +5,20 @@ namespace FineTuning.Tensors;
 
 /// <summary>The dropout of one micro-step: each site's mask is a pure function of (seed, step, micro-step, site), never of a process-wide generator.</summary>
 /// <remarks>A site is a call of <see cref="Apply"/>, counted from 0 in the order of the forward pass. For one thread.</remarks>
-internal sealed class DropoutStream(long seed, long step, int microStep)
+internal sealed class DropoutStream
 {
-    private readonly ulong _key = Combine(Combine(Combine(0, (ulong)seed), (ulong)step), (ulong)microStep);
+    private readonly ulong _key;
     private ulong _site;
+
+    public DropoutStream(long seed, long step, int microStep)
+        : this(Combine(Combine(Combine(0, (ulong)seed), (ulong)step), (ulong)microStep))
+    {
+    }
+
+    private DropoutStream(ulong key) => _key = key;
+
+    /// <summary>The dropout of one part of a micro-step, from its first site: asked for twice, it gives the same masks twice.</summary>
+    public DropoutStream Part(int part) => new(Combine(~_key, (ulong)part));
 
     /// <summary>Drops elements with the probability and scales the rest; gradients flow through what is kept.</summary>
     /// <param name="input">Any shape.</param>

@@ -100,10 +100,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         Batch batch = model.Collate([.. planned.Rows.Select(place => train.Rows[place])], planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
         if (batch.TargetCount <= 0) return (0, 0);
-        Tensor loss = model.SumLoss(batch, ForwardContext.For(dropout, options.Precision));
-        double sum = loss.ToDouble();
+        double sum = model.AddGradients(batch, ForwardContext.For(dropout, options.Precision));
         if (!double.IsFinite(sum)) throw Diverged(step, [planned], $"the loss is {sum}");
-        loss.backward();
         return (sum, batch.TargetCount);
     }
 
@@ -134,11 +132,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         using (var scope = NewDisposeScope())
         {
             Batch batch = model.Collate([.. largest.Rows.Select(place => train.Rows[place])], largest.PaddedLength, new BatchMoment(options.Seed, 0));
-            Tensor loss = model.SumLoss(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
-            if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
-            if (!double.IsFinite(loss.ToDouble())) throw Diverged(0, [largest], $"the loss is {loss.ToDouble()} before the first step");
-            if (loss.requires_grad) loss.backward();
-            else throw new InvalidOptionsException(["the loss does not depend on any weight that trains: freeze less"]);
+            double loss = model.AddGradients(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
+            if (!double.IsFinite(loss)) throw Diverged(0, [largest], $"the loss is {loss} before the first step");
         }
         _record.NoteIdleWeights(gradients.Names(gradient => gradient is null));
         gradients.Clear();

@@ -1,0 +1,217 @@
+using FineTuning.Diagnostics;
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>Texts into vectors whose cosine says how close their meanings are: a pretrained encoder, its tokenizer, pooling and what follows it.</summary>
+/// <remarks>
+/// Encoding is thread-safe while the model is neither trained nor disposed. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
+/// Whoever creates the model disposes it.
+/// </remarks>
+public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
+{
+    private const int TokensInABatch = 4096;
+
+    private readonly SentenceFiles _files;
+    private readonly PoolingModule _pooling;
+    private readonly List<SentenceModule> _tail = [];
+    private readonly string _prompt;
+
+    private SentenceEncoder(EncoderModel encoder, PretrainedTokenizer tokenizer, SentenceFiles files, SentenceEncoderOptions options)
+    {
+        (Encoder, Tokenizer, _files) = (encoder, tokenizer, files);
+        int asked = options.MaximumLength ?? Math.Min(files.MaximumLength ?? int.MaxValue, encoder.Spec.MaximumTokens ?? int.MaxValue);
+        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, asked == int.MaxValue ? null : asked);
+        int width = encoder.Spec.HiddenSize;
+        _pooling = options.Pooling is { } modes ? new(modes)
+            : files.PoolingFolder is { } folder ? PoolingModule.Read(SentenceFiles.ReadObject(Path.Combine(folder, "config.json")) ?? throw new CheckpointException(folder, "it holds no config.json"), width)
+            : new([SentencePooling.Mean]);
+        _prompt = options.Prompt ?? (files.DefaultPrompt is { } name ? files.Prompts.GetValueOrDefault(name, "") : "");
+        Weights = files.Tail.Any(module => module.Kind == "Dense") ? Joined(encoder.Weights) : encoder.Weights;
+        width *= _pooling.Modes.Count;
+        for (int i = 0; i < files.Tail.Count; i++)
+        {
+            if (files.Tail[i].Kind == "Dense") _tail.Add(DenseModule.Load(files.Tail[i].Folder, width, $"dense.{i}", Weights, encoder.Device));
+            else if (options.Normalize != false) _tail.Add(new NormalizeModule());
+            width = _tail.Count > 0 ? _tail[^1].WidthAfter(width) : width;
+        }
+        if (options.Normalize == true && (_tail.Count == 0 || _tail[^1] is not NormalizeModule)) _tail.Add(new NormalizeModule());
+        Dimension = width;
+    }
+
+    /// <summary>The trunk.</summary>
+    public EncoderModel Encoder { get; }
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>Tokens, special ones included, after which a text is cut.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>How many numbers a vector has.</summary>
+    public int Dimension { get; }
+
+    /// <summary>How tokens become one vector.</summary>
+    public IReadOnlyList<SentencePooling> Pooling => _pooling.Modes;
+
+    /// <summary>Whether vectors have length 1.</summary>
+    public bool IsNormalized => _tail.Count > 0 && _tail[^1] is NormalizeModule;
+
+    /// <summary>Texts that the folder names to be put before a text, by their use (query, passage).</summary>
+    public IReadOnlyDictionary<string, string> Prompts => _files.Prompts;
+
+    /// <summary>All weights: the trunk's and those of dense layers after the pooling.</summary>
+    public WeightSet Weights { get; }
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device => Encoder.Device;
+
+    /// <summary>Loads an encoder; see <c>Pretrained.SentenceEncoder</c>.</summary>
+    internal static SentenceEncoder Load(string folder, SentenceEncoderOptions? options)
+    {
+        options ??= new SentenceEncoderOptions();
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        SentenceFiles files = SentenceFiles.Read(folder);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(files.EncoderFolder);
+        EncoderModel encoder = EncoderModel.Load(files.EncoderFolder, HeadKind.None, 0, options.LoadOptions());
+        try
+        {
+            if (files.PoolingFolder is null && options.Pooling is null && options.Logger is { } logger) SimilarityLog.PlainEncoder(logger, folder);
+            return new(encoder, tokenizer, files, options);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The vector of a text.</summary>
+    /// <param name="text">May be empty.</param>
+    /// <returns>[<see cref="Dimension"/>]</returns>
+    public float[] Encode(string text) => Encode([text])[0];
+
+    /// <summary>The vectors of texts, in their order; computed in batches of similar length.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="prompt">A text put before each, instead of the one the model was loaded with.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <returns>One vector of <see cref="Dimension"/> numbers a text.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public float[][] Encode(IReadOnlyList<string> texts, string? prompt = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        var rows = new TokenizedRow[texts.Count];
+        for (int i = 0; i < rows.Length; i++) rows[i] = Row(Tokenize(texts[i], prompt));
+        var vectors = new float[rows.Length][];
+        int[] order = [.. Enumerable.Range(0, rows.Length).OrderBy(i => rows[i].Length)];
+        for (int start = 0; start < order.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = start + 1;
+            while (end < order.Length && (long)(end + 1 - start) * rows[order[end]].Length <= TokensInABatch) end++;
+            EncodeInto(vectors, rows, order.AsSpan(start, end - start));
+            start = end;
+        }
+        return vectors;
+    }
+
+    /// <summary>The cosine of two texts' vectors, from -1 to 1.</summary>
+    /// <param name="first">A text.</param>
+    /// <param name="second">Another.</param>
+    public double Similarity(string first, string second)
+    {
+        float[][] vectors = Encode([first, second]);
+        return Vectors.Cosine(vectors[0], vectors[1]);
+    }
+
+    /// <summary>The encoder as a model that learns by a loss; tuning it tunes this encoder.</summary>
+    /// <typeparam name="TExample">What the loss learns from; inferred.</typeparam>
+    /// <param name="loss">For example <c>SimilarityLoss.MultipleNegatives()</c>.</param>
+    /// <param name="chunkSize">
+    /// Texts that go through the encoder at once: a batch then needs the memory of so many texts only, however large it is, for one more forward pass
+    /// (Gao et al. 2021); the gradient is that of the whole batch. Null: all texts of a batch stay in memory.
+    /// </param>
+    /// <returns>A view: this encoder owns the weights and is the one to dispose.</returns>
+    /// <exception cref="InvalidOptionsException">The loss's settings or the size are out of range.</exception>
+    public TunableModel<TExample> With<TExample>(SimilarityLoss<TExample> loss, int? chunkSize = null)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        var violations = new List<string>();
+        loss.CollectViolations(violations);
+        if (chunkSize is < 1) violations.Add($"the chunk size is {chunkSize}: it is 1 text or more");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return new SimilarityModel<TExample>(this, loss, chunkSize);
+    }
+
+    /// <summary>
+    /// Writes the model as a folder that sentence-transformers opens: modules.json, 1_Pooling, weights, tokenizer files. The folder is whole or as it was.
+    /// </summary>
+    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        AtomicFolder.Write(folder, WriteTo);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Weights.Dispose();
+
+    float[] IPredictor<string, float[]>.Predict(string input) => Encode(input);
+
+    IReadOnlyList<float[]> IPredictor<string, float[]>.PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation) => Encode(inputs, null, cancellation);
+
+    /// <summary>Writes all files into an existing folder.</summary>
+    internal void WriteTo(string folder)
+    {
+        Encoder.Save(folder);
+        Tokenizer.Save(folder);
+        _files.Write(folder, _pooling, Encoder.Spec.HiddenSize, _tail, MaximumLength);
+    }
+
+    internal TokenizedText Tokenize(string text, string? prompt = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        // sentence-transformers trims texts and puts the prompt before them as it is.
+        string whole = ((prompt ?? _prompt) + text).Trim();
+        return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
+    }
+
+    internal TokenizedRow Row(TokenizedText tokens) =>
+        new(tokens.Ids, Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null);
+
+    internal EncoderInput Stack(IReadOnlyList<EncodedRow> rows) =>
+        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device);
+
+    /// <returns>[rows, dimension], float32</returns>
+    internal Tensor Embed(EncoderInput input, ForwardContext context)
+    {
+        Tensor embeddings = _pooling.Forward(Encoder.Hidden(input, context).to(context.ResultType), input.Mask);
+        foreach (SentenceModule module in _tail) embeddings = module.Forward(embeddings, context);
+        return embeddings;
+    }
+
+    private void EncodeInto(float[][] vectors, TokenizedRow[] rows, ReadOnlySpan<int> places)
+    {
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        var batch = new EncodedRow[places.Length];
+        for (int i = 0; i < batch.Length; i++) batch[i] = rows[places[i]];
+        float[] values = Embed(Stack(batch), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+        for (int i = 0; i < batch.Length; i++) vectors[places[i]] = values[(i * Dimension)..((i + 1) * Dimension)];
+    }
+
+    // The set of the trunk is what its own file holds; weights of modules after it are saved in theirs. The tensors are the same.
+    private static WeightSet Joined(WeightSet trunk)
+    {
+        var weights = new WeightSet { HeadDepth = trunk.HeadDepth };
+        foreach (Weight weight in trunk) weights.Add(weight.Name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
+        return weights;
+    }
+}

@@ -1,0 +1,109 @@
+using FineTuning.Errors;
+using FineTuning.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A sentence encoder that learns by a loss: a view, the encoder owns the weights.</summary>
+internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, SimilarityLoss<TExample> loss, int? chunkSize) : TunableModel<TExample>
+{
+    public override WeightSet Weights => encoder.Weights;
+
+    public override Device Device => encoder.Device;
+
+    public override string PrimaryMetric => loss.PrimaryMetric;
+
+    public override EncodedRow? Encode(TExample example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        (IReadOnlyList<string> texts, double target) = loss.Read(example);
+        var rows = new TokenizedRow[texts.Count];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if (texts[i] is null) throw new TrainingDataException($"text {i} of the record is null");
+            Text.TokenizedText tokens = encoder.Tokenize(texts[i]);
+            report.Truncated(tokens.TruncatedTokens);
+            if (string.IsNullOrWhiteSpace(texts[i])) report.Empty();
+            rows[i] = encoder.Row(tokens);
+        }
+        return new TextsRow(rows, target);
+    }
+
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => TextsBatch.Of(rows, chunkSize, encoder);
+
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        var texts = (TextsBatch)batch;
+        return SumOf(texts, Embed(texts, context));
+    }
+
+    /// <summary>
+    /// With a chunk size: embeddings without a graph, the loss's gradient with respect to them, then each chunk once more with its graph, fed with that gradient
+    /// (Gao et al. 2021, section 3). Both passes of a chunk draw the same dropout.
+    /// </summary>
+    public override double AddGradients(Batch batch, ForwardContext context)
+    {
+        var texts = (TextsBatch)batch;
+        if (chunkSize is null || texts.Groups.Count == 1) return base.AddGradients(batch, context);
+        Tensor embeddings;
+        using (no_grad()) embeddings = Embed(texts, context);
+        embeddings = embeddings.detach().requires_grad_();
+        Tensor sum = SumOf(texts, embeddings);
+        double value = sum.ToDouble();
+        if (!double.IsFinite(value)) return value;
+        sum.backward();
+        Tensor gradient = embeddings.grad!;
+        for (int i = 0; i < texts.Groups.Count; i++)
+        {
+            using var scope = NewDisposeScope();
+            TextGroup group = texts.Groups[i];
+            Tensor again = encoder.Embed(group.Input, context.Part(i));
+            if (!again.requires_grad) throw NothingTrains();
+            (again * gradient.index_select(0, group.PlacesOn(Device))).sum().backward();
+        }
+        return value;
+    }
+
+    public override IEvaluation Evaluate() => new Evaluation(this, loss.Scores());
+
+    // The encoder owns the weights: disposing a view frees nothing.
+    protected override void Dispose(bool disposing) => base.Dispose(false);
+
+    /// <returns>[texts, dimension], in the order of the batch's texts</returns>
+    private Tensor Embed(TextsBatch batch, ForwardContext context)
+    {
+        var parts = new List<Tensor>(batch.Groups.Count);
+        for (int i = 0; i < batch.Groups.Count; i++)
+        {
+            using var scope = NewDisposeScope();
+            // With a graph its tensors stay alive through it; without one, only the result does.
+            parts.Add(encoder.Embed(batch.Groups[i].Input, context.Part(i)).MoveToOuterDisposeScope());
+        }
+        int[] order = [.. batch.Groups.SelectMany(group => group.Places)];
+        var places = new long[order.Length];
+        for (int i = 0; i < order.Length; i++) places[order[i]] = i;
+        return cat(parts, 0).index_select(0, tensor(places, ScalarType.Int64, Device));
+    }
+
+    // A loss speaks of its batch as a whole; the loop adds sums up and divides once.
+    private Tensor SumOf(TextsBatch batch, Tensor embeddings) => loss.Compute(new EmbeddedBatch(batch, embeddings)) * batch.TargetCount;
+
+    private sealed class Evaluation(SimilarityModel<TExample> model, ISimilarityScores scores) : IEvaluation
+    {
+        private double _loss;
+        private double _count;
+
+        public void Add(Batch batch, ForwardContext context)
+        {
+            var texts = (TextsBatch)batch;
+            Tensor embeddings = model.Embed(texts, context);
+            _loss += model.SumOf(texts, embeddings).ToDouble();
+            _count += batch.TargetCount;
+            scores.Add(new EmbeddedBatch(texts, embeddings));
+        }
+
+        public Metrics.MetricReport Report() => scores.Report(_loss / _count);
+    }
+}

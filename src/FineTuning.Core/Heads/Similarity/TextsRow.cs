@@ -1,0 +1,96 @@
+using FineTuning.Models;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>An example of several texts: anchor and positive and negatives, a pair, or one text with a label.</summary>
+/// <param name="texts">Its texts as rows of tokens.</param>
+/// <param name="target">A score, a flag as 0 or 1, the place of a label; NaN: the loss needs none.</param>
+internal sealed class TextsRow(TokenizedRow[] texts, double target) : EncodedRow(texts.Sum(text => text.Length))
+{
+    public TokenizedRow[] Texts { get; } = texts;
+
+    public double Target { get; } = target;
+}
+
+/// <summary>A batch of examples, its texts in groups of similar length that go through the encoder together.</summary>
+internal sealed class TextsBatch : Batch
+{
+    private TextsBatch(IReadOnlyList<EncodedRow> rows, TokenizedRow[] texts, IReadOnlyList<TextGroup> groups, int paddedLength)
+        : base(rows, paddedLength)
+    {
+        (Texts, Groups) = (texts, groups);
+        var starts = new int[rows.Count];
+        for (int row = 1; row < starts.Length; row++) starts[row] = starts[row - 1] + ((TextsRow)rows[row - 1]).Texts.Length;
+        Starts = starts;
+    }
+
+    /// <summary>All texts, those of the first row first.</summary>
+    public TokenizedRow[] Texts { get; }
+
+    /// <summary>The place of each row's first text.</summary>
+    public int[] Starts { get; }
+
+    /// <summary>Every text stands in one.</summary>
+    public IReadOnlyList<TextGroup> Groups { get; }
+
+    /// <param name="rows">Rows that are all <see cref="TextsRow"/>s.</param>
+    /// <param name="chunkSize">The most texts in a group; null: any number.</param>
+    /// <param name="encoder">Stacks.</param>
+    public static TextsBatch Of(IReadOnlyList<EncodedRow> rows, int? chunkSize, SentenceEncoder encoder)
+    {
+        TokenizedRow[] texts = [.. rows.SelectMany(row => ((TextsRow)row).Texts)];
+        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(place => texts[place].Length)];
+        var groups = new List<TextGroup>();
+        long computed = 0;
+        for (int start = 0; start < order.Length;)
+        {
+            int end = EndOf(start, order, texts, chunkSize ?? int.MaxValue);
+            int[] places = order[start..end];
+            groups.Add(new(places, encoder.Stack([.. places.Select(place => texts[place])])));
+            computed += (long)places.Length * texts[places[^1]].Length;
+            start = end;
+        }
+        // What is computed a row, so that the run's share of padding is the real one.
+        return new(rows, texts, groups, (int)((computed + rows.Count - 1) / rows.Count));
+    }
+
+    // A group ends where more than a fifth of it would be padding; small groups cost more in calls than in padding.
+    private static int EndOf(int start, int[] order, TokenizedRow[] texts, int most)
+    {
+        long real = 0;
+        int end = start;
+        while (end < order.Length && end - start < most)
+        {
+            int length = texts[order[end]].Length;
+            if (end - start >= 16 && (long)(end - start + 1) * length * 4 > (real + length) * 5) break;
+            real += length;
+            end++;
+        }
+        return end;
+    }
+}
+
+/// <summary>Texts that go through the encoder together.</summary>
+/// <param name="Places">Their places in the batch.</param>
+/// <param name="Input">Their tokens.</param>
+internal sealed record TextGroup(int[] Places, EncoderInput Input)
+{
+    /// <returns>[texts], int64</returns>
+    public Tensor PlacesOn(Device device) => tensor([.. Places.Select(place => (long)place)], ScalarType.Int64, device);
+}
+
+/// <summary>Rows of tokens compared by their ids.</summary>
+internal sealed class SameTokens : IEqualityComparer<TokenizedRow>
+{
+    public static SameTokens Instance { get; } = new();
+
+    public bool Equals(TokenizedRow? x, TokenizedRow? y) => ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
+
+    public int GetHashCode(TokenizedRow obj)
+    {
+        var hash = new HashCode();
+        foreach (int id in obj.TokenIds) hash.Add(id);
+        return hash.ToHashCode();
+    }
+}
