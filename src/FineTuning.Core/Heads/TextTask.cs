@@ -124,8 +124,18 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         return tokens;
     }
 
+    /// <summary>What each word did to an output; see <see cref="TextExplanation"/>.</summary>
+    private protected TextExplanation Explain(string text, string? pair, Func<float[], int> choose, Func<float[], (string Label, double Score)> name)
+    {
+        TokenizedText tokens = Tokenize(text, pair);
+        float[] logits = Logits([tokens], CancellationToken.None)[0];
+        double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
+        (string label, double score) = name(logits);
+        return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, values);
+    }
+
     /// <summary>Type ids, or null where all are 0 or the model takes none.</summary>
-    private protected int[]? TypesOf(TokenizedText tokens) =>
+    internal int[]? TypesOf(TokenizedText tokens) =>
         Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
 
     private protected abstract SavedLabels Labels();

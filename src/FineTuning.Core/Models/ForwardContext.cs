@@ -29,6 +29,14 @@ public sealed class ForwardContext
     /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
     internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
+    /// <summary>What takes the place of the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
+    internal Func<Tensor, Tensor>? Embedded { get; private init; }
+
+    /// <summary>The same kind of pass, without dropout, with other token embeddings: to differentiate by them.</summary>
+    /// <param name="embedded">Is given the embeddings and gives what is computed on with.</param>
+    /// <param name="computeType">In which type it is computed.</param>
+    internal static ForwardContext Observing(Func<Tensor, Tensor> embedded, ScalarType computeType) => new(null, computeType) { Embedded = embedded };
+
     /// <summary>A pass without dropout in another type than float32.</summary>
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
 

@@ -78,10 +78,17 @@ public sealed record TrainingResult
     /// <summary>Writes one self-contained page: curves of loss, metrics and learning rate, the confusion matrix, the settings.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void SaveReport(string path)
+    public void SaveReport(string path) => SaveReport(path, []);
+
+    /// <summary>Writes the page with sections of one's own at its end, for example explanations of single texts.</summary>
+    /// <param name="path">The file; its folder must exist.</param>
+    /// <param name="sections">In their order; what they give is HTML and is taken as it is.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void SaveReport(string path, IEnumerable<IReportSection> sections)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        File.WriteAllText(path, Reports.HtmlReport.Of(this));
+        ArgumentNullException.ThrowIfNull(sections);
+        File.WriteAllText(path, Reports.HtmlReport.Of(this, sections));
     }
 
     /// <summary>A summary of a few lines.</summary>

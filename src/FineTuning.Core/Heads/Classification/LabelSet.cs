@@ -38,6 +38,10 @@ public sealed class LabelSet<TLabel>
     /// <param name="label">The label.</param>
     public int PlaceOf(TLabel label) => _places.GetValueOrDefault(label, -1);
 
+    /// <exception cref="ArgumentException">There is no such label.</exception>
+    internal int Require(TLabel label) => PlaceOf(label) is >= 0 and int place ? place
+        : throw new ArgumentException($"'{label}' is not one of the model's {Count} labels: {Excerpt.Of(string.Join(", ", Names))}", nameof(label));
+
     /// <summary>
     /// The labels a model has: those the user lists; else an enum's values or false and true; else the checkpoint's own, where it names any.
     /// </summary>

@@ -61,6 +61,18 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         return new TargetRow(tokens.Ids, TypesOf(tokens), label, null, example.Weight, count);
     }
 
+    /// <summary>What each word did to the score of the most probable label.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, -1);
+
+    /// <summary>What each word did to the score of a label.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="label">One of the model's labels.</param>
+    /// <exception cref="ArgumentException">The model has no such label.</exception>
+    public TextExplanation Explain(string text, string? pair, TLabel label) => Explain(text, pair, LabelSet.Require(label));
+
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 
@@ -81,6 +93,12 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         double[] probabilities = Probabilities.Softmax(logits);
         LabelScore<TLabel>[] scores = Probabilities.Ranked(LabelSet.Labels, probabilities);
         return new(scores[0].Label, scores[0].Score, scores, tokens.TruncatedTokens);
+    }
+
+    private TextExplanation Explain(string text, string? pair, int label)
+    {
+        int Chosen(float[] logits) => label >= 0 ? label : Array.IndexOf(logits, logits.Max());
+        return Explain(text, pair, Chosen, logits => (LabelSet.Names[Chosen(logits)], Probabilities.Softmax(logits)[Chosen(logits)]));
     }
 
     private static void Validate(TextClassifierOptions<TLabel> options, LabelSet<TLabel> labels)

@@ -72,6 +72,17 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, targets, example.Weight, example.Weight * LabelSet.Count);
     }
 
+    /// <summary>What each word did to the score of a label.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="label">One of the model's labels.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    /// <exception cref="ArgumentException">The model has no such label.</exception>
+    public TextExplanation Explain(string text, TLabel label, string? pair = null)
+    {
+        int place = LabelSet.Require(label);
+        return Explain(text, pair, _ => place, logits => (LabelSet.Names[place], Probabilities.Sigmoid(logits)[place]));
+    }
+
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 

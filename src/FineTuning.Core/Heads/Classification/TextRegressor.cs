@@ -45,6 +45,11 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
     }
 
+    /// <summary>What each word did to the number.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));
+
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 

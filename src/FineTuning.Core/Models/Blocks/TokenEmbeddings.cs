@@ -14,7 +14,7 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
     /// <returns>[batch, tokens, hidden]</returns>
     public Tensor Forward(EncoderInput input, ForwardContext context)
     {
-        Tensor sum = Sum(input);
+        Tensor sum = Sum(input, context);
         bool widensFirst = spec.Widening is { BeforeNorm: true };
         if (widensFirst && widening is not null) sum = widening.Forward(sum, context);
         Tensor hidden = norm.Forward(sum);
@@ -34,9 +34,10 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
         return new(tokens, positions, types, norm, widening, spec);
     }
 
-    private Tensor Sum(EncoderInput input)
+    private Tensor Sum(EncoderInput input, ForwardContext context)
     {
         Tensor sum = Kernels.Embedding(Tokens.Value, input.Ids, spec.PadTokenId ?? -1);
+        if (context.Embedded is { } embedded) sum = embedded(sum);
         if (types is not null) sum = sum + (input.Types is null ? types.Value.narrow(0, 0, 1) : Kernels.Embedding(types.Value, input.Types));
         if (positions is null) return sum;
         return sum + (spec.PositionOffset == 0

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using FineTuning.Heads;
 using FineTuning.Metrics;
 
 namespace FineTuning.Training.Reports;
@@ -16,7 +17,7 @@ internal static class HtmlReport
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}
         """;
 
-    public static string Of(TrainingResult result)
+    public static string Of(TrainingResult result, IEnumerable<IReportSection> sections)
     {
         var html = new StringBuilder();
         html.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Training report</title><style>")
@@ -26,6 +27,7 @@ internal static class HtmlReport
         Charts(html, result);
         if (result.Evaluations.Count > 0) Evaluations(html, result);
         if (result.Metrics is { } metrics) Metrics(html, metrics);
+        foreach (IReportSection section in sections) html.Append("<h2>").Append(Encode(section.Title)).Append("</h2>").Append(section.ToFragment());
         Settings(html, result.Options);
         return html.Append("</body></html>").ToString();
     }
