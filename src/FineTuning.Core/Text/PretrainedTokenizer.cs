@@ -82,6 +82,10 @@ public sealed class PretrainedTokenizer
         return new(TokenAdding.Apply(_parts, tokens));
     }
 
+    /// <summary>This tokenizer where code expects one of Microsoft.ML.Tokenizers. It gives a text's own tokens: no special ones around them.</summary>
+    /// <returns>Thread-safe; offsets are into the original text.</returns>
+    public Microsoft.ML.Tokenizers.Tokenizer AsTokenizer() => new MicrosoftTokenizer(this);
+
     /// <summary>The id of a token; null: it is not in the vocabulary.</summary>
     /// <param name="token">The entry, for example <c>[MASK]</c>.</param>
     public int? TokenId(string token)
