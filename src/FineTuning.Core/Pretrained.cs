@@ -77,6 +77,13 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Folder(folder), options);
 
+    /// <summary>Answers to questions, found in a text: extractive question answering.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults, or what the folder was saved with.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Folder(folder), options);
+
     private static string Folder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

@@ -62,6 +62,12 @@ public abstract class TunableModel : IDisposable
 
     private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
 
+    /// <summary>Told at the end of a run what the weights that the model has now reached on the validation data: a model that tunes a threshold takes it from there.</summary>
+    /// <param name="metrics">What <see cref="Evaluate"/> reported.</param>
+    public virtual void Adopt(MetricReport metrics)
+    {
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -60,7 +60,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             gradients.Clear();
             if (best.Any && options.KeepBest) best.Restore();
         }
-        return _record.Finish();
+        TrainingResult result = _record.Finish();
+        if (result.Metrics is { } metrics) model.Adopt(metrics);
+        return result;
     }
 
     /// <summary>One optimizer step over a window of micro-batches; false where it was cancelled, and nothing was changed.</summary>

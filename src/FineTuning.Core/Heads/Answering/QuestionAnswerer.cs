@@ -1,0 +1,235 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Text;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>Answers to questions, found in a text of any length: a pretrained encoder with its tokenizer and scores for first and last tokens.</summary>
+/// <remarks>
+/// A text that is longer than the model takes is read in overlapping windows. Where no answer is allowed (SQuAD 2.0), a run with validation data tunes the
+/// threshold on it, and the saved folder keeps it. Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.
+/// </remarks>
+public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredictor<(string Question, string Context), AnswerSpan>
+{
+    private const int TokensInAPredictionBatch = 4096;
+    private const int QuestionsInAChunk = 64;
+
+    private readonly QuestionAnswererOptions _options;
+    private readonly AnswerWindows _windows;
+
+    private QuestionAnswerer(EncoderModel encoder, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file)
+    {
+        (Encoder, Tokenizer, _options) = (encoder, tokenizer, options);
+        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength ?? file.MaximumLength);
+        options.Validate(MaximumLength);
+        Stride = options.Stride ?? (file.Stride <= MaximumLength - 4 ? file.Stride : null) ?? Math.Min(128, MaximumLength / 4);
+        AllowsNoAnswer = options.AllowsNoAnswer ?? file.AllowsNoAnswer ?? false;
+        NoAnswerThreshold = options.NoAnswerThreshold ?? file.NoAnswerThreshold ?? 0;
+        _windows = new AnswerWindows(tokenizer, MaximumLength, Stride);
+    }
+
+    /// <summary>The trunk and its head.</summary>
+    public EncoderModel Encoder { get; }
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>Tokens of a window, the question and special ones included.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>How many tokens of the text two windows share; fewer where a question leaves less room.</summary>
+    public int Stride { get; }
+
+    /// <summary>Whether a text may hold no answer (SQuAD 2.0).</summary>
+    public bool AllowsNoAnswer { get; }
+
+    /// <summary>How far no answer must be ahead of the best answer, in logits, to be given. A run with validation data sets it to what gave the best F1 there, unless the options name one.</summary>
+    public double NoAnswerThreshold { get; set; }
+
+    /// <inheritdoc/>
+    public override WeightSet Weights => Encoder.Weights;
+
+    /// <inheritdoc/>
+    public override Device Device => Encoder.Device;
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => AllowsNoAnswer ? "best_f1" : "f1";
+
+    /// <summary>Loads a question answerer; see <c>Pretrained.QuestionAnswerer</c>.</summary>
+    internal static QuestionAnswerer Load(string folder, QuestionAnswererOptions? options)
+    {
+        options ??= new QuestionAnswererOptions();
+        options.Validate(options.MaximumLength ?? int.MaxValue);
+        AnsweringFile file = AnsweringFile.Read(folder);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.QuestionAnswering, 0, options.LoadOptions());
+        try
+        {
+            return new(encoder, tokenizer, options, file);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public AnswerSpan Predict((string Question, string Context) input) => PredictBatch([input])[0];
+
+    /// <summary>The answer to a question about a text.</summary>
+    /// <param name="question">The question.</param>
+    /// <param name="context">The text, of any length.</param>
+    /// <exception cref="ArgumentException">The question leaves no room for the text.</exception>
+    public AnswerSpan Predict(string question, string context) => Predict((question, context));
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A question leaves no room for its text.</exception>
+    public IReadOnlyList<AnswerSpan> PredictBatch(IReadOnlyList<(string Question, string Context)> inputs, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        var answers = new List<AnswerSpan>(inputs.Count);
+        foreach ((string Question, string Context)[] chunk in inputs.Chunk(QuestionsInAChunk))
+        {
+            AnswerWindow[][] windows = [.. chunk.Select(input => WindowsOf(input.Question, input.Context))];
+            float[][] logits = Logits([.. windows.SelectMany(group => group)], cancellation);
+            int place = 0;
+            for (int i = 0; i < chunk.Length; i++)
+            {
+                AnswerSearch search = Search(windows[i], logits.AsSpan(place, windows[i].Length));
+                answers.Add(search.Answer(chunk[i].Context, AllowsNoAnswer, NoAnswerThreshold));
+                place += windows[i].Length;
+            }
+        }
+        return answers;
+    }
+
+    /// <summary>Writes the model as a folder that Hugging Face's libraries open, with windows and threshold in question_answering.json. The folder is whole or as it was.</summary>
+    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        AtomicFolder.Write(folder, target =>
+        {
+            Encoder.Save(target);
+            Tokenizer.Save(target);
+            new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write(target);
+        });
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(AnsweredQuestion example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        ExampleWeight.Check(example.Weight, example.Question);
+        if (!example.IsAnswerable && !AllowsNoAnswer)
+        {
+            throw new TrainingDataException($"the question \"{Excerpt.Of(example.Question)}\" has no answer; set AllowsNoAnswer, or leave such questions out");
+        }
+        GivenAnswer? target = null;
+        if (example.IsAnswerable && (target = AnswerTarget.Of(example, _options.MismatchedAnswers, report)) is null) return null;
+        if (string.IsNullOrWhiteSpace(example.Question)) report.Empty();
+        if (_windows.Of(example.Question, example.Context) is not { } windows) return Skip("the question leaves no room for the text");
+        if (!windows[0].HasContext) return Skip("the text is empty");
+
+        (int Start, int End)[] targets = [.. windows.Select(window => target is null ? (0, 0) : window.Locate(target.Start, target.Start + target.Text.Length))];
+        // Nothing can be learned where the answer stands in no window, least of all that there is none; the question is evaluated all the same.
+        bool isLost = target is not null && targets.All(place => place.End == 0);
+        if (isLost) report.Remark("answers longer than a window, not learned from");
+        if (isLost) report.Name("answers longer than a window, not learned from", example.Id);
+        bool[][]? fullest = _options.FullestContextOnly ? AnswerWindows.Fullest(windows) : null;
+        return new QuestionRow(example, [.. windows.Select((window, i) =>
+            new WindowRow(window.Tokens.Ids, TypesOf(window), SpanWindow.Of(window), fullest?[i], targets[i], isLost ? 0 : example.Weight))]);
+
+        EncodedRow? Skip(string reason)
+        {
+            report.Skip(reason);
+            report.Name(reason, example.Id);
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return [.. rows.Cast<QuestionRow>().SelectMany(question => question.Windows.Select(window =>
+        {
+            (window.Index, window.Question) = (question.Index, question);
+            return window;
+        }))];
+    }
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
+        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, PadId, Device));
+
+    /// <inheritdoc/>
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        var tokens = (TokenizedBatch)batch;
+        return LossOf(Encoder.Logits(tokens.Input, context), tokens);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new AnswerEvaluation(this);
+
+    /// <inheritdoc/>
+    public override void Adopt(MetricReport metrics)
+    {
+        ArgumentNullException.ThrowIfNull(metrics);
+        if (_options.NoAnswerThreshold is null && metrics.TryGet("best_f1_threshold", out double threshold)) NoAnswerThreshold = threshold;
+    }
+
+    internal SearchRules Rules => new(_options.CandidateCount, _options.LongestAnswer);
+
+    internal Tensor LossOf(Tensor logits, TokenizedBatch batch) =>
+        SpanLoss.Sum(logits, WindowRow.Targets(batch, Device), batch.Input.Mask, WindowRow.Weights(batch, Device));
+
+    internal AnswerWindow[] WindowsOf(string question, string context)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(context);
+        return _windows.Of(question, context)
+            ?? throw new ArgumentException($"the question \"{Excerpt.Of(question)}\" leaves no room for the text in windows of {MaximumLength} tokens; shorten it or raise MaximumLength", nameof(question));
+    }
+
+    /// <summary>The scores of each window, [tokens, 2] flattened, in their order; computed in batches of similar length.</summary>
+    internal float[][] Logits(AnswerWindow[] windows, CancellationToken cancellation)
+    {
+        var logits = new float[windows.Length][];
+        int[] order = [.. Enumerable.Range(0, windows.Length).OrderBy(i => windows[i].Tokens.Ids.Length)];
+        for (int start = 0; start < order.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = start + 1;
+            while (end < order.Length && (end + 1 - start) * windows[order[end]].Tokens.Ids.Length <= TokensInAPredictionBatch) end++;
+            using var scope = NewDisposeScope();
+            using var gradients = no_grad();
+            TokenizedRow[] rows = [.. order[start..end].Select(i => new TokenizedRow(windows[i].Tokens.Ids, TypesOf(windows[i])))];
+            int length = rows[^1].Length;
+            float[] values = Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+            for (int i = 0; i < rows.Length; i++) logits[order[start + i]] = values.AsSpan(i * length * 2, rows[i].Length * 2).ToArray();
+            start = end;
+        }
+        return logits;
+    }
+
+    private int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+
+    private AnswerSearch Search(AnswerWindow[] windows, ReadOnlySpan<float[]> logits)
+    {
+        var search = new AnswerSearch(Rules);
+        bool[][]? fullest = _options.FullestContextOnly ? AnswerWindows.Fullest(windows) : null;
+        for (int i = 0; i < windows.Length; i++) search.Add(SpanWindow.Of(windows[i]), logits[i], fullest?[i]);
+        return search;
+    }
+
+    private int[]? TypesOf(AnswerWindow window) =>
+        Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(window.Tokens.TypeIds, id => id != 0) ? window.Tokens.TypeIds : null;
+}
