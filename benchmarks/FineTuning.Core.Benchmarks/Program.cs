@@ -1,7 +1,9 @@
 using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
+using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
+// tokenize: ids and offsets beside npm's tokenizers;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -10,6 +12,9 @@ switch (args.FirstOrDefault())
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "tokenize":
+        TokenizeCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Compression;
+using System.Text.Json;
+using FineTuning.Benchmarks.Comparison;
+using FineTuning.Text;
+
+namespace FineTuning.Benchmarks.Tokenizing;
+
+/// <summary>
+/// Ids and offsets of real lines with real vocabularies, beside npm's tokenizers on the same lines in the same run: cold (a tokenizer that has seen nothing) and warm
+/// (the same text again), on one thread and on two. Each figure is the least of its rounds.
+/// </summary>
+internal static class TokenizeCommand
+{
+    public static void Run(Arguments arguments)
+    {
+        string root = Directory.CreateTempSubdirectory("pipelines").FullName;
+        int rounds = arguments.Number("rounds", 5);
+        string only = arguments.Text("only", "");
+        bool alone = arguments.Text("alone", "") == "true";
+        string[] english = Novels("84", "1342", "1661"), chinese = Reviews();
+        string[] other = Novels("11");
+        Console.WriteLine("pipeline           threads     tokens   ours cold   ours warm   B/token cold   warm   reference cold   warm   x cold   x warm");
+        foreach ((string name, string folder) in RealPipelines.Write(root))
+        {
+            if (only.Length > 0 && only != name) continue;
+            string[] lines = name == "unigram" ? chinese : english, warmup = name == "unigram" ? chinese[..2000] : other;
+            foreach (int threads in new[] { 1, 2 })
+            {
+                Timing ours = Ours(folder, lines, warmup, threads, rounds);
+                Timing reference = alone ? ours : Reference(name, folder, lines, warmup, threads, rounds);
+                if (ours.Tokens != reference.Tokens) throw new InvalidOperationException($"{name}: {ours.Tokens} tokens here and {reference.Tokens} there");
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{name,-18} {threads,7} {ours.Tokens,10} {ours.PerSecond(ours.Cold),9:0.00} M {ours.PerSecond(ours.Warm),9:0.00} M {ours.ColdBytes / ours.Tokens,14:0.0} {ours.WarmBytes / ours.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / ours.Cold,8:0.0} {reference.Warm / ours.Warm,8:0.0}"));
+            }
+        }
+    }
+
+    private static Timing Ours(string folder, string[] lines, string[] warmup, int threads, int rounds)
+    {
+        // The code is compiled before anything is measured, by another tokenizer and another text.
+        PretrainedTokenizer other = PretrainedTokenizer.Load(folder);
+        for (int i = 0; i < 40; i++) Encode(other, warmup, 1);
+        Thread.Sleep(300);
+        for (int i = 0; i < 5; i++) Encode(other, warmup, threads);
+        var timing = new Timing(0, double.MaxValue, double.MaxValue, 0, 0);
+        for (int round = 0; round < rounds; round++)
+        {
+            PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+            GC.Collect();
+            (long tokens, double cold, double coldBytes) = Encode(tokenizer, lines, threads);
+            (_, double warm, double warmBytes) = Encode(tokenizer, lines, threads);
+            timing = new(tokens, Math.Min(cold, timing.Cold), Math.Min(warm, timing.Warm), coldBytes, warmBytes);
+        }
+        return timing;
+    }
+
+    private static (long Tokens, double Seconds, double Bytes) Encode(PretrainedTokenizer tokenizer, string[] lines, int threads)
+    {
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        long start = Stopwatch.GetTimestamp();
+        var rows = new TokenizedText[lines.Length];
+        if (threads == 1) for (int i = 0; i < rows.Length; i++) rows[i] = tokenizer.Encode(lines[i]);
+        else Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => rows[i] = tokenizer.Encode(lines[i]));
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return (rows.Sum(row => (long)row.Ids.Length), seconds, GC.GetTotalAllocatedBytes(precise: true) - before);
+    }
+
+    private static Timing Reference(string name, string folder, string[] lines, string[] warmup, int threads, int rounds)
+    {
+        string Write(string file, string[] texts)
+        {
+            string path = Path.Combine(folder, file);
+            File.WriteAllText(path, JsonSerializer.Serialize(texts));
+            return path;
+        }
+        var set = new { name, tokenizer = Path.Combine(folder, "tokenizer.json"), lines = Write("lines.json", lines), warmup = Write("warmup.json", warmup) };
+        using JsonDocument answer = JsonDocument.Parse(ReferenceProcess.Run(new { @do = "time", rounds, sets = new[] { set } }, threads)[^1]);
+        double Least(string kind) => answer.RootElement.GetProperty(kind).EnumerateArray().Min(seconds => seconds.GetDouble());
+        return new(answer.RootElement.GetProperty("tokens").GetInt64(), Least("cold"), Least("warm"), 0, 0);
+    }
+
+    private static string[] Novels(params string[] numbers) => [.. numbers.SelectMany(number => Lines(Shared.Data("gutenberg", number + ".txt.gz")))];
+
+    private static string[] Reviews() => [.. Lines(Shared.Data("chnsenticorp", "train.tsv.gz")).Skip(1).Select(line => line.Split('\t')[^1]).Where(text => text.Length > 0)];
+
+    private static string[] Lines(string path)
+    {
+        using var reader = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
+        return [.. reader.ReadToEnd().Split('\n').Select(line => line.TrimEnd('\r')).Where(line => line.Length > 0)];
+    }
+
+    private sealed record Timing(long Tokens, double Cold, double Warm, double ColdBytes, double WarmBytes)
+    {
+        public double PerSecond(double seconds) => Tokens / seconds / 1e6;
+    }
+}
