@@ -22,6 +22,9 @@ internal sealed class AddedVocabulary
 
     public bool IsEmpty => _byFirst.Count == 0;
 
+    /// <summary>Whether a character is in the text that a token begins with.</summary>
+    public bool MayOccur(ReadOnlySpan<char> text) => !IsEmpty && text.ContainsAny(_firsts);
+
     /// <summary>Cuts a text into the parts between added tokens (null) and the tokens with the span they take.</summary>
     /// <param name="text">The text.</param>
     /// <param name="splitSpecial">Whether special tokens are not looked for.</param>

@@ -8,6 +8,8 @@ namespace FineTuning.Text;
 /// <remarks>Immutable and thread-safe; owns nothing native.</remarks>
 public sealed class PretrainedTokenizer
 {
+    private static readonly TokenizingOptions Whole = new();
+
     private readonly TokenizerParts _parts;
     private readonly AddedVocabulary _raw;
     private readonly AddedVocabulary _normalized;
@@ -110,10 +112,15 @@ public sealed class PretrainedTokenizer
     public TokenizedText Encode(string text, string? pair = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
-        options ??= new TokenizingOptions();
-        TokenRun first = Run([text], options);
-        TokenRun? second = pair is null ? null : Run([pair], options);
-        return Assemble(first, second, options);
+        options ??= Whole;
+        Workspace workspace = Workspace.Rent();
+        int word = 0;
+        AddText(workspace, workspace.First, text, options, byWord: false, ref word);
+        word = 0;
+        if (pair is not null) AddText(workspace, workspace.Second, pair, options, byWord: false, ref word);
+        TokenizedText row = Assemble(workspace.First, pair is null ? null : workspace.Second, options);
+        workspace.Return();
+        return row;
     }
 
     /// <summary>Tokenizes texts that are cut into words already; offsets count within each word.</summary>
@@ -124,8 +131,13 @@ public sealed class PretrainedTokenizer
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(words);
-        options ??= new TokenizingOptions();
-        return Assemble(Run(words, options, byWord: true), pairWords is null ? null : Run(pairWords, options, byWord: true), options);
+        options ??= Whole;
+        Workspace workspace = Workspace.Rent();
+        AddWords(workspace, workspace.First, words, options);
+        if (pairWords is not null) AddWords(workspace, workspace.Second, pairWords, options);
+        TokenizedText row = Assemble(workspace.First, pairWords is null ? null : workspace.Second, options);
+        workspace.Return();
+        return row;
     }
 
     /// <summary>Tokenizes many texts on all processors; the results are in the texts' order.</summary>
@@ -203,39 +215,47 @@ public sealed class PretrainedTokenizer
         return aligned.Characters.ToString();
     }
 
-    private TokenRun Run(IReadOnlyList<string> texts, TokenizingOptions options, bool byWord = false)
+    private void AddWords(Workspace workspace, TokenRun run, IReadOnlyList<string> words, TokenizingOptions options)
     {
-        var run = new TokenRun();
-        int word = 0;
-        for (int i = 0; i < texts.Count; i++)
+        for (int i = 0; i < words.Count; i++)
         {
-            ArgumentNullException.ThrowIfNull(texts[i]);
-            string text = WellFormed(texts[i]);
-            if (byWord) word = i;
-            bool split = options.SplitSpecialTokens || _parts.SplitSpecialTokens;
-            foreach ((int start, int length, AddedToken? token) in _raw.Split(text, split))
-            {
-                if (token is null) AddSegment(run, text.AsSpan(start, length), start, split, byWord, ref word);
-                else AddFound(run, token, text.AsSpan(start, length), start, start + length, byWord, ref word);
-            }
+            ArgumentNullException.ThrowIfNull(words[i], nameof(words));
+            int word = i;
+            AddText(workspace, run, words[i], options, byWord: true, ref word);
         }
-        return run;
     }
 
-    private void AddSegment(TokenRun run, ReadOnlySpan<char> segment, int offset, bool splitSpecial, bool byWord, ref int word)
+    private void AddText(Workspace workspace, TokenRun run, string original, TokenizingOptions options, bool byWord, ref int word)
+    {
+        string text = WellFormed(original);
+        bool split = options.SplitSpecialTokens || _parts.SplitSpecialTokens;
+        if (!_raw.MayOccur(text))
+        {
+            AddSegment(workspace, run, text, 0, split, byWord, ref word);
+            return;
+        }
+        foreach ((int start, int length, AddedToken? token) in _raw.Split(text, split))
+        {
+            if (token is null) AddSegment(workspace, run, text.AsSpan(start, length), start, split, byWord, ref word);
+            else AddFound(run, token, text.AsSpan(start, length), start, start + length, byWord, ref word);
+        }
+    }
+
+    private void AddSegment(Workspace workspace, TokenRun run, ReadOnlySpan<char> segment, int offset, bool splitSpecial, bool byWord, ref int word)
     {
         if (segment.Length == 0) return;
-        var text = new AlignedText(segment, offset);
+        AlignedText text = workspace.Text;
+        text.Reset(segment, offset);
         _parts.Normalizer?.Apply(text);
-        if (_normalized.IsEmpty)
+        if (!_normalized.MayOccur(text.Characters))
         {
-            AddPieces(run, new(text, 0, text.Length), byWord, ref word);
+            AddPieces(workspace, run, new(text, 0, text.Length), byWord, ref word);
             return;
         }
         foreach ((int start, int length, AddedToken? token) in _normalized.Split(text.Characters, splitSpecial))
         {
             if (length == 0) continue;
-            if (token is null) AddPieces(run, new(text.Slice(start, length), 0, length), byWord, ref word);
+            if (token is null) AddPieces(workspace, run, new(text.Slice(start, length), 0, length), byWord, ref word);
             else AddFound(run, token, text.Characters.Slice(start, length), text.StartOf(start), text.EndOf(start + length - 1), byWord, ref word);
         }
     }
@@ -243,25 +263,28 @@ public sealed class PretrainedTokenizer
     private static void AddFound(TokenRun run, AddedToken token, ReadOnlySpan<char> surface, int start, int end, bool byWord, ref int word)
     {
         if (!surface.SequenceEqual(token.Content)) run.SetSurface(run.Count, surface.ToString());
-        run.Add(token.Id, start, end, word, 0);
+        run.Add(token.Id, start, end, word);
         if (!byWord) word++;
     }
 
-    private void AddPieces(TokenRun run, Piece whole, bool byWord, ref int word)
+    private void AddPieces(Workspace workspace, TokenRun run, Piece whole, bool byWord, ref int word)
     {
         if (whole.Length == 0) return;
-        var pieces = new List<Piece>();
+        PieceList pieces = workspace.Pieces;
+        pieces.Reset();
         if (_parts.PreTokenizer is null) pieces.Add(whole);
         else _parts.PreTokenizer.Split(whole, pieces);
-        foreach (Piece piece in pieces)
+        TokenList tokens = workspace.Tokens;
+        int unknown = _parts.Model.UnknownId;
+        foreach (Piece piece in pieces.Items)
         {
-            WordTokens tokens = _parts.Model.Tokenize(piece.Characters);
-            for (int i = 0; i < tokens.Ids.Length; i++)
+            tokens.Clear();
+            ReadOnlySpan<char> characters = piece.Characters;
+            _parts.Model.Tokenize(characters, tokens, 0);
+            foreach (WordToken token in tokens.Items)
             {
-                (int from, int to) = (tokens.Starts[i], tokens.Ends[i]);
-                int start = piece.Text.StartOf(piece.Start + from), end = piece.Text.EndOf(piece.Start + to - 1);
-                if (tokens.Ids[i] == _parts.Model.UnknownId) run.SetSurface(run.Count, piece.Characters[from..to].ToString());
-                run.Add(tokens.Ids[i], start, end, word, 0);
+                if (token.Id == unknown) run.SetSurface(run.Count, characters[token.Start..token.End].ToString());
+                run.Add(token.Id, piece.Text.StartOf(piece.Start + token.Start), piece.Text.EndOf(piece.Start + token.End - 1), word);
             }
             if (!byWord) word++;
         }
@@ -291,16 +314,16 @@ public sealed class PretrainedTokenizer
         return Window(firsts[0], seconds[0], others);
     }
 
-    private TokenRun Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
+    private TokenArrays Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
     {
-        TokenRun run = _parts.Template.Assemble(first, window, second, secondWindow, options.AddSpecialTokens);
-        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(run, _parts.TrimOffsets.AddPrefixSpace, Token);
-        return run;
+        TokenArrays tokens = _parts.Template.Assemble(first, window, second, secondWindow, options.AddSpecialTokens);
+        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(tokens, _parts.TrimOffsets.AddPrefixSpace, _tokens);
+        return tokens;
     }
 
     private static string WellFormed(string text)
     {
-        for (int i = 0; i < text.Length; i++)
+        for (int i = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF'); i >= 0 && i < text.Length; i++)
         {
             if (!char.IsSurrogate(text[i])) continue;
             if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1])) i++;

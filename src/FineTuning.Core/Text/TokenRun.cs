@@ -1,47 +1,51 @@
 namespace FineTuning.Text;
 
-/// <summary>Tokens while they are being put together.</summary>
+/// <summary>Tokens of a text while they are being found. For one thread; cleared, it keeps its buffers.</summary>
 internal sealed class TokenRun
 {
-    public List<int> Ids { get; } = [];
+    private const int LargestKept = 1 << 16;
 
-    public List<int> Types { get; } = [];
+    private int[] _ids = new int[64];
+    private int[] _starts = new int[64];
+    private int[] _ends = new int[64];
+    private int[] _words = new int[64];
 
-    public List<int> Starts { get; } = [];
+    public int Count { get; private set; }
 
-    public List<int> Ends { get; } = [];
+    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Count);
 
-    public List<int> Words { get; } = [];
+    public ReadOnlySpan<int> Starts => _starts.AsSpan(0, Count);
 
-    public List<int> Sequences { get; } = [];
+    public ReadOnlySpan<int> Ends => _ends.AsSpan(0, Count);
 
-    public List<bool> Special { get; } = [];
+    public ReadOnlySpan<int> Words => _words.AsSpan(0, Count);
 
     /// <summary>Texts of tokens that differ from the vocabulary's, by place.</summary>
     public Dictionary<int, string>? Surface { get; private set; }
 
-    public int Count => Ids.Count;
-
-    public void Add(int id, int start, int end, int word, int sequence, int type = 0, bool special = false)
+    public void Add(int id, int start, int end, int word)
     {
-        Ids.Add(id);
-        Types.Add(type);
-        Starts.Add(start);
-        Ends.Add(end);
-        Words.Add(word);
-        Sequences.Add(sequence);
-        Special.Add(special);
+        int place = Count;
+        if (place == _ids.Length) Grow();
+        (_ids[place], _starts[place], _ends[place], _words[place]) = (id, start, end, word);
+        Count = place + 1;
     }
 
     public void SetSurface(int place, string text) => (Surface ??= [])[place] = text;
 
-    /// <summary>Adds tokens of another run, as those of a text.</summary>
-    public void AddRange(TokenRun run, int start, int count, int sequence, int type)
+    /// <summary>Begins anew; buffers that a long text has left are let go of.</summary>
+    public void Clear()
     {
-        for (int i = start; i < start + count; i++)
-        {
-            if (run.Surface is not null && run.Surface.TryGetValue(i, out string? text)) SetSurface(Count, text);
-            Add(run.Ids[i], run.Starts[i], run.Ends[i], run.Words[i], sequence, type);
-        }
+        (Count, Surface) = (0, null);
+        if (_ids.Length > LargestKept) (_ids, _starts, _ends, _words) = (new int[64], new int[64], new int[64], new int[64]);
+    }
+
+    private void Grow()
+    {
+        int size = 2 * Count;
+        Array.Resize(ref _ids, size);
+        Array.Resize(ref _starts, size);
+        Array.Resize(ref _ends, size);
+        Array.Resize(ref _words, size);
     }
 }

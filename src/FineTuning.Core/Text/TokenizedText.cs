@@ -5,31 +5,32 @@ public sealed class TokenizedText
 {
     private readonly PretrainedTokenizer _tokenizer;
     private readonly Dictionary<int, string>? _surface;
+    private readonly TokenStretch[] _stretches;
+    private int[]? _types, _sequences, _mask;
+    private bool[]? _special;
 
-    internal TokenizedText(PretrainedTokenizer tokenizer, TokenRun run, int truncated)
+    internal TokenizedText(PretrainedTokenizer tokenizer, TokenArrays tokens, int truncated)
     {
         _tokenizer = tokenizer;
-        (Ids, TypeIds, Starts, Ends, WordIds, SequenceIds, Special) = ([.. run.Ids], [.. run.Types], [.. run.Starts], [.. run.Ends], [.. run.Words], [.. run.Sequences], [.. run.Special]);
-        _surface = run.Surface;
-        AttentionMask = new int[Ids.Length];
-        Array.Fill(AttentionMask, 1);
+        (Ids, Starts, Ends, WordIds, _stretches, _surface) = (tokens.Ids, tokens.Starts, tokens.Ends, tokens.Words, tokens.Stretches, tokens.Surface);
         TruncatedTokens = truncated;
     }
 
     private TokenizedText(TokenizedText row, int length, int pad, bool left)
     {
         int missing = length - row.Ids.Length, front = left ? missing : 0;
-        T[] Fill<T>(T[] values, T filling)
+        int[] Fill(int[] values, int filling)
         {
-            var filled = new T[length];
+            var filled = new int[length];
             Array.Fill(filled, filling);
             values.CopyTo(filled, front);
             return filled;
         }
         _tokenizer = row._tokenizer;
         _surface = row._surface?.ToDictionary(entry => entry.Key + front, entry => entry.Value);
-        (Ids, TypeIds, Starts, Ends) = (Fill(row.Ids, pad), Fill(row.TypeIds, 0), Fill(row.Starts, 0), Fill(row.Ends, 0));
-        (WordIds, SequenceIds, Special, AttentionMask) = (Fill(row.WordIds, -1), Fill(row.SequenceIds, -1), Fill(row.Special, true), Fill(row.AttentionMask, 0));
+        (Ids, Starts, Ends, WordIds) = (Fill(row.Ids, pad), Fill(row.Starts, 0), Fill(row.Ends, 0), Fill(row.WordIds, -1));
+        TokenStretch padding = new(missing, -1, 0, Padding: true);
+        _stretches = left ? [padding, .. row._stretches] : [.. row._stretches, padding];
         (TruncatedTokens, Overflow) = (row.TruncatedTokens, [.. row.Overflow.Select(window => window.Padded(length, pad, left))]);
     }
 
@@ -39,7 +40,7 @@ public sealed class TokenizedText
     public int[] Ids { get; }
 
     /// <summary>0 for the first text, 1 for the second, as the model's template says.</summary>
-    public int[] TypeIds { get; }
+    public int[] TypeIds => Spread(ref _types, static stretch => stretch.Type);
 
     /// <summary>Where each token begins in its text; 0 for tokens that stand in none.</summary>
     public int[] Starts { get; }
@@ -51,13 +52,27 @@ public sealed class TokenizedText
     public int[] WordIds { get; }
 
     /// <summary>0 for the first text, 1 for the second, -1 for tokens that the template put there.</summary>
-    public int[] SequenceIds { get; }
+    public int[] SequenceIds => Spread(ref _sequences, static stretch => stretch.Sequence);
 
     /// <summary>Whether a token was put there by the template, or as padding.</summary>
-    public bool[] Special { get; }
+    public bool[] Special => Spread(ref _special, static stretch => stretch.Sequence < 0);
 
     /// <summary>1 for tokens, 0 for padding.</summary>
-    public int[] AttentionMask { get; }
+    public int[] AttentionMask => Spread(ref _mask, static stretch => stretch.Padding ? 0 : 1);
+
+    // Written when first asked for; two threads that ask at once get the same array.
+    private T[] Spread<T>(ref T[]? place, Func<TokenStretch, T> value)
+    {
+        if (Volatile.Read(ref place) is { } known) return known;
+        var values = new T[Ids.Length];
+        int at = 0;
+        foreach (TokenStretch stretch in _stretches)
+        {
+            values.AsSpan(at, stretch.Count).Fill(value(stretch));
+            at += stretch.Count;
+        }
+        return Interlocked.CompareExchange(ref place, values, null) ?? values;
+    }
 
     /// <summary>The other windows where the text was cut with <see cref="TokenizingOptions.KeepOverflow"/>; else empty.</summary>
     public IReadOnlyList<TokenizedText> Overflow { get; internal init; } = [];

@@ -196,12 +196,12 @@ internal sealed partial class GoldenRunner
     private void PreTokenized(JsonElement record)
     {
         string text = Normalize(TextOf(record)!);
-        var pieces = new List<Piece>();
+        var pieces = new PieceList();
         if (tokenizer.Parts.PreTokenizer is not { } splitter) return;
         if (text.Length > 0) splitter.Split(new Piece(new AlignedText(text, 0), 0, text.Length), pieces);
         var expected = record.GetProperty("out").EnumerateArray().ToArray();
         string[] wanted = [.. Enumerable.Range(0, expected.Length / 3).Select(i => $"{expected[3 * i].GetString()}@{expected[(3 * i) + 1].GetInt32()}-{expected[(3 * i) + 2].GetInt32()}")];
-        string[] found = [.. pieces.Select(piece => $"{Spelled(piece)}@{CodePoints(text, piece.Text.StartOf(piece.Start))}-{CodePoints(text, piece.Text.EndOf(piece.Start + piece.Length - 1))}")];
+        string[] found = [.. pieces.Items.ToArray().Select(piece => $"{Spelled(piece)}@{CodePoints(text, piece.Text.StartOf(piece.Start))}-{CodePoints(text, piece.Text.EndOf(piece.Start + piece.Length - 1))}")];
         if (!wanted.SequenceEqual(found)) Fail(record, $"pieces {string.Join(' ', found)}");
     }
 

@@ -5,25 +5,35 @@ internal static class OffsetTrimming
 {
     private static readonly char Space = ByteAlphabet.Characters[' '];
 
-    /// <param name="run">The tokens; those of the template are left alone.</param>
+    /// <param name="tokens">The tokens; those of the template are left alone.</param>
     /// <param name="addPrefixSpace">Whether the space before the first token was put there, and so counts for nothing.</param>
     /// <param name="vocabulary">The text of an id.</param>
-    public static void Apply(TokenRun run, bool addPrefixSpace, Func<int, string?> vocabulary)
+    public static void Apply(TokenArrays tokens, bool addPrefixSpace, string?[] vocabulary)
     {
-        int last = -1;
-        for (int i = 0; i < run.Count; i++)
+        int last = -1, place = 0;
+        foreach (TokenStretch stretch in tokens.Stretches)
         {
-            if (run.Special[i]) continue;
-            bool first = run.Sequences[i] != last || run.Starts[i] == 0;
-            last = run.Sequences[i];
-            string token = run.Surface is not null && run.Surface.TryGetValue(i, out string? surface) ? surface : vocabulary(run.Ids[i]) ?? "";
-            int leading = Count(token), trailing = CountBack(token);
-            if (leading == 1 && first && addPrefixSpace) leading = 0;
-            if (leading > 0) run.Starts[i] = Math.Min(run.Starts[i] + leading, run.Ends[i]);
-            // An inserted space has the span of the character it stands before, which may be two units wide: a token of spaces alone keeps nothing of it.
-            if (trailing == token.Length && trailing > 0) run.Ends[i] = run.Starts[i];
-            else if (trailing > 0 && run.Ends[i] >= trailing) run.Ends[i] = Math.Max(run.Ends[i] - trailing, run.Starts[i]);
+            int end = place + stretch.Count;
+            for (; place < end && stretch.Sequence >= 0; place++)
+            {
+                int id = tokens.Ids[place];
+                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(place, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
+                Trim(ref tokens.Starts[place], ref tokens.Ends[place], token, addPrefixSpace && (stretch.Sequence != last || tokens.Starts[place] == 0));
+                last = stretch.Sequence;
+            }
+            place = end;
         }
+    }
+
+    private static void Trim(ref int start, ref int end, string token, bool inserted)
+    {
+        if (token.Length > 0 && !IsSpace(token[0]) && !IsSpace(token[^1])) return;
+        int leading = Count(token), trailing = CountBack(token);
+        if (leading == 1 && inserted) leading = 0;
+        if (leading > 0) start = Math.Min(start + leading, end);
+        // An inserted space has the span of the character it stands before, which may be two units wide: a token of spaces alone keeps nothing of it.
+        if (trailing == token.Length && trailing > 0) end = start;
+        else if (trailing > 0 && end >= trailing) end = Math.Max(end - trailing, start);
     }
 
     private static bool IsSpace(char character) => character == Space || char.IsWhiteSpace(character);

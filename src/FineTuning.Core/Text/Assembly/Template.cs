@@ -4,7 +4,11 @@ namespace FineTuning.Text;
 /// <param name="Ids">The tokens; empty for a text.</param>
 /// <param name="Sequence">0 or 1 for a text; -1 for tokens.</param>
 /// <param name="Type">The type id of what is put there.</param>
-internal sealed record TemplatePart(IReadOnlyList<int> Ids, int Sequence, int Type);
+internal sealed record TemplatePart(IReadOnlyList<int> Ids, int Sequence, int Type)
+{
+    /// <summary>The tokens in one stretch of memory.</summary>
+    public int[] Tokens { get; } = [.. Ids];
+}
 
 /// <summary>A part of a text's tokens.</summary>
 /// <param name="Start">Its first token.</param>
@@ -21,18 +25,37 @@ internal sealed record Template(IReadOnlyList<TemplatePart> Single, IReadOnlyLis
     /// <summary>Whether the types of texts hold for first windows only. In later ones the reference's general template leaves 0 and 1 as they were.</summary>
     public bool TypesFirstWindows { get; init; }
 
-    public int AddedTokens(bool pair) => (pair ? Pair : Single).Sum(part => part.Ids.Count);
+    public int AddedTokens(bool pair)
+    {
+        int count = 0;
+        foreach (TemplatePart part in pair ? Pair : Single) count += part.Ids.Count;
+        return count;
+    }
 
     /// <summary>Puts a window of each text into the template.</summary>
-    public TokenRun Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, bool addSpecialTokens)
+    public TokenArrays Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, bool addSpecialTokens)
     {
-        var run = new TokenRun();
-        foreach (TemplatePart part in second is null ? Single : Pair)
+        IReadOnlyList<TemplatePart> parts = second is null ? Single : Pair;
+        var stretches = new TokenStretch[parts.Count];
+        int count = 0;
+        for (int i = 0; i < stretches.Length; i++)
         {
-            if (part.Sequence == 0) run.AddRange(first, window.Start, window.Count, 0, TypesFirstWindows && window.Later ? 0 : part.Type);
-            else if (part.Sequence == 1) run.AddRange(second!, secondWindow.Start, secondWindow.Count, 1, TypesFirstWindows && secondWindow.Later ? 1 : part.Type);
-            else if (addSpecialTokens) foreach (int id in part.Ids) run.Add(id, 0, 0, -1, -1, part.Type, special: true);
+            TemplatePart part = parts[i];
+            stretches[i] = part.Sequence switch
+            {
+                0 => new(window.Count, 0, TypesFirstWindows && window.Later ? 0 : part.Type),
+                1 => new(secondWindow.Count, 1, TypesFirstWindows && secondWindow.Later ? 1 : part.Type),
+                _ => new(addSpecialTokens ? part.Ids.Count : 0, -1, part.Type),
+            };
+            count += stretches[i].Count;
         }
-        return run;
+        var arrays = new TokenArrays(count, stretches);
+        foreach (TemplatePart part in parts)
+        {
+            if (part.Sequence == 0) arrays.Add(first, window);
+            else if (part.Sequence == 1) arrays.Add(second!, secondWindow);
+            else if (addSpecialTokens) arrays.Add(part.Tokens);
+        }
+        return arrays;
     }
 }

@@ -33,7 +33,13 @@ internal sealed class BertNormalizer : Normalizer
 
     public override void Apply(AlignedText text)
     {
-        var writer = new AlignedWriter(text.Length + 8);
+        // Where every character becomes one other, nothing moves.
+        if (IsPlain(text.Characters))
+        {
+            foreach (ref char character in text.InPlace) character = _ascii[character];
+            return;
+        }
+        AlignedWriter writer = text.Writer(text.Length + 8);
         ReadOnlySpan<char> characters = text.Characters;
         for (int i = 0; i < characters.Length;)
         {
@@ -49,6 +55,12 @@ internal sealed class BertNormalizer : Normalizer
             i += count;
         }
         text.Become(writer);
+    }
+
+    private bool IsPlain(ReadOnlySpan<char> text)
+    {
+        foreach (char character in text) if (character >= 128 || _ascii[character] == 0) return false;
+        return true;
     }
 
     private void Map(AlignedWriter writer, Rune rune, int start, int end)

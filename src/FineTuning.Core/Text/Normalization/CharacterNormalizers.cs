@@ -8,11 +8,17 @@ internal sealed class LowercaseNormalizer : Normalizer
 {
     private static readonly FrozenDictionary<int, string> Lower = UnicodeTables.Map("lowercase.map");
 
-    public override void Apply(AlignedText text) => Rewrite(text, static (writer, rune, start, end) =>
+    public override void Apply(AlignedText text)
+    {
+        if (!System.Text.Ascii.IsValid(text.Characters)) Rewrite(text, Write);
+        else foreach (ref char character in text.InPlace) if (character is >= 'A' and <= 'Z') character |= ' ';
+    }
+
+    private static readonly RuneWriter Write = static (writer, rune, start, end) =>
     {
         if (Lower.TryGetValue(rune.Value, out string? lower)) writer.Add(lower, start, end);
         else writer.Add(rune, start, end);
-    });
+    };
 }
 
 /// <summary>Drops all combining marks, without decomposing what is composed.</summary>
@@ -20,10 +26,15 @@ internal sealed class StripAccentsNormalizer : Normalizer
 {
     private static readonly CodePointSet Marks = UnicodeTables.Set("strip_accents.removed");
 
-    public override void Apply(AlignedText text) => Rewrite(text, static (writer, rune, start, end) =>
+    public override void Apply(AlignedText text)
+    {
+        if (!System.Text.Ascii.IsValid(text.Characters)) Rewrite(text, Write);
+    }
+
+    private static readonly RuneWriter Write = static (writer, rune, start, end) =>
     {
         if (!Marks.Contains(rune.Value)) writer.Add(rune, start, end);
-    });
+    };
 }
 
 /// <summary>The cleaning of neural machine translation: controls dropped, odd white space made spaces.</summary>
@@ -62,9 +73,7 @@ internal sealed class StripNormalizer(bool left, bool right) : Normalizer
         while (left && start < end && Spaces.Contains(characters[start])) start++;
         while (right && end > start && Spaces.Contains(characters[end - 1])) end--;
         if (start == 0 && end == characters.Length) return;
-        var writer = new AlignedWriter(end - start);
-        writer.Copy(text, start, end - start);
-        text.Become(writer);
+        text.Keep(start, end - start);
     }
 }
 
@@ -74,7 +83,7 @@ internal sealed class PrependNormalizer(string prefix) : Normalizer
     public override void Apply(AlignedText text)
     {
         if (text.Length == 0) return;
-        var writer = new AlignedWriter(text.Length + prefix.Length);
+        AlignedWriter writer = text.Writer(text.Length + prefix.Length);
         writer.Add(prefix, text.StartOf(0), text.EndOf(0));
         writer.Copy(text, 0, text.Length);
         text.Become(writer);

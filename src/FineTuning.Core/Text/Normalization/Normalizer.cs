@@ -10,7 +10,7 @@ internal abstract class Normalizer
     /// <summary>Replaces each code point by what <paramref name="map"/> writes for it.</summary>
     private protected static void Rewrite(AlignedText text, RuneWriter map)
     {
-        var writer = new AlignedWriter(text.Length + 8);
+        AlignedWriter writer = text.Writer(text.Length + 8);
         ReadOnlySpan<char> characters = text.Characters;
         for (int i = 0; i < characters.Length;)
         {

@@ -19,6 +19,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
     // What becomes of each ASCII character on its own; null: it stays.
     private readonly string?[] _ascii = new string?[128];
 
+    private readonly ulong[] _kept = new ulong[0x10000 / 64];
+
     /// <param name="map">The map: the trie's size in bytes, the trie, and the replacements, each ended by a zero.</param>
     /// <param name="path">The file it stands in.</param>
     public PrecompiledNormalizer(ReadOnlySpan<byte> map, string path)
@@ -30,6 +32,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
         for (int i = 0; i < _trie.Length; i++) _trie[i] = BinaryPrimitives.ReadUInt32LittleEndian(map[(4 + (4 * i))..]);
         _texts = map[(4 + (int)size)..].ToArray();
         for (int i = 1; i < 128; i++) _ascii[i] = Find([(char)i]);
+        for (int i = ' '; i < '\uD800'; i++) if (Alone((char)i) && Find([(char)i]) is null) _kept[i >> 6] |= 1ul << (i & 63);
+        for (int i = '\uFF01'; i <= '\uFF60'; i++) if (Find([(char)i]) is null) _kept[i >> 6] |= 1ul << (i & 63);
     }
 
     public static PrecompiledNormalizer? FromBase64(string? text, string path)
@@ -48,6 +52,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     public override void Apply(AlignedText text)
     {
         ReadOnlySpan<char> characters = text.Characters;
+        if (IsUnchanged(characters)) return;
         var changes = new Transformation(characters.Length);
         bool modified = false;
         for (int at = 0; at < characters.Length;)
@@ -72,6 +77,16 @@ internal sealed class PrecompiledNormalizer : Normalizer
         }
         if (modified) changes.Apply(text);
     }
+
+    // Characters that join with nothing and stand for themselves.
+    private bool IsUnchanged(ReadOnlySpan<char> text)
+    {
+        foreach (char character in text) if ((_kept[character >> 6] >> (character & 63) & 1) == 0) return false;
+        return true;
+    }
+
+    private static bool Alone(char character) => character is (>= ' ' and < '\u0300') or (>= '\u3001' and <= '\u3029') or (>= '\u3041' and <= '\u3096') or (>= '\u30A1' and <= '\u30FF')
+        or (>= '\u3400' and <= '\u4DBF') or (>= '\u4E00' and <= '\u9FFF') or (>= '\uFF01' and <= '\uFF60');
 
     private bool Rewrite(ReadOnlySpan<char> cluster, Transformation changes)
     {
@@ -103,7 +118,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     private static int Cluster(ReadOnlySpan<char> text)
     {
         if (text.Length == 1) return 1;
-        if (text[0] < 0x300 && text[1] < 0x300 && text[0] is not '\r' && text[0] >= ' ' && text[1] >= ' ') return 1;
+        if (Alone(text[0]) && Alone(text[1])) return 1;
         return StringInfo.GetNextTextElementLength(text);
     }
 

@@ -5,9 +5,14 @@ internal sealed class ReplaceNormalizer(SplitPattern pattern, string content) : 
 {
     public override void Apply(AlignedText text)
     {
+        if (pattern.Character is { } one && content.Length == 1 && !char.IsSurrogate(one) && !char.IsSurrogate(content[0]))
+        {
+            text.InPlace.Replace(one, content[0]);
+            return;
+        }
         List<(int Start, int End)> found = pattern.Find(text.Characters);
         if (found.Count == 0) return;
-        var writer = new AlignedWriter(text.Length + (found.Count * content.Length));
+        AlignedWriter writer = text.Writer(text.Length + (found.Count * content.Length));
         int done = 0;
         foreach ((int start, int end) in found)
         {

@@ -31,7 +31,7 @@ internal sealed class Transformation(int capacity)
     /// <summary>Makes the text what was collected.</summary>
     public void Apply(AlignedText text)
     {
-        var writer = new AlignedWriter(text.Length + 8);
+        AlignedWriter writer = text.Writer(text.Length + 8);
         int index = 0, last = -1;
         foreach ((int rune, int change) in _items)
         {

@@ -13,7 +13,9 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
     private static readonly CodePointSet Numbers = UnicodeTables.Set(@"\p{N}");
     private static readonly CodePointSet Spaces = UnicodeTables.Set(@"\s");
 
-    private enum Class
+    private static readonly byte[] Classes = [.. Enumerable.Range(0, 0x10000).Select(point => (byte)ClassOf(point))];
+
+    private enum Class : byte
     {
         Letter,
         Number,
@@ -21,12 +23,12 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         Other,
     }
 
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
         if (piece.Length == 0) return;
         int first = parts.Count;
         Cut(piece, parts);
-        for (int i = first; spell && i < parts.Count; i++) parts[i] = Spelled(parts[i]);
+        for (int i = first; spell && i < parts.Count; i++) parts.Replace(i, Spelled(parts[i]));
     }
 
     private static Piece Spelled(Piece piece)
@@ -36,7 +38,7 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         return new(text, 0, text.Length);
     }
 
-    private void Cut(Piece piece, List<Piece> parts)
+    private void Cut(Piece piece, PieceList parts)
     {
         if (addPrefixSpace && piece.Characters[0] != ' ') piece = WithSpace(piece);
         if (!useRegex)
@@ -90,11 +92,18 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         return at;
     }
 
+    private static Class ClassOf(int point)
+    {
+        if (Letters.Contains(point)) return Class.Letter;
+        if (Spaces.Contains(point)) return Class.Space;
+        return Numbers.Contains(point) ? Class.Number : Class.Other;
+    }
+
     private static Class ClassOf(ReadOnlySpan<char> text, out int size)
     {
+        size = 1;
+        if (!char.IsHighSurrogate(text[0])) return (Class)Classes[text[0]];
         Rune.DecodeFromUtf16(text, out Rune rune, out size);
-        if (Letters.Contains(rune.Value)) return Class.Letter;
-        if (Spaces.Contains(rune.Value)) return Class.Space;
-        return Numbers.Contains(rune.Value) ? Class.Number : Class.Other;
+        return ClassOf(rune.Value);
     }
 }

@@ -16,10 +16,10 @@ internal enum PrependScheme
 /// <summary>Spaces become a mark that words begin with (SentencePiece, Kudo and Richardson 2018), and a word that has none is given one.</summary>
 internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, bool split) : PreTokenizer
 {
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
         if (piece.Length == 0) return;
-        Piece marked = Marked(piece);
+        Piece marked = Marked(piece, parts);
         if (!split)
         {
             parts.Add(marked);
@@ -27,25 +27,34 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
         }
         ReadOnlySpan<char> text = marked.Characters;
         int start = 0;
-        for (int at = 1; at < text.Length; at++)
+        while (start < text.Length)
         {
-            if (text[at] != mark) continue;
-            parts.Add(marked.Part(start, at - start));
-            start = at;
+            int next = text[(start + 1)..].IndexOf(mark);
+            int end = next < 0 ? text.Length : start + 1 + next;
+            parts.Add(marked.Part(start, end - start));
+            start = end;
         }
-        parts.Add(marked.Part(start, text.Length - start));
     }
 
-    private Piece Marked(Piece piece)
+    // What is changed is written behind what other pieces wrote: a text of its own for each word would cost more than the rest.
+    private Piece Marked(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
         bool prepend = text[0] != ' ' && text[0] != mark && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.Origin == 0));
         if (!prepend && !text.Contains(' ')) return piece;
-        var writer = new AlignedWriter(text.Length + 1);
-        if (prepend) writer.Add(mark, piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
-        for (int i = 0; i < text.Length; i++) writer.Add(text[i] == ' ' ? mark : text[i], piece.Text.StartOf(piece.Start + i), piece.Text.EndOf(piece.Start + i));
-        var rewritten = new AlignedText([], 0) { Origin = piece.Origin };
-        rewritten.Become(writer);
-        return new(rewritten, 0, rewritten.Length);
+        AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start) ? New(piece.Origin) : parts.Written;
+        int start = written.Length;
+        if (start == 0) written.Origin = piece.Origin;
+        if (prepend) written.Append(mark, piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
+        for (int i = 0; i < text.Length; i++) written.Append(text[i] == ' ' ? mark : text[i], piece.Text.StartOf(piece.Start + i), piece.Text.EndOf(piece.Start + i));
+        return new(written, start, written.Length - start);
+    }
+
+    private static AlignedText New(int origin)
+    {
+        var text = new AlignedText([], 0);
+        text.Clear();
+        text.Origin = origin;
+        return text;
     }
 }

@@ -19,22 +19,26 @@ internal readonly record struct Piece(AlignedText Text, int Start, int Length)
 internal abstract class PreTokenizer
 {
     /// <summary>Adds the parts of a piece, none of them empty.</summary>
-    public abstract void Split(Piece piece, List<Piece> parts);
+    public abstract void Split(Piece piece, PieceList parts);
 }
 
 /// <summary>Several pre-tokenizers, each cutting what the one before left.</summary>
 internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> steps) : PreTokenizer
 {
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
-        List<Piece> current = [piece];
-        foreach (PreTokenizer step in steps)
+        (PieceList current, PieceList next) = (parts.Rent(), parts.Rent());
+        current.Add(piece);
+        for (int i = 0; i < steps.Count; i++)
         {
-            var next = new List<Piece>(current.Count);
-            foreach (Piece part in current) step.Split(part, next);
-            current = next;
+            PieceList output = i == steps.Count - 1 ? parts : next;
+            for (int part = 0; part < current.Count; part++) steps[i].Split(current[part], output);
+            current.Clear();
+            (current, next) = (next, current);
         }
-        parts.AddRange(current);
+        if (steps.Count == 0) parts.Add(piece);
+        parts.Return(current);
+        parts.Return(next);
     }
 }
 
@@ -44,12 +48,26 @@ internal sealed class BertPreTokenizer : PreTokenizer
     private static readonly CodePointSet Spaces = UnicodeTables.Set("bert_whitespace");
     private static readonly CodePointSet Punctuation = UnicodeTables.Set("bert_punctuation");
 
-    public override void Split(Piece piece, List<Piece> parts)
+    // 0: part of a word; 1: white space; 2: a mark.
+    private static readonly byte[] Ascii = [.. Enumerable.Range(0, 128).Select(character => (byte)(Spaces.Contains(character) ? 1 : Punctuation.Contains(character) ? 2 : 0))];
+
+    public override void Split(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> characters = piece.Characters;
         int start = 0;
         for (int i = 0; i < characters.Length;)
         {
+            if (characters[i] < 128 && Ascii[characters[i]] is var kind)
+            {
+                if (kind != 0)
+                {
+                    if (i > start) parts.Add(new(piece.Text, piece.Start + start, i - start));
+                    if (kind == 2) parts.Add(new(piece.Text, piece.Start + i, 1));
+                    start = i + 1;
+                }
+                i++;
+                continue;
+            }
             System.Text.Rune.DecodeFromUtf16(characters[i..], out System.Text.Rune rune, out int count);
             bool space = Spaces.Contains(rune.Value);
             if (space || Punctuation.Contains(rune.Value))

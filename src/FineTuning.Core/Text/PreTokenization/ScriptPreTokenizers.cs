@@ -7,7 +7,7 @@ internal sealed class UnicodeScriptsPreTokenizer : PreTokenizer
 {
     private static readonly Lazy<short[]> Scripts = new(ReadScripts);
 
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
         short[] scripts = Scripts.Value;
@@ -50,7 +50,7 @@ internal sealed class UnicodeScriptsPreTokenizer : PreTokenizer
 /// <summary>Parts of so many code points.</summary>
 internal sealed class FixedLengthPreTokenizer(int length) : PreTokenizer
 {
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
         int start = 0, count = 0;

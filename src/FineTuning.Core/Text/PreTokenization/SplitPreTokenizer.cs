@@ -22,7 +22,7 @@ internal enum SplitBehavior
 /// <summary>Cuts a piece where something is found in it. Immutable and thread-safe.</summary>
 internal abstract class Splitter(SplitBehavior behavior) : PreTokenizer
 {
-    public sealed override void Split(Piece piece, List<Piece> parts)
+    public sealed override void Split(Piece piece, PieceList parts)
     {
         if (piece.Length == 0) return;
         var cuts = new Cuts(piece, parts, behavior);
@@ -34,7 +34,7 @@ internal abstract class Splitter(SplitBehavior behavior) : PreTokenizer
     protected abstract void Cut(ReadOnlySpan<char> text, ref Cuts cuts);
 
     /// <summary>Puts parts together from the spans that are reported.</summary>
-    protected ref struct Cuts(Piece piece, List<Piece> parts, SplitBehavior behavior)
+    protected ref struct Cuts(Piece piece, PieceList parts, SplitBehavior behavior)
     {
         private int _start;
         private int _end;
@@ -110,7 +110,7 @@ internal sealed class WhitespacePreTokenizer : PreTokenizer
     private static readonly CodePointSet Word = UnicodeTables.Word;
     private static readonly CodePointSet Spaces = UnicodeTables.Set(@"\s");
 
-    public override void Split(Piece piece, List<Piece> parts)
+    public override void Split(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
         int start = 0, kind = 0;

@@ -16,7 +16,7 @@ internal sealed class WordCounter(Normalizer? normalizer, PreTokenizer preTokeni
 
     public void Count(IEnumerable<string> texts, CancellationToken cancellation)
     {
-        var pieces = new List<Piece>();
+        var pieces = new PieceList();
         Dictionary<string, long>.AlternateLookup<ReadOnlySpan<char>> counts = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (string text in texts)
         {
@@ -24,9 +24,9 @@ internal sealed class WordCounter(Normalizer? normalizer, PreTokenizer preTokeni
             cancellation.ThrowIfCancellationRequested();
             var aligned = new AlignedText(text, 0);
             normalizer?.Apply(aligned);
-            pieces.Clear();
+            pieces.Reset();
             preTokenizer.Split(new Piece(aligned, 0, aligned.Length), pieces);
-            foreach (Piece piece in pieces)
+            foreach (Piece piece in pieces.Items)
             {
                 if (piece.Length > options.LongestWord) continue;
                 counts[piece.Characters] = counts.TryGetValue(piece.Characters, out long count) ? count + 1 : 1;

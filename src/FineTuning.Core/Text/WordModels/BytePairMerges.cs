@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FineTuning.Errors;
 
 namespace FineTuning.Text;
@@ -12,7 +13,9 @@ internal sealed class BytePairMerges
 {
     private const int ShortWord = 24, NoRank = int.MaxValue;
 
-    private readonly Dictionary<long, (int Rank, int Id)> _merges = [];
+    // An open table: a pair of ids, then what it becomes. No pair is -1.
+    private readonly long[] _pairs;
+    private readonly (int Rank, int Id)[] _merged;
 
     /// <param name="vocabulary">Ids by token.</param>
     /// <param name="merges">Pairs in the order of their ranks; of a pair that stands there twice the last counts.</param>
@@ -20,6 +23,9 @@ internal sealed class BytePairMerges
     /// <param name="file">The file they stand in.</param>
     public BytePairMerges(Dictionary<string, int> vocabulary, IReadOnlyList<(string Left, string Right)> merges, string prefix, string file)
     {
+        int size = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, 2 * merges.Count));
+        (_pairs, _merged) = (new long[size], new (int Rank, int Id)[size]);
+        Array.Fill(_pairs, -1);
         for (int rank = 0; rank < merges.Count; rank++)
         {
             (string left, string right) = merges[rank];
@@ -28,7 +34,8 @@ internal sealed class BytePairMerges
             {
                 throw new CheckpointException(file, $"its merge number {rank} joins '{left}' and '{right}' to '{merged}', of which not all are in the vocabulary");
             }
-            _merges[Pair(l, r)] = (rank, m);
+            int slot = Slot(Pair(l, r));
+            (_pairs[slot], _merged[slot]) = (Pair(l, r), (rank, m));
         }
     }
 
@@ -40,14 +47,28 @@ internal sealed class BytePairMerges
         else ApplyLong(symbols);
     }
 
-    private (int Rank, int Id) Find(int left, int right) => _merges.TryGetValue(Pair(left, right), out (int Rank, int Id) merge) ? merge : (NoRank, -1);
+    private (int Rank, int Id) Find(int left, int right)
+    {
+        int slot = Slot(Pair(left, right));
+        return _pairs[slot] < 0 ? (NoRank, -1) : _merged[slot];
+    }
+
+    // Where the pair stands, or the free place where it would.
+    private int Slot(long pair)
+    {
+        int mask = _pairs.Length - 1;
+        int slot = (int)((ulong)pair * 0x9E3779B97F4A7C15ul >> 32) & mask;
+        while (_pairs[slot] != pair && _pairs[slot] >= 0) slot = (slot + 1) & mask;
+        return slot;
+    }
 
     private static long Pair(int left, int right) => ((long)left << 32) | (uint)right;
 
-    private void ApplyShort(List<BytePairSymbol> symbols)
+    private void ApplyShort(List<BytePairSymbol> list)
     {
         Span<(int Rank, int Id)> pairs = stackalloc (int Rank, int Id)[ShortWord];
-        int count = symbols.Count;
+        Span<BytePairSymbol> symbols = CollectionsMarshal.AsSpan(list);
+        int count = symbols.Length;
         for (int i = 0; i + 1 < count; i++) pairs[i] = Find(symbols[i].Id, symbols[i + 1].Id);
         while (true)
         {
@@ -56,14 +77,15 @@ internal sealed class BytePairMerges
             {
                 if (pairs[i].Rank < rank) (best, rank) = (i, pairs[i].Rank);
             }
-            if (best < 0) return;
+            if (best < 0) break;
             symbols[best] = new(pairs[best].Id, symbols[best].Length + symbols[best + 1].Length);
-            symbols.RemoveAt(best + 1);
-            pairs[(best + 2)..count].CopyTo(pairs[(best + 1)..]);
+            symbols[(best + 2)..count].CopyTo(symbols[(best + 1)..]);
+            if (best + 2 < count) pairs[(best + 2)..count].CopyTo(pairs[(best + 1)..]);
             count--;
             if (best > 0) pairs[best - 1] = Find(symbols[best - 1].Id, symbols[best].Id);
             if (best + 1 < count) pairs[best] = Find(symbols[best].Id, symbols[best + 1].Id);
         }
+        CollectionsMarshal.SetCount(list, count);
     }
 
     // A queue of candidate merges over a linked list: n log n, whatever the word.

@@ -35,28 +35,35 @@ internal sealed class BytePairModel : WordModel
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
-    public override WordTokens Tokenize(ReadOnlySpan<char> word)
+    public override void Tokenize(ReadOnlySpan<char> word, TokenList output, int offset)
     {
-        if (!_cuts || Boundary(word, 1) < 0) return base.Tokenize(word);
-        var tokens = new TokenList();
         for (int start = 0; start < word.Length;)
         {
-            int end = Boundary(word, start + 1);
+            int end = _cuts ? Boundary(word, start + 1) : -1;
             if (end < 0) end = word.Length;
-            WordTokens part = base.Tokenize(word[start..end]);
-            for (int i = 0; i < part.Ids.Length; i++) tokens.Add(part.Ids[i], start + part.Starts[i], start + part.Ends[i]);
+            base.Tokenize(word[start..end], output, offset + start);
             start = end;
         }
-        return tokens.ToTokens();
     }
 
-    private protected override WordTokens Compute(ReadOnlySpan<char> word)
+    private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
-        if (_settings.ByteLevel && !_spells) return ComputeSpelled(word);
-        if (_settings.IgnoreMerges && WholeWord(word) is { } whole) return whole;
-        List<BytePairSymbol> symbols = _spells ? BytesOf(word) : CharactersOf(word);
+        if (_settings.ByteLevel && !_spells)
+        {
+            ComputeSpelled(word, output);
+            return;
+        }
+        if (_settings.IgnoreMerges && WholeWord(word) is { } whole)
+        {
+            output.Add(whole, 0, word.Length);
+            return;
+        }
+        List<BytePairSymbol> symbols = output.Symbols;
+        symbols.Clear();
+        if (_spells) AddBytesOf(word, symbols);
+        else AddCharactersOf(word, symbols);
         _merges.Apply(symbols);
-        return Placed(symbols, word);
+        Place(symbols, word, output);
     }
 
     // A mark that begins a word: one that stands behind something else.
@@ -73,21 +80,22 @@ internal sealed class BytePairModel : WordModel
     }
 
     // Positions count bytes in the reference, and what has no token counts for nothing there: what follows it in the word moves to the left.
-    private static WordTokens Placed(List<BytePairSymbol> symbols, ReadOnlySpan<char> word)
+    private static void Place(List<BytePairSymbol> symbols, ReadOnlySpan<char> word, TokenList output)
     {
-        var ids = new int[symbols.Count];
-        var starts = new int[symbols.Count];
-        var ends = new int[symbols.Count];
+        bool ascii = Ascii.IsValid(word);
         int bytes = 0, at = 0, size = 0, characterEnd = 0;
-        for (int i = 0; i < ids.Length; i++)
+        foreach (BytePairSymbol symbol in symbols)
         {
-            Advance(word, bytes + 1, ref at, ref size, ref characterEnd);
-            (ids[i], starts[i]) = (symbols[i].Id, at);
-            bytes += symbols[i].Length;
-            Advance(word, bytes, ref at, ref size, ref characterEnd);
-            ends[i] = at + size;
+            int start = bytes;
+            if (!ascii)
+            {
+                Advance(word, bytes + 1, ref at, ref size, ref characterEnd);
+                start = at;
+            }
+            bytes += symbol.Length;
+            if (!ascii) Advance(word, bytes, ref at, ref size, ref characterEnd);
+            output.Add(symbol.Id, start, ascii ? bytes : at + size);
         }
-        return new(ids, starts, ends);
     }
 
     // Moves to the character that the byte with this number, from 1, belongs to.
@@ -101,40 +109,62 @@ internal sealed class BytePairModel : WordModel
         }
     }
 
-    private WordTokens ComputeSpelled(ReadOnlySpan<char> word)
+    private void ComputeSpelled(ReadOnlySpan<char> word, TokenList output)
     {
         var text = new AlignedText(word, 0);
         new ByteLevelNormalizer().Apply(text);
-        if (_settings.IgnoreMerges && _lookup.TryGetValue(text.Characters, out int id)) return new([id], [0], [word.Length]);
-        List<BytePairSymbol> symbols = CharactersOf(text.Characters);
-        _merges.Apply(symbols);
-        WordTokens tokens = Placed(symbols, text.Characters);
-        return new(tokens.Ids, Array.ConvertAll(tokens.Starts, text.StartOf), Array.ConvertAll(tokens.Ends, end => text.EndOf(end - 1)));
+        if (_settings.IgnoreMerges && _lookup.TryGetValue(text.Characters, out int id))
+        {
+            output.Add(id, 0, word.Length);
+            return;
+        }
+        var spelled = new TokenList();
+        AddCharactersOf(text.Characters, spelled.Symbols);
+        _merges.Apply(spelled.Symbols);
+        Place(spelled.Symbols, text.Characters, spelled);
+        foreach (WordToken token in spelled.Items) output.Add(token.Id, text.StartOf(token.Start), text.EndOf(token.End - 1));
     }
 
-    private WordTokens? WholeWord(ReadOnlySpan<char> word)
+    private int? WholeWord(ReadOnlySpan<char> word)
     {
-        string spelled = _settings.ByteLevel ? string.Concat(Encoding.UTF8.GetBytes(word.ToString()).Select(value => ByteAlphabet.Characters[value])) : word.ToString();
-        return _vocabulary.TryGetValue(spelled, out int id) ? new([id], [0], [word.Length]) : null;
+        if (!_settings.ByteLevel) return _lookup.TryGetValue(word, out int id) ? id : null;
+        Span<char> spelled = stackalloc char[512];
+        Span<byte> bytes = stackalloc byte[spelled.Length];
+        int longest = spelled.Length / 3;
+        if (word.Length > longest) return LongWord(word);
+        int count = Encoding.UTF8.GetBytes(word, bytes);
+        for (int i = 0; i < count; i++) spelled[i] = ByteAlphabet.Characters[bytes[i]];
+        return _lookup.TryGetValue(spelled[..count], out int found) ? found : null;
     }
 
-    private List<BytePairSymbol> BytesOf(ReadOnlySpan<char> word)
+    private int? LongWord(ReadOnlySpan<char> word)
     {
-        var symbols = new List<BytePairSymbol>(word.Length + 8);
+        byte[] bytes = Encoding.UTF8.GetBytes(word.ToString());
+        return _vocabulary.TryGetValue(string.Create(bytes.Length, bytes, static (span, source) =>
+        {
+            for (int i = 0; i < span.Length; i++) span[i] = ByteAlphabet.Characters[source[i]];
+        }), out int id) ? id : null;
+    }
+
+    private void AddBytesOf(ReadOnlySpan<char> word, List<BytePairSymbol> symbols)
+    {
         Span<byte> bytes = stackalloc byte[4];
         for (int at = 0; at < word.Length;)
         {
+            if (word[at] < 128)
+            {
+                symbols.Add(new(_bytes[word[at++]], 1));
+                continue;
+            }
             Rune.DecodeFromUtf16(word[at..], out Rune rune, out int size);
             int count = rune.EncodeToUtf8(bytes);
             for (int i = 0; i < count; i++) symbols.Add(new(_bytes[bytes[i]], 1));
             at += size;
         }
-        return symbols;
     }
 
-    private List<BytePairSymbol> CharactersOf(ReadOnlySpan<char> word)
+    private void AddCharactersOf(ReadOnlySpan<char> word, List<BytePairSymbol> symbols)
     {
-        var symbols = new List<BytePairSymbol>(word.Length);
         // An unknown character waits for what comes next, which it may be joined with; bytes do not wait for it, as in the reference.
         int waiting = 0;
         for (int at = 0; at < word.Length;)
@@ -155,7 +185,6 @@ internal sealed class BytePairModel : WordModel
             at += size;
         }
         Release(symbols, ref waiting);
-        return symbols;
     }
 
     private string Spelled(ReadOnlySpan<char> word, int at, int size) =>

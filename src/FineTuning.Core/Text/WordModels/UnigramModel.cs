@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using FineTuning.Errors;
 
@@ -45,23 +46,24 @@ internal sealed class UnigramModel : WordModel
 
     public override int UnknownId { get; }
 
-    private protected override WordTokens Compute(ReadOnlySpan<char> word)
+    private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
-        var tokens = new TokenList();
-        foreach ((int start, int end) in Cut(word))
+        const int longestOnStack = 128;
+        if (word.Length <= longestOnStack)
         {
-            ReadOnlySpan<char> piece = word[start..end];
-            // Unknown characters that were joined may make up a piece after all.
-            if (_lookup.TryGetValue(piece, out int id)) tokens.Add(id, start, end);
-            else if (_bytes is null || !AddBytes(tokens, piece, start, end)) tokens.Add(UnknownId, start, end);
+            Span<(double Score, int From, int Id)> best = stackalloc (double Score, int From, int Id)[word.Length + 1];
+            Cut(word, best, output);
+            return;
         }
-        return tokens.ToTokens();
+        (double Score, int From, int Id)[] rented = ArrayPool<(double Score, int From, int Id)>.Shared.Rent(word.Length + 1);
+        Cut(word, rented.AsSpan(0, word.Length + 1), output);
+        ArrayPool<(double Score, int From, int Id)>.Shared.Return(rented);
     }
 
-    private List<(int Start, int End)> Cut(ReadOnlySpan<char> word)
+    private void Cut(ReadOnlySpan<char> word, Span<(double Score, int From, int Id)> best, TokenList output)
     {
-        var best = new (double Score, int From, int Id)[word.Length + 1];
-        for (int i = 1; i < best.Length; i++) best[i].From = -1;
+        best.Fill((0, -1, 0));
+        best[0].From = 0;
         for (int start = 0; start < word.Length;)
         {
             double score = best[start].Score;
@@ -84,7 +86,7 @@ internal sealed class UnigramModel : WordModel
             }
             start += character;
         }
-        return Path(best);
+        Path(word, best, output);
     }
 
     private static void Offer(ref (double Score, int From, int Id) best, double score, int from, int id)
@@ -93,20 +95,20 @@ internal sealed class UnigramModel : WordModel
     }
 
     // From the end to the beginning; unknown characters side by side are one.
-    private List<(int Start, int End)> Path((double Score, int From, int Id)[] best)
+    private void Path(ReadOnlySpan<char> word, ReadOnlySpan<(double Score, int From, int Id)> best, TokenList output)
     {
-        var path = new List<(int Start, int End)>();
-        bool unknown = false;
+        int first = output.Count;
         for (int end = best.Length - 1; end > 0;)
         {
             (_, int from, int id) = best[end];
-            if (unknown && id == UnknownId) path[^1] = (from, path[^1].End);
-            else path.Add((from, end));
-            unknown = id == UnknownId;
+            if (id == UnknownId) while (from > 0 && best[from].Id == UnknownId) from = best[from].From;
+            ReadOnlySpan<char> piece = word[from..end];
+            // Unknown characters that were joined may make up a piece after all.
+            if (id != UnknownId || _lookup.TryGetValue(piece, out id)) output.Add(id, from, end);
+            else if (_bytes is null || !AddBytes(output, piece, from, end)) output.Add(UnknownId, from, end);
             end = from;
         }
-        path.Reverse();
-        return path;
+        output.Reverse(first);
     }
 
     private bool AddBytes(TokenList tokens, ReadOnlySpan<char> piece, int start, int end)
@@ -114,6 +116,8 @@ internal sealed class UnigramModel : WordModel
         var bytes = new byte[Encoding.UTF8.GetByteCount(piece)];
         Encoding.UTF8.GetBytes(piece, bytes);
         if (Array.Exists(bytes, value => _bytes![value] < 0)) return false;
+        // The last first: the order is turned round when all are there.
+        Array.Reverse(bytes);
         foreach (byte value in bytes) tokens.Add(_bytes![value], start, end);
         return true;
     }

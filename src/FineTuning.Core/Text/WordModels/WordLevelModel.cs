@@ -15,12 +15,12 @@ internal sealed class WordLevelModel : WordModel
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
-    private protected override WordTokens Compute(ReadOnlySpan<char> word)
+    private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
         if (!_lookup.TryGetValue(word, out int id) && !_vocabulary.TryGetValue(_unknown, out id))
         {
             throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknown}'");
         }
-        return new([id], [0], [word.Length]);
+        output.Add(id, 0, word.Length);
     }
 }

@@ -7,52 +7,57 @@ internal sealed class WordPieceModel : WordModel
 {
     private readonly string _unknownToken;
     private readonly Dictionary<string, int> _vocabulary;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly string _prefix;
+    private readonly PieceTrie _trie = new();
+
+    // Where pieces go on that stand inside a word; -1: there are none.
+    private readonly int _inside;
     private readonly int _unknown;
     private readonly int _longestWord;
-    private readonly int _longestPiece;
 
     public WordPieceModel(Dictionary<string, int> vocabulary, string unknown, string prefix, int longestWord)
     {
         _unknownToken = unknown;
         _vocabulary = vocabulary;
-        _lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        _prefix = prefix;
         _longestWord = longestWord;
         _unknown = vocabulary.GetValueOrDefault(unknown, -1);
-        _longestPiece = vocabulary.Count == 0 ? 0 : vocabulary.Keys.Max(piece => piece.Length);
+        foreach ((string piece, int id) in vocabulary) if (piece.Length > 0) _trie.Add(piece, id);
+        _inside = PieceTrie.Start;
+        foreach (char character in prefix) _inside = _inside < 0 ? -1 : _trie.Next(_inside, character);
     }
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
-    private protected override WordTokens Compute(ReadOnlySpan<char> word)
+    private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
-        if (word.Length > _longestWord && CodePoints(word) > _longestWord) return Unknown(word);
-        var ids = new List<int>();
-        var starts = new List<int>();
-        Span<char> buffer = stackalloc char[256];
+        int first = output.Count;
+        if (word.Length > _longestWord && CodePoints(word) > _longestWord)
+        {
+            output.Add(Unknown(word), 0, word.Length);
+            return;
+        }
         for (int start = 0; start < word.Length;)
         {
-            int prefix = start == 0 ? 0 : _prefix.Length;
-            int end = Math.Min(word.Length, start + _longestPiece);
-            int found = -1;
-            int size = prefix + end - start;
-            Span<char> candidate = size <= buffer.Length ? buffer[..size] : new char[size];
-            if (prefix > 0) _prefix.CopyTo(candidate);
-            word[start..end].CopyTo(candidate[prefix..]);
-            for (; end > start; end--)
+            (int id, int end) = Longest(start == 0 ? PieceTrie.Start : _inside, word, start);
+            if (id < 0)
             {
-                if (_lookup.TryGetValue(candidate[..(prefix + end - start)], out found)) break;
-                found = -1;
+                output.Cut(first);
+                output.Add(Unknown(word), 0, word.Length);
+                return;
             }
-            if (found < 0) return Unknown(word);
-            ids.Add(found);
-            starts.Add(start);
+            output.Add(id, start, end);
             start = end;
         }
-        int[] ends = [.. starts.Skip(1), word.Length];
-        return new([.. ids], [.. starts], ends);
+    }
+
+    private (int Id, int End) Longest(int node, ReadOnlySpan<char> word, int start)
+    {
+        (int id, int found) = (PieceTrie.Nothing, start);
+        for (int end = start; end < word.Length && node >= 0;)
+        {
+            node = _trie.Next(node, word[end++]);
+            if (node >= 0 && _trie.Value(node) is >= 0 and int value) (id, found) = (value, end);
+        }
+        return (id, found);
     }
 
     private static int CodePoints(ReadOnlySpan<char> word)
@@ -62,6 +67,6 @@ internal sealed class WordPieceModel : WordModel
         return count;
     }
 
-    private WordTokens Unknown(ReadOnlySpan<char> word) => _unknown >= 0 ? new([_unknown], [0], [word.Length])
+    private int Unknown(ReadOnlySpan<char> word) => _unknown >= 0 ? _unknown
         : throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknownToken}'");
 }
