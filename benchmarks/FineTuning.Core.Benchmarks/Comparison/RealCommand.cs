@@ -12,6 +12,11 @@ internal static class RealCommand
     public static void Run(Arguments arguments)
     {
         string task = arguments.Text("task", "sst2");
+        if (task == "squadshifts")
+        {
+            RealAnswering.Run(arguments);
+            return;
+        }
         using JsonDocument scores = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Shared.Root, "goldens", "real", "scores.json")));
         JsonElement reference = scores.RootElement.GetProperty(task), recipe = reference.GetProperty("recipe");
         (LabeledText<string>[] train, LabeledText<string>[] dev, LabeledText<string>[] test) = Data(task);
