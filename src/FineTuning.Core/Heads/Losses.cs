@@ -18,7 +18,7 @@ internal static class Losses
     /// <returns>A scalar.</returns>
     public static Tensor CrossEntropy(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? classWeights, double smoothing)
     {
-        Tensor logProbabilities = nn.functional.log_softmax(logits.to(ScalarType.Float32), -1);
+        Tensor logProbabilities = nn.functional.log_softmax(Wide(logits), -1);
         Tensor own = logProbabilities.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
         if (classWeights is not null) own = own * classWeights.index_select(0, targets);
         Tensor rows = own;
@@ -39,7 +39,7 @@ internal static class Losses
     /// <returns>A scalar.</returns>
     public static Tensor Focal(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? classWeights, double gamma)
     {
-        Tensor own = nn.functional.log_softmax(logits.to(ScalarType.Float32), -1).gather(1, targets.unsqueeze(1)).squeeze(1);
+        Tensor own = nn.functional.log_softmax(Wide(logits), -1).gather(1, targets.unsqueeze(1)).squeeze(1);
         // The floor keeps the power's gradient finite where p is 1 to rounding and gamma is below 1.
         Tensor rows = own.neg() * own.exp().neg().add(1).clamp_min(1e-12).pow(gamma);
         if (classWeights is not null) rows = rows * classWeights.index_select(0, targets);
@@ -54,7 +54,7 @@ internal static class Losses
     /// <returns>A scalar.</returns>
     public static Tensor BinaryCrossEntropy(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? positiveWeights)
     {
-        Tensor entries = nn.functional.binary_cross_entropy_with_logits(logits.to(ScalarType.Float32), targets, null, nn.Reduction.None, positiveWeights);
+        Tensor entries = nn.functional.binary_cross_entropy_with_logits(Wide(logits), targets, null, nn.Reduction.None, positiveWeights);
         return (rowWeights is null ? entries : entries * rowWeights.unsqueeze(1)).sum();
     }
 
@@ -65,7 +65,10 @@ internal static class Losses
     /// <returns>A scalar.</returns>
     public static Tensor SquaredError(Tensor outputs, Tensor targets, Tensor? rowWeights)
     {
-        Tensor rows = (outputs.to(ScalarType.Float32) - targets).square();
+        Tensor rows = (Wide(outputs) - targets).square();
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }
+
+    // Sums over a large vocabulary lose too much in half precision; what is wider already stays so.
+    private static Tensor Wide(Tensor outputs) => outputs.dtype == ScalarType.Float64 ? outputs : outputs.to(ScalarType.Float32);
 }
