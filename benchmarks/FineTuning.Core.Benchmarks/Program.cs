@@ -15,6 +15,8 @@ switch (args.FirstOrDefault())
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
+    case "chinese":
+        ChineseCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);
