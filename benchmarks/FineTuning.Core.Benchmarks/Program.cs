@@ -4,6 +4,7 @@ using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // tokenize: ids and offsets beside npm's tokenizers;
+// chinese: a run from a configuration and a vocabulary;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -15,6 +16,7 @@ switch (args.FirstOrDefault())
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
+        break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));
         break;
