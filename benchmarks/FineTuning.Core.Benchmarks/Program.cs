@@ -3,6 +3,7 @@ using FineTuning.Benchmarks.Comparison;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
+// fewshot: classification from a few texts of each label;
 // tokenize: ids and offsets beside npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary;
 // anything else goes to BenchmarkDotNet's switcher.
@@ -10,6 +11,9 @@ switch (args.FirstOrDefault())
 {
     case "compare":
         CompareCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "fewshot":
+        FewShotCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));

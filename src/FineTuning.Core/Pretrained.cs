@@ -1,4 +1,5 @@
 using FineTuning.Heads;
+using FineTuning.Strategies;
 
 namespace FineTuning;
 
@@ -83,6 +84,15 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Folder(folder), options);
+
+    /// <summary>A classifier that learns from a handful of texts of each label: a sentence encoder, with the head that was saved with it or one that <c>Train</c> fits.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="folder">What <see cref="SentenceEncoder"/> takes, or a few-shot classifier that was saved.</param>
+    /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not those of the saved head.</exception>
+    public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(string folder, FewShotOptions<TLabel>? options = null)
+        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Folder(folder), options);
 
     private static string Folder(string folder)
     {

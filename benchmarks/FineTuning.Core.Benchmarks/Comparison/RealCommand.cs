@@ -38,12 +38,14 @@ internal static class RealCommand
         }
     }
 
-    private static (LabeledText<string>[] Train, LabeledText<string>[] Dev, LabeledText<string>[] Test) Data(string task)
+    internal static (LabeledText<string>[] Train, LabeledText<string>[] Dev, LabeledText<string>[] Test) Data(string task)
     {
         LabeledText<string>[] Tsv(string name) => [.. File.ReadLines(Shared.Data("sst2", name)).Select(line => line.Split('\t')).Where(parts => parts.Length == 2).Select(parts => new LabeledText<string>(parts[0], parts[1]))];
         return task switch
         {
             "sst2" => (Tsv("train.tsv"), Tsv("dev.tsv"), Tsv("test.tsv")),
+            "banking77" => Banking77.Read(),
+            "sms_spam" => SmsSpam.Read(),
             _ => throw new ArgumentException($"the task '{task}' is not known here"),
         };
     }

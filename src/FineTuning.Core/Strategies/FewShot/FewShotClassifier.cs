@@ -1,0 +1,171 @@
+using FineTuning.Batching;
+using FineTuning.Diagnostics;
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Heads;
+using FineTuning.Training;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace FineTuning.Strategies;
+
+/// <summary>
+/// One label for a text, learned from a handful of texts of each: a sentence encoder tuned on pairs of them, and a logistic regression over its vectors
+/// (SetFit, Tunstall et al. 2022).
+/// </summary>
+/// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classification<TLabel>>, IDisposable
+    where TLabel : notnull
+{
+    private readonly FewShotOptions<TLabel> _options;
+    private readonly ILogger _logger;
+    private (LogisticRegression Regression, LabelSet<TLabel> Labels)? _head;
+
+    private FewShotClassifier(SentenceEncoder encoder, FewShotOptions<TLabel> options) =>
+        (Encoder, _options, _logger) = (encoder, options, options.Logger ?? NullLogger.Instance);
+
+    /// <summary>The sentence encoder.</summary>
+    public SentenceEncoder Encoder { get; }
+
+    /// <summary>Whether there is a head: the model was trained, or loaded from a folder in which a trained one was saved.</summary>
+    public bool IsTrained => _head is not null;
+
+    /// <summary>The labels in the order of the head's outputs.</summary>
+    /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
+    public LabelSet<TLabel> LabelSet => Head.Labels;
+
+    private (LogisticRegression Regression, LabelSet<TLabel> Labels) Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
+
+    /// <summary>Loads an encoder and, where the folder has one, its head; see <c>Pretrained.FewShotClassifier</c>.</summary>
+    internal static FewShotClassifier<TLabel> Load(string folder, FewShotOptions<TLabel>? options)
+    {
+        options ??= new FewShotOptions<TLabel>();
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(folder, options.Encoder), options);
+        try
+        {
+            if (HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
+            LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, head.Labels, folder);
+            if (labels.Count != head.Labels.Count || !labels.Names.SequenceEqual(head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value), StringComparer.OrdinalIgnoreCase))
+            {
+                throw new InvalidOptionsException([$"{folder}: its head knows {string.Join(", ", head.Labels.Values)}, but {string.Join(", ", labels.Names)} are asked for"]);
+            }
+            model._head = (head.Head, labels);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Tunes the encoder on pairs of the texts and fits the head; a head there was is replaced. Runs on a thread of its own and returns when done.</summary>
+    /// <param name="examples">Texts with their labels, at least two labels; read once. Pairs of texts and weights are not supported.</param>
+    /// <param name="cancellation">Ends the tuning; an <see cref="OperationCanceledException"/> is thrown and the head stays as it was.</param>
+    /// <exception cref="TrainingDataException">A record cannot be learned from; it is named.</exception>
+    /// <exception cref="DivergedException">The loss or a gradient became NaN or infinite.</exception>
+    public FewShotResult Train(IEnumerable<LabeledText<TLabel>> examples, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(examples);
+        LabeledText<TLabel>[] data = [.. examples];
+        LabelSet<TLabel> labels = LabelsOf(data);
+        int[] places = Places(data, labels);
+        string[] texts = [.. data.Select(example => example.Text)];
+        TrainingResult? tuning = _options.PairsPerText == 0 ? null : DedicatedThread.Run("FineTuning.Core run", () => Tune(texts, places, cancellation));
+        cancellation.ThrowIfCancellationRequested();
+        float[][] vectors = Encoder.Encode(texts, null, cancellation);
+        LogisticRegression head = LogisticRegression.Fit(vectors, places, labels.Count, _options.HeadFit);
+        SimilarityLog.HeadFitted(_logger, head.Report.Iterations, head.Report.Loss, head.Report.Gradient);
+        _head = (head, labels);
+        double right = vectors.Zip(places).Count(pair => LargestOf(head.Logits(pair.First)) == pair.Second);
+        return new(tuning, head.Report.Iterations, right / places.Length);
+    }
+
+    /// <inheritdoc/>
+    public Classification<TLabel> Predict(string input) => PredictBatch([input])[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Classification<TLabel>> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        (LogisticRegression regression, LabelSet<TLabel> labels) = Head;
+        float[][] vectors = Encoder.Encode(inputs, null, cancellation);
+        return
+        [
+            .. vectors.Select((vector, i) =>
+            {
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(regression.Logits(vector)));
+                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, Encoder.Tokenize(inputs[i]).TruncatedTokens);
+            }),
+        ];
+    }
+
+    /// <summary>Writes encoder and head; sentence-transformers opens the folder as an encoder. The folder is whole or as it was.</summary>
+    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        (LogisticRegression regression, LabelSet<TLabel> labels) = Head;
+        AtomicFolder.Write(folder, target =>
+        {
+            Encoder.WriteTo(target);
+            HeadFile.Write(target, regression, labels.Names);
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Encoder.Dispose();
+
+    private TrainingResult Tune(string[] texts, int[] places, CancellationToken cancellation)
+    {
+        using TunableModel<ScoredPair> model = Encoder.With(SimilarityLoss.CosineSimilarity());
+        var pairs = RowSet.Encode(model, FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed), "few-shot pairs", null, cancellation);
+        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), pairs.Rows.Count);
+        var recipe = new TrainingOptions
+        {
+            Epochs = _options.Epochs, BatchSize = _options.BatchSize, Seed = _options.Seed,
+            Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
+        };
+        recipe.Validate(hasValidation: false);
+        return new TrainingLoop(model, pairs, null, recipe, new RunObserver { Logger = _logger }, cancellation).Run();
+    }
+
+    private LabelSet<TLabel> LabelsOf(LabeledText<TLabel>[] data)
+    {
+        TLabel[] found = [.. data.Where(example => example is not null).Select(example => example.Label).Distinct()];
+        if (found.Length < 2) throw new TrainingDataException($"the {data.Length} records have {found.Length} different labels; two or more are needed");
+        IReadOnlyList<TLabel>? listed = _options.Labels ?? _head?.Labels.Labels;
+        // Without a list the order must not depend on that of the records.
+        return new(listed ?? (found is string[] names ? [.. names.Order(StringComparer.Ordinal).Cast<TLabel>()] : [.. found.Order()]));
+    }
+
+    private int[] Places(LabeledText<TLabel>[] data, LabelSet<TLabel> labels)
+    {
+        var places = new int[data.Length];
+        for (int i = 0; i < places.Length; i++)
+        {
+            LabeledText<TLabel> example = data[i] ?? throw new TrainingDataException($"record {i} of the training data is null");
+            if (example.Text is null) throw new TrainingDataException($"record {i} of the training data has no text");
+            if (!string.IsNullOrEmpty(example.Pair)) throw new TrainingDataException($"record {i} of the training data has a second text, but a sentence encoder takes one at a time");
+            if (example.Weight != 1) throw new TrainingDataException($"record {i} of the training data has the weight {example.Weight}; a few-shot classifier takes all texts alike");
+            places[i] = labels.PlaceOf(example.Label);
+            if (places[i] < 0) throw new TrainingDataException($"record {i} of the training data has the label '{example.Label}', which is not one of the {labels.Count}: {string.Join(", ", labels.Names)}");
+        }
+        foreach (IGrouping<int, int> group in places.GroupBy(place => place).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
+        return places;
+    }
+
+    private static int LargestOf(float[] logits) => Array.IndexOf(logits, logits.Max());
+}
+
+/// <summary>What the training of a few-shot classifier gives.</summary>
+/// <param name="Tuning">The run over the pairs; null where there was none (no pairs were asked for).</param>
+/// <param name="HeadIterations">Steps that the logistic regression took to its optimum.</param>
+/// <param name="TrainingAccuracy">The share of the training texts that the model labels right.</param>
+public sealed record FewShotResult(TrainingResult? Tuning, int HeadIterations, double TrainingAccuracy);
