@@ -94,6 +94,15 @@ public static class Pretrained
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(string folder, FewShotOptions<TLabel>? options = null)
         where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Folder(folder), options);
 
+    /// <summary>A tag for each word, and the entities they make.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null: the tags in the options, or those of the checkpoint.</param>
+    /// <param name="options">Scheme, CRF, context, windows and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
+    public static TokenClassifier TokenClassifier(string folder, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
+        Heads.TokenClassifier.Load(Folder(folder), types, options);
+
     private static string Folder(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

@@ -17,6 +17,11 @@ internal static class RealCommand
             RealAnswering.Run(arguments);
             return;
         }
+        if (task == "wnut17")
+        {
+            RealTagging.Run(arguments);
+            return;
+        }
         using JsonDocument scores = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Shared.Root, "goldens", "real", "scores.json")));
         JsonElement reference = scores.RootElement.GetProperty(task), recipe = reference.GetProperty("recipe");
         (LabeledText<string>[] train, LabeledText<string>[] dev, LabeledText<string>[] test) = Data(task);

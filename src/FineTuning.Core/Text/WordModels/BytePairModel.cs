@@ -35,6 +35,8 @@ internal sealed class BytePairModel : WordModel
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
+    public override string ContinuationPrefix => _settings.Prefix;
+
     public override void Tokenize(ReadOnlySpan<char> word, TokenList output, int offset)
     {
         for (int start = 0; start < word.Length;)

@@ -19,6 +19,7 @@ internal sealed class WordPieceModel : WordModel
         _unknownToken = unknown;
         _vocabulary = vocabulary;
         _longestWord = longestWord;
+        ContinuationPrefix = prefix;
         _unknown = vocabulary.GetValueOrDefault(unknown, -1);
         foreach ((string piece, int id) in vocabulary) if (piece.Length > 0) _trie.Add(piece, id);
         _inside = PieceTrie.Start;
@@ -26,6 +27,8 @@ internal sealed class WordPieceModel : WordModel
     }
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
+
+    public override string ContinuationPrefix { get; }
 
     private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {

@@ -1,0 +1,57 @@
+namespace FineTuning.Heads;
+
+/// <summary>A token that carries a label: a word's first, or each.</summary>
+/// <param name="Word">The place of its word in the sentence.</param>
+/// <param name="Start">The first character of what it stands for.</param>
+/// <param name="End">The index behind the last.</param>
+internal readonly record struct Unit(int Word, int Start, int End);
+
+/// <summary>A word by its characters.</summary>
+internal readonly record struct WordPlace(int Start, int End);
+
+/// <summary>A sentence as the model reads it: words, labelled units, and windows that own each unit once.</summary>
+internal sealed class EncodedSentence(string text, WordPlace[] words, Unit[] units)
+{
+    public string Text { get; } = text;
+
+    public WordPlace[] Words { get; } = words;
+
+    public Unit[] Units { get; } = units;
+
+    /// <summary>The true tag of each unit by its place in the model's tags; null where nothing is known.</summary>
+    public int[]? Targets { get; set; }
+
+    public IReadOnlyList<WindowRow> Windows { get; set; } = [];
+
+    /// <summary>The units of words from the first to the last; null: none of them has one.</summary>
+    public (int First, int Last)? UnitsOf(int firstWord, int lastWord)
+    {
+        int first = Array.FindIndex(Units, unit => unit.Word >= firstWord && unit.Word <= lastWord);
+        return first < 0 ? null : (first, Array.FindLastIndex(Units, unit => unit.Word >= firstWord && unit.Word <= lastWord));
+    }
+}
+
+/// <summary>A window of a sentence: its tokens, and the units that are learned and predicted from it.</summary>
+internal sealed class WindowRow(int[] ids, int[]? typeIds, EncodedSentence sentence, (int Place, int Unit)[] owned, double weight) : TokenizedRow(ids, typeIds)
+{
+    public EncodedSentence Sentence { get; } = sentence;
+
+    /// <summary>Places among the window's tokens with the units they stand for; units are neighbours, in order.</summary>
+    public (int Place, int Unit)[] Owned { get; } = owned;
+
+    public double Weight { get; } = weight;
+
+    public bool BeginsSentence => Owned[0].Unit == 0;
+
+    public bool EndsSentence => Owned[^1].Unit == Sentence.Units.Length - 1;
+
+    public override double TargetCount => Weight * Owned.Length;
+}
+
+/// <summary>An example whose windows are rows of their own once the data set is arranged.</summary>
+internal sealed class SentenceRow(EncodedSentence sentence) : EncodedRow(sentence.Windows.Max(window => window.Length))
+{
+    public EncodedSentence Sentence { get; } = sentence;
+
+    public override double TargetCount => Sentence.Windows.Sum(window => window.TargetCount);
+}

@@ -1,0 +1,73 @@
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>What a tagger knows of the order of tags: a CRF's learned weights, the scheme's rules alone, or nothing.</summary>
+/// <remarks>The weights are the model's; a CRF's are saved beside the head's under torchcrf's names, which transformers leaves aside.</remarks>
+internal sealed class TagChain
+{
+    private const string Transitions = "crf.transitions", Start = "crf.start_transitions", End = "crf.end_transitions";
+
+    private readonly TagSet _tags;
+    private readonly Device _device;
+    private readonly (Weight Transitions, Weight Start, Weight End)? _crf;
+    private readonly bool _constrained;
+
+    private TagChain(TagSet tags, Device device, (Weight, Weight, Weight)? crf, bool constrained) => (_tags, _device, _crf, _constrained) = (tags, device, crf, constrained);
+
+    /// <summary>Whether there are learned weights.</summary>
+    public bool IsCrf => _crf is not null;
+
+    /// <summary>Whether tags are read one by one.</summary>
+    public bool IsFree => _crf is null && (!_constrained || _tags.Followers() is null);
+
+    /// <summary>Reads the checkpoint's CRF, or makes a fresh one of zeros, which is no preference at all.</summary>
+    public static TagChain Load(string folder, EncoderModel encoder, TagSet tags, TokenClassifierOptions options)
+    {
+        (Tensor, Tensor, Tensor)? stored = options.Crf == false ? null : Read(folder, tags.Count, options.FreshHead);
+        if (!(options.Crf ?? stored is not null)) return new(tags, encoder.Device, null, options.Constrained);
+        int depth = encoder.Spec.LayerCount + 1;
+        (Tensor transitions, Tensor start, Tensor end) = stored ?? (zeros(tags.Count, tags.Count), zeros(tags.Count), zeros(tags.Count));
+        // No weight decay on scores of tags: they are biases.
+        Weight Add(string name, Tensor value) => encoder.Weights.Add(name, value.to(ScalarType.Float32, encoder.Device).DetachFromDisposeScope(), WeightKind.Bias, depth);
+        return new(tags, encoder.Device, (Add(Transitions, transitions), Add(Start, start), Add(End, end)), true);
+    }
+
+    /// <summary>The chain with what the scheme forbids made forbidding.</summary>
+    public LinearChain Make()
+    {
+        int count = _tags.Count;
+        Tensor transitions = _crf?.Transitions.Value ?? zeros([count, count], device: _device);
+        Tensor start = _crf?.Start.Value ?? zeros([count], device: _device), end = _crf?.End.Value ?? zeros([count], device: _device);
+        if (_tags.Followers() is not { } allowed) return new(transitions, start, end);
+        var forbidden = new bool[count * count];
+        for (int before = 0; before < count; before++)
+        {
+            for (int now = 0; now < count; now++) forbidden[(before * count) + now] = !allowed[before, now];
+        }
+        Tensor Mask(bool[] values, params long[] shape) => tensor(values, shape, ScalarType.Bool, _device);
+        return new(
+            transitions.masked_fill(Mask(forbidden, count, count), LinearChain.Forbidden),
+            start.masked_fill(Mask([.. _tags.Starters().Select(may => !may)], count), LinearChain.Forbidden),
+            end.masked_fill(Mask([.. _tags.Enders().Select(may => !may)], count), LinearChain.Forbidden));
+    }
+
+    private static (Tensor, Tensor, Tensor)? Read(string folder, int tags, bool freshHead)
+    {
+        using ITensorSource source = CheckpointFiles.Open(folder);
+        if (!source.Tensors.ContainsKey(Transitions)) return null;
+        var faults = new List<string>();
+        foreach ((string name, long[] shape) in new (string, long[])[] { (Transitions, [tags, tags]), (Start, [tags]), (End, [tags]) })
+        {
+            if (!source.Tensors.TryGetValue(name, out var found)) faults.Add($"'{name}' is missing");
+            else if (!found.Shape.SequenceEqual(shape)) faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
+        }
+        if (faults.Count == 0) return (source.Read(Transitions), source.Read(Start), source.Read(End));
+        if (freshHead) return (zeros(tags, tags), zeros(tags), zeros(tags));
+        throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; ask for a fresh head (FreshHead = true) if it is to be replaced");
+    }
+}

@@ -1,0 +1,252 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Models;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A tag for each word, and the entities they make: a pretrained encoder with its tokenizer and a token head, with or without a CRF.</summary>
+/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<string, IReadOnlyList<Entity>>
+{
+    private const int TokensInAPredictionBatch = 4096;
+
+    private readonly SentenceEncoder _encoder;
+    private readonly TargetTags _targets;
+    private readonly TagChain _chain;
+    private readonly double _smoothing;
+
+    private TokenClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options)
+    {
+        (Encoder, Tokenizer, Tags, _chain, _smoothing) = (encoder, tokenizer, tags, chain, options.LabelSmoothing);
+        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
+        _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
+        _targets = new(tags, options.BrokenTags);
+        Decoder = new(tags, chain);
+    }
+
+    /// <summary>The trunk and its head.</summary>
+    public EncoderModel Encoder { get; }
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>The tags in the order of the outputs.</summary>
+    public TagSet Tags { get; }
+
+    /// <summary>Tokens in a window, special ones included.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>Whether a conditional random field stands above the scores.</summary>
+    public bool HasCrf => _chain.IsCrf;
+
+    /// <inheritdoc/>
+    public override WeightSet Weights => Encoder.Weights;
+
+    /// <inheritdoc/>
+    public override Device Device => Encoder.Device;
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => Tags.Scheme == TaggingScheme.Plain ? "accuracy" : "f1";
+
+    internal SentenceDecoder Decoder { get; }
+
+    /// <summary>Loads a tagger; see <c>Pretrained.TokenClassifier</c>.</summary>
+    internal static TokenClassifier Load(string folder, IReadOnlyList<string>? types, TokenClassifierOptions? options)
+    {
+        options ??= new TokenClassifierOptions();
+        options.Validate();
+        TagSet tags = TagSet.Resolve(types, options, EncoderModel.ReadLabels(folder), folder);
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.TokenClassification, tags.Count, options.LoadOptions());
+        try
+        {
+            return new(encoder, tokenizer, tags, TagChain.Load(folder, encoder, tags, options), options);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Entity> Predict(string input) => PredictBatch([input])[0];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IReadOnlyList<Entity>> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new EntityOptions(), cancellation);
+
+    /// <summary>The entities of texts, grouped as asked.</summary>
+    /// <param name="inputs">The texts.</param>
+    /// <param name="options">How scores become entities, what is left out, what happens with long texts.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="InvalidOptionsException">The options contradict each other or the model.</exception>
+    public IReadOnlyList<IReadOnlyList<Entity>> PredictBatch(IReadOnlyList<string> inputs, EntityOptions options, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(options);
+        return EntityFinder.Of(this, options).Texts(inputs, cancellation);
+    }
+
+    /// <summary>The entities of sentences that are cut into words; their characters are those of the words joined by the delimiter.</summary>
+    /// <param name="inputs">The words of each sentence.</param>
+    /// <param name="options">How scores become entities; null: by words.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="InvalidOptionsException">The options contradict each other or the model.</exception>
+    public IReadOnlyList<IReadOnlyList<Entity>> PredictWords(IReadOnlyList<IReadOnlyList<string>> inputs, EntityOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        return EntityFinder.Of(this, options ?? new EntityOptions()).Words(inputs, cancellation);
+    }
+
+    /// <summary>Words with their tags, and entities, of sentences in words or texts; what tags they have themselves is not looked at, their context is.</summary>
+    /// <param name="inputs">The sentences.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    public IReadOnlyList<TaggedPrediction> Tag(IReadOnlyList<TaggedText> inputs, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        return Tag([.. inputs.Select(Sentence)], cancellation);
+    }
+
+    /// <summary>Words with their tags, and entities, of a sentence.</summary>
+    /// <param name="words">The words.</param>
+    public TaggedPrediction Tag(params IReadOnlyList<string> words)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return Tag([_encoder.Words(words, [], [])], default)[0];
+    }
+
+    /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
+    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <remarks>A CRF is saved beside the head (crf.transitions and so on); transformers opens the folder without it and reads each word by itself.</remarks>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        AtomicFolder.Write(folder, target =>
+        {
+            Encoder.Save(target, new SavedLabels(Tags.Names));
+            Tokenizer.Save(target);
+        });
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(TaggedText example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        EncodedSentence sentence = Sentence(example);
+        ExampleWeight.Check(example.Weight, sentence.Text);
+        if (string.IsNullOrWhiteSpace(sentence.Text)) report.Empty();
+        sentence.Targets = example is TaggedWords words ? _targets.Of(words, sentence, report) : _targets.Of((AnnotatedText)example, sentence, report);
+        report.Remark("words without a token, neither learned nor predicted", sentence.Words.Length - sentence.Units.DistinctBy(unit => unit.Word).Count());
+        report.Remark("sentences longer than a window, read in several", sentence.Windows.Count > 1 ? 1 : 0);
+        if (sentence.Units.Length > 0) return new SentenceRow(sentence);
+        report.Skip("no word has a token");
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var windows = new List<EncodedRow>(rows.Count);
+        foreach (SentenceRow row in rows.Cast<SentenceRow>())
+        {
+            foreach (WindowRow window in row.Sentence.Windows)
+            {
+                window.Index = row.Index;
+                windows.Add(window);
+            }
+        }
+        return windows;
+    }
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
+        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device));
+
+    /// <inheritdoc/>
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        var tokens = (TokenizedBatch)batch;
+        return LossOf(UnitLogits(tokens, context), tokens);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation Evaluate() => new TaggerEvaluation(this);
+
+    /// <summary>The scores of all owned units, window by window; nothing is computed in the head where there is no label.</summary>
+    /// <returns>[units, tags], float32</returns>
+    internal Tensor UnitLogits(TokenizedBatch batch, ForwardContext context)
+    {
+        long[] places = [.. batch.Rows.SelectMany((row, i) => ((WindowRow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
+        return Encoder.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
+    }
+
+    /// <summary>The sum of the losses of units.</summary>
+    /// <param name="logits">[units, tags]</param>
+    /// <param name="batch">The windows.</param>
+    internal Tensor LossOf(Tensor logits, TokenizedBatch batch)
+    {
+        WindowRow[] windows = [.. batch.Rows.Cast<WindowRow>()];
+        bool weighted = Array.Exists(windows, window => window.Weight != 1);
+        if (_chain.IsCrf)
+        {
+            Tensor losses = ChainLoss.Of(_chain.Make(), logits, windows, Device);
+            return (weighted ? losses * tensor(windows.Select(window => (float)window.Weight).ToArray(), ScalarType.Float32, Device) : losses).sum();
+        }
+        Tensor targets = tensor(windows.SelectMany(window => window.Owned.Select(unit => (long)window.Sentence.Targets![unit.Unit])).ToArray(), ScalarType.Int64, Device);
+        Tensor? weights = weighted ? tensor(windows.SelectMany(window => Enumerable.Repeat((float)window.Weight, window.Owned.Length)).ToArray(), ScalarType.Float32, Device) : null;
+        return Losses.CrossEntropy(logits, targets, weights, null, _smoothing);
+    }
+
+    internal SentenceEncoder Sentences(int contextTokens, LabeledTokens labeled, int? overlap) =>
+        new(Tokenizer, Encoder.Spec.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
+
+    internal EncodedSentence SentenceOf(string text) => _encoder.Text(text, [], []);
+
+    internal EncodedSentence SentenceOf(IReadOnlyList<string> words, string delimiter) => _encoder.Words(words, [], [], delimiter: delimiter);
+
+    internal TaggedPrediction[] Tag(EncodedSentence[] sentences, CancellationToken cancellation)
+    {
+        float[][] scores = Scores(sentences, cancellation);
+        var probabilities = new double[sentences.Length][];
+        int[][] best = Decoder.Best(scores, Device, probabilities);
+        return [.. sentences.Select((sentence, i) => Decoder.Read(sentence, best[i], probabilities[i]))];
+    }
+
+    /// <summary>The unprocessed outputs of all units of each sentence, units times tags; computed in batches of similar length.</summary>
+    internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
+    {
+        var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
+        WindowRow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows).OrderBy(window => window.Length)];
+        for (int start = 0; start < windows.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = start + 1;
+            while (end < windows.Length && (end + 1 - start) * windows[end].Length <= TokensInAPredictionBatch) end++;
+            using var scope = NewDisposeScope();
+            using var gradients = no_grad();
+            var batch = (TokenizedBatch)Collate(windows[start..end], windows[end - 1].Length);
+            float[] values = UnitLogits(batch, ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+            int at = 0;
+            foreach (WindowRow window in windows.AsSpan(start, end - start))
+            {
+                foreach ((_, int unit) in window.Owned) values.AsSpan(at++ * Tags.Count, Tags.Count).CopyTo(scores[window.Sentence].AsSpan(unit * Tags.Count));
+            }
+            start = end;
+        }
+        return [.. sentences.Select(sentence => scores[sentence])];
+    }
+
+    private EncodedSentence Sentence(TaggedText example) => example switch
+    {
+        TaggedWords words => _encoder.Words(words.Words, words.Before, words.After, words.Weight),
+        AnnotatedText text => _encoder.Text(text.Text, text.Before, text.After, text.Weight),
+        null => throw new TrainingDataException("the record is null"),
+        _ => throw new TrainingDataException($"a {example.GetType().Name} is neither words with tags nor a text with spans"),
+    };
+}

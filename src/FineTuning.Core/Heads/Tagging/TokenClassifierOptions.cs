@@ -1,0 +1,92 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Models;
+
+namespace FineTuning.Heads;
+
+/// <summary>Which of a word's tokens carry its label.</summary>
+public enum LabeledTokens
+{
+    /// <summary>The first; the others are read but neither learned nor predicted.</summary>
+    First,
+
+    /// <summary>Each: an entity goes on over all tokens of its words (B-PER, then I-PER within the word).</summary>
+    All,
+}
+
+/// <summary>What happens with sequences of tags that are not well formed in their scheme, such as an I that follows nothing.</summary>
+public enum BrokenTags
+{
+    /// <summary>They are read as conlleval reads them, and counted.</summary>
+    Repair,
+
+    /// <summary>They are an error.</summary>
+    Refuse,
+}
+
+/// <summary>How a tagger is loaded and trained.</summary>
+/// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
+public sealed record TokenClassifierOptions
+{
+    /// <summary>The model's tags in the order of the outputs, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>The model's own scheme, into which all data is converted. Null: what its tags speak for, or IOB2.</summary>
+    public TaggingScheme? Scheme { get; init; }
+
+    /// <summary>Which of a word's tokens carry its label. Default: the first.</summary>
+    public LabeledTokens LabeledTokens { get; init; }
+
+    /// <summary>What happens with broken sequences in the data. Default: they are repaired, and counted.</summary>
+    public BrokenTags BrokenTags { get; init; }
+
+    /// <summary>
+    /// Whether a conditional random field (Lafferty et al. 2001) stands above the scores: it learns which tag follows which, and forbids what the scheme
+    /// does. Null (default): if the checkpoint has one.
+    /// </summary>
+    public bool? Crf { get; init; }
+
+    /// <summary>Whether only sequences that are well formed in the scheme are predicted; with a CRF they always are. Default true; false: each word by itself, as transformers does.</summary>
+    public bool Constrained { get; init; } = true;
+
+    /// <summary>Tokens of the document taken as context on each side of a sentence (FLERT, Schweter and Akbik 2020): read, never learned. Default 0; 64 in the paper.</summary>
+    public int ContextTokens { get; init; }
+
+    /// <summary>Tokens that two windows of a long sentence share. Null (default): a quarter of a window.</summary>
+    public int? WindowOverlap { get; init; }
+
+    /// <summary>Tokens in a window, special ones included. Null: what tokenizer and model allow, at most 512.</summary>
+    public int? MaximumLength { get; init; }
+
+    /// <summary>The share of the target spread over all tags, from 0 (default) to below 1; not with a CRF.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>The seed of weights that the checkpoint does not have (a new head). Default 42.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>Whether a head in the checkpoint with another number of tags is replaced by a fresh one; false (default): that is an error.</summary>
+    public bool FreshHead { get; init; }
+
+    /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to below 1; null: what config.json says.</summary>
+    public double? Dropout { get; init; }
+
+    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+
+    internal void Validate()
+    {
+        var violations = new List<string>();
+        if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a window needs at least 3 tokens");
+        if (Dropout is not (null or (>= 0 and < 1))) violations.Add($"Dropout is {Dropout}: it is from 0 to below 1");
+        if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
+        if (LabelSmoothing > 0 && Crf == true) violations.Add("LabelSmoothing and Crf are both set: a CRF's loss has no smoothing");
+        if (ContextTokens < 0) violations.Add($"ContextTokens is {ContextTokens}: it is 0 or more");
+        if (WindowOverlap < 0) violations.Add($"WindowOverlap is {WindowOverlap}: it is 0 or more");
+        if (!Enum.IsDefined(LabeledTokens)) violations.Add($"LabeledTokens is {LabeledTokens}: it is {string.Join(", ", Enum.GetNames<LabeledTokens>())}");
+        if (!Enum.IsDefined(BrokenTags)) violations.Add($"BrokenTags is {BrokenTags}: it is {string.Join(", ", Enum.GetNames<BrokenTags>())}");
+        if (Scheme is { } scheme && !Enum.IsDefined(scheme)) violations.Add($"Scheme is {scheme}: it is {string.Join(", ", Enum.GetNames<TaggingScheme>())}");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+    }
+}
