@@ -24,7 +24,7 @@ internal static class RealTagging
         string[] types = [.. known.Where(tag => tag != "O").Select(tag => tag[2..]).Distinct().Order(StringComparer.Ordinal)];
         Console.WriteLine($"wnut17: reference dev F1 by epoch {string.Join(" | ", reference.GetProperty("runs").EnumerateArray().Select(run => string.Join(", ", run.GetProperty("dev").EnumerateArray().Select(epoch => Four(epoch.GetProperty("f1").GetDouble())))))}");
         Console.WriteLine($"wnut17: reference test F1 {string.Join(", ", reference.GetProperty("runs").EnumerateArray().Select(run => Four(run.GetProperty("test").GetProperty("test_f1").GetDouble())))}");
-        foreach (int seed in Enumerable.Range(1, arguments.Number("seeds", 1)))
+        foreach (int seed in Enumerable.Range(arguments.Number("first-seed", 1), arguments.Number("seeds", 1)))
         {
             using TokenClassifier model = Pretrained.TokenClassifier(Shared.Model, types, new TokenClassifierOptions
             {
@@ -38,7 +38,7 @@ internal static class RealTagging
                 .WithOptimizer(Optimizer.AdamW(recipe.GetProperty("learning_rate").GetDouble(), recipe.GetProperty("weight_decay").GetDouble()))
                 .WithScheduler(Schedule.Linear(warmup: recipe.GetProperty("warmup").GetDouble()))
                 .BatchSize(recipe.GetProperty("per_device_train_batch_size").GetInt32()).Epochs(recipe.GetProperty("num_train_epochs").GetInt32()).Seed(seed)
-                .With(options => options with { KeepBest = false })
+                .With(options => options with { KeepBest = false, GroupByLength = arguments.Text("grouped", "false") == "true" })
                 .ValidateOn(dev).OnEvaluation(entry => Console.WriteLine($"  epoch {entry.Epoch:0}: dev F1 {Four(entry.Metrics["f1"])}, strict {Four(entry.Metrics["f1_strict"])}, loss {Four(entry.Metrics["loss"])}"));
             if (model.HasCrf) tuner = tuner.WithRate(weights => weights.Named("crf.*"), 50);
             TrainingResult result = tuner.Train(train);

@@ -70,7 +70,7 @@ internal abstract class EntityFinder(TokenClassifier model, EntityOptions option
         private List<Entity>[] Read((string Text, int[]? WordStarts, TokenizedText Tokens)[] inputs, CancellationToken cancellation)
         {
             // Every window of the tokenizer's is a sentence of its own whose tokens are all read; a text that is not cut is split by the model.
-            SentenceEncoder encoder = Model.Sentences(0, LabeledTokens.All, null);
+            TaggingEncoder encoder = Model.Sentences(0, LabeledTokens.All, null);
             (int Input, TokenizedText Tokens, EncodedSentence Sentence)[] windows =
                 [.. inputs.SelectMany((input, i) => new[] { input.Tokens }.Concat(input.Tokens.Overflow).Select(tokens => (i, tokens, encoder.Tokens(tokens, input.Text))))];
             float[][] scores = Model.Scores([.. windows.Select(window => window.Sentence)], cancellation);

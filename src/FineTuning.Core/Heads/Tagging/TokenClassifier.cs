@@ -13,7 +13,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 {
     private const int TokensInAPredictionBatch = 4096;
 
-    private readonly SentenceEncoder _encoder;
+    private readonly TaggingEncoder _encoder;
     private readonly TargetTags _targets;
     private readonly TagChain _chain;
     private readonly double _smoothing;
@@ -203,7 +203,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return Losses.CrossEntropy(logits, targets, weights, null, _smoothing);
     }
 
-    internal SentenceEncoder Sentences(int contextTokens, LabeledTokens labeled, int? overlap) =>
+    internal TaggingEncoder Sentences(int contextTokens, LabeledTokens labeled, int? overlap) =>
         new(Tokenizer, Encoder.Spec.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
 
     internal EncodedSentence SentenceOf(string text) => _encoder.Text(text, [], []);

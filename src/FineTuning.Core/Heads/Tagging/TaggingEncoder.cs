@@ -6,7 +6,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Turns words or texts into sentences with units and windows: one label a word, each in the window where it has most context.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-internal sealed class SentenceEncoder(PretrainedTokenizer tokenizer, bool takesTypes, int maximumLength, int? overlap, int contextTokens, LabeledTokens labeled)
+internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTypes, int maximumLength, int? overlap, int contextTokens, LabeledTokens labeled)
 {
     // A context's text is cut before it is tokenized: more characters than this a token are rare.
     private const int CharactersAToken = 16;
