@@ -8,7 +8,7 @@ internal static class ChainLoss
 {
     /// <summary>A window in the middle of a sentence is a piece of its chain: it pays neither for a beginning nor for an end.</summary>
     /// <returns>[windows]</returns>
-    public static Tensor Of(LinearChain chain, Tensor logits, WindowRow[] windows, Device device)
+    public static Tensor Of(LinearChain chain, Tensor logits, SentenceWindow[] windows, Device device)
     {
         int steps = windows.Max(window => window.Owned.Length);
         long padding = logits.shape[0];
@@ -24,7 +24,7 @@ internal static class ChainLoss
                 tags[(row * steps) + step] = real ? windows[row].Sentence.Targets![windows[row].Owned[step].Unit] : 0;
             }
         }
-        Tensor Flags(Func<WindowRow, bool> holds) => tensor(windows.Select(window => holds(window) ? 1f : 0f).ToArray(), logits.dtype, device);
+        Tensor Flags(Func<SentenceWindow, bool> holds) => tensor(windows.Select(window => holds(window) ? 1f : 0f).ToArray(), logits.dtype, device);
         Tensor filled = cat([logits, zeros([1, logits.shape[1]], logits.dtype, device)], 0);
         Tensor emissions = filled.index_select(0, tensor(places, ScalarType.Int64, device)).reshape(windows.Length, steps, logits.shape[1]);
         bool whole = Array.TrueForAll(windows, window => window.BeginsSentence && window.EndsSentence);

@@ -21,7 +21,7 @@ internal sealed class EncodedSentence(string text, WordPlace[] words, Unit[] uni
     /// <summary>The true tag of each unit by its place in the model's tags; null where nothing is known.</summary>
     public int[]? Targets { get; set; }
 
-    public IReadOnlyList<WindowRow> Windows { get; set; } = [];
+    public IReadOnlyList<SentenceWindow> Windows { get; set; } = [];
 
     /// <summary>The units of words from the first to the last; null: none of them has one.</summary>
     public (int First, int Last)? UnitsOf(int firstWord, int lastWord)
@@ -32,7 +32,7 @@ internal sealed class EncodedSentence(string text, WordPlace[] words, Unit[] uni
 }
 
 /// <summary>A window of a sentence: its tokens, and the units that are learned and predicted from it.</summary>
-internal sealed class WindowRow(int[] ids, int[]? typeIds, EncodedSentence sentence, (int Place, int Unit)[] owned, double weight) : TokenizedRow(ids, typeIds)
+internal sealed class SentenceWindow(int[] ids, int[]? typeIds, EncodedSentence sentence, (int Place, int Unit)[] owned, double weight) : TokenizedRow(ids, typeIds)
 {
     public EncodedSentence Sentence { get; } = sentence;
 

@@ -22,7 +22,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
         float[] values = logits.cpu().data<float>().ToArray();
         int tags = model.Tags.Count, at = 0;
         var whole = new List<(EncodedSentence Sentence, float[] Scores)>();
-        foreach (WindowRow window in batch.Rows.Cast<WindowRow>())
+        foreach (SentenceWindow window in batch.Rows.Cast<SentenceWindow>())
         {
             EncodedSentence sentence = window.Sentence;
             if (!_open.Remove(sentence, out (float[] Scores, int Missing) state)) state = (new float[sentence.Units.Length * tags], sentence.Units.Length);

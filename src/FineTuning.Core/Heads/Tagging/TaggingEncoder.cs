@@ -99,7 +99,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         return sentence;
     }
 
-    private List<WindowRow> Windows(TokenizedText tokens, EncodedSentence sentence, int[] wordOf, int[] unitAt, double weight)
+    private List<SentenceWindow> Windows(TokenizedText tokens, EncodedSentence sentence, int[] wordOf, int[] unitAt, double weight)
     {
         int prefix = tokens.Special.TakeWhile(special => special).Count(), suffix = tokens.Special.Skip(prefix).Reverse().TakeWhile(special => special).Count();
         int count = tokens.Ids.Length - prefix - suffix, room = maximumLength - prefix - suffix;
@@ -116,7 +116,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
             while (w + 1 < windows.Count && Room(windows[w + 1], i - start) > Room(windows[w], i - start)) w++;
             owned[w].Add((prefix + i - start - windows[w].Start, unitAt[i]));
         }
-        var rows = new List<WindowRow>();
+        var rows = new List<SentenceWindow>();
         for (int w = 0; w < windows.Count; w++)
         {
             if (owned[w].Count == 0) continue;

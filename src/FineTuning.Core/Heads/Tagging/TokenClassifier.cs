@@ -155,7 +155,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         var windows = new List<EncodedRow>(rows.Count);
         foreach (SentenceRow row in rows.Cast<SentenceRow>())
         {
-            foreach (WindowRow window in row.Sentence.Windows)
+            foreach (SentenceWindow window in row.Sentence.Windows)
             {
                 window.Index = row.Index;
                 windows.Add(window);
@@ -182,7 +182,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <returns>[units, tags], float32</returns>
     internal Tensor UnitLogits(TokenizedBatch batch, ForwardContext context)
     {
-        long[] places = [.. batch.Rows.SelectMany((row, i) => ((WindowRow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
+        long[] places = [.. batch.Rows.SelectMany((row, i) => ((SentenceWindow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
         return Encoder.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
     }
 
@@ -191,7 +191,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <param name="batch">The windows.</param>
     internal Tensor LossOf(Tensor logits, TokenizedBatch batch)
     {
-        WindowRow[] windows = [.. batch.Rows.Cast<WindowRow>()];
+        SentenceWindow[] windows = [.. batch.Rows.Cast<SentenceWindow>()];
         bool weighted = Array.Exists(windows, window => window.Weight != 1);
         if (_chain.IsCrf)
         {
@@ -222,7 +222,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
     {
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
-        WindowRow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows).OrderBy(window => window.Length)];
+        SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows).OrderBy(window => window.Length)];
         for (int start = 0; start < windows.Length;)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -233,7 +233,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
             var batch = (TokenizedBatch)Collate(windows[start..end], windows[end - 1].Length);
             float[] values = UnitLogits(batch, ForwardContext.Evaluation()).cpu().data<float>().ToArray();
             int at = 0;
-            foreach (WindowRow window in windows.AsSpan(start, end - start))
+            foreach (SentenceWindow window in windows.AsSpan(start, end - start))
             {
                 foreach ((_, int unit) in window.Owned) values.AsSpan(at++ * Tags.Count, Tags.Count).CopyTo(scores[window.Sentence].AsSpan(unit * Tags.Count));
             }
