@@ -1,0 +1,23 @@
+namespace FineTuning.Errors;
+
+/// <summary>A chat template cannot be read, failed while it was rendered, refused the conversation, or asked for more than a template may use.</summary>
+public sealed class ChatTemplateException : FineTuningException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="problem">What was found, what was expected, and what to do.</param>
+    /// <param name="line">The line of the template, from 1; null: not about a line.</param>
+    /// <param name="isRefusal">Whether the template itself raised it (<c>raise_exception</c>).</param>
+    /// <param name="innerException">The cause, where there is one.</param>
+    public ChatTemplateException(string problem, int? line = null, bool isRefusal = false, Exception? innerException = null)
+        : base(line is null ? $"chat template: {problem}" : $"chat template, line {line}: {problem}", innerException) =>
+        (Problem, Line, IsRefusal) = (problem, line, isRefusal);
+
+    /// <summary>What is wrong, without the place; where the template refused, its own words.</summary>
+    public string Problem { get; }
+
+    /// <summary>The line of the template, from 1; null: not about a line.</summary>
+    public int? Line { get; }
+
+    /// <summary>Whether the template itself raised it (<c>raise_exception</c>).</summary>
+    public bool IsRefusal { get; }
+}

@@ -1,0 +1,55 @@
+using FineTuning.Errors;
+
+namespace FineTuning.Text.Jinja;
+
+/// <summary>A template that has been read. Immutable and thread-safe: each rendering has a state of its own.</summary>
+internal sealed class CompiledTemplate
+{
+    private readonly Statement _body;
+    private readonly IReadOnlyDictionary<string, BlockStatement> _blocks;
+    private readonly TemplateLimits _limits;
+
+    private CompiledTemplate(Statement body, IReadOnlyDictionary<string, BlockStatement> blocks, TemplateLimits limits) => (_body, _blocks, _limits) = (body, blocks, limits);
+
+    /// <exception cref="ChatTemplateException">It is too long, or not written as a template must be.</exception>
+    public static CompiledTemplate Parse(string source, TemplateLimits? limits = null)
+    {
+        limits ??= TemplateLimits.Default;
+        if (source.Length > limits.TemplateCharacters) throw new ChatTemplateException($"it has {source.Length:N0} characters; at most {limits.TemplateCharacters:N0} are allowed");
+        try
+        {
+            (Statement body, IReadOnlyDictionary<string, BlockStatement> blocks) = Parser.Parse(source);
+            return new(body, blocks, limits);
+        }
+        catch (TemplateFault fault)
+        {
+            throw new ChatTemplateException(fault.Message, fault.Line, false, fault);
+        }
+    }
+
+    /// <exception cref="ChatTemplateException">It failed, refused, or wanted more than it may use.</exception>
+    public TemplateOutput Render(IEnumerable<KeyValuePair<string, object>> variables, TimeProvider? clock = null)
+    {
+        var context = new Scope(Globals.Scope());
+        foreach ((string name, object value) in variables) context.Set(name, value);
+        var root = new Scope(context);
+        root.Set("self", new BlocksValue(_blocks));
+        var state = new RenderState(root, new Budget(_limits), clock ?? TimeProvider.System, _blocks);
+        try
+        {
+            _body.Execute(state);
+        }
+        catch (TemplateFault fault)
+        {
+            throw new ChatTemplateException(fault.Message, fault.Line ?? (state.Line > 0 ? state.Line : null), fault.IsRefusal, fault);
+        }
+        return new(state.Output.ToString(), state.Output.Spans, state.ReferenceSpans, state.Generations);
+    }
+}
+
+/// <summary>What a rendering gave.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Spans">Where generated text stands in it, in the order in which the blocks ended.</param>
+/// <param name="ReferenceSpans">Where the reference implementation says it stands.</param>
+/// <param name="Generations">How many generation blocks came to their end; more than there are spans where a filter changed a captured text beyond recognition.</param>
+internal sealed record TemplateOutput(string Text, IReadOnlyList<TextSpan> Spans, IReadOnlyList<TextSpan> ReferenceSpans, int Generations);
