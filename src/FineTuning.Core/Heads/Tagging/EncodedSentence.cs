@@ -26,8 +26,21 @@ internal sealed class EncodedSentence(string text, WordPlace[] words, Unit[] uni
     /// <summary>The units of words from the first to the last; null: none of them has one.</summary>
     public (int First, int Last)? UnitsOf(int firstWord, int lastWord)
     {
-        int first = Array.FindIndex(Units, unit => unit.Word >= firstWord && unit.Word <= lastWord);
-        return first < 0 ? null : (first, Array.FindLastIndex(Units, unit => unit.Word >= firstWord && unit.Word <= lastWord));
+        int first = FirstWhere(Units, unit => unit.Word >= firstWord), behind = FirstWhere(Units, unit => unit.Word > lastWord);
+        return first < behind ? (first, behind - 1) : null;
+    }
+
+    /// <summary>The place from which on a condition holds, by halving; the length where it never does.</summary>
+    public static int FirstWhere<T>(T[] ordered, Func<T, bool> holds)
+    {
+        int low = 0, high = ordered.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (holds(ordered[middle])) high = middle;
+            else low = middle + 1;
+        }
+        return low;
     }
 }
 

@@ -38,7 +38,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true), right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
         if (left.Length > 0) left += " ";
         TokenizedText tokens = tokenizer.Encode(right.Length > 0 ? $"{left}{text} {right}" : left + text);
-        List<WordPlace> own = WordBoundaries.Of(text);
+        WordPlace[] own = [.. WordBoundaries.Of(text)];
         var words = new List<WordPlace>();
         var wordOf = new int[tokens.Ids.Length];
         Array.Fill(wordOf, -1);
@@ -69,16 +69,10 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     }
 
     /// <summary>The word in which a character stands, or the next one; -1: there is none.</summary>
-    private static int Place(List<WordPlace> words, int character)
+    private static int Place(WordPlace[] words, int character)
     {
-        int low = 0, high = words.Count;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (words[middle].End <= character) low = middle + 1;
-            else high = middle;
-        }
-        return low < words.Count ? low : words.Count - 1;
+        int low = EncodedSentence.FirstWhere(words, word => word.End > character);
+        return Math.Min(low, words.Length - 1);
     }
 
     private EncodedSentence Build(TokenizedText tokens, string text, WordPlace[] words, int[] wordOf, Func<int, int> offset, double weight)

@@ -36,8 +36,8 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
             if (span.Start < 0 || span.End <= span.Start || span.End > sentence.Text.Length) throw new TrainingDataException($"the {span.Type} from {span.Start} to {span.End} is no part of the {sentence.Text.Length} characters \"{quoted}\"");
             if (previous is { } other && other.End > span.Start) throw new TrainingDataException($"the {other.Type} from {other.Start} to {other.End} and the {span.Type} from {span.Start} to {span.End} overlap in \"{quoted}\"; a word has one tag");
             previous = span;
-            int first = Array.FindIndex(sentence.Words, word => word.End > span.Start), last = Array.FindLastIndex(sentence.Words, word => word.Start < span.End);
-            if (first < 0 || last < first) report.Remark("entities without a token, left out");
+            int first = EncodedSentence.FirstWhere(sentence.Words, word => word.End > span.Start), last = EncodedSentence.FirstWhere(sentence.Words, word => word.Start >= span.End) - 1;
+            if (last < first) report.Remark("entities without a token, left out");
             else if (entities.Count > 0 && entities[^1].Last >= first) report.Remark("entities that share a word with the one before, left out");
             else
             {
