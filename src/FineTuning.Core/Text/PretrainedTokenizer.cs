@@ -17,6 +17,7 @@ public sealed class PretrainedTokenizer
     private readonly FrozenDictionary<int, AddedToken> _added;
     private readonly string?[] _tokens;
     private readonly FrozenSet<int> _special;
+    private readonly Lazy<ChatTemplate> _chatTemplate;
 
     internal PretrainedTokenizer(TokenizerParts parts)
     {
@@ -30,6 +31,7 @@ public sealed class PretrainedTokenizer
         foreach ((string token, int id) in parts.Model.Vocabulary) _tokens[id] = token;
         foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
         _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
+        _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
         FallsBackToBytes = Contains<ByteFallbackDecoder>(parts.Decoder);
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
@@ -61,6 +63,10 @@ public sealed class PretrainedTokenizer
     /// <summary>The most tokens the files say a text may have; null: they set no bound.</summary>
     public int? MaximumLength => _parts.MaximumLength;
 
+    /// <summary>The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>). Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.</summary>
+    /// <exception cref="CheckpointException">The folder's templates are no text.</exception>
+    public ChatTemplate ChatTemplate => _chatTemplate.Value;
+
     /// <summary>Loads the tokenizer files of a checkpoint folder.</summary>
     /// <param name="folder">tokenizer.json, or the files of the older tokenizers.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
@@ -82,6 +88,16 @@ public sealed class PretrainedTokenizer
     {
         ArgumentNullException.ThrowIfNull(tokens);
         return new(TokenAdding.Apply(_parts, tokens));
+    }
+
+    /// <summary>This tokenizer with another chat template in place of the folder's, for example one with generation marks. It is saved with it.</summary>
+    /// <param name="template">The template's text.</param>
+    /// <exception cref="ChatTemplateException">It is not written as a template must be.</exception>
+    public PretrainedTokenizer WithChatTemplate(string template)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        _ = ChatTemplate.Parse(template);
+        return new(_parts with { Files = ChatTemplateFiles.Replaced(_parts.Files, _parts.Folder, template) });
     }
 
     /// <summary>This tokenizer where code expects one of Microsoft.ML.Tokenizers. It gives a text's own tokens: no special ones around them.</summary>
@@ -186,15 +202,26 @@ public sealed class PretrainedTokenizer
         return (cleanUp ?? _parts.CleanUp) && _parts.Model is not BytePairModel ? TextCleanUp.Apply(text) : text;
     }
 
-    /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them.</summary>
+    /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them; chat templates into files of their own.</summary>
     /// <param name="folder">An existing folder.</param>
+    /// <exception cref="CheckpointException">A chat template's name is no file's name.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        foreach ((string name, byte[] contents) in _parts.Files) File.WriteAllBytes(Path.Combine(folder, name), contents);
+        foreach ((string name, byte[] contents) in ChatTemplateFiles.Saved(_parts.Files, _parts.Folder))
+        {
+            string path = Path.Combine(folder, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, contents);
+        }
     }
 
     internal TokenizerParts Parts => _parts;
+
+    /// <summary>Whether an id is that of an added token, which stands for itself and not for text.</summary>
+    internal bool IsAdded(int id) => _added.ContainsKey(id);
+
+    internal bool CutsLeft => _parts.TruncateLeft;
 
     internal bool PadsLeft => _parts.PadLeft;
 

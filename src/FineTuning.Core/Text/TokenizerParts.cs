@@ -43,6 +43,12 @@ internal sealed record TokenizerParts
 
     public bool SplitSpecialTokens { get; init; }
 
+    /// <summary>The folder it was read from, for messages; empty: none.</summary>
+    public string Folder { get; init; } = "";
+
+    /// <summary>The special tokens that chat templates see.</summary>
+    public IReadOnlyDictionary<string, string> ChatTokens { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The files as they were, by name, for saving.</summary>
     public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
 }

@@ -9,7 +9,14 @@ internal sealed class CompiledTemplate
     private readonly IReadOnlyDictionary<string, BlockStatement> _blocks;
     private readonly TemplateLimits _limits;
 
-    private CompiledTemplate(Statement body, IReadOnlyDictionary<string, BlockStatement> blocks, TemplateLimits limits) => (_body, _blocks, _limits) = (body, blocks, limits);
+    private CompiledTemplate(Statement body, IReadOnlyDictionary<string, BlockStatement> blocks, TemplateLimits limits)
+    {
+        (_body, _blocks, _limits) = (body, blocks, limits);
+        HasGenerationMarks = NodeChecks.Marks(body);
+    }
+
+    /// <summary>Whether it marks generated text anywhere.</summary>
+    public bool HasGenerationMarks { get; }
 
     /// <exception cref="ChatTemplateException">It is too long, or not written as a template must be.</exception>
     public static CompiledTemplate Parse(string source, TemplateLimits? limits = null)

@@ -6,7 +6,7 @@ namespace FineTuning.Text;
 /// <summary>Roles and added tokens, from the three files they may stand in.</summary>
 internal static class SpecialTokens
 {
-    private static readonly string[] Names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+    public static readonly string[] Names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     /// <summary>Special tokens by role: the class's own, overridden by special_tokens_map.json and tokenizer_config.json.</summary>
     public static Dictionary<string, string> Roles(TokenizerFiles files, TokenizerClass kind)

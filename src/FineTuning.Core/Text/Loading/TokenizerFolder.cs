@@ -9,25 +9,16 @@ internal static class TokenizerFolder
     private static readonly string[] FileNames =
     [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-        "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model", "chat_template.jinja",
+        "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model",
     ];
 
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
     public static TokenizerParts Read(string folder, TokenizerSettings? settings = null)
     {
-        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
-        var files = new TokenizerFiles(
-            folder,
-            JsonFile.TryRead(folder, "tokenizer.json"),
-            settings is null ? JsonFile.TryRead(folder, "tokenizer_config.json") ?? [] : settings.Over(JsonFile.TryRead(folder, "tokenizer_config.json") ?? []),
-            JsonFile.TryRead(folder, "special_tokens_map.json") ?? [],
-            JsonFile.TryRead(folder, "config.json") ?? [])
-        {
-            Settings = settings ?? new TokenizerSettings(),
-        };
+        TokenizerFiles files = ReadFiles(folder, settings);
         TokenizerClass kind = TokenizerClass.Of(files);
         TokenizerParts parts = files.Fast is null ? SlowFiles.Read(files, kind) : FastFile.Read(files, kind);
-        var stored = FileNames.Where(name => File.Exists(Path.Combine(folder, name))).ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name)));
+        var stored = FileNames.Where(name => File.Exists(Path.Combine(folder, name))).Concat(ChatTemplateFiles.NamesIn(folder)).ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name)));
         if (settings is not null) stored["tokenizer_config.json"] = TokenAdding.Bytes(files.Config);
         return parts with
         {
@@ -37,6 +28,34 @@ internal static class TokenizerFolder
             CleanUp = files.Config.Flag("clean_up_tokenization_spaces") ?? false,
             SplitSpecialTokens = files.Config.Flag("split_special_tokens") ?? false,
             Files = stored,
+            Folder = folder,
+            ChatTokens = ChatTokens.Of(parts.Roles, files.Config, files.SpecialTokens),
+        };
+    }
+
+    /// <summary>What chat templates need of a folder: the files that may hold templates, and the special tokens.</summary>
+    /// <exception cref="CheckpointException">There is no such folder, or its files are damaged.</exception>
+    public static (IReadOnlyDictionary<string, byte[]> Files, IReadOnlyDictionary<string, string> Tokens) ReadChat(string folder)
+    {
+        TokenizerFiles files = ReadFiles(folder, null);
+        IEnumerable<string> names = ChatTemplateFiles.NamesIn(folder);
+        if (File.Exists(Path.Combine(folder, "tokenizer_config.json"))) names = names.Append("tokenizer_config.json");
+        return (names.ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name))),
+            ChatTokens.Of(SpecialTokens.Roles(files, TokenizerClass.Of(files)), files.Config, files.SpecialTokens));
+    }
+
+    private static TokenizerFiles ReadFiles(string folder, TokenizerSettings? settings)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
+        JsonObject config = JsonFile.TryRead(folder, "tokenizer_config.json") ?? [];
+        return new(
+            folder,
+            JsonFile.TryRead(folder, "tokenizer.json"),
+            settings is null ? config : settings.Over(config),
+            JsonFile.TryRead(folder, "special_tokens_map.json") ?? [],
+            JsonFile.TryRead(folder, "config.json") ?? [])
+        {
+            Settings = settings ?? new TokenizerSettings(),
         };
     }
 

@@ -9,6 +9,9 @@ internal static class NodeChecks
     public static bool Reads(Node node, string name) => node is NameExpression variable ? variable.Name == name
         : node is not BlockStatement && node.Children.Any(child => Reads(child, name));
 
+    /// <summary>Whether a generation block stands anywhere in it.</summary>
+    public static bool Marks(Node node) => node is GenerationStatement || node.Children.Any(Marks);
+
     private static void Check(Node node, bool forgiving)
     {
         if (!forgiving)

@@ -1,0 +1,36 @@
+namespace FineTuning.Text;
+
+/// <summary>The template for folders without one: ChatML, answers marked.</summary>
+internal static class ChatMl
+{
+    public const string Begin = "<|im_start|>", End = "<|im_end|>";
+
+    public const string Text = """
+        {%- if tools %}{{ raise_exception('the fallback template knows no tools: give the folder a chat_template.jinja') }}{% endif -%}
+        {%- if documents %}{{ raise_exception('the fallback template knows no documents: give the folder a chat_template.jinja') }}{% endif -%}
+        {%- macro words(content) -%}
+            {%- if content is string -%}
+                {{- content -}}
+            {%- else -%}
+                {%- for part in content or [] -%}
+                    {%- if part.text is not string %}{{ raise_exception('the fallback template knows text only: give the folder a chat_template.jinja') }}{% endif -%}
+                    {{- part.text -}}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endmacro -%}
+        {%- for message in messages -%}
+            {%- if message.tool_calls %}{{ raise_exception('the fallback template knows no tool calls: give the folder a chat_template.jinja') }}{% endif -%}
+            {%- if message.reasoning_content %}{{ raise_exception('the fallback template knows no reasoning: give the folder a chat_template.jinja') }}{% endif -%}
+            {{- '<|im_start|>' + message.role + '\n' -}}
+            {%- if message.role == 'assistant' -%}
+                {%- generation -%}{{- words(message.content) + '<|im_end|>' -}}{%- endgeneration -%}
+            {%- else -%}
+                {{- words(message.content) + '<|im_end|>' -}}
+            {%- endif -%}
+            {{- '\n' -}}
+        {%- endfor -%}
+        {%- if add_generation_prompt -%}
+            {{- '<|im_start|>assistant\n' -}}
+        {%- endif -%}
+        """;
+}

@@ -1,0 +1,87 @@
+using FineTuning.Errors;
+using FineTuning.Text.Jinja;
+
+namespace FineTuning.Text;
+
+/// <summary>Which tokens are learned.</summary>
+internal static class LossMask
+{
+    /// <summary>Every token that shares a character with a range.</summary>
+    /// <param name="starts">Where tokens begin.</param>
+    /// <param name="ends">Where they end; one that ends where it begins has no character.</param>
+    /// <param name="ranges">In order and apart from each other.</param>
+    public static bool[] Overlapping(ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, IReadOnlyList<(int Start, int End)> ranges)
+    {
+        var mask = new bool[starts.Length];
+        int next = 0;
+        for (int i = 0; i < mask.Length; i++)
+        {
+            while (next < ranges.Count && ranges[next].End <= starts[i]) next++;
+            mask[i] = next < ranges.Count && starts[i] < ends[i] && ranges[next].Start < ends[i];
+        }
+        return mask;
+    }
+
+    /// <summary>
+    /// The tokens of answers that prefix rendering found: from behind the tokens of what stands before, which must be those of the whole, to the last added token that stands
+    /// at the answer's end. White space behind that is the template's own and never written by a model.
+    /// </summary>
+    /// <exception cref="ChatTemplateException">Tokens reach over the place where an answer begins or ends.</exception>
+    public static bool[] Proved(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, IReadOnlyList<(int Start, int End)> answers)
+    {
+        var mask = new bool[tokens.Ids.Length];
+        foreach ((int start, int end) in answers)
+        {
+            int first = FirstBehind(tokenizer, tokens, text, start), last = EndOf(tokenizer, tokens, text, first, end);
+            for (int i = first; i < last; i++) mask[i] = true;
+        }
+        return mask;
+    }
+
+    /// <summary>The mask that transformers 5 computes: from the token of a span's first character to the first token of its last, and what it does where one of them is missing.</summary>
+    /// <exception cref="ChatTemplateException">It fails: a span is empty and at the beginning.</exception>
+    public static bool[] Reference(ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, IReadOnlyList<TextSpan> spans)
+    {
+        var mask = new bool[starts.Length];
+        foreach (TextSpan span in spans)
+        {
+            if (span.End < 1) throw new ChatTemplateException("transformers computes no mask where a generation mark at the beginning is empty; leave ReferenceMask unset");
+            int first = TokenAt(starts, ends, span.Start), last = TokenAt(starts, ends, span.End - 1);
+            if (first < 0) break;
+            mask.AsSpan(first..(last > 0 ? Math.Max(first, last + 1) : mask.Length)).Fill(true);
+        }
+        return mask;
+    }
+
+    private static int TokenAt(ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, int character)
+    {
+        for (int i = 0; i < starts.Length; i++)
+        {
+            if (starts[i] <= character && character < ends[i]) return i;
+        }
+        return -1;
+    }
+
+    private static int FirstBehind(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, int start)
+    {
+        int[] prompt = tokenizer.Encode(text[..start], null, ChatEncoding.Bare).Ids;
+        int same = prompt.AsSpan().CommonPrefixLength(tokens.Ids);
+        if (same == prompt.Length && (same == tokens.Ids.Length || tokens.Starts[same] >= start)) return same;
+        throw Refused(tokens, text, Math.Min(same, tokens.Ids.Length - 1), start, "begins", "when the model is asked, it sees other tokens before its answer than here");
+    }
+
+    private static int EndOf(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, int first, int end)
+    {
+        int behind = first;
+        while (behind < tokens.Ids.Length && tokens.Starts[behind] < end) behind++;
+        int last = behind;
+        while (last > first && !tokenizer.IsAdded(tokens.Ids[last - 1]) && IsBlank(text.AsSpan(tokens.Starts[last - 1]..Math.Min(tokens.Ends[last - 1], end)))) last--;
+        if (last > first && tokenizer.IsAdded(tokens.Ids[last - 1])) return last;
+        return behind == first || tokens.Ends[behind - 1] <= end ? behind : throw Refused(tokens, text, behind - 1, end, "ends", "half of it belongs to the next turn");
+    }
+
+    private static bool IsBlank(ReadOnlySpan<char> text) => WhiteSpace.TrimmedStart(text) == text.Length;
+
+    private static ChatTemplateException Refused(TokenizedText tokens, string text, int token, int place, string verb, string reason) =>
+        new($"no loss mask: the token '{VisibleText.Of(text.AsSpan(tokens.Starts[token]..tokens.Ends[token]))}' reaches over character {place}, where an answer {verb}: {reason}; use a template with {{% generation %}} marks, or one that puts a control token there");
+}
