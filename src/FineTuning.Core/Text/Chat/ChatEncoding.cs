@@ -1,6 +1,5 @@
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace FineTuning.Text;
 
@@ -44,8 +43,8 @@ public static class ChatEncoding
 
     private static void Report(EncodedChat chat, ChatTemplate template, PretrainedTokenizer tokenizer, ChatOptions options)
     {
-        Microsoft.Extensions.Logging.ILogger logger = options.Logger ?? NullLogger.Instance;
-        if (template.IsFallback && options.TemplateText is null)
+        if (options.Logger is not { } logger) return;
+        if (options.TemplateText is null && template.AnnouncesFallback())
         {
             bool known = tokenizer.TokenId(ChatMl.Begin) is not null && tokenizer.TokenId(ChatMl.End) is not null;
             ChatLog.Fallback(logger, tokenizer.Parts.Folder, known ? "" : $"; its tokens {ChatMl.Begin} and {ChatMl.End} are not in the vocabulary and are spelled in pieces: add them");

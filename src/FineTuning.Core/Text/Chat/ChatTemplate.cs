@@ -16,6 +16,7 @@ public sealed class ChatTemplate
     private readonly Source? _single;
     private readonly Dictionary<string, Source> _named;
     private Source? _lastGiven;
+    private int _announced;
 
     private ChatTemplate(Source? single, Dictionary<string, Source> named, IReadOnlyDictionary<string, string> specialTokens, bool isFallback) =>
         (_single, _named, SpecialTokens, IsFallback) = (single, named, specialTokens, isFallback);
@@ -112,6 +113,9 @@ public sealed class ChatTemplate
         ChatRendering rendering = Render(turns, options);
         return rendering.Source == AnswerSource.GenerationMarks ? rendering.Checked() : rendering.With(AnswerProof.Of(this, turns, options, rendering.Text));
     }
+
+    /// <summary>Whether it is the fallback and nobody was told yet: once is enough.</summary>
+    internal bool AnnouncesFallback() => IsFallback && Interlocked.Exchange(ref _announced, 1) == 0;
 
     internal static ChatTemplate Of(IReadOnlyDictionary<string, byte[]> files, string folder, IReadOnlyDictionary<string, string> specialTokens)
     {

@@ -54,7 +54,8 @@ internal static class JsonValues
     {
         NoneValue => null,
         bool truth => JsonValue.Create(truth),
-        long number => JsonValue.Create(number),
+        // As text, so that it converts to whatever number type it fits into.
+        long number => JsonNode.Parse(number.ToString(CultureInfo.InvariantCulture)),
         BigInteger number => JsonNode.Parse(number.ToString(CultureInfo.InvariantCulture)),
         // As text, so that 1.0 stays a floating-point number; NaN has no text and stays a number that JSON cannot hold.
         double number => double.IsFinite(number) ? JsonNode.Parse(Floats.Print(number)) : JsonValue.Create(number),

@@ -8,13 +8,17 @@ internal static class SpecialTokens
 {
     public static readonly string[] Names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-    /// <summary>Special tokens by role: the class's own, overridden by special_tokens_map.json and tokenizer_config.json.</summary>
+    /// <summary>Special tokens by role: the class's own, overridden by tokenizer_config.json and special_tokens_map.json.</summary>
     public static Dictionary<string, string> Roles(TokenizerFiles files, TokenizerClass kind)
     {
         var roles = new Dictionary<string, string>(kind.Roles);
+        // The older file goes before settings of its own age, which list no added tokens; what the caller says goes before both.
+        bool old = files.Config.Object("added_tokens_decoder") is null;
         foreach (string name in Names)
         {
-            if (Content(files.SpecialTokens, name) is { } mapped) roles[name] = mapped;
+            string? mapped = Content(files.SpecialTokens, name);
+            if (mapped is not null) roles[name] = mapped;
+            if (old && mapped is not null && !files.Settings.SpecialTokens.ContainsKey(name)) continue;
             if (Content(files.Config, name) is { } configured) roles[name] = configured;
             else if (files.Config.ContainsKey(name)) roles.Remove(name);
         }

@@ -17,7 +17,15 @@ internal sealed class ForStatement(Expression target, Expression items, Expressi
         return text;
     }
 
-    protected override Flow Run(RenderState state) => Loop(state, items.Evaluate(state), 0);
+    // A loop that may call itself is captured from the beginning, as its calls are.
+    protected override Flow Run(RenderState state)
+    {
+        object values = items.Evaluate(state);
+        if (!recursive) return Loop(state, values, 0);
+        object text = Recurse(state, state.Scope, values, 0);
+        state.Output.Append(Kinds.Text(text)!, text is RichText rich ? rich.Spans : []);
+        return Flow.Next;
+    }
 
     private Flow Loop(RenderState state, object values, int depth)
     {
