@@ -89,7 +89,6 @@ public sealed class EncodedChatTests
     [InlineData("{% for m in messages %}<|im_start|>{{ m.role }}{{ ' last' if loop.last }}\n{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant last\n{% endif %}", "in other words")]
     [InlineData("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{{ ' last' if loop.last }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", "in other words")]
     [InlineData("{{ messages | length }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", "in other words")]
-    [InlineData("{% for m in messages %}{% if m.role == 'user' %}Q: {{ m.content }}\nAnswer: {% else %}{{ m.content }}\n{% endif %}{% endfor %}", "are others where the text goes on")]
     [InlineData("{% if messages[-1].role == 'user' and not add_generation_prompt %}{{ raise_exception('no') }}{% endif %}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}", "which fails: no")]
     public void What_cannot_be_proved_is_refused(string template, string reason)
     {
@@ -99,6 +98,17 @@ public sealed class EncodedChatTests
         Assert.Contains(reason, fault.Message);
         // As a prompt it needs no mask.
         if (!template.Contains("raise_exception", StringComparison.Ordinal)) Assert.Equal(AnswerSource.None, tokenizer.EncodeChat(Talk, new ChatOptions { AddGenerationPrompt = true }).Source);
+    }
+
+    [Theory]
+    [InlineData("{% for m in messages %}{{ m.content }}{{ ' A' if m.role == 'user' else '<|im_end|>' }}{% endfor %}", "nswer: yes", "are others where the text goes on")]
+    [InlineData("{% for m in messages %}{{ m.content }}{{ ':' if m.role == 'user' }}{% endfor %}", "Answ", "which the next turn shares")]
+    public void Tokens_that_reach_over_the_edge_of_an_answer_are_refused(string template, string answer, string reason)
+    {
+        PretrainedTokenizer tokenizer = TinyChat.Tokenizer(template, Roles);
+        IReadOnlyList<ChatTurn> turns = TinyChat.Turns(("user", "Peru"), ("assistant", answer), ("user", "er"), ("assistant", "yes"));
+        Assert.Contains(reason, Assert.Throws<ChatTemplateException>(() => tokenizer.EncodeChat(turns)).Message);
+        Assert.Equal(2, tokenizer.ChatTemplate.RenderWithAnswers(turns).AnswerRanges.Count);
     }
 
     [Fact]

@@ -23,10 +23,10 @@ public sealed class GoldenMaskTests
             bool[] overlap = Bits(row.GetProperty("overlap"));
             string name = $"{row.GetProperty("tokenizer")} {row.GetProperty("template")} {row.GetProperty("conversation")} {(row.TryGetProperty("max_length", out JsonElement length) ? length : "")}";
             compared++;
-            if (!LossMask.Overlapping(starts, ends, Union(spans)).SequenceEqual(overlap)) differences.Add($"{name}: not the overlap");
+            if (!AnswerMask.Overlapping(starts, ends, Union(spans)).SequenceEqual(overlap)) differences.Add($"{name}: not the overlap");
             try
             {
-                bool[] found = LossMask.Reference(starts, ends, spans);
+                bool[] found = AnswerMask.Reference(starts, ends, spans);
                 if (row.TryGetProperty("error", out _)) differences.Add($"{name}: a mask instead of the reference's failure");
                 else if (!found.SequenceEqual(row.TryGetProperty("mask", out JsonElement mask) ? Bits(mask) : overlap)) differences.Add($"{name}: not the reference's mask");
             }

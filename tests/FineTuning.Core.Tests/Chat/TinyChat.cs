@@ -11,7 +11,7 @@ internal static partial class TinyChat
     private static readonly string[] Sentences =
     [
         "What is 2+2?", "Name a river.", "You are terse.", "Capital of Peru? Of Chile? Of Bolivia?", "Hello, who are you?", "A friend. Welcome, friend!", "The answer is: yes yes yes yes yes yes yes yes yes yes yes yes",
-        "system user assistant model\n\n\n\n\n\n", "think thinking tool tools", "Answer: yes\n\nAnswer: yes\n\nAnswer: no\n\n",
+        "Answer Answer Answer Answer:Answer:Answer:Answer\nAnswer\nAnswer\nAnswer", "system user assistant model\n\n\n\n\n\n", "think thinking tool tools", "Answer: yes\n\nAnswer: yes\n\nAnswer: no\n\n",
     ];
 
     private static readonly Lazy<TrainedVocabulary> Vocabulary = new(() => VocabularyTrainer.BytePair(Sentences.Concat(Sentences), new VocabularyOptions { Size = 420 }));

@@ -32,8 +32,8 @@ public static class ChatEncoding
         TokenizedText tokens = tokenizer.Encode(rendering.Text, null, Bare);
         bool[] mask = rendering.Source switch
         {
-            AnswerSource.GenerationMarks => LossMask.Overlapping(tokens.Starts, tokens.Ends, rendering.Checked().AnswerRanges),
-            AnswerSource.PrefixRendering => LossMask.Proved(tokenizer, tokens, rendering.Text, rendering.AnswerRanges),
+            AnswerSource.GenerationMarks => AnswerMask.Overlapping(tokens.Starts, tokens.Ends, rendering.Checked().AnswerRanges),
+            AnswerSource.PrefixRendering => AnswerMask.Proved(tokenizer, tokens, rendering.Text, rendering.AnswerRanges),
             _ => new bool[tokens.Ids.Length],
         };
         var chat = new EncodedChat(tokenizer, rendering, tokens, mask, options);

@@ -17,7 +17,7 @@ public sealed class EncodedChat
         Range window = _first..(_first + kept);
         (Ids, Starts, Ends, LossMask) = (tokens.Ids[window], tokens.Starts[window], tokens.Ends[window], mask[window]);
         // The reference computes its mask from what is left after cutting.
-        if (options.ReferenceMask && Source == AnswerSource.GenerationMarks) LossMask = FineTuning.Text.LossMask.Reference(Starts, Ends, rendering.ReferenceSpans);
+        if (options.ReferenceMask && Source == AnswerSource.GenerationMarks) LossMask = AnswerMask.Reference(Starts, Ends, rendering.ReferenceSpans);
         LearnedTokens = LossMask.Count(learned => learned);
         TruncatedTokens = total - kept;
         TruncatedLearnedTokens = mask.Count(learned => learned) - LearnedTokens;

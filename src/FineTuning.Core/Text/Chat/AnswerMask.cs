@@ -4,7 +4,7 @@ using FineTuning.Text.Jinja;
 namespace FineTuning.Text;
 
 /// <summary>Which tokens are learned.</summary>
-internal static class LossMask
+internal static class AnswerMask
 {
     /// <summary>
     /// Every token that shares a character with a range. One without a character of its own (white space that a tokenizer trims from offsets) belongs to what stands before it.
