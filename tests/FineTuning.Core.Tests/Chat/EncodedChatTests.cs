@@ -28,6 +28,21 @@ public sealed class EncodedChatTests
     }
 
     [Fact]
+    public void Long_conversations_have_the_same_mask_by_marks_and_by_prefixes()
+    {
+        ChatTurn[] turns = [.. Enumerable.Range(0, 400).Select(i => new ChatTurn(i % 2 == 0 ? "user" : "assistant", $"Message number {i} says yes."))];
+        PretrainedTokenizer unmarked = TinyChat.Tokenizer(Unmarked.Replace("{{ bos_token }}", "", StringComparison.Ordinal), Roles), marked = TinyChat.Tokenizer(Marked, Roles);
+        long start = Environment.TickCount64;
+        EncodedChat byPrefixes = unmarked.EncodeChat(turns);
+        long middle = Environment.TickCount64;
+        EncodedChat byMarks = marked.EncodeChat(turns);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{middle - start} ms by prefixes, {Environment.TickCount64 - middle} ms by marks");
+        Assert.Equal(byMarks.Ids, byPrefixes.Ids);
+        Assert.Equal(byMarks.LossMask, byPrefixes.LossMask);
+        Assert.Equal(200, byPrefixes.AnswerRanges.Count);
+    }
+
+    [Fact]
     public void A_conversation_is_tokenized_as_its_text_without_further_special_tokens()
     {
         PretrainedTokenizer tokenizer = TinyChat.Tokenizer(Unmarked, Roles);
