@@ -52,6 +52,8 @@ public sealed class GoldenLanguageTests
         int compared = 0;
         foreach (JsonElement test in GoldenValues.Lines(Path.Combine(root, "hostile.jsonl")))
         {
+            // The others run through the public surface, in ChatTemplateTests.
+            if (GoldenValues.IsPublic(test)) continue;
             compared++;
             string expect = test.GetProperty("expect").GetString()!, name = $"{test.GetProperty("id")} ({expect})";
             JsonElement reference = test.GetProperty("reference");

@@ -41,6 +41,10 @@ internal static class GoldenValues
     public static string Repeated(JsonElement element) => element.ValueKind == JsonValueKind.String ? Text(element)
         : string.Concat(element.GetProperty("$repeat").EnumerateArray().Select(part => string.Concat(Enumerable.Repeat(part[0].GetString(), part[1].GetInt32()))));
 
+    /// <summary>Whether a hostile case can be put through the public surface: values that only a program could make have no way there, nor is 'messages' a variable.</summary>
+    public static bool IsPublic(JsonElement test) =>
+        !test.TryGetProperty("context", out JsonElement context) || !(context.TryGetProperty("messages", out _) || context.GetRawText().Contains("\"$", StringComparison.Ordinal));
+
     // JSON may hold half a surrogate pair, which GetString refuses.
     private static string Text(JsonElement element)
     {
