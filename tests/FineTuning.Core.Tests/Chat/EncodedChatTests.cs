@@ -9,7 +9,7 @@ namespace FineTuning.Tests.Chat;
 public sealed class EncodedChatTests
 {
     private const string Unmarked = "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-    private const string Marked = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}\n{% endfor %}";
+    private const string Marked = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{{ '\n' }}{% endfor %}";
 
     private static readonly Dictionary<string, string> Roles = new() { ["bos_token"] = "<s>", ["eos_token"] = "<|im_end|>" };
     private static readonly IReadOnlyList<ChatTurn> Talk = TinyChat.Turns(("user", "What is 2+2?"), ("assistant", "4"), ("user", "Of Chile?"), ("assistant", "yes yes"));
@@ -124,6 +124,18 @@ public sealed class EncodedChatTests
         IReadOnlyList<ChatTurn> turns = TinyChat.Turns(("user", "Peru"), ("assistant", answer), ("user", "er"), ("assistant", "yes"));
         Assert.Contains(reason, Assert.Throws<ChatTemplateException>(() => tokenizer.EncodeChat(turns)).Message);
         Assert.Equal(2, tokenizer.ChatTemplate.RenderWithAnswers(turns).AnswerRanges.Count);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("assistant")]
+    [InlineData("")]
+    public void A_header_that_looks_like_the_answer_is_not_learned(string answer)
+    {
+        const string headed = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}", bare = "{% for m in messages %}{{ m.role + ': ' if m.role == 'user' }} {{ m.content }}<|im_end|>{% endfor %}";
+        IReadOnlyList<ChatTurn> turns = TinyChat.Turns(("user", "Peru"), ("assistant", answer));
+        Assert.Contains("nothing that asks for an answer", Assert.Throws<ChatTemplateException>(() => TinyChat.Tokenizer(headed, Roles).EncodeChat(turns)).Message);
+        Assert.Equal($" {answer}<|im_end|>", TinyChat.TextOf(TinyChat.Tokenizer(bare, Roles).EncodeChat(turns), learned: true));
     }
 
     [Fact]

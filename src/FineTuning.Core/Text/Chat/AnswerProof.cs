@@ -1,5 +1,4 @@
 using FineTuning.Errors;
-using FineTuning.Text.Jinja;
 
 namespace FineTuning.Text;
 
@@ -9,7 +8,7 @@ namespace FineTuning.Text;
 /// </summary>
 internal static class AnswerProof
 {
-    private const string Role = "assistant";
+    private const string Role = "assistant", Probe = "WHERE_THE_CONTENT_BEGINS";
     private const string Remedy = "use a template with {% generation %} marks (many models have one for training), or conversations that end with their only answer";
 
     /// <exception cref="ChatTemplateException">It cannot be proved where an answer stands.</exception>
@@ -25,7 +24,11 @@ internal static class AnswerProof
             if (!upTo.StartsWith(before, StringComparison.Ordinal)) throw Refused(i, $"the template asks for it in other words than it writes it in: {Parting(before, upTo)}");
             int end = EndOf(upTo, template, text) ?? throw Refused(i, $"the template writes the turns differently once others follow: {Parting(upTo, text)}");
             if (end < before.Length) throw Refused(i, "the template writes nothing for it");
-            if (before == Prefix(template, turns, i, closed, i)) CheckBeginning(upTo.AsSpan(before.Length), turns[i], i);
+            // Where nothing asks for an answer, what follows may begin with a header that the model is never to write.
+            if (before == Prefix(template, turns, i, closed, i) && !BeginsWithContent(template, turns, i, closed, before))
+            {
+                throw Refused(i, "the template has nothing that asks for an answer (add_generation_prompt), and does not begin the turn with its content, so that what it writes in between cannot be told from the answer");
+            }
             answers.Add((before.Length, end));
         }
         return answers;
@@ -52,14 +55,11 @@ internal static class AnswerProof
         return text.StartsWith(open, StringComparison.Ordinal) ? open.Length : null;
     }
 
-    // Where nothing asks for an answer, what follows may begin with a header that the model is never to write.
-    private static void CheckBeginning(ReadOnlySpan<char> rest, ChatTurn turn, int i)
+    // Whatever the content is: one that looks like the header must not pass for it.
+    private static bool BeginsWithContent(ChatTemplate template, IReadOnlyList<ChatTurn> turns, int i, ChatOptions options, string before)
     {
-        ReadOnlySpan<char> content = turn.Content ?? "";
-        content = content[WhiteSpace.TrimmedStart(content)..];
-        content = content[..WhiteSpace.TrimmedEnd(content)];
-        if (content.Length > 0 && rest[WhiteSpace.TrimmedStart(rest)..].StartsWith(content, StringComparison.Ordinal)) return;
-        throw Refused(i, "the template has nothing that asks for an answer (add_generation_prompt), and does not begin the turn with its content, so that what it writes in between cannot be told from the answer");
+        string probed = Prefix(template, [.. turns.Take(i), turns[i] with { Content = Probe }], i + 1, options, i);
+        return probed.StartsWith(before, StringComparison.Ordinal) && probed.AsSpan(before.Length).TrimStart().StartsWith(Probe, StringComparison.Ordinal);
     }
 
     private static string Parting(string expected, string found)

@@ -100,7 +100,7 @@ public sealed class ChatTemplate
 
     /// <summary>
     /// Renders a conversation and says where its answers stand: by the template's generation marks, or where it has none, by rendering the conversation up to each answer and
-    /// up to its end. These must begin the whole text, or the answers are not where they seem to be, and the conversation is refused. Takes three more renderings for each answer.
+    /// up to its end. These must begin the whole text, or the answers are not where they seem to be, and the conversation is refused. Takes three or four more renderings for each answer.
     /// </summary>
     /// <param name="turns">The turns; at least one.</param>
     /// <param name="options">Null: the default ones.</param>
