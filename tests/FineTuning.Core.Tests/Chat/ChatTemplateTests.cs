@@ -125,7 +125,8 @@ public sealed class ChatTemplateTests
             {
                 differences.Add($"{name}: {failure}");
             }
-            if (Environment.TickCount64 - before > 20_000) differences.Add($"{name}: it took {Environment.TickCount64 - before} ms");
+            // No measure of speed: a machine under load takes long, but what hangs takes for ever.
+            if (Environment.TickCount64 - before > 120_000) differences.Add($"{name}: it took {Environment.TickCount64 - before} ms");
         }
         Assert.True(compared > 0);
         Assert.True(differences.Count == 0, $"{differences.Count} of {compared} differ{Environment.NewLine}{string.Join(Environment.NewLine, differences.Take(40))}");
