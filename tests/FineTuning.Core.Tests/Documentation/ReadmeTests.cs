@@ -156,5 +156,31 @@ public sealed class ReadmeTests : IDisposable
         Assert.Equal("German", language);
     }
 
+    [Fact]
+    public void A_task_of_ones_own_on_a_pretrained_encoder()
+    {
+        ScoredText[] reviews =
+        [
+            new("great, I love it and would buy it again", 5), new("great quality and a great price", 5), new("good, it does what it should", 4),
+            new("good but not great", 4), new("it is all right", 3), new("all right for the price", 3), new("bad, it often fails", 2),
+            new("bad and too slow", 2), new("terrible, it broke at once", 1), new("terrible, I want my money back", 1),
+        ];
+        // snippet: star-rater-run
+        using var rater = new StarRater(checkpoint);
+        TrainingResult result = FineTuner.For(rater)
+            .Freeze(weights => weights.Embeddings())
+            .WithOptimizer(Optimizer.AdamW(learningRate: 2e-3))
+            .WithRate(weights => weights.Named("stars.*"), 10)
+            .Epochs(20).BatchSize(8)
+            .ValidateOn(reviews)
+            .Train(reviews);
+        int stars = rater.Predict("great, I would buy it again");
+        // end
+        Assert.True(result.Evaluations[0].Metrics["mae"] > 1);
+        Assert.True(result.Metrics!["mae"] < 0.5, result.ToString());
+        Assert.InRange(stars, 4, 5);
+        Assert.NotNull(rater.Weights.Find("stars.cuts"));
+    }
+
     private static LabeledText<Intent>[] Read(string name) => [.. Csv.Read(Path.Combine(Sample, "data", name)).LabeledTexts<Intent>()];
 }

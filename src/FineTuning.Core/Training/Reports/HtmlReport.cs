@@ -14,7 +14,7 @@ internal static class HtmlReport
         h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}table{border-collapse:collapse}td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #d8dee4}
         td:first-child,th:first-child{text-align:left}svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
         .grid{stroke:#e6e9ed}.best{stroke:#2a8f5b;stroke-dasharray:4 3}.cell{min-width:44px}.note{background:#fff8c5;padding:6px 10px;border-left:3px solid #b08800}
-        .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}
+        .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}.wide{overflow-x:auto}
         """;
 
     public static string Of(TrainingResult result, IEnumerable<IReportSection> sections)
@@ -66,7 +66,7 @@ internal static class HtmlReport
     private static void Evaluations(StringBuilder html, TrainingResult result)
     {
         string[] names = [.. result.Evaluations[0].Metrics.Values.Select(pair => pair.Key).Take(8)];
-        html.Append("<h2>Evaluations</h2><table><tr><th>step</th><th>epoch</th><th>training loss</th>");
+        html.Append("<h2>Evaluations</h2><div class=\"wide\"><table><tr><th>step</th><th>epoch</th><th>training loss</th>");
         foreach (string name in names) html.Append("<th>").Append(Encode(name)).Append("</th>");
         html.Append("<th></th></tr>");
         foreach (EvaluationRecord entry in result.Evaluations)
@@ -75,7 +75,7 @@ internal static class HtmlReport
             foreach (string name in names) html.Append(CultureInfo.InvariantCulture, $"<td>{entry.Metrics[name]:0.####}</td>");
             html.Append("<td>").Append(entry == result.Best ? "best" : "").Append("</td></tr>");
         }
-        html.Append("</table>");
+        html.Append("</table></div>");
     }
 
     private static void Metrics(StringBuilder html, MetricReport metrics)
@@ -90,7 +90,7 @@ internal static class HtmlReport
             html.Append("</table>");
         }
         if (metrics.Confusion is not { } confusion || confusion.Labels.Count > 40) return;
-        html.Append("<h2>Confusion matrix</h2><p>Rows: the true label. Columns: what the model said.</p><table><tr><th></th>");
+        html.Append("<h2>Confusion matrix</h2><p>Rows: the true label. Columns: what the model said.</p><div class=\"wide\"><table><tr><th></th>");
         foreach (string label in confusion.Labels) html.Append("<th>").Append(Encode(label)).Append("</th>");
         html.Append("</tr>");
         for (int row = 0; row < confusion.Labels.Count; row++)
@@ -104,7 +104,7 @@ internal static class HtmlReport
             }
             html.Append("</tr>");
         }
-        html.Append("</table>");
+        html.Append("</table></div>");
     }
 
     private static void Settings(StringBuilder html, TrainingOptions options)

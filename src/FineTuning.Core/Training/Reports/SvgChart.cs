@@ -13,7 +13,8 @@ internal sealed record Curve(string Name, IReadOnlyList<(double X, double Y)> Po
 /// <summary>A line chart as SVG: axes, legend, curves.</summary>
 internal static class SvgChart
 {
-    private const int Width = 640, Height = 260, Left = 64, Right = 16, Top = 16, Bottom = 36;
+    private const int Width = 640, Height = 280, Left = 64, Right = 16, Top = 36, Bottom = 36;
+    private const int LegendColumns = 5, LegendWidth = (Width - Left - Right) / LegendColumns;
     private const int MostPoints = 600;
     private static readonly string[] Colours = ["#1f6feb", "#d1572a", "#2a8f5b", "#8250df", "#b08800", "#57606a"];
 
@@ -50,7 +51,8 @@ internal static class SvgChart
         {
             foreach ((double px, double py) in points) svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{x(px)}\" cy=\"{y(py)}\" r=\"3\" fill=\"{colour}\"/>");
         }
-        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + 8}\" y=\"{Top + 12 + (place * 15)}\" fill=\"{colour}\">{WebUtility.HtmlEncode(curve.Name)}</text>");
+        // The legend stands above the curves, in columns of one width: names are short.
+        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + (place % LegendColumns * LegendWidth)}\" y=\"{12 + (place / LegendColumns * 13)}\" fill=\"{colour}\">{WebUtility.HtmlEncode(curve.Name)}</text>");
     }
 
     private static (double Low, double High) Span(IEnumerable<double> values)
