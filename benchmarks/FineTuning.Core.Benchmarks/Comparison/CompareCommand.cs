@@ -27,16 +27,17 @@ internal static class CompareCommand
         }
         FineTuningRuntime.Load();
         Console.WriteLine(FineTuningRuntime.Diagnose());
-        Measurement[] all = [.. new[] { "padded", "dynamic", "ours", "ours-bfloat16" }.Select(name => InOwnProcess(name, arguments))];
+        Measurement[] all = [.. new[] { "padded", "dynamic", "ours", "ours-bfloat16", "ours-head" }.Select(name => InOwnProcess(name, arguments))];
         JsonElement config = Config(arguments);
         Measurement ours = all[2];
         int tokens = (int)(ours.RealTokens / ours.Steps);
-        double floor = MatrixFloor.Seconds(tokens, Number(config, "num_hidden_layers"), Number(config, "hidden_size"), Number(config, "intermediate_size"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"floor of the trunk's matrix products for {tokens} real tokens: {floor * 1000:0} ms"));
+        double Floor(bool forwardOnly) => MatrixFloor.Seconds(tokens, Number(config, "num_hidden_layers"), Number(config, "hidden_size"), Number(config, "intermediate_size"), forwardOnly);
+        double floor = Floor(false), frozenFloor = Floor(true);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"floor of the trunk's matrix products for {tokens} real tokens: {floor * 1000:0} ms, {frozenFloor * 1000:0} ms where it is frozen (ours-head)"));
         Console.WriteLine("                  ms/step   real tokens/s   padding   x padded   x dynamic   step/floor   peak MB");
         foreach (Measurement one in all)
         {
-            double perToken = floor / tokens * one.RealTokens / one.Steps;
+            double perToken = (one.Name == "ours-head" ? frozenFloor : floor) / tokens * one.RealTokens / one.Steps;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{one.Name,-16} {one.SecondsPerStep * 1000,8:0} {one.TokensPerSecond,15:0} {1 - (one.RealTokens / (double)one.ComputedTokens),9:P1} {one.TokensPerSecond / all[0].TokensPerSecond,10:0.00} {one.TokensPerSecond / all[1].TokensPerSecond,11:0.00} {one.SecondsPerStep / perToken,12:0.00} {one.PeakMemory / 1048576.0,9:0}"));
         }
@@ -72,6 +73,7 @@ internal static class CompareCommand
         using TextClassifier<bool> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<bool> { MaximumLength = 128 });
         double started = 0, ended = 0;
         TrainingResult result = FineTuner.For(model).BatchSize(batch).Steps(warmup + steps)
+            .With(options => name == "ours-head" ? options with { Frozen = options.Frozen.Trunk() } : options)
             .WithPrecision(name.EndsWith("bfloat16", StringComparison.Ordinal) ? Precision.BFloat16 : Precision.Float32)
             .OnProgress(progress =>
             {
