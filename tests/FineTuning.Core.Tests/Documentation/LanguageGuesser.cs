@@ -3,6 +3,7 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 /// <summary>A task of one's own on a plain TorchSharp module: which of some languages a text is in, by its letters.</summary>
@@ -14,7 +15,9 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
     public LanguageGuesser(params string[] languages)
     {
         _languages = languages;
+        // A linear model learns as well from nothing; a random start would come from the process's generator.
         _network = nn.Linear('z' - 'a' + 1, languages.Length);
+        foreach (Parameter parameter in _network.parameters()) nn.init.zeros_(parameter);
         Weights = WeightSet.Of(_network);
     }
 
