@@ -28,6 +28,7 @@ public sealed class EncoderModel : IDisposable
         if (kind == HeadKind.None && builder.Holds(BertFamily.Pooler.Name)) _pooler = HeadDense.Make(builder, BertFamily.Pooler, spec, spec.HiddenSize);
         LoadReport = builder.Finish();
         Weights = builder.Weights;
+        if (source is not null) RequireFinite(folder);
         _byDepth = [.. Enumerable.Range(0, depth + 1).Select(level => Weights.Where(weight => weight.Depth == level).ToArray())];
     }
 
@@ -109,6 +110,10 @@ public sealed class EncoderModel : IDisposable
     /// <returns>[batch, tokens, hidden], float32</returns>
     public Tensor Hidden(EncoderInput input, ForwardContext context) => Run(input, context, firstOnly: false, null);
 
+    /// <summary>The last hidden state of the first token, for which alone the last layer is computed where it can be.</summary>
+    /// <returns>[batch, 1 or tokens, hidden], float32; the first along dimension 1 counts</returns>
+    internal Tensor HiddenOfFirst(EncoderInput input, ForwardContext context) => Run(input, context, firstOnly: true, null);
+
     /// <summary>The head's scores.</summary>
     /// <param name="input">The batch.</param>
     /// <param name="context">The pass.</param>
@@ -120,16 +125,20 @@ public sealed class EncoderModel : IDisposable
         return _head.Forward(hidden, input, Pass(Spec.LayerCount + 1, context));
     }
 
-    /// <summary>The masked-language head's scores at some places only.</summary>
+    /// <summary>The scores of a head over tokens at some places only: where these are few, neither the head nor the last feed-forward network is computed for the others.</summary>
     /// <param name="input">The batch.</param>
     /// <param name="places">Places in the flattened batch (row times tokens plus token), [places], int64.</param>
     /// <param name="context">The pass.</param>
-    /// <returns>[places, vocabulary], float32</returns>
+    /// <returns>[places, outputs], float32</returns>
     public Tensor LogitsAt(EncoderInput input, Tensor places, ForwardContext context)
     {
         if (_head is null) throw new InvalidOperationException("the model was loaded without a head");
-        Tensor hidden = Run(input, context, firstOnly: false, null);
-        return _head.Forward(hidden.reshape(-1, hidden.shape[2]).index_select(0, places), input, Pass(Spec.LayerCount + 1, context));
+        ArgumentNullException.ThrowIfNull(places);
+        if (Head == HeadKind.SequenceClassification) throw new InvalidOperationException("a head over sequences has no scores at places");
+        // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
+        if (2 * places.shape[0] <= input.Ids.numel()) return _head.Forward(Run(input, context, firstOnly: false, null, places), input, Pass(Spec.LayerCount + 1, context));
+        Tensor scores = Logits(input, context);
+        return scores.reshape(-1, scores.shape[2]).index_select(0, places);
     }
 
     /// <summary>Writes config.json and model.safetensors in Hugging Face's names.</summary>
@@ -156,6 +165,19 @@ public sealed class EncoderModel : IDisposable
     internal Tensor? Pooled(EncoderInput input, ForwardContext context) =>
         _pooler?.Forward(Run(input, context, firstOnly: true, null).select(1, 0), Pass(Spec.LayerCount + 1, context)).to(context.ResultType);
 
+    private void RequireFinite(string folder)
+    {
+        try
+        {
+            FiniteWeights.Require(Weights, folder);
+        }
+        catch
+        {
+            Weights.Dispose();
+            throw;
+        }
+    }
+
     private static ModelSpec WithDropout(ModelSpec spec, double? dropout) =>
         dropout is { } rate ? spec with { Dropouts = spec.Dropouts.With(rate) } : spec;
 
@@ -167,13 +189,13 @@ public sealed class EncoderModel : IDisposable
         _ => outputs >= 1 ? outputs : throw new ArgumentOutOfRangeException(nameof(outputs), outputs, "the head needs at least one output"),
     };
 
-    private Tensor Run(EncoderInput input, ForwardContext context, bool firstOnly, List<Tensor>? states)
+    private Tensor Run(EncoderInput input, ForwardContext context, bool firstOnly, List<Tensor>? states, Tensor? places = null)
     {
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(context);
         long tokens = input.Ids.shape[1];
         if (tokens > Spec.MaximumTokens) throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Spec.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
-        return _stack.Forward(input, firstOnly, states, depth => Pass(depth, context));
+        return _stack.Forward(input, firstOnly, states, depth => Pass(depth, context), places);
     }
 
     // Frozen parts build no graph, since none of their weights asks for a gradient, and drop nothing.

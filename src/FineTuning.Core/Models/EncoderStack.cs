@@ -19,8 +19,9 @@ internal sealed class EncoderStack
     /// <param name="firstOnly">Whether only the first token's state is needed.</param>
     /// <param name="states">Gets the states before the first layer and after each; null: they are not kept.</param>
     /// <param name="pass">The pass at a depth.</param>
-    /// <returns>[batch, tokens, hidden], or [batch, 1, hidden] where only the first is needed</returns>
-    public Tensor Forward(EncoderInput input, bool firstOnly, List<Tensor>? states, Func<int, ForwardContext> pass)
+    /// <param name="places">Places in the flattened batch whose states alone are needed, [places], int64; null: all.</param>
+    /// <returns>[batch, tokens, hidden], [batch, 1, hidden] where only the first is needed, or [places, hidden]</returns>
+    public Tensor Forward(EncoderInput input, bool firstOnly, List<Tensor>? states, Func<int, ForwardContext> pass, Tensor? places = null)
     {
         Tensor hidden = _embeddings.Forward(input, pass(0));
         states?.Add(hidden);
@@ -30,7 +31,11 @@ internal sealed class EncoderStack
             (IEncoderLayer[] layers, int depth) = _steps[i];
             bool last = i == _steps.Length - 1;
             ForwardContext context = pass(depth);
-            for (int j = 0; j < layers.Length; j++) hidden = layers[j].Forward(hidden, positions[i], firstOnly && last && j == layers.Length - 1, context);
+            for (int j = 0; j < layers.Length; j++)
+            {
+                bool ends = last && j == layers.Length - 1;
+                hidden = ends && places is not null ? layers[j].ForwardAt(hidden, positions[i], places, context) : layers[j].Forward(hidden, positions[i], firstOnly && ends, context);
+            }
             if (last && _norm is not null) hidden = _norm.Forward(hidden);
             states?.Add(hidden);
         }

@@ -80,6 +80,7 @@ public sealed class CheckpointTests
             using (EncoderModel model = EncoderModel.Load(folder, head, EncoderModel.ReadLabels(folder).Count)) model.Save(first);
             using (EncoderModel model = EncoderModel.Load(first, head, EncoderModel.ReadLabels(first).Count)) model.Save(second);
             foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(first, file)), File.ReadAllBytes(Path.Combine(second, file)));
+            Assert.Equal(Architecture(folder), Architecture(first));
             using ITensorSource original = CheckpointFiles.Open(folder), saved = CheckpointFiles.Open(first);
             Assert.Equal(original.Tensors.Keys.Order(StringComparer.Ordinal), saved.Tensors.Keys.Order(StringComparer.Ordinal));
             using var scope = NewDisposeScope();
@@ -87,6 +88,54 @@ public sealed class CheckpointTests
             checkedFolders++;
         }
         Assert.True(checkedFolders > 0);
+    }
+
+    /// <summary>What people start from under another name is the family it is: the same scores, and the class names of its own in what is saved.</summary>
+    [Theory]
+    [InlineData("roberta", "Roberta")]
+    [InlineData("xlm-roberta", "XLMRoberta")]
+    [InlineData("camembert", "Camembert")]
+    public void Aliases_compute_what_their_family_does(string type, string stem)
+    {
+        string original = Goldens.Require("models", "roberta", "seqcls"), folder = Directory.CreateTempSubdirectory().FullName, saved = Directory.CreateTempSubdirectory().FullName;
+        File.Copy(Path.Combine(original, "model.safetensors"), Path.Combine(folder, "model.safetensors"));
+        string config = File.ReadAllText(Path.Combine(original, "config.json"));
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.Replace("\"model_type\": \"roberta\"", $"\"model_type\": \"{type}\"", StringComparison.Ordinal));
+        using var scope = NewDisposeScope();
+        using EncoderModel model = EncoderModel.Load(folder, HeadKind.SequenceClassification, EncoderModel.ReadLabels(folder).Count);
+        using var golden = SafetensorsFile.Open(Path.Combine(original, "golden.safetensors"));
+        Tensor logits = model.Logits(new(golden.Read("inputs.input_ids"), null, golden.Read("inputs.attention_mask").to(ScalarType.Bool)), ForwardContext.Evaluation());
+        Assert.True((logits - golden.Read("outputs.logits")).abs().max().item<float>() < 1e-4);
+        model.Save(saved);
+        Assert.Equal(stem + "ForSequenceClassification", Architecture(saved));
+        Assert.Equal(type, model.Spec.ModelType);
+    }
+
+    /// <summary>The tensor's own name is in the message, whether it stands alone or in a matrix that holds query, key and value.</summary>
+    [Theory]
+    [InlineData("roberta.embeddings.LayerNorm.bias", float.NaN)]
+    [InlineData("roberta.encoder.layer.0.attention.self.key.weight", float.PositiveInfinity)]
+    [InlineData("classifier.out_proj.weight", float.NegativeInfinity)]
+    public void A_weight_that_is_not_finite_is_refused_by_its_name(string name, float value)
+    {
+        string original = Goldens.Require("models", "roberta", "seqcls"), folder = Directory.CreateTempSubdirectory().FullName;
+        File.Copy(Path.Combine(original, "config.json"), Path.Combine(folder, "config.json"));
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        using (ITensorSource source = CheckpointFiles.Open(original))
+        {
+            (string Name, Tensor Value)[] tensors = [.. source.Tensors.Keys.Order(StringComparer.Ordinal).Select(key => (key, source.Read(key).to(ScalarType.Float32)))];
+            Array.Find(tensors, tensor => tensor.Name == name).Value.view(-1)[3] = value;
+            SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), tensors, new Dictionary<string, string>());
+        }
+        CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, EncoderModel.ReadLabels(original).Count));
+        Assert.Contains($"'{name}' hold NaN or infinite numbers", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static string Architecture(string folder)
+    {
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));
+        return config.RootElement.GetProperty("architectures")[0].GetString()!;
     }
 
     [Theory]

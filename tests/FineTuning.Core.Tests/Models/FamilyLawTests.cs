@@ -13,6 +13,8 @@ public sealed class FamilyLawTests
 
     public static TheoryData<string, string> Cases() => ModelCase.All();
 
+    public static TheoryData<string, string> TokenCases() => ModelCase.All("tokcls", "qa", "mlm");
+
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Cases))]
     public void Padding_changes_nothing(string family, string head)
@@ -36,6 +38,37 @@ public sealed class FamilyLawTests
         }
     }
 
+    /// <summary>Scores at places, and the gradients through them, are those of all scores taken at these places; a place may be asked for twice.</summary>
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(TokenCases))]
+    public void Scores_at_places_are_those_of_all(string family, string head)
+    {
+        AtPlaces(family, head, (lengths, tokens) => [.. lengths.SelectMany((length, row) => new[] { row * tokens, (row * tokens) + length - 1, (row * tokens) + (length / 2) }), 0]);
+        AtPlaces(family, head, (lengths, tokens) => [.. lengths.SelectMany((length, row) => Enumerable.Range(0, length).Select(i => (row * tokens) + i)), 1]);
+    }
+
+    private static void AtPlaces(string family, string head, Func<int[], long, IEnumerable<long>> choose)
+    {
+        using var scope = NewDisposeScope();
+        ModelCase data = ModelCase.Open(family, head);
+        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 0 });
+        long tokens = data.Ids.shape[1];
+        Tensor places = tensor(choose(data.Lengths, tokens).ToArray(), ScalarType.Int64);
+        Tensor all = model.Logits(data.Input(), ForwardContext.Evaluation()), some = model.LogitsAt(data.Input(), places, ForwardContext.Evaluation());
+        Tensor chosen = all.reshape(-1, all.shape[2]).index_select(0, places);
+        Near(chosen, some, "scores");
+        using var generator = new Generator(4);
+        Tensor factors = randn(chosen.shape, generator: generator);
+        (chosen * factors).sum().backward();
+        Dictionary<string, Tensor?> whole = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Value.grad?.clone());
+        foreach (Weight weight in model.Weights) weight.Value.grad = null;
+        (some * factors).sum().backward();
+        foreach (Weight weight in model.Weights)
+        {
+            if (whole[weight.Name] is { } gradient) Near(gradient, weight.Value.grad!, weight.Name);
+        }
+    }
+
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Cases))]
     public void The_order_of_rows_changes_nothing(string family, string head)
@@ -48,6 +81,37 @@ public sealed class FamilyLawTests
         Tensor real = data.Mask.unsqueeze(2), forward = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation());
         Tensor backward = ModelCase.Output(model, turned, ForwardContext.Evaluation()).flip(0);
         Near(forward.dim() == 3 ? forward * real : forward, backward.dim() == 3 ? backward * real : backward, "reversed");
+    }
+
+    /// <summary>A batch may be cut into micro-batches anywhere, each padded by itself: the gradients add up to those of the whole.</summary>
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Cases))]
+    public void Gradients_of_parts_add_up_to_those_of_the_whole(string family, string head)
+    {
+        using var scope = NewDisposeScope();
+        ModelCase data = ModelCase.Open(family, head);
+        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 0 });
+        int[] lengths = data.Lengths;
+        using var generator = new Generator(9);
+        Tensor factors;
+        using (no_grad()) factors = randn(ModelCase.Output(model, data.Input(), ForwardContext.Evaluation()).shape, generator: generator);
+        void Backward(int start, int count)
+        {
+            int longest = lengths.Skip(start).Take(count).Max();
+            Tensor Cut(Tensor tensor) => tensor.narrow(0, start, count).narrow(1, 0, longest);
+            Tensor output = ModelCase.Output(model, new(Cut(data.Ids), data.Types is null ? null : Cut(data.Types), Cut(data.Mask)), ForwardContext.For(null, Precision.Float32));
+            Tensor product = output.dim() == 3 ? output * Cut(factors) * Cut(data.Mask).unsqueeze(2) : output * factors.narrow(0, start, count);
+            product.sum().backward();
+        }
+        Backward(0, lengths.Length);
+        Dictionary<string, Tensor?> whole = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Value.grad?.clone());
+        foreach (Weight weight in model.Weights) weight.Value.grad = null;
+        for (int start = 0; start < lengths.Length; start++) Backward(start, 1);
+        foreach (Weight weight in model.Weights)
+        {
+            Assert.Equal(whole[weight.Name] is null, weight.Value.grad is null);
+            if (whole[weight.Name] is { } gradient) Near(gradient, weight.Value.grad!, weight.Name);
+        }
     }
 
     /// <summary>With a probability that drops nothing, training takes the explicit paths and must give what the fused ones give.</summary>

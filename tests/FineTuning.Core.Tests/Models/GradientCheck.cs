@@ -30,9 +30,12 @@ internal static class GradientCheck
                 double analytic = value.grad is null ? 0 : (value.grad * direction).sum().item<double>();
                 double At(double step)
                 {
-                    value.add_(direction * step);
+                    // Held until the calls are over: TorchSharp leaves a scalar that it made itself to the garbage collector during the call.
+                    using Scalar scalar = step.ToScalar();
+                    Tensor move = direction.mul(scalar);
+                    value.add_(move);
                     double result = function().item<double>();
-                    value.sub_(direction * step);
+                    value.sub_(move);
                     return result;
                 }
                 double numeric = (At(Step) - At(-Step)) / (2 * Step);

@@ -11,6 +11,21 @@ internal interface IEncoderLayer
     /// <param name="context">The pass.</param>
     /// <returns>[batch, tokens, hidden], or [batch, 1, hidden] where only the first is needed and the layer can be computed for it alone</returns>
     Tensor Forward(Tensor input, AttentionInput positions, bool firstOnly, ForwardContext context);
+
+    /// <summary>The output at some places only: what can be left out for the others is not computed.</summary>
+    /// <param name="input">[batch, tokens, hidden]</param>
+    /// <param name="positions">Masks and positions.</param>
+    /// <param name="places">Places in the flattened batch, [places], int64.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[places, hidden]</returns>
+    Tensor ForwardAt(Tensor input, AttentionInput positions, Tensor places, ForwardContext context) => Rows.At(Forward(input, positions, false, context), places);
+}
+
+/// <summary>Rows of a batch of token vectors.</summary>
+internal static class Rows
+{
+    /// <returns>[places, hidden] of [batch, tokens, hidden]</returns>
+    public static Tensor At(Tensor hidden, Tensor places) => hidden.reshape(-1, hidden.shape[2]).index_select(0, places);
 }
 
 /// <summary>Attention and a feed-forward network, each a branch that joins the stream again (Vaswani et al. 2017, section 3.1).</summary>
@@ -20,7 +35,14 @@ internal sealed class EncoderLayer(IAttention attention, Residual aroundAttentio
     {
         Tensor attended = attention.Forward(aroundAttention.Enter(input), positions, firstOnly, context);
         Tensor middle = aroundAttention.Join(firstOnly ? input.narrow(1, 0, 1) : input, attended, context);
-        return aroundFeedForward.Join(middle, feedForward.Forward(aroundFeedForward.Enter(middle), context), context);
+        return Finish(middle, context);
+    }
+
+    /// <summary>Attention mixes all tokens; the feed-forward network, two thirds of a layer's work, reads each by itself.</summary>
+    public Tensor ForwardAt(Tensor input, AttentionInput positions, Tensor places, ForwardContext context)
+    {
+        Tensor attended = attention.Forward(aroundAttention.Enter(input), positions, false, context);
+        return Finish(aroundAttention.Join(Rows.At(input, places), Rows.At(attended, places), context), context);
     }
 
     /// <param name="builder">Gives the weights.</param>
@@ -40,6 +62,8 @@ internal sealed class EncoderLayer(IAttention attention, Residual aroundAttentio
         INorm Norm(string own) => LayerNorm.Make(builder, own, depth, spec.HiddenSize, spec.NormEpsilon, spec.Layer.NormBias);
         Residual Around(INorm? norm, double? dropout) => before ? new(norm, null, null, dropout ?? 0) : new(null, null, norm, dropout ?? 0);
     }
+
+    private Tensor Finish(Tensor middle, ForwardContext context) => aroundFeedForward.Join(middle, feedForward.Forward(aroundFeedForward.Enter(middle), context), context);
 
     private static IAttention MakeAttention(WeightBuilder builder, string name, int depth, ModelSpec spec)
     {
