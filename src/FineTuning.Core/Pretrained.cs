@@ -76,23 +76,23 @@ public static class Pretrained
     /// <param name="options">Pooling, maximal length and the rest; null: what the folder says.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Folder(folder), options);
+    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>Answers to questions, found in a text: extractive question answering.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults, or what the folder was saved with.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Folder(folder), options);
+    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>A classifier that learns from a handful of texts of each label: a sentence encoder, with the head that was saved with it or one that <c>Train</c> fits.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="folder">What <see cref="SentenceEncoder"/> takes, or a few-shot classifier that was saved.</param>
+    /// <param name="folder">The folder of a sentence encoder or of a plain encoder, or a few-shot classifier that was saved.</param>
     /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not those of the saved head.</exception>
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(string folder, FewShotOptions<TLabel>? options = null)
-        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Folder(folder), options);
+        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(Folder(folder)), options);
 
     /// <summary>A tag for each word, and the entities they make.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
@@ -101,7 +101,35 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
     public static TokenClassifier TokenClassifier(string folder, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
-        Heads.TokenClassifier.Load(Folder(folder), types, options);
+        Heads.TokenClassifier.Load(Backbone.Of(Folder(folder)), types, options);
+
+    /// <summary>A tag for each word, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null: the tags in the options.</param>
+    /// <param name="options">Scheme, CRF, context, windows and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
+    public static TokenClassifier TokenClassifier(MaskedLanguageModel adapted, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
+        Heads.TokenClassifier.Load(Backbone.Of(adapted), types, options);
+
+    /// <summary>Answers to questions, found in a text, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static QuestionAnswerer QuestionAnswerer(MaskedLanguageModel adapted, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(adapted), options);
+
+    /// <summary>Vectors for texts, by the trunk of a model that was adapted to a domain: it is copied; the mean over tokens where the options name no pooling.</summary>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Pooling, maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static SentenceEncoder SentenceEncoder(MaskedLanguageModel adapted, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(adapted), options);
+
+    /// <summary>A classifier that learns from a handful of texts of each label, by the trunk of a model that was adapted to a domain: it is copied.</summary>
+    /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
+    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(MaskedLanguageModel adapted, FewShotOptions<TLabel>? options = null)
+        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(adapted), options);
 
     private static string Folder(string folder)
     {

@@ -8,9 +8,15 @@ namespace FineTuning.Heads;
 /// <param name="labels">The labels that it names, by output.</param>
 /// <param name="tokenizer">Gives its tokenizer.</param>
 /// <param name="encoder">Gives an encoder of its own with a head.</param>
-internal sealed class Backbone(string name, Func<IReadOnlyDictionary<int, string>> labels, Func<PretrainedTokenizer> tokenizer, Func<HeadKind, int, ModelLoadOptions, EncoderModel> encoder)
+/// <param name="folder">Where files of the head may lie beside config.json; null: the model is in memory and has none.</param>
+internal sealed class Backbone(
+    string name, Func<IReadOnlyDictionary<int, string>> labels, Func<PretrainedTokenizer> tokenizer, Func<HeadKind, int, ModelLoadOptions, EncoderModel> encoder,
+    string? folder = null)
 {
     public string Name { get; } = name;
+
+    /// <summary>Where files of the head may lie beside config.json; null: there are none.</summary>
+    public string? Folder { get; } = folder;
 
     public IReadOnlyDictionary<int, string> Labels() => labels();
 
@@ -21,7 +27,7 @@ internal sealed class Backbone(string name, Func<IReadOnlyDictionary<int, string
 
     /// <summary>A checkpoint folder.</summary>
     public static Backbone Of(string folder) => new(
-        folder, () => EncoderModel.ReadLabels(folder), () => PretrainedTokenizer.Load(folder), (head, outputs, options) => EncoderModel.Load(folder, head, outputs, options));
+        folder, () => EncoderModel.ReadLabels(folder), () => PretrainedTokenizer.Load(folder), (head, outputs, options) => EncoderModel.Load(folder, head, outputs, options), folder);
 
     /// <summary>A masked language model in memory, which stays as it is.</summary>
     public static Backbone Of(MaskedLanguageModel model)

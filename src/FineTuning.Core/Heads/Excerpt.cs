@@ -16,6 +16,14 @@ internal static class Excerpt
     }
 }
 
+/// <summary>What a record must have at least.</summary>
+internal static class ExampleParts
+{
+    /// <exception cref="TrainingDataException">The part is null.</exception>
+    public static T Require<T>(T? part, string what)
+        where T : class => part ?? throw new TrainingDataException($"the record has no {what}: it is null; leave the record out, or give what is empty where there is nothing");
+}
+
 /// <summary>How much an example counts: more than nothing, and finite.</summary>
 internal static class ExampleWeight
 {

@@ -69,6 +69,6 @@ internal static class Losses
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }
 
-    // Sums over a large vocabulary lose too much in half precision; what is wider already stays so.
-    private static Tensor Wide(Tensor outputs) => outputs.dtype == ScalarType.Float64 ? outputs : outputs.to(ScalarType.Float32);
+    /// <summary>At least float32: sums over a large vocabulary lose too much in half precision; what is wider already stays so.</summary>
+    internal static Tensor Wide(Tensor outputs) => outputs.dtype == ScalarType.Float64 ? outputs : outputs.to(ScalarType.Float32);
 }

@@ -118,7 +118,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <summary>The tokens of a training example, with what was cut and what was empty counted.</summary>
     private protected TokenizedText Tokenize(string text, string? pair, EncodingReport report)
     {
-        TokenizedText tokens = Tokenize(text, pair);
+        TokenizedText tokens = Tokenize(ExampleParts.Require(text, "text"), pair);
         report.Truncated(tokens.TruncatedTokens);
         if (string.IsNullOrWhiteSpace(text)) report.Empty();
         return tokens;

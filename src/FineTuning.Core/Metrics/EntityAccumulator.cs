@@ -46,7 +46,7 @@ public sealed class EntityAccumulator
     public MetricReport Report(double loss)
     {
         if (Tokens.Total == 0) throw new InvalidOperationException("there is nothing to evaluate: no word was added");
-        (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0), weighted = _lenient.Weighted(0);
+        (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0), macroStrict = _strict.Macro(0), weighted = _lenient.Weighted(0);
         KeyValuePair<string, double>[] values =
         [
             new("loss", loss),
@@ -54,10 +54,13 @@ public sealed class EntityAccumulator
             new("precision", micro.Precision),
             new("recall", micro.Recall),
             new("f1_macro", macro.F1),
+            new("precision_macro", macro.Precision),
+            new("recall_macro", macro.Recall),
             new("f1_weighted", weighted.F1),
             new("f1_strict", strict.F1),
             new("precision_strict", strict.Precision),
             new("recall_strict", strict.Recall),
+            new("f1_macro_strict", macroStrict.F1),
             new("accuracy", Tokens.Accuracy),
         ];
         return new(values, null, _lenient.Classes()) { Reading = $"entities in {TagSequence.Name(Scheme)}; f1 reads tags as conlleval does, f1_strict only what is well formed" };

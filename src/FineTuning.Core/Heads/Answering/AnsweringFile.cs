@@ -19,9 +19,11 @@ internal sealed record AnsweringFile(int? MaximumLength, int? Stride, bool? Allo
     };
 
     /// <summary>The file of a folder; empty where there is none.</summary>
+    /// <param name="folder">Null: the model comes from memory.</param>
     /// <exception cref="CheckpointException">The file is damaged or says something impossible.</exception>
-    public static AnsweringFile Read(string folder)
+    public static AnsweringFile Read(string? folder)
     {
+        if (folder is null) return new(null, null, null, null);
         string path = Path.Combine(folder, Name);
         if (!File.Exists(path)) return new(null, null, null, null);
         if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 10} KiB");

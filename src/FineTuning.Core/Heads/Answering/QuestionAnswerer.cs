@@ -59,13 +59,13 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override string PrimaryMetric => AllowsNoAnswer ? "best_f1" : "f1";
 
     /// <summary>Loads a question answerer; see <c>Pretrained.QuestionAnswerer</c>.</summary>
-    internal static QuestionAnswerer Load(string folder, QuestionAnswererOptions? options)
+    internal static QuestionAnswerer Load(Backbone backbone, QuestionAnswererOptions? options)
     {
         options ??= new QuestionAnswererOptions();
         options.Validate(options.MaximumLength ?? int.MaxValue);
-        AnsweringFile file = AnsweringFile.Read(folder);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.QuestionAnswering, 0, options.LoadOptions());
+        AnsweringFile file = AnsweringFile.Read(backbone.Folder);
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        EncoderModel encoder = backbone.Encoder(HeadKind.QuestionAnswering, 0, options.LoadOptions());
         try
         {
             return new(encoder, tokenizer, options, file);
@@ -126,7 +126,9 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
-        ExampleWeight.Check(example.Weight, example.Question);
+        ExampleParts.Require(example.Context, "text");
+        ExampleWeight.Check(example.Weight, ExampleParts.Require(example.Question, "question"));
+        if (ExampleParts.Require(example.Answers, "list of answers").Any(answer => answer?.Text is null)) throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\" is null; leave it out");
         if (!example.IsAnswerable && !AllowsNoAnswer)
         {
             throw new TrainingDataException($"the question \"{Excerpt.Of(example.Question)}\" has no answer; set AllowsNoAnswer, or leave such questions out");

@@ -14,7 +14,7 @@ internal static class SpanLoss
     /// <returns>A scalar; the count is the sum of the weights.</returns>
     public static Tensor Sum(Tensor logits, Tensor targets, Tensor? mask, Tensor? rowWeights)
     {
-        Tensor scores = logits.to(ScalarType.Float32);
+        Tensor scores = Losses.Wide(logits);
         if (mask is not null) scores = scores.masked_fill(mask.logical_not().unsqueeze(2), float.NegativeInfinity);
         Tensor rows = nn.functional.log_softmax(scores, 1).gather(1, targets.unsqueeze(1)).squeeze(1).mean([1]).neg();
         return (rowWeights is null ? rows : rows * rowWeights).sum();

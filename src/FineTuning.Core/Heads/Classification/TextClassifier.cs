@@ -40,7 +40,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
         Validate(options, labels);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.SingleLabel, options);
         return new(encoder, tokenizer, labels, options);
     }
 
@@ -49,6 +49,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     {
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
+        ExampleParts.Require(example.Text, "text");
+        if (example.Label is null) throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has no label: it is null; leave the record out");
         int label = LabelSet.PlaceOf(example.Label);
         if (label < 0)
         {
@@ -76,7 +78,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 
-    private protected override SavedLabels Labels() => new(LabelSet.Names, "single_label_classification");
+    private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.SingleLabel);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch)
     {

@@ -48,7 +48,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions());
+        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.MultiLabel, options);
         return new(encoder, tokenizer, labels, options);
     }
 
@@ -57,8 +57,9 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     {
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
+        ExampleParts.Require(example.Text, "text");
         var targets = new float[LabelSet.Count];
-        foreach (TLabel label in example.Labels)
+        foreach (TLabel label in ExampleParts.Require(example.Labels, "list of labels"))
         {
             int place = LabelSet.PlaceOf(label);
             if (place < 0)
@@ -86,7 +87,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 
-    private protected override SavedLabels Labels() => new(LabelSet.Names, "multi_label_classification");
+    private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.MultiLabel);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.BinaryCrossEntropy(
         logits,

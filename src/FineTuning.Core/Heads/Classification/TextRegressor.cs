@@ -28,7 +28,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        return new(backbone.Encoder(HeadKind.SequenceClassification, 1, options.LoadOptions()), tokenizer, options);
+        return new(ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, 1, options.LoadOptions()), backbone.Name, ProblemType.Regression, options), tokenizer, options);
     }
 
     /// <inheritdoc/>
@@ -36,6 +36,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     {
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
+        ExampleParts.Require(example.Text, "text");
         if (!double.IsFinite(example.Score))
         {
             throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not a finite number");
@@ -53,7 +54,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new Evaluation(this);
 
-    private protected override SavedLabels Labels() => new(["LABEL_0"], "regression");
+    private protected override SavedLabels Labels() => new(["LABEL_0"], ProblemType.Regression);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.SquaredError(
         logits.squeeze(1), TargetRow.TargetMatrix(batch, 1, Device).squeeze(1), TargetRow.Weights(batch, Device));

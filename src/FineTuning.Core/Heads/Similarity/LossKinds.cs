@@ -27,13 +27,13 @@ internal sealed record MultipleNegativesLoss(double Scale, bool Symmetric, bool 
     internal override void CollectViolations(List<string> violations) => SimilarityRules.Positive(Scale, "Scale", violations);
 }
 
-internal sealed record TripletLoss(double Margin, TripletDistance Distance) : SimilarityLoss<TextTriple>
+internal sealed record TripletLoss(double Margin, TripletDistance Distance, bool Swap) : SimilarityLoss<TextTriple>
 {
     internal override string PrimaryMetric => "accuracy";
 
     internal override (IReadOnlyList<string> Texts, double Target) Read(TextTriple example) => ([example.Anchor, example.Positive, example.Negative], double.NaN);
 
-    internal override Tensor Compute(EmbeddedBatch batch) => PairLosses.Triplet(batch.Column(0), batch.Column(1), batch.Column(2), Distance, Margin);
+    internal override Tensor Compute(EmbeddedBatch batch) => PairLosses.Triplet(batch.Column(0), batch.Column(1), batch.Column(2), Distance, Margin, Swap);
 
     internal override ISimilarityScores Scores() => new TripleScores();
 
@@ -115,6 +115,22 @@ internal sealed record ContrastiveLoss(double Margin, bool Online) : SimilarityL
     internal override ISimilarityScores Scores() => new MatchScores();
 
     internal override void CollectViolations(List<string> violations) => SimilarityRules.Positive(Margin, "Margin", violations);
+}
+
+internal sealed record CosineEmbeddingLoss(double Margin) : SimilarityLoss<MatchedPair>
+{
+    internal override string PrimaryMetric => "accuracy";
+
+    internal override (IReadOnlyList<string> Texts, double Target) Read(MatchedPair example) => ([example.First, example.Second], example.Similar ? 1 : 0);
+
+    internal override Tensor Compute(EmbeddedBatch batch) => PairLosses.CosineEmbedding(batch.Column(0), batch.Column(1), batch.Targets(), Margin);
+
+    internal override ISimilarityScores Scores() => new MatchScores();
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        if (Margin is not (>= -1 and < 1)) violations.Add($"Margin is {Margin}: a cosine's margin is from -1 to below 1");
+    }
 }
 
 internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining? Mining, double Parameter) : SimilarityLoss<LabeledText<TLabel>>

@@ -28,8 +28,25 @@ internal static class PairLosses
     }
 
     /// <summary>max(0, d(a, p) - d(a, n) + margin), a mean over rows.</summary>
-    public static Tensor Triplet(Tensor anchor, Tensor positive, Tensor negative, TripletDistance distance, double margin) =>
-        (Distance(anchor, positive, distance) - Distance(anchor, negative, distance) + margin).relu().mean();
+    /// <param name="anchor">[rows, dimension]</param>
+    /// <param name="positive">[rows, dimension]</param>
+    /// <param name="negative">[rows, dimension]</param>
+    /// <param name="distance">d</param>
+    /// <param name="margin">0 or more.</param>
+    /// <param name="swap">The negative's distance is the smaller of those to anchor and to positive (Balntas et al. 2016, section 3.2).</param>
+    public static Tensor Triplet(Tensor anchor, Tensor positive, Tensor negative, TripletDistance distance, double margin, bool swap = false)
+    {
+        Tensor far = Distance(anchor, negative, distance);
+        if (swap) far = minimum(far, Distance(positive, negative, distance));
+        return (Distance(anchor, positive, distance) - far + margin).relu().mean();
+    }
+
+    /// <summary>1 - cos where similar, max(0, cos - margin) where not, a mean over rows (PyTorch's cosine embedding loss).</summary>
+    public static Tensor CosineEmbedding(Tensor x, Tensor z, Tensor similar, double margin)
+    {
+        Tensor cosine = Cosine(x, z);
+        return (similar * (1 - cosine) + (1 - similar) * (cosine - margin).relu()).mean();
+    }
 
     /// <summary>1/2 [y d^2 + (1 - y) max(0, margin - d)^2] with d = 1 - cos, a mean over rows (Hadsell et al. 2006, equation 4).</summary>
     public static Tensor Contrastive(Tensor x, Tensor z, Tensor similar, double margin)

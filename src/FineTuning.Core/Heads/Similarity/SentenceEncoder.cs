@@ -71,18 +71,20 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public Device Device => Encoder.Device;
 
     /// <summary>Loads an encoder; see <c>Pretrained.SentenceEncoder</c>.</summary>
-    internal static SentenceEncoder Load(string folder, SentenceEncoderOptions? options)
+    internal static SentenceEncoder Load(Backbone backbone, SentenceEncoderOptions? options)
     {
         options ??= new SentenceEncoderOptions();
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        SentenceFiles files = SentenceFiles.Read(folder);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(files.EncoderFolder);
-        EncoderModel encoder = EncoderModel.Load(files.EncoderFolder, HeadKind.None, 0, options.LoadOptions());
+        // A folder may name another one inside it for the encoder; what comes from memory is a plain encoder.
+        SentenceFiles files = backbone.Folder is { } folder ? SentenceFiles.Read(folder) : new SentenceFiles { EncoderFolder = backbone.Name };
+        if (backbone.Folder is not null) backbone = Backbone.Of(files.EncoderFolder);
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        EncoderModel encoder = backbone.Encoder(HeadKind.None, 0, options.LoadOptions());
         try
         {
-            if (files.PoolingFolder is null && options.Pooling is null && options.Logger is { } logger) SimilarityLog.PlainEncoder(logger, folder);
+            if (files.PoolingFolder is null && options.Pooling is null && options.Logger is { } logger) SimilarityLog.PlainEncoder(logger, backbone.Name);
             return new(encoder, tokenizer, files, options);
         }
         catch
@@ -192,7 +194,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <returns>[rows, dimension], float32</returns>
     internal Tensor Embed(EncoderInput input, ForwardContext context)
     {
-        Tensor embeddings = _pooling.Forward(Encoder.Hidden(input, context).to(context.ResultType), input.Mask);
+        Tensor hidden = _pooling.Modes is [SentencePooling.FirstToken] ? Encoder.HiddenOfFirst(input, context) : Encoder.Hidden(input, context);
+        Tensor embeddings = _pooling.Forward(hidden.to(context.ResultType), input.Mask);
         foreach (SentenceModule module in _tail) embeddings = module.Forward(embeddings, context);
         return embeddings;
     }

@@ -75,6 +75,7 @@ internal sealed class DenseModule : SentenceModule
         using ITensorSource source = CheckpointFiles.Open(folder);
         Weight matrix = Read(source, folder, "linear.weight", $"{name}.weight", WeightKind.Matrix, weights, device, outputs, inputs);
         Weight? bias = config.Flag("bias", true) ? Read(source, folder, "linear.bias", $"{name}.bias", WeightKind.Bias, weights, device, outputs) : null;
+        FiniteWeights.Require(bias is null ? [matrix] : [matrix, bias], folder);
         return new(matrix, bias, function);
     }
 

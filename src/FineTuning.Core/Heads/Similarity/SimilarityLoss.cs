@@ -57,7 +57,8 @@ public static class SimilarityLoss
     /// <summary>The anchor closer to the positive than to the negative, by a margin.</summary>
     /// <param name="margin">0 or more; cosine distances want about 0.5.</param>
     /// <param name="distance">Of which kind.</param>
-    public static SimilarityLoss<TextTriple> Triplet(double margin = 5, TripletDistance distance = TripletDistance.Euclidean) => new TripletLoss(margin, distance);
+    /// <param name="swap">The negative must be as far from the positive, where that is closer to it than the anchor is (Balntas et al. 2016).</param>
+    public static SimilarityLoss<TextTriple> Triplet(double margin = 5, TripletDistance distance = TripletDistance.Euclidean, bool swap = false) => new TripletLoss(margin, distance, swap);
 
     /// <summary>The difference of dot products equal to the teacher's <see cref="TextTriple.Margin"/>, by squared error.</summary>
     public static SimilarityLoss<TextTriple> MarginError() => new MarginLoss();
@@ -77,6 +78,10 @@ public static class SimilarityLoss
     /// <param name="margin">Above 0.</param>
     /// <param name="online">Only the batch's hard pairs, summed up.</param>
     public static SimilarityLoss<MatchedPair> Contrastive(double margin = 0.5, bool online = false) => new ContrastiveLoss(margin, online);
+
+    /// <summary>Similar pairs at a cosine of 1, others at one of at most the margin.</summary>
+    /// <param name="margin">From -1 to below 1.</param>
+    public static SimilarityLoss<MatchedPair> CosineEmbedding(double margin = 0) => new CosineEmbeddingLoss(margin);
 
     /// <summary>Texts of one label close and of others far, by triples found in the batch.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>

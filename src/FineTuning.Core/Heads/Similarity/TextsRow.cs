@@ -16,6 +16,9 @@ internal sealed class TextsRow(TokenizedRow[] texts, double target) : EncodedRow
 /// <summary>A batch of examples, its texts in groups of similar length that go through the encoder together.</summary>
 internal sealed class TextsBatch : Batch
 {
+    // Smaller groups cost more in calls than they save in padding.
+    private const int LeastTokensInAGroup = 384;
+
     private TextsBatch(IReadOnlyList<EncodedRow> rows, TokenizedRow[] texts, IReadOnlyList<TextGroup> groups, int paddedLength)
         : base(rows, paddedLength)
     {
@@ -55,7 +58,7 @@ internal sealed class TextsBatch : Batch
         return new(rows, texts, groups, (int)((computed + rows.Count - 1) / rows.Count));
     }
 
-    // A group ends where more than a fifth of it would be padding; small groups cost more in calls than in padding.
+    // A group ends where more than a fifth of it would be padding.
     private static int EndOf(int start, int[] order, TokenizedRow[] texts, int most)
     {
         long real = 0;
@@ -63,7 +66,7 @@ internal sealed class TextsBatch : Batch
         while (end < order.Length && end - start < most)
         {
             int length = texts[order[end]].Length;
-            if (end - start >= 16 && (long)(end - start + 1) * length * 4 > (real + length) * 5) break;
+            if (real >= LeastTokensInAGroup && (long)(end - start + 1) * length * 4 > (real + length) * 5) break;
             real += length;
             end++;
         }

@@ -14,6 +14,10 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     /// <summary>A sentence of words; their characters are those of the words joined by the delimiter.</summary>
     public EncodedSentence Words(IReadOnlyList<string> words, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1, string delimiter = " ")
     {
+        for (int i = 0; i < words.Count; i++)
+        {
+            if (words[i] is null) throw new TrainingDataException($"word {i} of the record is null; give an empty text, or leave word and tag out");
+        }
         string[] left = [.. before.TakeLast(contextTokens)], right = [.. after.Take(contextTokens)];
         TokenizedText tokens = tokenizer.EncodeWords([.. left, .. words, .. right]);
         var places = new WordPlace[words.Count];

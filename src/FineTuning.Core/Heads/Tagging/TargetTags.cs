@@ -10,6 +10,7 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
     public int[] Of(TaggedWords example, EncodedSentence sentence, EncodingReport report)
     {
         string quoted = Excerpt.Of(sentence.Text);
+        if (ExampleParts.Require(example.Tags, "tags").Any(tag => tag is null)) throw new TrainingDataException($"a tag of \"{quoted}\" is null; O stands for none");
         if (example.Tags.Count != example.Words.Count) throw new TrainingDataException($"there are {example.Tags.Count} tags for the {example.Words.Count} words \"{quoted}\"");
         IReadOnlyList<TagProblem> problems = TagSequence.Problems(example.Tags, example.Scheme);
         foreach (TagProblem problem in problems)
@@ -31,7 +32,7 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
         if (tags.Scheme == TaggingScheme.Plain) throw new TrainingDataException($"the text \"{quoted}\" has spans, but the model's tags stand for single words; give words with tags");
         var entities = new List<EntitySpan>();
         TextSpan? previous = null;
-        foreach (TextSpan span in example.Spans.OrderBy(span => span.Start))
+        foreach (TextSpan span in ExampleParts.Require(example.Spans, "list of spans").OrderBy(span => span.Start))
         {
             if (span.Start < 0 || span.End <= span.Start || span.End > sentence.Text.Length) throw new TrainingDataException($"the {span.Type} from {span.Start} to {span.End} is no part of the {sentence.Text.Length} characters \"{quoted}\"");
             if (previous is { } other && other.End > span.Start) throw new TrainingDataException($"the {other.Type} from {other.Start} to {other.End} and the {span.Type} from {span.Start} to {span.End} overlap in \"{quoted}\"; a word has one tag");

@@ -54,16 +54,16 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     internal SentenceDecoder Decoder { get; }
 
     /// <summary>Loads a tagger; see <c>Pretrained.TokenClassifier</c>.</summary>
-    internal static TokenClassifier Load(string folder, IReadOnlyList<string>? types, TokenClassifierOptions? options)
+    internal static TokenClassifier Load(Backbone backbone, IReadOnlyList<string>? types, TokenClassifierOptions? options)
     {
         options ??= new TokenClassifierOptions();
         options.Validate();
-        TagSet tags = TagSet.Resolve(types, options, EncoderModel.ReadLabels(folder), folder);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.TokenClassification, tags.Count, options.LoadOptions());
+        TagSet tags = TagSet.Resolve(types, options, backbone.Labels(), backbone.Name);
+        PretrainedTokenizer tokenizer = backbone.Tokenizer();
+        EncoderModel encoder = backbone.Encoder(HeadKind.TokenClassification, tags.Count, options.LoadOptions());
         try
         {
-            return new(encoder, tokenizer, tags, TagChain.Load(folder, encoder, tags, options), options);
+            return new(encoder, tokenizer, tags, TagChain.Load(backbone.Folder, encoder, tags, options), options);
         }
         catch
         {
@@ -244,8 +244,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     private EncodedSentence Sentence(TaggedText example) => example switch
     {
-        TaggedWords words => _encoder.Words(words.Words, words.Before, words.After, words.Weight),
-        AnnotatedText text => _encoder.Text(text.Text, text.Before, text.After, text.Weight),
+        TaggedWords words => _encoder.Words(ExampleParts.Require(words.Words, "words"), words.Before, words.After, words.Weight),
+        AnnotatedText text => _encoder.Text(ExampleParts.Require(text.Text, "text"), text.Before, text.After, text.Weight),
         null => throw new TrainingDataException("the record is null"),
         _ => throw new TrainingDataException($"a {example.GetType().Name} is neither words with tags nor a text with spans"),
     };

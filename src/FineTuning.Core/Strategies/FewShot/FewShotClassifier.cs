@@ -38,16 +38,16 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     private (LogisticRegression Regression, LabelSet<TLabel> Labels) Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
 
     /// <summary>Loads an encoder and, where the folder has one, its head; see <c>Pretrained.FewShotClassifier</c>.</summary>
-    internal static FewShotClassifier<TLabel> Load(string folder, FewShotOptions<TLabel>? options)
+    internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
     {
         options ??= new FewShotOptions<TLabel>();
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(folder, options.Encoder), options);
+        var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(backbone, options.Encoder), options);
         try
         {
-            if (HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
+            if (backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
             LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, head.Labels, folder);
             if (labels.Count != head.Labels.Count || !labels.Names.SequenceEqual(head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value), StringComparer.OrdinalIgnoreCase))
             {

@@ -1,6 +1,7 @@
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Strategies;
 using FineTuning.Training;
 using TorchSharp;
 using Xunit;
@@ -42,7 +43,7 @@ public sealed class AdaptationTests
     }
 
     [Fact]
-    public void Other_heads_start_from_it_too_and_outlive_it()
+    public void Other_heads_over_texts_start_from_it_too_and_outlive_it()
     {
         TextMultiLabeler<string> labeler;
         TextRegressor regressor;
@@ -55,6 +56,74 @@ public sealed class AdaptationTests
         using (regressor) Assert.True(double.IsFinite(regressor.Predict("some text").Score));
     }
 
+    /// <summary>A tagger, an answerer and a sentence encoder out of memory are to the bit those out of the folder that the adapted model was saved to.</summary>
+    [Fact]
+    public void Every_head_from_memory_is_the_one_from_its_folder()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), $"adapted-{Guid.NewGuid():N}");
+        try
+        {
+            using MaskedLanguageModel adapted = Pretrained.MaskedLanguageModel(Starter, new MaskedLanguageOptions { MaximumLength = 32 });
+            FineTuner.For(adapted).WithOptimizer(Optimizer.AdamW(learningRate: 1e-3)).Epochs(1).Train(Texts);
+            adapted.Save(folder);
+            string[] types = ["PER", "LOC"];
+            var tags = new TokenClassifierOptions { Seed = 3, Crf = true };
+            using (TokenClassifier memory = Pretrained.TokenClassifier(adapted, types, tags), file = Pretrained.TokenClassifier(folder, types, tags))
+            {
+                Assert.True(memory.HasCrf);
+                Same(memory.Weights, file.Weights, memory.Encoder.LoadReport, file.Encoder.LoadReport);
+                Assert.Equal(file.Tag("where", "is", "my", "order").Words, memory.Tag("where", "is", "my", "order").Words);
+            }
+            var questions = new QuestionAnswererOptions { Seed = 3, AllowsNoAnswer = true, MaximumLength = 32 };
+            using (QuestionAnswerer memory = Pretrained.QuestionAnswerer(adapted, questions), file = Pretrained.QuestionAnswerer(folder, questions))
+            {
+                Same(memory.Weights, file.Weights, memory.Encoder.LoadReport, file.Encoder.LoadReport);
+                Assert.Equal(file.Predict("what is wrong?", Texts[1]).ToString(), memory.Predict("what is wrong?", Texts[1]).ToString());
+            }
+            using (SentenceEncoder memory = Pretrained.SentenceEncoder(adapted), file = Pretrained.SentenceEncoder(folder))
+            {
+                Same(memory.Weights, file.Weights, memory.Encoder.LoadReport, file.Encoder.LoadReport);
+                Assert.Equal(file.Encode(Texts[0]), memory.Encode(Texts[0]));
+                Assert.Equal([SentencePooling.Mean], memory.Pooling);
+            }
+            using FewShotClassifier<string> few = Pretrained.FewShotClassifier(adapted, new FewShotOptions<string> { PairsPerText = 0 });
+            Assert.False(few.IsTrained);
+            few.Train([.. Texts.Select((text, i) => new LabeledText<string>(text, i < 2 ? "account" : "delivery"))]);
+            Assert.Equal("account", few.Predict(Texts[0]).Label);
+        }
+        finally
+        {
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>The one call keeps what was learned: an adapted trunk, not the checkpoint's, is under the new head; the new head itself is learned from there.</summary>
+    [Fact]
+    public void An_adapted_trunk_is_under_every_head()
+    {
+        using MaskedLanguageModel adapted = Pretrained.MaskedLanguageModel(Starter, new MaskedLanguageOptions { MaximumLength = 32 });
+        FineTuner.For(adapted).WithOptimizer(Optimizer.AdamW(learningRate: 1e-2)).Epochs(1).Train(Texts);
+        using TokenClassifier tagger = Pretrained.TokenClassifier(adapted, ["PER"]);
+        using QuestionAnswerer answerer = Pretrained.QuestionAnswerer(adapted);
+        using SentenceEncoder sentences = Pretrained.SentenceEncoder(adapted);
+        using EncoderModel original = EncoderModel.Load(Starter, HeadKind.None);
+        Weight[] trunk = [.. adapted.Weights.Where(weight => weight.Depth <= adapted.Encoder.Spec.LayerCount)];
+        Assert.Contains(trunk, weight => weight.Value.ne(original.Weights.Find(weight.Name)!.Value).any().ToBoolean());
+        foreach (WeightSet set in new[] { tagger.Weights, answerer.Weights, sentences.Weights })
+        {
+            Assert.All(trunk, weight => Assert.True(weight.Value.eq(set.Find(weight.Name)!.Value).all().ToBoolean(), weight.Name));
+            Assert.All(trunk, weight => Assert.NotEqual(weight.Value.Handle, set.Find(weight.Name)!.Value.Handle));
+        }
+    }
+
+    [Fact]
+    public void What_a_head_needs_to_know_is_asked_for()
+    {
+        using MaskedLanguageModel adapted = Pretrained.MaskedLanguageModel(Starter);
+        Assert.Contains("the model in memory", Assert.Throws<FineTuning.Errors.InvalidOptionsException>(() => Pretrained.TokenClassifier(adapted)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => Pretrained.QuestionAnswerer((MaskedLanguageModel)null!));
+    }
+
     [Fact]
     public void The_same_head_is_copied_and_equal()
     {
@@ -64,6 +133,14 @@ public sealed class AdaptationTests
         Assert.Equal(model.Weights.Select(weight => weight.Name), copy.Weights.Select(weight => weight.Name));
         Assert.All(model.Weights, weight => Assert.True(weight.Value.eq(copy.Weights.Find(weight.Name)!.Value).all().ToBoolean()));
         Assert.All(model.Weights, weight => Assert.NotEqual(weight.Value.Handle, copy.Weights.Find(weight.Name)!.Value.Handle));
+    }
+
+    private static void Same(WeightSet memory, WeightSet file, LoadReport fromMemory, LoadReport fromFile)
+    {
+        Assert.Equal(file.Select(weight => weight.Name), memory.Select(weight => weight.Name));
+        Assert.All(file, weight => Assert.True(weight.Value.eq(memory.Find(weight.Name)!.Value).all().ToBoolean(), weight.Name));
+        Assert.Equal(fromFile.Mapped.Order(), fromMemory.Mapped.Order());
+        Assert.Equal(fromFile.Fresh, fromMemory.Fresh);
     }
 
     private static float[] Scores(TextClassifier<bool> model) => [.. model.PredictBatch(Texts).Select(answer => (float)answer.Confidence)];

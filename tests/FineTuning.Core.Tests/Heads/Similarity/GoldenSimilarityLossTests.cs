@@ -57,8 +57,11 @@ public sealed class GoldenSimilarityLossTests
                     + PairLosses.MultipleNegatives(In("positive"), In("anchor"), null, Number("scale", 20), false)) / 2;
             case "triplet":
                 return PairLosses.Triplet(In("anchor"), In("positive"), In("negative"), Enum.Parse<TripletDistance>(Word("distance"), ignoreCase: true), Number("margin", 5));
-            case "triplet_margin" when !parameters.GetProperty("swap").GetBoolean() && Number("p", 2) == 2:
-                return PairLosses.Triplet(In("anchor"), In("positive"), In("negative"), TripletDistance.Euclidean, Number("margin", 1));
+            case "triplet_margin" when Number("p", 2) == 2:
+                return PairLosses.Triplet(In("anchor"), In("positive"), In("negative"), TripletDistance.Euclidean, Number("margin", 1), parameters.GetProperty("swap").GetBoolean());
+            case "cosine_embedding":
+                Tensor similar = tensor(Flat(given.GetProperty("target")).Select(value => value > 0 ? 1f : 0).ToArray());
+                return PairLosses.CosineEmbedding(In("x"), In("z"), similar, Number("margin", 0));
             case "contrastive":
                 return PairLosses.Contrastive(In("x"), In("z"), Labels(), Number("margin", 0.5));
             case "online_contrastive":

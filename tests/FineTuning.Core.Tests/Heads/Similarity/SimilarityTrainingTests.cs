@@ -117,7 +117,7 @@ public sealed class SimilarityTrainingTests
         }
     }
 
-    public static TheoryData<string> Kinds => ["pairs", "chunks", "triples", "margins", "cosine", "cosent", "angle", "contrastive", "online", "hard", "soft", "semi", "all", "supervised"];
+    public static TheoryData<string> Kinds => ["pairs", "chunks", "triples", "margins", "cosine", "cosent", "angle", "contrastive", "embedding", "online", "hard", "soft", "semi", "all", "supervised"];
 
     /// <summary>Animals are close to animals and weather to weather: the loss on texts not seen falls and the measure rises.</summary>
     [Theory]
@@ -137,6 +137,7 @@ public sealed class SimilarityTrainingTests
             case "cosent": Check(SimilarityLoss.CoSent(), Scored(texts), Scored(unseen)); break;
             case "angle": Check(SimilarityLoss.Angle(), Scored(texts), Scored(unseen)); break;
             case "contrastive": Check(SimilarityLoss.Contrastive(), Matched(texts), Matched(unseen)); break;
+            case "embedding": Check(SimilarityLoss.CosineEmbedding(0.2), Matched(texts), Matched(unseen)); break;
             case "online": Check(SimilarityLoss.Contrastive(online: true), Matched(texts), Matched(unseen)); break;
             case "hard": Check(SimilarityLoss.BatchTriplet(labels, TripletMining.Hard, 0.5), texts, unseen); break;
             case "soft": Check(SimilarityLoss.BatchTriplet(labels, TripletMining.HardSoftMargin), texts, unseen); break;
