@@ -4,6 +4,7 @@ using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label;
+// heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets beside npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary;
 // anything else goes to BenchmarkDotNet's switcher.
@@ -14,6 +15,9 @@ switch (args.FirstOrDefault())
         break;
     case "fewshot":
         FewShotCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "heads":
+        HeadsCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
