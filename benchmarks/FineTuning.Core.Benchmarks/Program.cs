@@ -6,6 +6,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // fewshot: classification from a few texts of each label;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets beside npm's tokenizers;
+// tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -24,6 +25,9 @@ switch (args.FirstOrDefault())
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "tokenize-compare":
+        DifferenceCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

@@ -1,8 +1,10 @@
-// The reference's side of `tokenize` and `fuzz-compare`. Arguments: a job file of JSON.
+// The reference's side of `tokenize` and `tokenize-compare`. Arguments: a job file of JSON.
 //   {"do": "time", "rounds": 5, "sets": [{"name", "tokenizer", "lines"}]}    -> one line of JSON for each set: tokens, and seconds of each round, cold and warm
-//   {"do": "encode", "sets": [{"tokenizer", "lines", "out"}]}                -> for each line: -1 where it is refused, else count, ids, starts, ends (code points), as int32
+//   {"do": "serve"}                                                          -> answers requests on standard input
 // Threads are set by TOKENIZERS_PARALLELISM and RAYON_NUM_THREADS before the process starts.
 import fs from 'node:fs';
+import readline from 'node:readline';
+import { createHash } from 'node:crypto';
 import tokenizers from 'tokenizers';
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
@@ -25,20 +27,30 @@ async function time(set) {
   console.log(JSON.stringify({ name: set.name, tokens, cold, warm }));
 }
 
-async function encode(set) {
-  const lines = read(set.lines);
-  const tokenizer = tokenizers.Tokenizer.fromFile(set.tokenizer);
-  tokenizer.disablePadding();
-  tokenizer.disableTruncation();
-  const numbers = [];
-  const add = row => {
-    const ids = row.getIds(), offsets = row.getOffsets();
-    numbers.push(ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1]));
+// Answers requests, one JSON a line: {"load": path}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
+// A row is -1 where the text is refused, else count, ids, starts, ends (code points), as int32.
+async function serve() {
+  let tokenizer;
+  const row = found => {
+    const ids = found.getIds(), offsets = found.getOffsets();
+    return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1])];
   };
-  for (const line of lines) {
-    try { add(await tokenizer.encode(line)); } catch { numbers.push(-1); }
+  const one = async line => { try { return row(await tokenizer.encode(line)); } catch { return [-1]; } };
+  for await (const request of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    const { load, lines, rows } = JSON.parse(request);
+    if (load) {
+      tokenizer = tokenizers.Tokenizer.fromFile(load);
+      tokenizer.disablePadding();
+      tokenizer.disableTruncation();
+      console.log('{}');
+      continue;
+    }
+    let found;
+    try { found = (await tokenizer.encodeBatch(lines)).map(row); } catch { found = []; for (const line of lines) found.push(await one(line)); }
+    const digest = createHash('sha256').update(Buffer.from(Int32Array.from(found.flat()).buffer)).digest('hex');
+    console.log(JSON.stringify(rows ? { rows: found } : { digest }));
   }
-  fs.writeFileSync(set.out, Buffer.from(Int32Array.from(numbers).buffer));
 }
 
-for (const set of job.sets) await (job.do === 'time' ? time(set) : encode(set));
+if (job.do === 'serve') await serve();
+else for (const set of job.sets) await time(set);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using FineTuning.Errors;
-using FineTuning.Shared;
+using FineTuning.Testing;
 using FineTuning.Text;
 
 namespace FineTuning.Fuzz;

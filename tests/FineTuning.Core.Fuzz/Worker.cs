@@ -33,13 +33,16 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
         {
             // Later ones more often: they are further from what was there at first.
             string input = _random.Next(3) == 0 ? _inputs[^(1 + _random.Next(Math.Min(_inputs.Count, 100)))] : _inputs[_random.Next(_inputs.Count)];
-            Try(target.Mutate(input, _inputs[_random.Next(_inputs.Count)], _random), save: true);
+            Try(Storable(target.Mutate(input, _inputs[_random.Next(_inputs.Count)], _random)), save: true);
             if (Stopwatch.GetElapsedTime(told) < TimeSpan.FromSeconds(60)) continue;
             told = Stopwatch.GetTimestamp();
             Tell(Stopwatch.GetElapsedTime(start));
         }
         Tell(Stopwatch.GetElapsedTime(start));
     }
+
+    // A change may have torn a surrogate pair, which no file holds.
+    private static string Storable(string input) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(input));
 
     private void Tell(TimeSpan time) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{target.Name}: {time.TotalSeconds:0} s, {_runs} runs, {_coverage.Found} branches, {_inputs.Count} inputs, {_known.Count} findings, {Environment.WorkingSet >> 20} MB"));

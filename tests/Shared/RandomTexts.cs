@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace FineTuning.Shared;
+namespace FineTuning.Testing;
 
 /// <summary>Texts of all of Unicode in the shapes that tokenizers trip over. The same seed gives the same texts. For one thread.</summary>
 /// <param name="seed">Any number.</param>

@@ -11,10 +11,26 @@ internal static class ReferenceProcess
     /// <summary>Runs a job of reference.mjs and gives the lines that it wrote.</summary>
     public static string[] Run(object job, int threads)
     {
-        if (!Directory.Exists(Path.Combine(Folder, "node_modules", "tokenizers"))) Start("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], 1);
+        Install();
         string path = Path.Combine(Directory.CreateTempSubdirectory("reference").FullName, "job.json");
         File.WriteAllText(path, JsonSerializer.Serialize(job));
         return Start("node", ["--max-old-space-size=8192", "reference.mjs", path], threads).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>A process that answers requests; its standard input and output are the caller's.</summary>
+    public static Process Serve()
+    {
+        Install();
+        string path = Path.Combine(Directory.CreateTempSubdirectory("reference").FullName, "job.json");
+        File.WriteAllText(path, """{"do":"serve"}""");
+        var start = new ProcessStartInfo("node", ["--max-old-space-size=8192", "reference.mjs", path]) { RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = Folder };
+        start.Environment["TOKENIZERS_PARALLELISM"] = "false";
+        return Process.Start(start) ?? throw new InvalidOperationException("node did not start");
+    }
+
+    private static void Install()
+    {
+        if (!Directory.Exists(Path.Combine(Folder, "node_modules", "tokenizers"))) Start("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], 1);
     }
 
     private static string Start(string program, string[] words, int threads)

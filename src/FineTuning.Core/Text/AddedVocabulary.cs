@@ -28,10 +28,11 @@ internal sealed class AddedVocabulary
     /// <summary>Cuts a text into the parts between added tokens (null) and the tokens with the span they take.</summary>
     /// <param name="text">The text.</param>
     /// <param name="splitSpecial">Whether special tokens are not looked for.</param>
-    public List<(int Start, int Length, AddedToken? Token)> Split(ReadOnlySpan<char> text, bool splitSpecial)
+    /// <param name="parts">Cleared, then filled.</param>
+    public void Split(ReadOnlySpan<char> text, bool splitSpecial, List<(int Start, int Length, AddedToken? Token)> parts)
     {
-        var parts = new List<(int Start, int Length, AddedToken? Token)>();
-        int done = 0;
+        parts.Clear();
+        int done = 0, blankEnd = 0;
         for (int at = 0; at < text.Length && !IsEmpty;)
         {
             int offset = text[at..].IndexOfAny(_firsts);
@@ -46,14 +47,14 @@ internal sealed class AddedVocabulary
             int start = at, end = at + pattern.Length;
             at = end;
             if (token.SingleWord && (IsWord(text, start, before: true) || IsWord(text, end, before: false))) continue;
-            if (token.StripLeft) start = Math.Max(done, TrimStart(text, start));
-            if (token.StripRight) end = TrimEnd(text, end);
+            if (token.StripLeft) start = TrimStart(text, start, done);
+            // A run of blanks is walked once, however many tokens stand in it.
+            if (token.StripRight) end = blankEnd = end < blankEnd ? blankEnd : TrimEnd(text, end);
             if (start > done) parts.Add((done, start - done, null));
             parts.Add((start, end - start, token));
             done = Math.Max(done, end);
         }
         if (done < text.Length || parts.Count == 0) parts.Add((done, text.Length - done, null));
-        return parts;
     }
 
     private (string Pattern, AddedToken Token)? Longest(ReadOnlySpan<char> text, int at, bool splitSpecial)
@@ -73,9 +74,9 @@ internal sealed class AddedVocabulary
         return WordCharacters.Contains(rune.Value);
     }
 
-    private static int TrimStart(ReadOnlySpan<char> text, int start)
+    private static int TrimStart(ReadOnlySpan<char> text, int start, int least)
     {
-        while (start > 0 && Spaces.Contains(text[start - 1])) start--;
+        while (start > least && Spaces.Contains(text[start - 1])) start--;
         return start;
     }
 

@@ -125,6 +125,7 @@ public sealed class PretrainedTokenizer
     /// <param name="pair">The second text; null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
     public TokenizedText Encode(string text, string? pair = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -144,6 +145,7 @@ public sealed class PretrainedTokenizer
     /// <param name="pairWords">The second text's words; null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(words);
@@ -162,6 +164,7 @@ public sealed class PretrainedTokenizer
     /// <param name="padding">Null: rows keep their lengths.</param>
     /// <param name="cancellation">Ends the work early.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice, or rows are cut to a length that is no multiple of the padding's.</exception>
+    /// <exception cref="TokenizationException">A text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
     /// <exception cref="InvalidOperationException">Rows are to be padded, but there is no padding token.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null, CancellationToken cancellation = default)
@@ -261,7 +264,8 @@ public sealed class PretrainedTokenizer
             AddSegment(workspace, run, text, 0, split, byWord, ref word);
             return;
         }
-        foreach ((int start, int length, AddedToken? token) in _raw.Split(text, split))
+        _raw.Split(text, split, workspace.RawParts);
+        foreach ((int start, int length, AddedToken? token) in workspace.RawParts)
         {
             if (token is null) AddSegment(workspace, run, text.AsSpan(start, length), start, split, byWord, ref word);
             else AddFound(run, token, text.AsSpan(start, length), start, start + length, byWord, ref word);
@@ -274,12 +278,15 @@ public sealed class PretrainedTokenizer
         AlignedText text = workspace.Text;
         text.Reset(segment, offset);
         _parts.Normalizer?.Apply(text);
-        if (!_normalized.MayOccur(text.Characters))
+        List<(int Start, int Length, AddedToken? Token)> parts = workspace.NormalizedParts;
+        parts.Clear();
+        if (_normalized.MayOccur(text.Characters)) _normalized.Split(text.Characters, splitSpecial, parts);
+        if (parts is [] or [(_, _, null)])
         {
             AddPieces(workspace, run, new(text, 0, text.Length), byWord, ref word);
             return;
         }
-        foreach ((int start, int length, AddedToken? token) in _normalized.Split(text.Characters, splitSpecial))
+        foreach ((int start, int length, AddedToken? token) in parts)
         {
             if (length == 0) continue;
             if (token is null) AddPieces(workspace, run, new(text.Slice(start, length), 0, length), byWord, ref word);

@@ -76,14 +76,22 @@ public sealed class StreamingDecoder
         (_given, _limit) = (rest.Length, LongestWindow);
     }
 
-    // Every rule begins with a space; none but that of the lone apostrophe has another.
     private string Clean(string added)
     {
         _held.Append(added);
         string text = _held.ToString();
         int cut = text.LastIndexOf(' ');
-        if (cut <= 0 || text.AsSpan(0, cut).EndsWith(" '")) return "";
+        while (cut > 0 && !IsSafe(text.AsSpan(0, cut), text.AsSpan(cut))) cut = text.LastIndexOf(' ', cut - 1);
+        if (cut <= 0) return "";
         _held.Clear().Append(text, cut, text.Length - cut);
         return TextCleanUp.Apply(text[..cut]);
+    }
+
+    // Every rule begins with a space; none but that of the lone apostrophe has another. Where that one takes both of its spaces away, a rule may fit that did not before.
+    private static bool IsSafe(ReadOnlySpan<char> before, ReadOnlySpan<char> rest)
+    {
+        if (before.EndsWith(" '")) return false;
+        bool apostrophe = rest.Length < 3 ? " ' ".AsSpan().StartsWith(rest) : rest.StartsWith(" ' ");
+        return !(apostrophe && (before[^1] == ' ' || before.EndsWith(" n")));
     }
 }

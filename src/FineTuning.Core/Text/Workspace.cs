@@ -3,6 +3,8 @@ namespace FineTuning.Text;
 /// <summary>The buffers that tokenizing a text needs and keeps for the next one; each thread has its own.</summary>
 internal sealed class Workspace
 {
+    private const int LargestKept = 1 << 12;
+
     [ThreadStatic]
     private static Workspace? t_free;
 
@@ -11,6 +13,12 @@ internal sealed class Workspace
     public TokenRun Second { get; } = new();
 
     public AlignedText Text { get; } = new([], 0);
+
+    /// <summary>A text between the added tokens that are found as they are written.</summary>
+    public List<(int Start, int Length, AddedToken? Token)> RawParts { get; private set; } = [];
+
+    /// <summary>One of those parts, rewritten, between the added tokens that are found in that form.</summary>
+    public List<(int Start, int Length, AddedToken? Token)> NormalizedParts { get; private set; } = [];
 
     public PieceList Pieces { get; } = new();
 
@@ -30,6 +38,8 @@ internal sealed class Workspace
         First.Clear();
         Second.Clear();
         Text.Trim();
+        if (RawParts.Capacity > LargestKept) RawParts = [];
+        if (NormalizedParts.Capacity > LargestKept) NormalizedParts = [];
         Pieces.Reset();
         Tokens.Clear();
         t_free = this;

@@ -16,16 +16,15 @@ internal sealed class ReplaceDecoder(SplitPattern pattern, string content) : Dec
 {
     public override List<string> Apply(List<string> tokens) => tokens.ConvertAll(token =>
     {
-        List<(int Start, int End)> found = pattern.Find(token);
-        if (found.Count == 0) return token;
-        var text = new StringBuilder();
+        StringBuilder? text = null;
         int done = 0;
-        foreach ((int start, int end) in found)
+        foreach ((int start, int end) in pattern.Find(token))
         {
+            text ??= new StringBuilder();
             text.Append(token, done, start - done).Append(content);
             done = end;
         }
-        return text.Append(token, done, token.Length - done).ToString();
+        return text is null ? token : text.Append(token, done, token.Length - done).ToString();
     });
 }
 

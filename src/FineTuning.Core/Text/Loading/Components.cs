@@ -166,7 +166,7 @@ internal static class Components
 
     private static IEnumerable<JsonObject> Children(JsonObject node, string key) => (node.Array(key) ?? []).OfType<JsonObject>();
 
-    private static int SecondOf(JsonObject node, string key, string path) => node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id)
+    private static int SecondOf(JsonObject node, string key, string path) => node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary
         ? id : throw new CheckpointException(path, $"its post_processor has no '{key}' of a token and an id");
 
     public static CheckpointException Unknown(string path, string component, string type) => new(path, $"its {component} is of the type '{type}', which is not supported");

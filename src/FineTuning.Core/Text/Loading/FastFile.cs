@@ -51,6 +51,10 @@ internal static class FastFile
             AddedTokens = SpecialTokens.WithRoles(added(model.Vocabulary), roles, model.Vocabulary),
             Roles = roles,
         };
+        if (parts.AddedTokens.FirstOrDefault(token => token.Id >= ModelReader.LargestVocabulary) is { } far)
+        {
+            throw new CheckpointException(path, $"the added token '{far.Content}' has the id {far.Id}; a number from 0 to {ModelReader.LargestVocabulary} was expected");
+        }
         (Template? template, (bool, bool) trim) = Components.PostProcessor(nodes.PostProcessor, path);
         return parts with { Template = template ?? ClassTemplate(kind, parts) ?? Template.Bare, TrimOffsets = trim };
     }

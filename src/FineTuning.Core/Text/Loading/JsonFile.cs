@@ -19,13 +19,39 @@ internal static class JsonFile
         try
         {
             using FileStream stream = File.OpenRead(path);
-            return JsonNode.Parse(stream, null, new JsonDocumentOptions { MaxDepth = 128 }) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
+            using JsonDocument document = JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 128 });
+            return Node(document.RootElement.Clone()) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
         }
-        catch (Exception fault) when (fault is JsonException or ArgumentException)
+        catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
         {
             throw new CheckpointException(path, $"it is no valid JSON: {fault.Message}", fault);
         }
     }
+
+    // Of a key that stands there twice the last holds, as in the reference's vocabularies; half a surrogate pair is refused here, not when it is first read.
+    private static JsonNode? Node(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var node = new JsonObject();
+                foreach (JsonProperty property in element.EnumerateObject()) node[property.Name] = Node(property.Value);
+                return node;
+            case JsonValueKind.Array:
+                return new JsonArray([.. element.EnumerateArray().Select(Node)]);
+            case JsonValueKind.String:
+                return JsonValue.Create(element.GetString());
+            case JsonValueKind.Number:
+                return JsonValue.Create(element);
+            case JsonValueKind.Null:
+                return null;
+            default:
+                return JsonValue.Create(element.GetBoolean());
+        }
+    }
+
+    /// <summary>A string; null: something else.</summary>
+    public static string? Text(this JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
     public static string? Text(this JsonObject node, string key) => node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue text && text.TryGetValue(out string? result) ? result : null;
 

@@ -6,7 +6,8 @@ namespace FineTuning.Text;
 /// <summary>The model of tokenizer.json: byte pairs, WordPiece, unigrams or whole words.</summary>
 internal static class ModelReader
 {
-    private const int LargestVocabulary = 4_000_000;
+    /// <summary>The most entries that a vocabulary has, and so the highest id.</summary>
+    public const int LargestVocabulary = 4_000_000;
 
     /// <param name="node">The model.</param>
     /// <param name="spells">Whether words arrive as text and byte pairs spell them in bytes.</param>
@@ -78,7 +79,7 @@ internal static class ModelReader
         var merges = new List<(string Left, string Right)>();
         foreach (JsonNode? merge in model.Array("merges") ?? [])
         {
-            if (merge is JsonArray { Count: 2 } pair) merges.Add(((string)pair[0]!, (string)pair[1]!));
+            if (merge is JsonArray { Count: 2 } pair && pair[0].Text() is { } left && pair[1].Text() is { } right) merges.Add((left, right));
             else if (merge is JsonValue value && value.TryGetValue(out string? line) && line.Split(' ') is { Length: 2 } sides) merges.Add((sides[0], sides[1]));
             else throw new CheckpointException(path, $"the merge {merge?.ToJsonString()} is not a pair");
         }

@@ -52,9 +52,12 @@ internal static class Templates
             {
                 string name = special.Text("id") ?? "";
                 JsonArray ids = tokens.Object(name)?.Array("ids") ?? throw new CheckpointException(path, $"its template uses '{name}', which its special_tokens do not define");
-                parts.Add(new([.. ids.Select(id => (int)id!)], -1, special.Whole("type_id") ?? 0));
+                parts.Add(new([.. ids.Select(id => Id(id, name, path))], -1, special.Whole("type_id") ?? 0));
             }
         }
         return parts;
     }
+
+    private static int Id(JsonNode? node, string name, string path) => node is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary ? id
+        : throw new CheckpointException(path, $"its template's token '{name}' has the id {node?.ToJsonString() ?? "null"}; a number from 0 to {ModelReader.LargestVocabulary} was expected");
 }

@@ -14,6 +14,7 @@ internal sealed class AlignedText
     private bool _moved;
     private int _base;
     private AlignedWriter? _writer;
+    private Transformation? _changes;
 
     /// <param name="original">The part of the original that the text begins as.</param>
     /// <param name="offset">Where that part stands in the original.</param>
@@ -48,7 +49,7 @@ internal sealed class AlignedText
     public void Trim()
     {
         if (_characters.Length <= LargestKept && _starts.Length <= LargestKept) return;
-        (_characters, _starts, _ends, _writer, Length, _moved) = ([], [], [], null, 0, false);
+        (_characters, _starts, _ends, _writer, _changes, Length, _moved) = ([], [], [], null, null, 0, false);
     }
 
     /// <summary>Where the character's origin begins. A surrogate pair is one character: both halves have the whole pair's span.</summary>
@@ -97,6 +98,14 @@ internal sealed class AlignedText
         _writer ??= new AlignedWriter(0);
         _writer.Begin(capacity);
         return _writer;
+    }
+
+    /// <summary>No changes yet; they are made by <see cref="Transformation.Apply"/>.</summary>
+    public Transformation Changes()
+    {
+        _changes ??= new Transformation();
+        _changes.Clear();
+        return _changes;
     }
 
     /// <summary>Replaces the whole text by what was written. The writer takes the buffers of before.</summary>

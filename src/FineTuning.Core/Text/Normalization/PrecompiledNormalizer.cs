@@ -53,7 +53,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     {
         ReadOnlySpan<char> characters = text.Characters;
         if (IsUnchanged(characters)) return;
-        var changes = new Transformation(characters.Length);
+        Transformation changes = text.Changes();
         bool modified = false;
         for (int at = 0; at < characters.Length;)
         {

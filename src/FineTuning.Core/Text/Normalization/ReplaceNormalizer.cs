@@ -10,17 +10,17 @@ internal sealed class ReplaceNormalizer(SplitPattern pattern, string content) : 
             text.InPlace.Replace(one, content[0]);
             return;
         }
-        List<(int Start, int End)> found = pattern.Find(text.Characters);
-        if (found.Count == 0) return;
-        AlignedWriter writer = text.Writer(text.Length + (found.Count * content.Length));
+        AlignedWriter? writer = null;
         int done = 0;
-        foreach ((int start, int end) in found)
+        foreach ((int start, int end) in pattern.Find(text.Characters))
         {
+            writer ??= text.Writer(text.Length + content.Length);
             writer.Copy(text, done, start - done);
             (int from, int to) = end > 0 ? (text.StartOf(end - 1), text.EndOf(end - 1)) : (text.Origin, text.Origin);
             writer.Add(content, from, to);
             done = end;
         }
+        if (writer is null) return;
         writer.Copy(text, done, text.Length - done);
         text.Become(writer);
     }

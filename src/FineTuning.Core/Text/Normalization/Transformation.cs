@@ -7,9 +7,14 @@ namespace FineTuning.Text;
 /// the one before; -n, it stands for the next one and n more disappear. The reference aligns by these counts, not by what became what, and so do we.
 /// </summary>
 /// <remarks>For one thread.</remarks>
-internal sealed class Transformation(int capacity)
+internal sealed class Transformation
 {
-    private readonly List<(int Rune, int Change)> _items = new(capacity);
+    private readonly List<(int Rune, int Change)> _items = [];
+
+    /// <summary>What was collected, for rewriting it in place.</summary>
+    public List<(int Rune, int Change)> Items => _items;
+
+    public void Clear() => _items.Clear();
 
     public void Add(int rune, int change) => _items.Add((rune, change));
 

@@ -6,7 +6,7 @@ namespace FineTuning.Text;
 /// <summary>One of Unicode's four normal forms (Unicode Standard Annex 15), by tables of its own: the platform's may be of another version, or absent.</summary>
 internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
 {
-    private const int SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7, Leads = 19, Vowels = 21, Trails = 28;
+    private const int FewMarks = 16, SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7, Leads = 19, Vowels = 21, Trails = 28;
 
     private static readonly FrozenDictionary<int, int[]> Canonical = Decompositions("nfd", "NFD");
     private static readonly FrozenDictionary<int, int[]> Compatible = Decompositions("nfkd", "NFKD");
@@ -20,16 +20,14 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
     {
         ReadOnlySpan<char> characters = text.Characters;
         if (!characters.ContainsAnyExceptInRange('\0', (char)(_inert - 1))) return;
-        List<(int Rune, int Change)> items = Decompose(characters);
-        if (composed) items = Compose(items);
-        var transformation = new Transformation(items.Count);
-        foreach ((int rune, int change) in items) transformation.Add(rune, change);
-        transformation.Apply(text);
+        Transformation changes = text.Changes();
+        Decompose(characters, changes.Items);
+        if (composed) Compose(changes.Items);
+        changes.Apply(text);
     }
 
-    private List<(int Rune, int Change)> Decompose(ReadOnlySpan<char> characters)
+    private void Decompose(ReadOnlySpan<char> characters, List<(int Rune, int Change)> items)
     {
-        var items = new List<(int Rune, int Change)>(characters.Length + 8);
         int pending = 0;
         Span<int> syllable = stackalloc int[3];
         foreach (Rune rune in characters.EnumerateRunes())
@@ -49,35 +47,44 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
             }
         }
         Sort(items, pending);
-        return items;
     }
 
     // Marks after the last starter go by their classes; those of one class keep their order.
     private static void Sort(List<(int Rune, int Change)> items, int from)
     {
-        if (items.Count - from < 2) return;
+        int length = items.Count - from;
+        if (length < 2) return;
+        if (length <= FewMarks)
+        {
+            for (int i = from + 1; i < items.Count; i++)
+            {
+                for (int j = i; j > from && ClassOf(items[j - 1].Rune) > ClassOf(items[j].Rune); j--) (items[j - 1], items[j]) = (items[j], items[j - 1]);
+            }
+            return;
+        }
         var sorted = items.GetRange(from, items.Count - from).OrderBy(item => ClassOf(item.Rune)).ToList();
         for (int i = 0; i < sorted.Count; i++) items[from + i] = sorted[i];
     }
 
-    private static List<(int Rune, int Change)> Compose(List<(int Rune, int Change)> items)
+    // In place: what is written never overtakes what is read.
+    private static void Compose(List<(int Rune, int Change)> items)
     {
-        var output = new List<(int Rune, int Change)>(items.Count);
-        int starter = -1, last = -1;
-        foreach ((int rune, int change) in items)
+        int count = 0, starter = -1, last = -1;
+        for (int i = 0; i < items.Count; i++)
         {
+            (int rune, int change) = items[i];
             int rank = ClassOf(rune);
             bool reachable = starter >= 0 && (last < 0 || (last < rank && last != 0));
-            if (reachable && TryCompose(output[starter].Rune, rune, out int pair))
+            if (reachable && TryCompose(items[starter].Rune, rune, out int pair))
             {
-                output[starter] = (pair, output[starter].Change + change - 1);
+                items[starter] = (pair, items[starter].Change + change - 1);
                 continue;
             }
-            if (rank == 0) (starter, last) = (output.Count, -1);
+            if (rank == 0) (starter, last) = (count, -1);
             else if (starter >= 0) last = rank;
-            output.Add((rune, change));
+            items[count++] = (rune, change);
         }
-        return output;
+        items.RemoveRange(count, items.Count - count);
     }
 
     private static bool TryCompose(int first, int second, out int pair)

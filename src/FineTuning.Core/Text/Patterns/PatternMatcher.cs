@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
@@ -14,7 +15,7 @@ internal ref struct PatternMatcher
 
     public void Step()
     {
-        if (--Steps < 0) throw new InvalidOperationException("a pattern of the tokenizer takes more than linear time on this text; cut the text or replace the pattern");
+        if (--Steps < 0) throw new TokenizationException("a pattern of the tokenizer takes more than linear time on this text; cut the text or replace the pattern");
     }
 }
 
@@ -35,9 +36,10 @@ internal abstract class PatternStep
         return set.Contains(rune.Value) ? size : 0;
     }
 
+    /// <summary>Refuses to go on where little of the stack is left.</summary>
     protected static void EnsureDepth()
     {
-        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw new InvalidOperationException("a pattern of the tokenizer repeats a group too often on this text; cut the text or replace the pattern");
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw new TokenizationException("a pattern of the tokenizer repeats a group too often on this text; cut the text or replace the pattern");
     }
 }
 
@@ -47,6 +49,18 @@ internal sealed class AcceptStep : PatternStep
     public static AcceptStep Instance { get; } = new();
 
     public override int Match(ref PatternMatcher matcher, int at) => at;
+}
+
+/// <summary>Stands between the steps of a long pattern: each takes a frame of the stack, and time.</summary>
+internal sealed class MilestoneStep(int steps, PatternStep next) : PatternStep
+{
+    public override int Match(ref PatternMatcher matcher, int at)
+    {
+        EnsureDepth();
+        matcher.Steps -= steps - 1;
+        matcher.Step();
+        return next.Match(ref matcher, at);
+    }
 }
 
 /// <summary>One code point of a set.</summary>
@@ -71,6 +85,7 @@ internal sealed class RunStep(CodePointSet set, int least, int most, Greed greed
             if (size == 0) return -1;
             at += size;
             count++;
+            matcher.Steps--;
         }
         if (greed == Greed.Lazy) return Few(ref matcher, at, count);
         int end = at;

@@ -32,38 +32,20 @@ internal sealed class SplitPattern
     }
 
     /// <summary>All that is found, from left to right, without overlaps; a match may be empty.</summary>
-    public List<(int Start, int End)> Find(ReadOnlySpan<char> text)
+    public PatternMatches Find(ReadOnlySpan<char> text) => new(this, text);
+
+    internal string? Text => _literal;
+
+    internal int Slots => _slots;
+
+    internal static long Budget(int length) => Math.Max(StepsAtLeast, (long)StepsPerCharacter * length);
+
+    /// <summary>Where a match that begins here ends, or -1.</summary>
+    internal int Match(ref PatternMatcher matcher, int at)
     {
-        var found = new List<(int Start, int End)>();
-        if (_literal is not null)
-        {
-            if (_literal.Length == 0) return found;
-            for (int at = 0; text[at..].IndexOf(_literal, StringComparison.Ordinal) is >= 0 and int offset; at = found[^1].End) found.Add((at + offset, at + offset + _literal.Length));
-            return found;
-        }
-        Span<int> slots = stackalloc int[Math.Min(_slots, 64)];
-        if (_slots > 64) slots = new int[_slots];
-        var matcher = new PatternMatcher { Text = text, Slots = slots, Steps = Math.Max(StepsAtLeast, (long)StepsPerCharacter * text.Length) };
-        int last = -1;
-        for (int at = 0; at <= text.Length;)
-        {
-            int end = -1;
-            if (_first is null || (at < text.Length && StartsWith(_first, text, at)))
-            {
-                slots.Fill(-1);
-                end = _start!.Match(ref matcher, at);
-            }
-            bool empty = end == at;
-            // An empty match right behind another is none.
-            if (end >= 0 && !(empty && at == last))
-            {
-                found.Add((at, end));
-                last = end;
-            }
-            if (end > at) at = end;
-            else at += at < text.Length && char.IsHighSurrogate(text[at]) && at + 1 < text.Length ? 2 : 1;
-        }
-        return found;
+        if (_first is not null && !(at < matcher.Text.Length && StartsWith(_first, matcher.Text, at))) return -1;
+        matcher.Slots.Fill(-1);
+        return _start!.Match(ref matcher, at);
     }
 
     private static bool StartsWith(CodePointSet set, ReadOnlySpan<char> text, int at) =>
@@ -73,8 +55,10 @@ internal sealed class SplitPattern
 /// <summary>Links the parts of a pattern into steps, from the end to the beginning.</summary>
 internal sealed class PatternCompiler(int captures)
 {
-    private const int MostSteps = 50_000;
+    private const int MostSteps = 10_000, StepsBetweenMilestones = 64;
 
+    // Equal sets are one object: a set takes kilobytes, and a pattern may have thousands.
+    private readonly Dictionary<string, CodePointSet> _sets = new(StringComparer.Ordinal);
     private int _steps;
 
     public int Slots { get; private set; } = 2 * (captures + 1);
@@ -82,14 +66,20 @@ internal sealed class PatternCompiler(int captures)
     public PatternStep Compile(PatternNode node, PatternStep next)
     {
         if (++_steps > MostSteps) throw new FormatException("a pattern that repeats parts so often is not supported");
+        PatternStep step = Step(node, next);
+        return _steps % StepsBetweenMilestones == 0 ? new MilestoneStep(StepsBetweenMilestones, step) : step;
+    }
+
+    private PatternStep Step(PatternNode node, PatternStep next)
+    {
         switch (node)
         {
             case PatternNode.Set set:
-                return new SetStep(new CodePointSet(set.Members.Items), next);
+                return new SetStep(SetOf(set.Members), next);
             case PatternNode.Sequence sequence:
                 return sequence.Items.Reverse().Aggregate(next, (step, item) => Compile(item, step));
             case PatternNode.Choice choice:
-                return new ChoiceStep([.. choice.Items.Select(item => (item.First() is { } first ? new CodePointSet(first.Items) : null, Compile(item, next)))]);
+                return new ChoiceStep([.. choice.Items.Select(item => (item.First() is { } first ? SetOf(first) : null, Compile(item, next)))]);
             case PatternNode.Atomic atomic:
                 return new AtomicStep(Compile(atomic.Item, AcceptStep.Instance), next);
             case PatternNode.Capture capture:
@@ -111,7 +101,7 @@ internal sealed class PatternCompiler(int captures)
 
     private PatternStep Repeated(PatternNode.Repeat repeat, PatternStep next)
     {
-        if (Only(repeat.Item) is { } set) return new RunStep(new CodePointSet(set.Members.Items), repeat.Least, repeat.Most, repeat.Greed, next);
+        if (Only(repeat.Item) is { } set) return new RunStep(SetOf(set.Members), repeat.Least, repeat.Most, repeat.Greed, next);
         if (repeat.Greed == Greed.Possessive) return new AtomicStep(Compile(repeat with { Greed = Greed.Greedy }, AcceptStep.Instance), next);
         bool lazy = repeat.Greed == Greed.Lazy;
         PatternStep step = next;
@@ -128,6 +118,13 @@ internal sealed class PatternCompiler(int captures)
         }
         for (int i = 0; i < repeat.Least; i++) step = Compile(repeat.Item, step);
         return step;
+    }
+
+    private CodePointSet SetOf(CodePointRanges members)
+    {
+        string key = string.Join(',', members.Items);
+        if (!_sets.TryGetValue(key, out CodePointSet? set)) _sets[key] = set = new CodePointSet(members.Items);
+        return set;
     }
 
     private static PatternNode.Set? Only(PatternNode node) => node as PatternNode.Set ?? (node is PatternNode.Sequence { Items: [PatternNode.Set only] } ? only : null);

@@ -40,7 +40,7 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
 
     private void Cut(Piece piece, PieceList parts)
     {
-        if (addPrefixSpace && piece.Characters[0] != ' ') piece = WithSpace(piece);
+        if (addPrefixSpace && piece.Characters[0] != ' ') piece = WithSpace(piece, parts);
         if (!useRegex)
         {
             parts.Add(piece);
@@ -55,15 +55,16 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         }
     }
 
-    private static Piece WithSpace(Piece piece)
+    private static Piece WithSpace(Piece piece, PieceList parts)
     {
-        var writer = new AlignedWriter(piece.Length + 1);
+        // What was written there already is not written behind itself.
+        AlignedText text = piece.Text == parts.Written ? new AlignedText([], 0) : parts.Written;
+        if (text != parts.Written) text.Clear();
+        int start = text.Length;
         // The inserted space has the origin of the character it stands before.
-        writer.Add(' ', piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
-        writer.Copy(piece.Text, piece.Start, piece.Length);
-        var text = new AlignedText([], 0);
-        text.Become(writer);
-        return new(text, 0, text.Length);
+        text.Append(' ', piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
+        for (int i = piece.Start; i < piece.Start + piece.Length; i++) text.Append(piece.Text.Characters[i], piece.Text.StartOf(i), piece.Text.EndOf(i));
+        return new(text, start, text.Length - start);
     }
 
     private static int Match(ReadOnlySpan<char> text)

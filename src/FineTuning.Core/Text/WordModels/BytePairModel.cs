@@ -96,7 +96,8 @@ internal sealed class BytePairModel : WordModel
             }
             bytes += symbol.Length;
             if (!ascii) Advance(word, bytes, ref at, ref size, ref characterEnd);
-            output.Add(symbol.Id, start, ascii ? bytes : at + size);
+            // Bytes of a prefix count as well where it is spelled in bytes; what lies behind the word by that belongs to its last character.
+            output.Add(symbol.Id, Math.Min(start, word.Length - 1), ascii ? Math.Min(bytes, word.Length) : at + size);
         }
     }
 
@@ -180,7 +181,7 @@ internal sealed class BytePairModel : WordModel
             }
             else if ((!_settings.ByteFallback || !AddBytes(symbols, Spelled(word, at, size))) && _settings.Unknown is not null)
             {
-                if (_unknown < 0) throw new InvalidOperationException($"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
+                if (_unknown < 0) throw new TokenizationException($"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
                 if (!_settings.FuseUnknown) Release(symbols, ref waiting);
                 waiting += rune.Utf8SequenceLength;
             }

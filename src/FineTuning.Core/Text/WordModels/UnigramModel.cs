@@ -81,7 +81,7 @@ internal sealed class UnigramModel : WordModel
             }
             if (!known)
             {
-                if (UnknownId < 0) throw new InvalidOperationException($"the text has the character '{word.Slice(start, character)}', which is not in the vocabulary, and the tokenizer has no unknown token");
+                if (UnknownId < 0) throw new TokenizationException($"the text has the character '{word.Slice(start, character)}', which is not in the vocabulary, and the tokenizer has no unknown token");
                 Offer(ref best[start + character], score + _unknownScore, start, UnknownId);
             }
             start += character;

@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Text;
 
 /// <summary>Whole words, each with its id.</summary>
@@ -19,7 +21,7 @@ internal sealed class WordLevelModel : WordModel
     {
         if (!_lookup.TryGetValue(word, out int id) && !_vocabulary.TryGetValue(_unknown, out id))
         {
-            throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknown}'");
+            throw new TokenizationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknown}'");
         }
         output.Add(id, 0, word.Length);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
@@ -71,5 +72,5 @@ internal sealed class WordPieceModel : WordModel
     }
 
     private int Unknown(ReadOnlySpan<char> word) => _unknown >= 0 ? _unknown
-        : throw new InvalidOperationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknownToken}'");
+        : throw new TokenizationException($"the word '{word}' is not in the vocabulary, and neither is the unknown token '{_unknownToken}'");
 }

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using FineTuning.Benchmarks.Comparison;
+using FineTuning.Errors;
+using FineTuning.Testing;
+using FineTuning.Text;
+
+namespace FineTuning.Benchmarks.Tokenizing;
+
+/// <summary>
+/// Generated texts of all of Unicode through every tokenizer.json of the goldens and those of the real vocabularies, here and in npm's tokenizers: ids and offsets. Both
+/// sides give a digest for each block; only where digests differ are rows exchanged. Prints the number of differences, and the first of each pipeline.
+/// </summary>
+internal static class DifferenceCommand
+{
+    private const int Block = 500;
+
+    public static void Run(Arguments arguments)
+    {
+        int count = arguments.Number("texts", 1_000_000), seed = arguments.Number("seed", 1), shown = arguments.Number("show", 2);
+        string only = arguments.Text("only", "");
+        IReadOnlyList<(string Name, string File)> pipelines = [.. Pipelines(arguments.Text("goldens", Path.Combine(Shared.Root, "goldens", "tokenizers"))).Where(pipeline => only.Length == 0 || pipeline.Name == only)];
+        int share = (count + pipelines.Count - 1) / pipelines.Count;
+        using var reference = new ReferenceServer();
+        long start = Stopwatch.GetTimestamp(), compared = 0, different = 0;
+        foreach ((string name, string file) in pipelines)
+        {
+            int found = Compare(reference, name, file, share, seed++, shown);
+            compared += share;
+            different += found;
+            if (found > 0) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {found} of {share} differ"));
+        }
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{compared} texts through {pipelines.Count} pipelines in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: {different} differences"));
+    }
+
+    // A tokenizer.json by itself is what both sides take as it stands; the settings beside it are transformers' affair.
+    private static IEnumerable<(string Name, string File)> Pipelines(string goldens)
+    {
+        string root = Directory.CreateTempSubdirectory("pipelines").FullName;
+        foreach (string folder in Directory.GetDirectories(goldens).Order(StringComparer.Ordinal))
+        {
+            string file = Path.Combine(folder, "tokenizer.json"), copy = Path.Combine(root, Path.GetFileName(folder));
+            if (!File.Exists(file)) continue;
+            Directory.CreateDirectory(copy);
+            File.Copy(file, Path.Combine(copy, "tokenizer.json"));
+            yield return (Path.GetFileName(folder), Path.Combine(copy, "tokenizer.json"));
+        }
+        foreach ((string name, string folder) in RealPipelines.Write(Path.Combine(root, "real"))) yield return ("real " + name, Path.Combine(folder, "tokenizer.json"));
+    }
+
+    private static int Compare(ReferenceServer reference, string name, string file, int count, int seed, int shown)
+    {
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Path.GetDirectoryName(file)!);
+        reference.Load(file);
+        var texts = new RandomTexts(seed, Words(tokenizer, seed));
+        int different = 0;
+        for (int done = 0; done < count; done += Block)
+        {
+            string[] block = texts.Take(Math.Min(Block, count - done));
+            reference.Ask(block, rows: false);
+            int[][] ours = [.. block.Select(text => Row(tokenizer, text))];
+            if (Digest(ours) == reference.Digest()) continue;
+            reference.Ask(block, rows: true);
+            int[][] theirs = reference.Rows();
+            for (int i = 0; i < block.Length; i++)
+            {
+                if (ours[i].AsSpan().SequenceEqual(theirs[i])) continue;
+                if (different++ < shown) Console.WriteLine($"{name}: {Escape(block[i])}\n   ours   {Describe(ours[i])}\n   theirs {Describe(theirs[i])}");
+            }
+        }
+        return different;
+    }
+
+    // Added tokens all, of a vocabulary a sample.
+    private static List<string> Words(PretrainedTokenizer tokenizer, int seed)
+    {
+        List<string> words = [.. tokenizer.Parts.AddedTokens.Select(token => token.Content)];
+        string[] vocabulary = [.. tokenizer.Parts.Model.Vocabulary.Keys.Order(StringComparer.Ordinal)];
+        var random = new Random(seed);
+        for (int i = 0; i < 200 && vocabulary.Length > 0; i++) words.Add(vocabulary[random.Next(vocabulary.Length)]);
+        return words;
+    }
+
+    private static int[] Row(PretrainedTokenizer tokenizer, string text)
+    {
+        TokenizedText row;
+        try
+        {
+            row = tokenizer.Encode(text);
+        }
+        catch (TokenizationException)
+        {
+            return [-1];
+        }
+        int[] points = CodePoints(text);
+        return [row.Ids.Length, .. row.Ids, .. row.Starts.Select(start => points[start]), .. row.Ends.Select(end => points[end])];
+    }
+
+    // The number of code points before each index; in the middle of a pair, the pair counts.
+    private static int[] CodePoints(string text)
+    {
+        var points = new int[text.Length + 1];
+        for (int i = 0; i < text.Length; i++) points[i + 1] = points[i] + (i > 0 && char.IsLowSurrogate(text[i]) && char.IsHighSurrogate(text[i - 1]) ? 0 : 1);
+        return points;
+    }
+
+    private static string Digest(int[][] rows)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (int[] row in rows) hash.AppendData(MemoryMarshal.AsBytes(row.AsSpan()));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string Describe(int[] row)
+    {
+        if (row[0] < 0) return "refused";
+        int count = row[0];
+        return string.Join(' ', Enumerable.Range(1, count).Select(i => $"{row[i]}@{row[i + count]}-{row[i + count + count]}"));
+    }
+
+    private static string Escape(string text)
+    {
+        var escaped = new StringBuilder();
+        foreach (char character in text) escaped.Append(character is >= ' ' and <= '~' and not '\\' ? character.ToString() : $"\\u{(int)character:X4}");
+        return escaped.ToString();
+    }
+}

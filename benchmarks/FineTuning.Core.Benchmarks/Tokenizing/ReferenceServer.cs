@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace FineTuning.Benchmarks.Tokenizing;
+
+/// <summary>npm's tokenizers, asked for the rows of texts. For one thread.</summary>
+internal sealed class ReferenceServer : IDisposable
+{
+    private readonly Process _process = ReferenceProcess.Serve();
+
+    public void Load(string path)
+    {
+        Send(new StringBuilder("{\"load\":").Append(JsonSerializer.Serialize(path)).Append('}'));
+        using JsonDocument answer = Read();
+    }
+
+    /// <summary>Asks for the digest of these texts' rows, or for the rows; the answer is fetched by <see cref="Digest"/> or <see cref="Rows"/>.</summary>
+    public void Ask(IReadOnlyList<string> texts, bool rows)
+    {
+        var request = new StringBuilder("{\"lines\":[");
+        for (int i = 0; i < texts.Count; i++)
+        {
+            if (i > 0) request.Append(',');
+            Quote(request, texts[i]);
+        }
+        Send(request.Append(rows ? "],\"rows\":true}" : "]}"));
+    }
+
+    public string Digest()
+    {
+        using JsonDocument answer = Read();
+        return answer.RootElement.GetProperty("digest").GetString()!;
+    }
+
+    public int[][] Rows()
+    {
+        using JsonDocument answer = Read();
+        return [.. answer.RootElement.GetProperty("rows").EnumerateArray().Select(row => row.EnumerateArray().Select(number => number.GetInt32()).ToArray())];
+    }
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    // Half a surrogate pair has to arrive as it is, which no serializer writes.
+    private static void Quote(StringBuilder request, string text)
+    {
+        request.Append('"');
+        foreach (char character in text)
+        {
+            if (character is >= ' ' and <= '~' and not ('"' or '\\')) request.Append(character);
+            else request.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
+        }
+        request.Append('"');
+    }
+
+    private void Send(StringBuilder request)
+    {
+        _process.StandardInput.WriteLine(request);
+        _process.StandardInput.Flush();
+    }
+
+    private JsonDocument Read() => JsonDocument.Parse(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the reference process ended"));
+}

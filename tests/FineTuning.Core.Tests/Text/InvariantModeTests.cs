@@ -1,0 +1,24 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace FineTuning.Tests.Text;
+
+/// <summary>Without the platform's tables of languages, as in small containers, the reference's results are the same.</summary>
+public sealed class InvariantModeTests
+{
+    private const string Switch = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT";
+
+    [Fact]
+    public void The_goldens_hold_in_invariant_mode()
+    {
+        Goldens.Require("tokenizers");
+        if (Environment.GetEnvironmentVariable(Switch) == "1") Assert.Skip("this process is in that mode already");
+        string program = Path.Combine(AppContext.BaseDirectory, "FineTuning.Core.Tests.dll");
+        var start = new ProcessStartInfo("dotnet", [program, "--filter-class", typeof(GoldenTokenizerTests).FullName!, typeof(UnicodeClassTests).FullName!]) { RedirectStandardOutput = true };
+        start.Environment[Switch] = "1";
+        using Process process = Process.Start(start)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, output.Length > 4000 ? output[^4000..] : output);
+    }
+}
