@@ -7,6 +7,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets beside npm's tokenizers;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
+// tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -28,6 +29,12 @@ switch (args.FirstOrDefault())
         break;
     case "tokenize-compare":
         DifferenceCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "tokenize-long":
+        LongTextCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "vocabulary":
+        VocabularyCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

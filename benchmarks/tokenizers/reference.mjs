@@ -1,6 +1,7 @@
 // The reference's side of `tokenize` and `tokenize-compare`. Arguments: a job file of JSON.
 //   {"do": "time", "rounds": 5, "sets": [{"name", "tokenizer", "lines"}]}    -> one line of JSON for each set: tokens, and seconds of each round, cold and warm
 //   {"do": "serve"}                                                          -> answers requests on standard input
+//   {"do": "train", "sets": [{"tokenizer", "texts"}]}                        -> fills the empty tokenizer in its file
 // Threads are set by TOKENIZERS_PARALLELISM and RAYON_NUM_THREADS before the process starts.
 import fs from 'node:fs';
 import readline from 'node:readline';
@@ -52,5 +53,13 @@ async function serve() {
   }
 }
 
+// Trains the empty tokenizer of a file by the reference's own defaults, and writes it back.
+function train(set) {
+  const tokenizer = tokenizers.Tokenizer.fromFile(set.tokenizer);
+  tokenizer.train([set.texts]);
+  tokenizer.save(set.tokenizer);
+}
+
 if (job.do === 'serve') await serve();
+else if (job.do === 'train') job.sets.forEach(train);
 else for (const set of job.sets) await time(set);

@@ -1,5 +1,8 @@
 using FineTuning.Heads;
+using FineTuning.Models;
 using FineTuning.Strategies;
+using FineTuning.Tensors;
+using FineTuning.Text;
 
 namespace FineTuning;
 
@@ -130,6 +133,39 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(MaskedLanguageModel adapted, FewShotOptions<TLabel>? options = null)
         where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(adapted), options);
+
+    /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
+    /// <param name="tokens">What to add; one that is in the vocabulary keeps its id.</param>
+    /// <param name="rows">Rows of the embeddings by token, each as long as these are wide; null, or a token that is not here: the mean of all rows that were there.</param>
+    /// <returns>The tokenizer of the copy.</returns>
+    /// <remarks>Weights are written in one file as float32. Rows that a checkpoint keeps spare behind its vocabulary are taken first, and stay as they are unless given.</remarks>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="ArgumentException">A row has another length, or is for a token that is not added.</exception>
+    /// <exception cref="IOException">The target holds something other than a model, or cannot be written.</exception>
+    public static PretrainedTokenizer AddTokens(string folder, string target, IEnumerable<NewToken> tokens, IReadOnlyDictionary<string, float[]>? rows = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(target);
+        ArgumentNullException.ThrowIfNull(tokens);
+        NewToken[] added = [.. tokens];
+        FineTuningRuntime.Load();
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Folder(folder)).WithTokens(added);
+        var byId = new Dictionary<int, float[]>();
+        foreach ((string token, float[] row) in rows ?? new Dictionary<string, float[]>())
+        {
+            if (!Array.Exists(added, other => other.Content == token)) throw new ArgumentException($"there is a row for '{token}', which is not among the tokens to add", nameof(rows));
+            byId[tokenizer.TokenId(token)!.Value] = row;
+        }
+        int size = added.Select(token => tokenizer.TokenId(token.Content) ?? -1).DefaultIfEmpty(-1).Max() + 1;
+        AtomicFolder.Write(target, fresh =>
+        {
+            FolderCopy.WithoutWeights(folder, fresh);
+            VocabularyWidening.Write(folder, fresh, size, byId);
+            tokenizer.Save(fresh);
+        });
+        return tokenizer;
+    }
 
     private static string Folder(string folder)
     {

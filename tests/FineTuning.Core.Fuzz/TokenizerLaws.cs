@@ -32,19 +32,29 @@ internal static class TokenizerLaws
         }
     }
 
-    /// <summary>The windows of a text hold all its tokens.</summary>
+    /// <summary>The windows of a text are its tokens from place to place, each so far into the one before, and the last ends where the text does.</summary>
     public static void Covers(PretrainedTokenizer tokenizer, string text, TokenizingOptions options, TokenizedText whole)
     {
         TokenizedText first = tokenizer.Encode(text, null, options);
-        var found = new HashSet<(int, int, int)>();
+        int[] all = Own(whole);
+        int room = options.MaximumLength!.Value - (whole.Ids.Length - all.Length);
+        if (room < 0 || all.Length <= room)
+        {
+            if (!Own(first).SequenceEqual(all) || first.Overflow.Count > 0) throw new BrokenLawException("a text that fits was cut");
+            return;
+        }
+        int step = room - options.Stride, place = 0, end = 0;
         foreach (TokenizedText window in first.Overflow.Prepend(first))
         {
             Hold(tokenizer, window, text);
-            for (int i = 0; i < window.Ids.Length; i++) found.Add((window.Ids[i], window.Starts[i], window.Ends[i]));
+            int length = room == 0 ? place * all.Length : Math.Min(room, all.Length - (place * step)), from = place * step;
+            int[] expected = options.TruncateLeft == true && room > 0 ? all[(all.Length - from - length)..(all.Length - from)] : room == 0 ? all[..length] : all[from..(from + length)];
+            if (!Own(window).SequenceEqual(expected)) throw new BrokenLawException($"window {place} is not the text's tokens from {from} on");
+            end = from + length;
+            place++;
         }
-        for (int i = 0; i < whole.Ids.Length; i++)
-        {
-            if (!found.Contains((whole.Ids[i], whole.Starts[i], whole.Ends[i]))) throw new BrokenLawException($"token {i} is in no window");
-        }
+        if (end < all.Length) throw new BrokenLawException($"the windows end at token {end} of {all.Length}");
     }
+
+    private static int[] Own(TokenizedText row) => [.. row.Ids.Where((_, i) => row.SequenceIds[i] >= 0)];
 }

@@ -48,7 +48,7 @@ internal static class DifferenceCommand
             File.Copy(file, Path.Combine(copy, "tokenizer.json"));
             yield return (Path.GetFileName(folder), Path.Combine(copy, "tokenizer.json"));
         }
-        foreach ((string name, string folder) in RealPipelines.Write(Path.Combine(root, "real"))) yield return ("real " + name, Path.Combine(folder, "tokenizer.json"));
+        foreach ((string name, string folder) in RealPipelines.Write(Path.Combine(root, "real"), all: true)) yield return ("real " + name, Path.Combine(folder, "tokenizer.json"));
     }
 
     private static int Compare(ReferenceServer reference, string name, string file, int count, int seed, int shown)

@@ -8,13 +8,13 @@ using FineTuning.Text;
 
 namespace FineTuning.Benchmarks.Tokenizing;
 
-/// <summary>tokenizer.json files of the four kinds of model, from the real vocabularies of shared/vocab, for both sides to load.</summary>
+/// <summary>tokenizer.json files of the four kinds of model from the real vocabularies of shared/vocab, for both sides to load.</summary>
 internal static class RealPipelines
 {
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Writes the folders and gives their names with paths.</summary>
-    public static IReadOnlyList<(string Name, string Folder)> Write(string root)
+    /// <summary>Writes the folders and gives their names with paths: one of each kind of model, or one of each vocabulary.</summary>
+    public static IReadOnlyList<(string Name, string Folder)> Write(string root, bool all = false)
     {
         var written = new List<(string Name, string Folder)>();
         void Add(string name, string vocabulary, Func<string, JsonObject> make)
@@ -31,6 +31,10 @@ internal static class RealPipelines
         Add("byte-bpe", "gpt2.tiktoken", ByteLevel);
         Add("sentencepiece-bpe", "llama2.model", BytePairs);
         Add("unigram", "cluecorpussmall_spm.model", Unigram);
+        if (!all) return written;
+        Add("wordpiece-cased", "google_cased_en_vocab.txt", WordPiece);
+        Add("wordpiece-chinese", "google_zh_vocab.txt", WordPiece);
+        Add("sentencepiece-bpe-large", "mistral_v3.model", BytePairs);
         return written;
     }
 

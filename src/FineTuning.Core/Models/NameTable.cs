@@ -14,13 +14,16 @@ internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, strin
     public string Prefix { get; } = prefix;
 
     /// <summary>The checkpoint's name of a tensor, for example of <c>layers.3.attention.query.weight</c>.</summary>
-    public string Map(string ours, HeadKind head)
+    public string Map(string ours, HeadKind head) => TryMap(ours, head) ?? throw new InvalidOperationException($"the name table has no entry for '{ours}'");
+
+    /// <summary>The checkpoint's name of a tensor; null: the family has none of that name.</summary>
+    public string? TryMap(string ours, HeadKind head)
     {
         int dot = ours.LastIndexOf('.');
         (string module, string tensor) = (ours[..dot], ours[dot..]);
         (string pattern, string first, string second) = SplitNumbers(module);
         if (heads.TryGetValue(head, out IReadOnlyList<(string Ours, string Theirs)>? names) && Find(names, pattern) is { } own) return WithTensor(own, tensor);
-        string theirs = Find(trunk, pattern) ?? throw new InvalidOperationException($"the name table has no entry for '{pattern}'");
+        if (Find(trunk, pattern) is not { } theirs) return null;
         theirs = theirs.Replace("{i}", first, StringComparison.Ordinal).Replace("{j}", second, StringComparison.Ordinal);
         return (head == HeadKind.None ? "" : Prefix) + WithTensor(theirs, tensor);
     }

@@ -289,7 +289,7 @@ public sealed class PretrainedTokenizer
         foreach ((int start, int length, AddedToken? token) in parts)
         {
             if (length == 0) continue;
-            if (token is null) AddPieces(workspace, run, new(text.Slice(start, length), 0, length), byWord, ref word);
+            if (token is null) AddPieces(workspace, run, new(text, start, length), byWord, ref word);
             else AddFound(run, token, text.Characters.Slice(start, length), text.StartOf(start), text.EndOf(start + length - 1), byWord, ref word);
         }
     }

@@ -66,14 +66,16 @@ public sealed class StreamingDecoder
     private void Shorten(string text)
     {
         if (_window.Count <= _limit) return;
-        string rest = _tokenizer.Decode([.. _window[^Kept..]], _skipSpecialTokens, cleanUp: false);
-        if (rest.AsSpan().Trim().Length == 0 || !text.EndsWith(rest, StringComparison.Ordinal))
+        // Where the first token that is kept begins within a character, one of the next three does not.
+        for (int kept = Kept; kept < Kept + 4; kept++)
         {
-            _limit *= 2;
+            string rest = _tokenizer.Decode([.. _window[^kept..]], _skipSpecialTokens, cleanUp: false);
+            if (rest.AsSpan().Trim().Length == 0 || !text.EndsWith(rest, StringComparison.Ordinal)) continue;
+            _window.RemoveRange(0, _window.Count - kept);
+            (_given, _limit) = (rest.Length, LongestWindow);
             return;
         }
-        _window.RemoveRange(0, _window.Count - Kept);
-        (_given, _limit) = (rest.Length, LongestWindow);
+        _limit *= 2;
     }
 
     private string Clean(string added)

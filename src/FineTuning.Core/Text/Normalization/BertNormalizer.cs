@@ -15,14 +15,21 @@ internal sealed class BertNormalizer : Normalizer
     private static readonly FrozenDictionary<int, string> Bases = UnicodeTables.Map("bert_strip_accents.map");
     private static readonly FrozenDictionary<int, string> Lower = UnicodeTables.Map("lowercase.map");
 
+    private static readonly UnicodeForm Decomposition = new(compatible: false, composed: false);
+
+    // Marks that are not stripped, for they are younger than the table or no accents, stand in canonical order afterwards.
+    private static readonly CodePointSet Kept = ReadKept();
+
     private readonly bool _clean, _chinese, _strip, _lower;
 
     // What becomes of each ASCII character: itself, another, or nothing (0).
     private readonly char[] _ascii = new char[128];
+    private readonly RuneWriter _stripped, _cleaned, _marksStripped;
 
     public BertNormalizer(bool clean, bool chinese, bool? strip, bool lower)
     {
         (_clean, _chinese, _strip, _lower) = (clean, chinese, strip ?? lower, lower);
+        (_stripped, _cleaned, _marksStripped) = (Strip, Clean, StripMarks);
         for (int i = 0; i < 128; i++)
         {
             var one = new AlignedText([(char)i], 0);
@@ -37,6 +44,13 @@ internal sealed class BertNormalizer : Normalizer
         if (IsPlain(text.Characters))
         {
             foreach (ref char character in text.InPlace) character = _ascii[character];
+            return;
+        }
+        if (_strip && Reorders(text.Characters))
+        {
+            Rewrite(text, _cleaned);
+            Decomposition.Apply(text);
+            Rewrite(text, _marksStripped);
             return;
         }
         AlignedWriter writer = text.Writer(text.Length + 8);
@@ -63,7 +77,34 @@ internal sealed class BertNormalizer : Normalizer
         return true;
     }
 
-    private void Map(AlignedWriter writer, Rune rune, int start, int end)
+    private static CodePointSet ReadKept()
+    {
+        var kept = new List<int>();
+        for (int point = 0x300; point <= 0x10FFFF; point++)
+        {
+            bool removed = Marks.Contains(point) || (Bases.TryGetValue(point, out string? bases) && !bases.EnumerateRunes().Any(part => UnicodeForm.Ordered.Contains(part.Value)));
+            if (!removed && UnicodeForm.Ordered.Contains(point)) kept.AddRange([point, point]);
+        }
+        return new CodePointSet(kept);
+    }
+
+    private static bool Reorders(ReadOnlySpan<char> text)
+    {
+        if (!text.ContainsAnyExceptInRange('\0', '\u02FF')) return false;
+        foreach (Rune rune in text.EnumerateRunes()) if (rune.Value >= 0x300 && Kept.Contains(rune.Value)) return true;
+        return false;
+    }
+
+    private void Map(AlignedWriter writer, Rune rune, int start, int end) => Clean(writer, rune, start, end, _stripped);
+
+    private void Clean(AlignedWriter writer, Rune rune, int start, int end) => Clean(writer, rune, start, end, static (writer, rune, start, end) => writer.Add(rune, start, end));
+
+    private void StripMarks(AlignedWriter writer, Rune rune, int start, int end)
+    {
+        if (!Marks.Contains(rune.Value)) LowerCase(writer, rune, start, end);
+    }
+
+    private void Clean(AlignedWriter writer, Rune rune, int start, int end, RuneWriter then)
     {
         int point = rune.Value;
         if (_clean)
@@ -77,7 +118,7 @@ internal sealed class BertNormalizer : Normalizer
         }
         bool spaced = _chinese && Chinese.Contains(point);
         if (spaced) writer.Add(' ', start, end);
-        Strip(writer, rune, start, end);
+        then(writer, rune, start, end);
         if (spaced) writer.Add(' ', start, end);
     }
 

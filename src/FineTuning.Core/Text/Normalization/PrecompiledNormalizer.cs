@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using FineTuning.Errors;
@@ -15,6 +16,9 @@ internal sealed class PrecompiledNormalizer : Normalizer
 
     private readonly uint[] _trie;
     private readonly byte[] _texts;
+
+    // Replacements that texts had, by their place.
+    private readonly ConcurrentDictionary<uint, string> _known = new();
 
     // What becomes of each ASCII character on its own; null: it stays.
     private readonly string?[] _ascii = new string?[128];
@@ -148,8 +152,9 @@ internal sealed class PrecompiledNormalizer : Normalizer
     private string? TextAt(uint index)
     {
         if (index >= _texts.Length) return null;
+        if (_known.TryGetValue(index, out string? known)) return known;
         ReadOnlySpan<byte> rest = _texts.AsSpan((int)index);
         int end = rest.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        return _known[index] = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
     }
 }

@@ -109,6 +109,9 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
         return index % Trails == 0 ? 2 : 3;
     }
 
+    /// <summary>The marks that canonical order moves, and what decomposes into one.</summary>
+    public static CodePointSet Ordered { get; } = new([.. Classes.Keys.Concat(Canonical.Where(entry => Array.Exists(entry.Value, part => ClassOf(part) != 0)).Select(entry => entry.Key)).Distinct().Order().SelectMany(point => new[] { point, point })]);
+
     private static int ClassOf(int point) => point >= 0x300 && Classes.TryGetValue(point, out byte value) ? value : 0;
 
     private static FrozenDictionary<int, int[]> Decompositions(string table, string form)

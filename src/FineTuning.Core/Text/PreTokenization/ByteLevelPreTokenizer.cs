@@ -28,14 +28,24 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         if (piece.Length == 0) return;
         int first = parts.Count;
         Cut(piece, parts);
-        for (int i = first; spell && i < parts.Count; i++) parts.Replace(i, Spelled(parts[i]));
+        for (int i = first; spell && i < parts.Count; i++) parts.Replace(i, Spelled(parts[i], parts));
     }
 
-    private static Piece Spelled(Piece piece)
+    // Written behind what other pieces wrote, which may be where this one stands: its characters keep their places.
+    private static Piece Spelled(Piece piece, PieceList parts)
     {
-        AlignedText text = piece.Text.Slice(piece.Start, piece.Length);
-        new ByteLevelNormalizer().Apply(text);
-        return new(text, 0, text.Length);
+        AlignedText written = parts.Written;
+        int start = written.Length;
+        if (start == 0) written.Origin = piece.Origin;
+        Span<byte> bytes = stackalloc byte[4];
+        for (int at = piece.Start; at < piece.Start + piece.Length;)
+        {
+            Rune.DecodeFromUtf16(piece.Text.Characters[at..(piece.Start + piece.Length)], out Rune rune, out int size);
+            (int from, int to) = (piece.Text.StartOf(at), piece.Text.EndOf(at + size - 1));
+            foreach (byte value in bytes[..rune.EncodeToUtf8(bytes)]) written.Append(ByteAlphabet.Characters[value], from, to);
+            at += size;
+        }
+        return new(written, start, written.Length - start);
     }
 
     private void Cut(Piece piece, PieceList parts)
@@ -57,10 +67,9 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
 
     private static Piece WithSpace(Piece piece, PieceList parts)
     {
-        // What was written there already is not written behind itself.
-        AlignedText text = piece.Text == parts.Written ? new AlignedText([], 0) : parts.Written;
-        if (text != parts.Written) text.Clear();
+        AlignedText text = parts.Written;
         int start = text.Length;
+        if (start == 0) text.Origin = piece.Origin;
         // The inserted space has the origin of the character it stands before.
         text.Append(' ', piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
         for (int i = piece.Start; i < piece.Start + piece.Length; i++) text.Append(piece.Text.Characters[i], piece.Text.StartOf(i), piece.Text.EndOf(i));

@@ -40,11 +40,13 @@ internal sealed class BytePairMerges
     }
 
     /// <summary>Merges all that can be merged, in place.</summary>
-    public void Apply(List<BytePairSymbol> symbols)
+    /// <param name="symbols">The word's parts.</param>
+    /// <param name="scratch">Room for a long word.</param>
+    public void Apply(List<BytePairSymbol> symbols, BytePairScratch scratch)
     {
         if (symbols.Count < 2) return;
         if (symbols.Count <= ShortWord) ApplyShort(symbols);
-        else ApplyLong(symbols);
+        else ApplyLong(symbols, scratch);
     }
 
     private (int Rank, int Id) Find(int left, int right)
@@ -89,20 +91,11 @@ internal sealed class BytePairMerges
     }
 
     // A queue of candidate merges over a linked list: n log n, whatever the word.
-    private void ApplyLong(List<BytePairSymbol> symbols)
+    private void ApplyLong(List<BytePairSymbol> symbols, BytePairScratch scratch)
     {
-        var next = new int[symbols.Count];
-        var previous = new int[symbols.Count];
-        for (int i = 0; i < next.Length; i++) (next[i], previous[i]) = (i + 1 < next.Length ? i + 1 : -1, i - 1);
-        var queue = new PriorityQueue<(int Left, int LeftId, int RightId, int Merged), long>();
-        void Consider(int left)
-        {
-            int right = left < 0 ? -1 : next[left];
-            if (right < 0) return;
-            (int rank, int id) = Find(symbols[left].Id, symbols[right].Id);
-            if (id >= 0) queue.Enqueue((left, symbols[left].Id, symbols[right].Id, id), ((long)rank << 32) | (uint)left);
-        }
-        for (int i = 0; i < symbols.Count - 1; i++) Consider(i);
+        (int[] next, int[] previous) = scratch.Begin(symbols.Count);
+        PriorityQueue<(int Left, int LeftId, int RightId, int Merged), long> queue = scratch.Queue;
+        for (int i = 0; i < symbols.Count - 1; i++) Consider(symbols, i, next, queue);
         while (queue.TryDequeue(out (int Left, int LeftId, int RightId, int Merged) candidate, out _))
         {
             int left = candidate.Left;
@@ -113,9 +106,17 @@ internal sealed class BytePairMerges
             symbols[right] = new(-1, 0);
             next[left] = next[right];
             if (next[left] >= 0) previous[next[left]] = left;
-            Consider(previous[left]);
-            Consider(left);
+            Consider(symbols, previous[left], next, queue);
+            Consider(symbols, left, next, queue);
         }
-        symbols.RemoveAll(symbol => symbol.Id < 0);
+        symbols.RemoveAll(static symbol => symbol.Id < 0);
+    }
+
+    private void Consider(List<BytePairSymbol> symbols, int left, int[] next, PriorityQueue<(int Left, int LeftId, int RightId, int Merged), long> queue)
+    {
+        int right = left < 0 ? -1 : next[left];
+        if (right < 0) return;
+        (int rank, int id) = Find(symbols[left].Id, symbols[right].Id);
+        if (id >= 0) queue.Enqueue((left, symbols[left].Id, symbols[right].Id, id), ((long)rank << 32) | (uint)left);
     }
 }

@@ -64,7 +64,7 @@ internal sealed class BytePairModel : WordModel
         symbols.Clear();
         if (_spells) AddBytesOf(word, symbols);
         else AddCharactersOf(word, symbols);
-        _merges.Apply(symbols);
+        _merges.Apply(symbols, output.Scratch);
         Place(symbols, word, output);
     }
 
@@ -123,10 +123,12 @@ internal sealed class BytePairModel : WordModel
         }
         var spelled = new TokenList();
         AddCharactersOf(text.Characters, spelled.Symbols);
-        _merges.Apply(spelled.Symbols);
+        _merges.Apply(spelled.Symbols, output.Scratch);
         Place(spelled.Symbols, text.Characters, spelled);
         foreach (WordToken token in spelled.Items) output.Add(token.Id, text.StartOf(token.Start), text.EndOf(token.End - 1));
     }
+
+    private bool IsPlain => _settings is { Prefix.Length: 0, Suffix.Length: 0 };
 
     private int? WholeWord(ReadOnlySpan<char> word)
     {
@@ -173,13 +175,13 @@ internal sealed class BytePairModel : WordModel
         for (int at = 0; at < word.Length;)
         {
             Rune.DecodeFromUtf16(word[at..], out Rune rune, out int size);
-            bool known = _settings is { Prefix.Length: 0, Suffix.Length: 0 } ? _lookup.TryGetValue(word.Slice(at, size), out int id) : _vocabulary.TryGetValue(Spelled(word, at, size), out id);
+            bool known = IsPlain ? _lookup.TryGetValue(word.Slice(at, size), out int id) : _vocabulary.TryGetValue(Spelled(word, at, size), out id);
             if (known)
             {
                 Release(symbols, ref waiting);
                 symbols.Add(new(id, rune.Utf8SequenceLength));
             }
-            else if ((!_settings.ByteFallback || !AddBytes(symbols, Spelled(word, at, size))) && _settings.Unknown is not null)
+            else if ((!_settings.ByteFallback || !AddBytes(symbols, IsPlain ? word.Slice(at, size) : Spelled(word, at, size))) && _settings.Unknown is not null)
             {
                 if (_unknown < 0) throw new TokenizationException($"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
                 if (!_settings.FuseUnknown) Release(symbols, ref waiting);

@@ -17,6 +17,9 @@ internal sealed class TokenList
     /// <summary>Parts of a word whose pairs are merged.</summary>
     public List<BytePairSymbol> Symbols { get; private set; } = [];
 
+    /// <summary>Room for merging them.</summary>
+    public BytePairScratch Scratch { get; } = new();
+
     public void Add(int id, int start, int end)
     {
         if (Count == _items.Length) Array.Resize(ref _items, 2 * Count);
@@ -47,5 +50,6 @@ internal sealed class TokenList
         if (_items.Length > LargestKept) _items = new WordToken[64];
         if (Symbols.Capacity > LargestKept) Symbols = [];
         Symbols.Clear();
+        Scratch.Trim();
     }
 }
