@@ -201,10 +201,12 @@ internal sealed class BytePairModel : WordModel
         waiting = 0;
     }
 
-    private bool AddBytes(List<BytePairSymbol> symbols, string spelled)
+    private bool AddBytes(List<BytePairSymbol> symbols, ReadOnlySpan<char> spelled)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(spelled);
-        if (Array.Exists(bytes, value => _bytes[value] < 0)) return false;
+        const int longestOnStack = 64;
+        Span<byte> bytes = spelled.Length <= longestOnStack ? stackalloc byte[longestOnStack * 3] : new byte[spelled.Length * 3];
+        bytes = bytes[..Encoding.UTF8.GetBytes(spelled, bytes)];
+        foreach (byte value in bytes) if (_bytes[value] < 0) return false;
         foreach (byte value in bytes) symbols.Add(new(_bytes[value], 1));
         return true;
     }
