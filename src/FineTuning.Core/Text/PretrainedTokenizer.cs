@@ -33,6 +33,7 @@ public sealed class PretrainedTokenizer
         _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
         _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
         FallsBackToBytes = Contains<ByteFallbackDecoder>(parts.Decoder);
+        DecodesInParts = parts.Decoder is not SequenceDecoder sequence || sequence.DecodesInParts;
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
@@ -232,6 +233,9 @@ public sealed class PretrainedTokenizer
     internal bool CleansUp => _parts.CleanUp && _parts.Model is not BytePairModel;
 
     internal bool FallsBackToBytes { get; }
+
+    /// <summary>Whether what is decoded first stays when more is decoded.</summary>
+    internal bool DecodesInParts { get; }
 
     private static bool Contains<T>(Decoder? decoder) => decoder is T || (decoder is SequenceDecoder sequence && sequence.Steps.Any(Contains<T>));
 

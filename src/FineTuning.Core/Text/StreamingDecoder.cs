@@ -5,7 +5,8 @@ namespace FineTuning.Text;
 /// <summary>Turns ids into text one at a time, as a model generates them. What it gives, put together, is what <see cref="PretrainedTokenizer.Decode"/> gives for all of them.</summary>
 /// <remarks>
 /// Text comes only when no later id can change it: no character is given before all its bytes are there, and where the files ask for English spacing to be put right, no
-/// word before the next begins. Memory and time for an id do not grow with what went before. For one thread.
+/// word before the next begins. Memory and time for an id do not grow with what went before. Decoders of rare files see all tokens as one text: with them everything comes
+/// at the end. For one thread.
 /// </remarks>
 public sealed class StreamingDecoder
 {
@@ -34,7 +35,8 @@ public sealed class StreamingDecoder
     {
         if (_tokenizer.Token(id) is not { } token || (_skipSpecialTokens && _tokenizer.IsSpecial(id))) return "";
         _window.Add(id);
-        // A run of byte tokens is decoded as a whole.
+        // A run of byte tokens is decoded as a whole, and so is everything where a step sees all tokens as one text.
+        if (!_tokenizer.DecodesInParts) return "";
         if (_tokenizer.FallsBackToBytes && ByteFallbackDecoder.ByteOf(token) is not null) return "";
         string text = Decode();
         // Bytes that may still become a character stand at the end as one U+FFFD.

@@ -8,6 +8,9 @@ internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
 {
     public IReadOnlyList<Decoder> Steps => steps;
 
+    /// <summary>Whether no step behind one that makes all tokens one changes anything but the beginning.</summary>
+    public bool DecodesInParts => steps.SkipWhile(step => step is not FuseDecoder).All(step => step is FuseDecoder or StripDecoder { StripsEnd: false }) && steps.OfType<SequenceDecoder>().All(step => step.DecodesInParts);
+
     public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Apply(current));
 }
 
@@ -78,6 +81,8 @@ internal sealed class FuseDecoder : Decoder
 /// <summary>Takes a character off the ends of each token, so many times at most.</summary>
 internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 {
+    public bool StripsEnd => stop > 0;
+
     public override List<string> Apply(List<string> tokens) => tokens.ConvertAll(token =>
     {
         string text = content.ToString();
