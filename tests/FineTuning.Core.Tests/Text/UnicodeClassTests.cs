@@ -96,6 +96,16 @@ public sealed class UnicodeClassTests
         Assert.True(wrong.Count == 0, $"{table}: {wrong.Count} differ: {Hex(wrong)}");
     }
 
+    // Found by comparing generated texts: what is not stripped stands in canonical order, and takes the place that it has there.
+    [Fact]
+    public void Marks_that_are_not_stripped_stand_in_canonical_order()
+    {
+        var text = new AlignedText("\u3126\u302B\u302F", 0);
+        new BertNormalizer(clean: false, chinese: false, strip: true, lower: false).Apply(text);
+        Assert.Equal("\u3126\u302F", text.Characters.ToString());
+        Assert.Equal((1, 2), (text.StartOf(1), text.EndOf(1)));
+    }
+
     [Fact]
     public void Scripts_join_what_the_reference_joins()
     {

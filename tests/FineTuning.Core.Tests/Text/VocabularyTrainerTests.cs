@@ -55,6 +55,9 @@ public sealed class VocabularyTrainerTests
         Assert.Equal(VocabularyTrainer.BytePair(Texts).Entries, VocabularyTrainer.BytePair(Texts).Entries);
 
     [Fact]
+    public void Byte_level_words_are_learned_with_the_space_before_them() => Assert.Contains("\u0120newest", VocabularyTrainer.BytePair(Texts).Entries);
+
+    [Fact]
     public void Nothing_to_learn_from_is_an_error()
     {
         Assert.Throws<TrainingDataException>(() => VocabularyTrainer.WordPiece([" ", ""]));

@@ -50,7 +50,7 @@ public static class VocabularyTrainer
         ArgumentNullException.ThrowIfNull(texts);
         options ??= new VocabularyOptions();
         options.Validate(ByteLevelTokens.Length + 256);
-        var counter = new WordCounter(null, new ByteLevelPreTokenizer(addPrefixSpace: false, useRegex: true), options);
+        var counter = new WordCounter(null, new ByteLevelPreTokenizer(addPrefixSpace: false, useRegex: true, spell: true), options);
         counter.Count(texts, cancellation);
         var entries = new SymbolTable(ByteLevelTokens);
         foreach (string symbol in ByteAlphabet.Characters.Order().Select(character => character.ToString())) entries.Add(symbol);
