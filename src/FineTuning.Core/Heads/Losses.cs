@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -25,7 +27,7 @@ internal static class Losses
         if (smoothing > 0)
         {
             Tensor all = classWeights is null ? logProbabilities : logProbabilities * classWeights;
-            rows = own * (1 - smoothing) - all.sum(1) * (smoothing / logits.shape[1]);
+            rows = own * Held(1 - smoothing) - all.sum(1) * Held(smoothing / logits.shape[1]);
         }
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }
@@ -41,7 +43,7 @@ internal static class Losses
     {
         Tensor own = nn.functional.log_softmax(Wide(logits), -1).gather(1, targets.unsqueeze(1)).squeeze(1);
         // The floor keeps the power's gradient finite where p is 1 to rounding and gamma is below 1.
-        Tensor rows = own.neg() * own.exp().neg().add(1).clamp_min(1e-12).pow(gamma);
+        Tensor rows = own.neg() * own.exp().neg().Plus(1).clamp_min(Held(1e-12)).pow(Held(gamma));
         if (classWeights is not null) rows = rows * classWeights.index_select(0, targets);
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }

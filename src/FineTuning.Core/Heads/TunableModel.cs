@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -50,7 +51,7 @@ public abstract class TunableModel : IDisposable
     {
         Tensor loss = SumLoss(batch, context);
         if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
-        double sum = loss.ToDouble();
+        double sum = loss.Number();
         if (!double.IsFinite(sum)) return sum;
         if (!loss.requires_grad) throw NothingTrains();
         loss.backward();

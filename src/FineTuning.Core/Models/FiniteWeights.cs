@@ -18,9 +18,9 @@ internal static class FiniteWeights
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         // One pass over all: only a norm that is not finite is worth a look at each.
-        if (weights.Count == 0 || double.IsFinite(Kernels.Norm([.. weights.Select(weight => weight.Value)]).ToDouble())) return;
-        string[] names = [.. weights.Where(weight => !weight.Value.isfinite().all().ToBoolean()).SelectMany(weight => weight.Parts
-            .Where(part => weight.Value.dim() == 0 || !weight.Value.narrow(0, part.Start, part.Length).isfinite().all().ToBoolean()).Select(part => $"'{part.CheckpointName}'"))];
+        if (weights.Count == 0 || double.IsFinite(Kernels.Norm([.. weights.Select(weight => weight.Value)]).Number())) return;
+        string[] names = [.. weights.Where(weight => !weight.Value.isfinite().all().item<bool>()).SelectMany(weight => weight.Parts
+            .Where(part => weight.Value.dim() == 0 || !weight.Value.narrow(0, part.Start, part.Length).isfinite().all().item<bool>()).Select(part => $"'{part.CheckpointName}'"))];
         if (names.Length == 0) return;
         string more = names.Length > NamesShown ? $" and {names.Length - NamesShown} more" : "";
         throw new CheckpointException(folder, $"{string.Join(", ", names.Take(NamesShown))}{more} hold NaN or infinite numbers, where finite ones were expected: the file is damaged, or a run that diverged was saved; take another copy or an earlier checkpoint");

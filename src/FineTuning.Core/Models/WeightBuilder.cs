@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -64,7 +65,7 @@ internal sealed class WeightBuilder : IDisposable
         if (_source is null || !_stored.TryGetValue(_names.Map(name, _head), out string? stored) || !_source.Tensors[stored].Shape.SequenceEqual(weight.Value.shape)) return false;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        return _source.Read(stored).to(_type, _device).ne(weight.Value).any().ToBoolean();
+        return _source.Read(stored).to(_type, _device).ne(weight.Value).any().item<bool>();
     }
 
     /// <summary>Names a tensor that may be stored as a copy of another weight: it is neither needed nor surplus.</summary>
@@ -133,6 +134,6 @@ internal sealed class WeightBuilder : IDisposable
     {
         WeightKind.Bias => zeros(shape),
         WeightKind.Norm => ones(shape),
-        _ => randn(shape, generator: _generator).mul_(_deviation),
+        _ => randn(shape, generator: _generator).mul_(Held(_deviation)),
     };
 }

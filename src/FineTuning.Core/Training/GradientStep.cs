@@ -31,7 +31,7 @@ internal sealed class GradientStep(TrainingOptions options, OptimizerState optim
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         Tensor[] all = [.. _groups.SelectMany(group => group.WithGradients().Gradients)];
-        return all.Length == 0 ? 0 : Kernels.Norm(all).ToDouble() / targetCount;
+        return all.Length == 0 ? 0 : Kernels.Norm(all).Number() / targetCount;
     }
 
     /// <summary>Updates all weights that have a gradient.</summary>

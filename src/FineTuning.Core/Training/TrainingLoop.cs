@@ -89,7 +89,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             return true;
         }
         double norm = gradients.Norm(targets);
-        if (!double.IsFinite(norm)) throw Diverged(step, window, $"a gradient is {norm} ({string.Join(", ", gradients.Names(gradient => gradient is not null && !gradient.isfinite().all().ToBoolean()).Take(3))})");
+        if (!double.IsFinite(norm)) throw Diverged(step, window, $"a gradient is {norm} ({string.Join(", ", gradients.Names(gradient => gradient is not null && !gradient.isfinite().all().item<bool>()).Take(3))})");
         gradients.Apply(rate, targets, norm);
         gradients.Clear();
         _record.AddStep(loss / targets, rate, norm, Stopwatch.GetElapsedTime(started));

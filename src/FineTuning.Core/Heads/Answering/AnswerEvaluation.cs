@@ -1,5 +1,6 @@
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,7 +18,7 @@ internal sealed class AnswerEvaluation(QuestionAnswerer model) : IEvaluation
     {
         var tokens = (TokenizedBatch)batch;
         Tensor logits = model.Encoder.Logits(tokens.Input, context);
-        _loss += model.LossOf(logits, tokens).ToDouble();
+        _loss += model.LossOf(logits, tokens).Number();
         _count += batch.TargetCount;
         float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
         for (int i = 0; i < batch.Rows.Count; i++)

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -15,7 +16,7 @@ internal static class SpanLoss
     public static Tensor Sum(Tensor logits, Tensor targets, Tensor? mask, Tensor? rowWeights)
     {
         Tensor scores = Losses.Wide(logits);
-        if (mask is not null) scores = scores.masked_fill(mask.logical_not().unsqueeze(2), float.NegativeInfinity);
+        if (mask is not null) scores = scores.masked_fill(mask.logical_not().unsqueeze(2), Held(float.NegativeInfinity));
         Tensor rows = nn.functional.log_softmax(scores, 1).gather(1, targets.unsqueeze(1)).squeeze(1).mean([1]).neg();
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -128,7 +129,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).ToDouble();
+            _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();
             int classes = model.LabelSet.Count;

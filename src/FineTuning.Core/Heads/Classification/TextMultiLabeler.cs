@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -111,7 +112,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).ToDouble();
+            _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();
             int labels = model.LabelSet.Count;

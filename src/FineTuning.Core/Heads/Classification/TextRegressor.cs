@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -71,7 +72,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).ToDouble();
+            _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
             for (int row = 0; row < values.Length; row++) _accumulator.Add(((TargetRow)batch.Rows[row]).Targets![0], values[row]);

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -163,8 +164,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
             Tensor logits = model.Encoder.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
-            _loss += Losses.CrossEntropy(logits, targets, null, null, 0).ToDouble();
-            _right += logits.argmax(1).eq(targets).sum().ToDouble();
+            _loss += Losses.CrossEntropy(logits, targets, null, null, 0).Number();
+            _right += logits.argmax(1).eq(targets).sum().Number();
             _count += masked.TargetCount;
         }
 

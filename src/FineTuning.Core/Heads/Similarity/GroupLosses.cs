@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -16,18 +18,18 @@ internal static class GroupLosses
     {
         Tensor unit = PairLosses.Unit(rows);
         (Tensor same, Tensor self, _) = Relations(labels, rows.dtype);
-        Tensor logProbabilities = nn.functional.log_softmax((unit.mm(unit.t()) / temperature).masked_fill(self, -1e9f), 1);
-        Tensor count = same.sum(1), counted = (count > 0).to(rows.dtype);
+        Tensor logProbabilities = nn.functional.log_softmax((unit.mm(unit.t()) / Held(temperature)).masked_fill(self, Held(-1e9f)), 1);
+        Tensor count = same.sum(1), counted = (count > Held(0)).to(rows.dtype);
         Tensor each = inside
-            ? logProbabilities.masked_fill(same == 0, double.NegativeInfinity).masked_fill((count == 0).unsqueeze(1), 0).logsumexp(1) - count.clamp_min(1).log()
-            : (logProbabilities * same).sum(1) / count.clamp_min(1);
-        return (each * counted).sum().neg() / counted.sum().clamp_min(1);
+            ? logProbabilities.masked_fill(same == Held(0), Held(double.NegativeInfinity)).masked_fill((count == Held(0)).unsqueeze(1), Held(0)).logsumexp(1) - count.clamp_min(Held(1)).log()
+            : (logProbabilities * same).sum(1) / count.clamp_min(Held(1));
+        return (each * counted).sum().neg() / counted.sum().clamp_min(Held(1));
     }
 
     /// <summary>Two views of each text against all other views of the batch (Chen et al. 2020, equation 1).</summary>
     public static Tensor TwoViews(Tensor x, Tensor z, double temperature)
     {
-        Tensor places = arange(x.shape[0], ScalarType.Int64, x.device);
+        Tensor places = arange(Held(x.shape[0]), ScalarType.Int64, x.device);
         return SupervisedContrastive(cat([x, z], 0), cat([places, places], 0), temperature);
     }
 
@@ -40,8 +42,8 @@ internal static class GroupLosses
         (Tensor same, _, Tensor other) = Relations(labels, rows.dtype);
         Tensor distances = Distances(rows);
         Tensor farthest = (distances * same).amax([1]);
-        Tensor nearest = (distances + distances.amax([1], keepdim: true) * (1 - other)).amin([1]);
-        return margin is { } gap ? (farthest - nearest + gap).relu().mean() : (farthest - nearest).exp().log1p().mean();
+        Tensor nearest = distances.Plus(distances.amax([1], keepdim: true) * (Held(1) - other)).amin([1]);
+        return margin is { } gap ? (farthest - nearest).Plus(gap).relu().mean() : (farthest - nearest).exp().log1p().mean();
     }
 
     /// <summary>All triples of the batch, a mean over those that still cost something (Hermans et al. 2017, equation 6).</summary>
@@ -49,9 +51,9 @@ internal static class GroupLosses
     {
         (Tensor same, _, Tensor other) = Relations(labels, rows.dtype);
         Tensor distances = Distances(rows);
-        Tensor triples = (distances.unsqueeze(2) - distances.unsqueeze(1) + margin) * same.unsqueeze(2) * other.unsqueeze(1);
+        Tensor triples = (distances.unsqueeze(2) - distances.unsqueeze(1)).Plus(margin) * same.unsqueeze(2) * other.unsqueeze(1);
         Tensor costs = triples.relu();
-        return costs.sum() / ((costs > 1e-16).to(rows.dtype).sum() + 1e-16);
+        return costs.sum() / (costs > Held(1e-16)).to(rows.dtype).sum().Plus(1e-16);
     }
 
     /// <summary>Per pair of one label the nearest other that is farther than it, else the farthest other (Schroff et al. 2015, section 3.2).</summary>
@@ -60,20 +62,20 @@ internal static class GroupLosses
         (Tensor same, _, Tensor other) = Relations(labels, rows.dtype);
         Tensor distances = Distances(rows);
         // [anchor, positive, negative]: others that are farther from the anchor than the positive.
-        Tensor farther = (other.unsqueeze(1) > 0).logical_and(distances.unsqueeze(1) > distances.unsqueeze(2));
-        Tensor nearest = distances.unsqueeze(1).expand(farther.shape).masked_fill(farther.logical_not(), double.PositiveInfinity).amin([2]);
+        Tensor farther = (other.unsqueeze(1) > Held(0)).logical_and(distances.unsqueeze(1) > distances.unsqueeze(2));
+        Tensor nearest = distances.unsqueeze(1).expand(farther.shape).masked_fill(farther.logical_not(), Held(double.PositiveInfinity)).amin([2]);
         Tensor farthest = (distances * other).amax([1], keepdim: true).expand(nearest.shape);
         Tensor negative = where(farther.any(2), nearest, farthest);
-        return ((distances - negative + margin) * same).relu().sum() / same.sum().clamp_min(1);
+        return ((distances - negative).Plus(margin) * same).relu().sum() / same.sum().clamp_min(Held(1));
     }
 
     // Euclidean, with a gradient of 0 where two vectors are equal.
     private static Tensor Distances(Tensor rows)
     {
         Tensor products = rows.mm(rows.t()), squares = products.diagonal();
-        Tensor squared = (squares.unsqueeze(0) - products * 2 + squares.unsqueeze(1)).relu();
-        Tensor zero = (squared == 0).to(rows.dtype);
-        return (squared + zero * 1e-16).sqrt() * (1 - zero);
+        Tensor squared = (squares.unsqueeze(0) - products * Held(2)).Plus(squares.unsqueeze(1)).relu();
+        Tensor zero = (squared == Held(0)).to(rows.dtype);
+        return squared.Plus(zero * Held(1e-16)).sqrt() * (Held(1) - zero);
     }
 
     private static (Tensor Same, Tensor Self, Tensor Other) Relations(Tensor labels, ScalarType type)

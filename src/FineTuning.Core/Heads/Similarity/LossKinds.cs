@@ -1,6 +1,8 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -19,7 +21,7 @@ internal sealed record MultipleNegativesLoss(double Scale, bool Symmetric, bool 
         if (!Symmetric) return forward;
         // An anchor that is no negative's partner in one direction is none in the other.
         Tensor? back = excluded?.narrow(1, 0, anchors.shape[0]).t();
-        return (forward + PairLosses.MultipleNegatives(batch.Column(1), anchors, back, Scale, Dot)) / 2;
+        return forward.Plus(PairLosses.MultipleNegatives(batch.Column(1), anchors, back, Scale, Dot)) / Held(2);
     }
 
     internal override ISimilarityScores Scores() => new RetrievalScores(Dot);

@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -22,8 +24,8 @@ internal static class PairLosses
     /// <param name="dot">Dot products instead of cosines.</param>
     public static Tensor MultipleNegatives(Tensor anchors, Tensor candidates, Tensor? excluded, double scale, bool dot)
     {
-        Tensor scores = (dot ? anchors.mm(candidates.t()) : Unit(anchors).mm(Unit(candidates).t())) * scale;
-        if (excluded is not null) scores = scores.masked_fill(excluded, Masked);
+        Tensor scores = (dot ? anchors.mm(candidates.t()) : Unit(anchors).mm(Unit(candidates).t())) * Held(scale);
+        if (excluded is not null) scores = scores.masked_fill(excluded, Held(Masked));
         return nn.functional.log_softmax(scores, 1).diagonal().mean().neg();
     }
 
@@ -38,27 +40,27 @@ internal static class PairLosses
     {
         Tensor far = Distance(anchor, negative, distance);
         if (swap) far = minimum(far, Distance(positive, negative, distance));
-        return (Distance(anchor, positive, distance) - far + margin).relu().mean();
+        return (Distance(anchor, positive, distance) - far).Plus(margin).relu().mean();
     }
 
     /// <summary>1 - cos where similar, max(0, cos - margin) where not, a mean over rows (PyTorch's cosine embedding loss).</summary>
     public static Tensor CosineEmbedding(Tensor x, Tensor z, Tensor similar, double margin)
     {
         Tensor cosine = Cosine(x, z);
-        return (similar * (1 - cosine) + (1 - similar) * (cosine - margin).relu()).mean();
+        return (similar * (Held(1) - cosine)).Plus((Held(1) - similar) * (cosine - Held(margin)).relu()).mean();
     }
 
     /// <summary>1/2 [y d^2 + (1 - y) max(0, margin - d)^2] with d = 1 - cos, a mean over rows (Hadsell et al. 2006, equation 4).</summary>
     public static Tensor Contrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
-        Tensor distance = 1 - Cosine(x, z);
-        return (similar * distance.square() + (1 - similar) * (margin - distance).relu().square()).mean() * 0.5;
+        Tensor distance = Held(1) - Cosine(x, z);
+        return (similar * distance.square()).Plus((Held(1) - similar) * (Held(margin) - distance).relu().square()).mean() * Held(0.5);
     }
 
     /// <summary>The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.</summary>
     public static Tensor OnlineContrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
-        Tensor distance = 1 - Cosine(x, z);
+        Tensor distance = Held(1) - Cosine(x, z);
         double[] distances = [.. distance.detach().cpu().to(ScalarType.Float64).data<double>()];
         bool[] flags = [.. similar.cpu().to(ScalarType.Bool).data<bool>()];
         double[] near = [.. distances.Where((_, i) => flags[i])], far = [.. distances.Where((_, i) => !flags[i])];
@@ -67,7 +69,7 @@ internal static class PairLosses
         double nearestFar = far.Length > 1 ? far.Min() : near.DefaultIfEmpty(0).Average();
         Tensor hardNear = Places(distances, i => flags[i] && distances[i] > nearestFar, x.device);
         Tensor hardFar = Places(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
-        return distance.index_select(0, hardNear).square().sum() + (margin - distance.index_select(0, hardFar)).relu().square().sum();
+        return distance.index_select(0, hardNear).square().sum().Plus((Held(margin) - distance.index_select(0, hardFar)).relu().square().sum());
     }
 
     /// <summary>log(1 + sum over pairs of rows with y_i below y_j of e^(scale (s_i - s_j))) (Su 2022, CoSENT).</summary>
@@ -76,10 +78,10 @@ internal static class PairLosses
     /// <param name="scale">Positive.</param>
     public static Tensor RankingOfScores(Tensor similarities, Tensor scores, double scale)
     {
-        Tensor scaled = similarities * scale;
+        Tensor scaled = similarities * Held(scale);
         Tensor differences = scaled.unsqueeze(1) - scaled.unsqueeze(0);
         Tensor ordered = scores.unsqueeze(1) < scores.unsqueeze(0);
-        Tensor terms = differences.masked_fill(ordered.logical_not(), double.NegativeInfinity).reshape(-1);
+        Tensor terms = differences.masked_fill(ordered.logical_not(), Held(double.NegativeInfinity)).reshape(-1);
         return cat([zeros(1, terms.dtype, terms.device), terms], 0).logsumexp(0);
     }
 
@@ -95,7 +97,7 @@ internal static class PairLosses
         }
         (x, z) = (Unit(x), Unit(z));
         Tensor a = x.narrow(1, 0, width / 2), b = x.narrow(1, width / 2, width / 2), c = z.narrow(1, 0, width / 2), d = z.narrow(1, width / 2, width / 2);
-        return ((a * c) + (b * d) + (b * c) - (a * d)).sum(1).abs();
+        return ((a * c).Plus(b * d).Plus(b * c) - (a * d)).sum(1).abs();
     }
 
     /// <summary>(cos - y)^2, a mean over rows.</summary>
@@ -107,10 +109,10 @@ internal static class PairLosses
 
     private static Tensor Distance(Tensor x, Tensor z, TripletDistance distance) => distance switch
     {
-        TripletDistance.Cosine => 1 - Cosine(x, z),
+        TripletDistance.Cosine => Held(1) - Cosine(x, z),
         // PyTorch adds it to every component, which keeps the gradient finite where two vectors are equal.
-        TripletDistance.Manhattan => (x - z + 1e-6).abs().sum(1),
-        _ => (x - z + 1e-6).square().sum(1).sqrt(),
+        TripletDistance.Manhattan => (x - z).Plus(1e-6).abs().sum(1),
+        _ => (x - z).Plus(1e-6).square().sum(1).sqrt(),
     };
 
     private static Tensor Places(double[] distances, Func<int, bool> condition, Device device) =>

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using FineTuning.Models;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -84,16 +85,16 @@ internal sealed class PoolingModule
     private static Tensor Pool(SentencePooling mode, Tensor hidden, Tensor? mask)
     {
         if (mode == SentencePooling.FirstToken) return hidden.select(1, 0);
-        if (mode == SentencePooling.Max) return (mask is null ? hidden : hidden.masked_fill(mask.logical_not().unsqueeze(2), float.MinValue)).amax([1]);
+        if (mode == SentencePooling.Max) return (mask is null ? hidden : hidden.masked_fill(mask.logical_not().unsqueeze(2), Held(float.MinValue))).amax([1]);
         long batch = hidden.shape[0], tokens = hidden.shape[1];
         Tensor real = mask is null ? ones([batch, tokens], hidden.dtype, hidden.device) : mask.to(hidden.dtype);
         if (mode == SentencePooling.LastToken)
         {
-            Tensor last = real.sum(1).sub(1).clamp_min(0).to(ScalarType.Int64);
+            Tensor last = real.sum(1).sub(Held(1)).clamp_min(Held(0)).to(ScalarType.Int64);
             return hidden.gather(1, last.reshape(batch, 1, 1).expand(batch, 1, hidden.shape[2])).squeeze(1);
         }
-        if (mode == SentencePooling.WeightedMean) real = real * arange(1, tokens + 1, hidden.dtype, hidden.device).unsqueeze(0);
-        Tensor sum = (hidden * real.unsqueeze(2)).sum(1), count = real.sum(1, keepdim: true).clamp_min(1e-9);
+        if (mode == SentencePooling.WeightedMean) real = real * arange(Held(1), Held(tokens + 1), hidden.dtype, hidden.device).unsqueeze(0);
+        Tensor sum = (hidden * real.unsqueeze(2)).sum(1), count = real.sum(1, keepdim: true).clamp_min(Held(1e-9));
         return sum / (mode == SentencePooling.MeanSquareRootLength ? count.sqrt() : count);
     }
 

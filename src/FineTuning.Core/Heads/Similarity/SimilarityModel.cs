@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Models;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -51,7 +52,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         using (no_grad()) embeddings = Embed(texts, context);
         embeddings = embeddings.detach().requires_grad_();
         Tensor sum = SumOf(texts, embeddings);
-        double value = sum.ToDouble();
+        double value = sum.Number();
         if (!double.IsFinite(value)) return value;
         sum.backward();
         Tensor gradient = embeddings.grad!;
@@ -88,7 +89,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
     }
 
     // A loss speaks of its batch as a whole; the loop adds sums up and divides once.
-    private Tensor SumOf(TextsBatch batch, Tensor embeddings) => loss.Compute(new EmbeddedBatch(batch, embeddings)) * batch.TargetCount;
+    private Tensor SumOf(TextsBatch batch, Tensor embeddings) => loss.Compute(new EmbeddedBatch(batch, embeddings)) * Held(batch.TargetCount);
 
     private sealed class Evaluation(SimilarityModel<TExample> model, ISimilarityScores scores) : IEvaluation
     {
@@ -99,7 +100,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         {
             var texts = (TextsBatch)batch;
             Tensor embeddings = model.Embed(texts, context);
-            _loss += model.SumOf(texts, embeddings).ToDouble();
+            _loss += model.SumOf(texts, embeddings).Number();
             _count += batch.TargetCount;
             scores.Add(new EmbeddedBatch(texts, embeddings));
         }

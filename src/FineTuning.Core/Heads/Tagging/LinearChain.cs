@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -25,7 +27,7 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
     public Tensor NegativeLogLikelihood(Tensor emissions, Tensor tags, Tensor real, Tensor? starts = null, Tensor? ends = null)
     {
         (Tensor first, Tensor last) = Borders(starts, ends);
-        Tensor partition = (Forward(emissions, real, first)[^1] + last).logsumexp(1);
+        Tensor partition = Forward(emissions, real, first)[^1].Plus(last).logsumexp(1);
         return partition - PathScore(emissions, tags, real, first, last);
     }
 
@@ -36,15 +38,15 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
     {
         long steps = emissions.shape[1];
         Tensor real = Mask(lengths, steps, emissions.device);
-        Tensor best = start.unsqueeze(0) + emissions.select(1, 0);
+        Tensor best = start.unsqueeze(0).Plus(emissions.select(1, 0));
         var sources = new List<long[]>();
         for (long t = 1; t < steps; t++)
         {
-            (Tensor highest, Tensor from) = (best.unsqueeze(2) + transitions.unsqueeze(0)).max(1);
+            (Tensor highest, Tensor from) = best.unsqueeze(2).Plus(transitions.unsqueeze(0)).max(1);
             sources.Add(from.cpu().data<long>().ToArray());
-            best = where(real.select(1, t).unsqueeze(1), highest + emissions.select(1, t), best);
+            best = where(real.select(1, t).unsqueeze(1), highest.Plus(emissions.select(1, t)), best);
         }
-        long[] lasts = (best + end.unsqueeze(0)).argmax(1).cpu().data<long>().ToArray();
+        long[] lasts = best.Plus(end.unsqueeze(0)).argmax(1).cpu().data<long>().ToArray();
         int tags = (int)emissions.shape[2];
         var paths = new int[lengths.Count][];
         for (int row = 0; row < paths.Length; row++)
@@ -70,10 +72,10 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
         backward[steps - 1] = after;
         for (long t = steps - 2; t >= 0; t--)
         {
-            Tensor next = (transitions.unsqueeze(0) + (emissions.select(1, t + 1) + after).unsqueeze(1)).logsumexp(2);
+            Tensor next = transitions.unsqueeze(0).Plus(emissions.select(1, t + 1).Plus(after).unsqueeze(1)).logsumexp(2);
             backward[t] = after = where(real.select(1, t + 1).unsqueeze(1), next, last);
         }
-        return nn.functional.softmax(stack([.. forward.Select((alpha, t) => alpha + backward[t])], 1), 2);
+        return nn.functional.softmax(stack([.. forward.Select((alpha, t) => alpha.Plus(backward[t]))], 1), 2);
     }
 
     public static Tensor Mask(IReadOnlyList<int> lengths, long steps, Device device)
@@ -89,11 +91,11 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
     /// <summary>The log of the summed scores of all paths that reach a tag, after each step.</summary>
     private List<Tensor> Forward(Tensor emissions, Tensor real, Tensor first)
     {
-        Tensor alpha = first + emissions.select(1, 0);
+        Tensor alpha = first.Plus(emissions.select(1, 0));
         var all = new List<Tensor> { alpha };
         for (long t = 1; t < emissions.shape[1]; t++)
         {
-            Tensor next = (alpha.unsqueeze(2) + transitions.unsqueeze(0)).logsumexp(1) + emissions.select(1, t);
+            Tensor next = alpha.unsqueeze(2).Plus(transitions.unsqueeze(0)).logsumexp(1).Plus(emissions.select(1, t));
             alpha = where(real.select(1, t).unsqueeze(1), next, alpha);
             all.Add(alpha);
         }
@@ -107,12 +109,12 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
         Tensor score = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * weight).sum(1);
         if (steps > 1)
         {
-            Tensor moves = (tags.narrow(1, 0, steps - 1) * count) + tags.narrow(1, 1, steps - 1);
+            Tensor moves = (tags.narrow(1, 0, steps - 1) * Held(count)).Plus(tags.narrow(1, 1, steps - 1));
             Tensor values = transitions.reshape(-1).index_select(0, moves.reshape(-1)).reshape(moves.shape);
-            score = score + (values * weight.narrow(1, 1, steps - 1)).sum(1);
+            score = score.Plus((values * weight.narrow(1, 1, steps - 1)).sum(1));
         }
-        Tensor opening = tags.narrow(1, 0, 1), closing = tags.gather(1, real.to(ScalarType.Int64).sum(1, keepdim: true) - 1);
+        Tensor opening = tags.narrow(1, 0, 1), closing = tags.gather(1, real.to(ScalarType.Int64).sum(1, keepdim: true) - Held(1));
         long rows = emissions.shape[0];
-        return score + first.expand(rows, count).gather(1, opening).squeeze(1) + last.expand(rows, count).gather(1, closing).squeeze(1);
+        return score.Plus(first.expand(rows, count).gather(1, opening).squeeze(1)).Plus(last.expand(rows, count).gather(1, closing).squeeze(1));
     }
 }

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -53,9 +54,9 @@ internal sealed class TagChain
         }
         Tensor Mask(bool[] values, params long[] shape) => tensor(values, shape, ScalarType.Bool, _device);
         return new(
-            transitions.masked_fill(Mask(forbidden, count, count), LinearChain.Forbidden),
-            start.masked_fill(Mask([.. _tags.Starters().Select(may => !may)], count), LinearChain.Forbidden),
-            end.masked_fill(Mask([.. _tags.Enders().Select(may => !may)], count), LinearChain.Forbidden));
+            transitions.masked_fill(Mask(forbidden, count, count), Held(LinearChain.Forbidden)),
+            start.masked_fill(Mask([.. _tags.Starters().Select(may => !may)], count), Held(LinearChain.Forbidden)),
+            end.masked_fill(Mask([.. _tags.Enders().Select(may => !may)], count), Held(LinearChain.Forbidden)));
     }
 
     private static (Tensor, Tensor, Tensor)? Read(string folder, int tags, bool freshHead)

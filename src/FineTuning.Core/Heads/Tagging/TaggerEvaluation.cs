@@ -1,6 +1,7 @@
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using TorchSharp;
 
 namespace FineTuning.Heads;
@@ -17,7 +18,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
     {
         var tokens = (TokenizedBatch)batch;
         torch.Tensor logits = model.UnitLogits(tokens, context);
-        _loss += model.LossOf(logits, tokens).ToDouble();
+        _loss += model.LossOf(logits, tokens).Number();
         _count += batch.TargetCount;
         float[] values = logits.cpu().data<float>().ToArray();
         int tags = model.Tags.Count, at = 0;

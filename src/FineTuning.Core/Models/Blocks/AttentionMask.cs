@@ -1,4 +1,5 @@
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -37,13 +38,13 @@ internal sealed class AttentionMask
     /// <param name="device">Where the mask goes.</param>
     public static AttentionMask OfNeighbours(AttentionMask? mask, long tokens, long reach, Device device)
     {
-        Tensor places = arange(tokens, ScalarType.Int64, device);
-        Tensor near = (places.unsqueeze(1) - places.unsqueeze(0)).abs().le(reach).unsqueeze(0).unsqueeze(0);
+        Tensor places = arange(Held(tokens), ScalarType.Int64, device);
+        Tensor near = (places.unsqueeze(1) - places.unsqueeze(0)).abs().le(Held(reach)).unsqueeze(0).unsqueeze(0);
         return new(mask is null ? near : near.logical_and(mask.Allowed));
     }
 
     /// <summary>0 where a key may be attended to and <see cref="Never"/> where it may not, float32, to be added to scores.</summary>
-    public Tensor Added() => zeros(Allowed.shape, ScalarType.Float32, Allowed.device).masked_fill_(Forbidden, Never);
+    public Tensor Added() => zeros(Allowed.shape, ScalarType.Float32, Allowed.device).masked_fill_(Forbidden, Held(Never));
 
     /// <summary>Whether some token may attend to nothing at all.</summary>
     public bool LeavesNothing() => !Allowed.any(-1, false).all().item<bool>();

@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -15,12 +17,12 @@ internal sealed class ConvolutionLayer(IEncoderLayer layer, Weight kernel, Weigh
     public Tensor Forward(Tensor input, AttentionInput positions, bool firstOnly, ForwardContext context)
     {
         Tensor? padding = positions.Real?.logical_not().unsqueeze(2);
-        Tensor clean = padding is null ? input : input.masked_fill(padding, 0);
+        Tensor clean = padding is null ? input : input.masked_fill(padding, Held(0));
         Tensor channels = (clean.dtype == context.ComputeType ? clean : clean.to(context.ComputeType)).transpose(1, 2);
         Tensor mixed = nn.functional.conv1d(channels, context.Compute(kernel), context.Compute(bias), padding: plan.Width / 2, groups: plan.Groups).transpose(1, 2);
-        if (padding is not null) mixed = mixed.masked_fill(padding, 0);
-        Tensor sum = norm.Forward(layer.Forward(input, positions, false, context) + plan.Function.Apply(context.Dropout(mixed, dropout)));
-        return padding is null ? sum : sum.masked_fill(padding, 0);
+        if (padding is not null) mixed = mixed.masked_fill(padding, Held(0));
+        Tensor sum = norm.Forward(layer.Forward(input, positions, false, context).Plus(plan.Function.Apply(context.Dropout(mixed, dropout))));
+        return padding is null ? sum : sum.masked_fill(padding, Held(0));
     }
 
     public static ConvolutionLayer Make(WeightBuilder builder, IEncoderLayer layer, int depth, ConvolutionPlan plan, ModelSpec spec) => new(

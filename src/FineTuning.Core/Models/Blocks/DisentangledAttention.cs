@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -16,7 +18,7 @@ internal sealed class DisentangledPositions(Weight? table, INorm? norm, Disentan
         AttentionMask? mask = AttentionMask.OfPairs(input.Mask);
         if (table is null) return ForAll(new(input.Mask, mask), layers);
         long tokens = input.Ids.shape[1];
-        Tensor index = RelativeBuckets.Signed(tokens, tokens, plan.Buckets, plan.Farthest, input.Ids.device).add_(plan.Span).clamp_(0, (2 * plan.Span) - 1);
+        Tensor index = RelativeBuckets.Signed(tokens, tokens, plan.Buckets, plan.Farthest, input.Ids.device).PlusInPlace(plan.Span).clamp_(Held(0), Held((2 * plan.Span) - 1));
         return ForAll(new(input.Mask, mask, Relative: new(norm is null ? table.Value : norm.Forward(table.Value), index)), layers);
     }
 
@@ -46,19 +48,19 @@ internal sealed class DisentangledAttention(
         Tensor[] parts = projection.ForwardRows(input, hidden, 2 * hidden, context).chunk(2, -1);
         Tensor key = Split(parts[0]), value = Split(parts[1]);
         int terms = 1 + (plan.ContentToPosition ? 1 : 0) + (plan.PositionToContent ? 1 : 0);
-        query = query * (1 / Math.Sqrt(width * terms));
+        query = query * Held(1 / Math.Sqrt(width * terms));
         Tensor scores = query.bmm(key.transpose(1, 2));
         if (positions.Relative is { } relative)
         {
             Tensor index = firstOnly ? relative.Index.narrow(0, 0, 1) : relative.Index;
             Tensor vectors = context.Dropout(relative.Vectors, positionDropout);
-            if (plan.ContentToPosition) scores = scores + Meet(query, PositionKeys(vectors, context), index);
+            if (plan.ContentToPosition) scores = scores.Plus(Meet(query, PositionKeys(vectors, context), index));
             // The score of a query and a key is the key's product with the same row; keys lie along dimension 1 here.
-            if (plan.PositionToContent) scores = scores + Meet(key, PositionQueries(vectors, context) * (1 / Math.Sqrt(width * terms)), index.t()).transpose(1, 2);
+            if (plan.PositionToContent) scores = scores.Plus(Meet(key, PositionQueries(vectors, context) * Held(1 / Math.Sqrt(width * terms)), index.t()).transpose(1, 2));
         }
         AttentionMask? mask = firstOnly ? positions.Mask?.OfFirst() : positions.Mask;
         scores = scores.view(batch, heads, queries, tokens);
-        if (mask is not null) scores = scores.masked_fill(mask.Forbidden, AttentionMask.Never);
+        if (mask is not null) scores = scores.masked_fill(mask.Forbidden, Held(AttentionMask.Never));
         Tensor probabilities = context.Dropout(nn.functional.softmax(scores, -1), dropout);
         Tensor attended = probabilities.view(batch * heads, queries, tokens).bmm(value).view(batch, heads, queries, width);
         return output.Forward(attended.transpose(1, 2).reshape(batch, queries, hidden), context);

@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,7 +47,7 @@ internal sealed class RelativeBias(Weight table, RelativeBiasPlan plan) : Positi
         Tensor buckets = RelativeBuckets.OfBias(tokens, tokens, plan.Buckets, plan.Farthest, bothSides: true, input.Ids.device);
         Tensor bias = Tensors.Kernels.Embedding(table.Value, buckets).permute(2, 0, 1).unsqueeze(0);
         AttentionMask? mask = AttentionMask.OfPadding(input.Mask);
-        return ForAll(new(input.Mask, Bias: mask is null ? bias : bias + mask.Added()), layers);
+        return ForAll(new(input.Mask, Bias: mask is null ? bias : bias.Plus(mask.Added())), layers);
     }
 
     public static RelativeBias Make(WeightBuilder builder, RelativeBiasPlan plan, int heads) =>

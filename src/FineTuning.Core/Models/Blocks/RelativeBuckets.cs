@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -16,12 +18,12 @@ internal static class RelativeBuckets
     /// <returns>[queries, keys], int64, from 0 to buckets - 1</returns>
     public static Tensor OfBias(long queries, long keys, long buckets, long farthest, bool bothSides, Device device)
     {
-        Tensor ahead = arange(keys, ScalarType.Int64, device).unsqueeze(0) - arange(queries, ScalarType.Int64, device).unsqueeze(1);
+        Tensor ahead = arange(Held(keys), ScalarType.Int64, device).unsqueeze(0) - arange(Held(queries), ScalarType.Int64, device).unsqueeze(1);
         long side = bothSides ? buckets / 2 : buckets, exact = side / 2;
-        Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(0).neg();
-        Tensor far = (distance.clamp_min(1).to(ScalarType.Float32) / (float)exact).log() / Math.Log((double)farthest / exact) * (side - exact);
-        Tensor bucket = distance.where(distance.lt(exact), (far.to(ScalarType.Int64) + exact).clamp_max(side - 1));
-        return bothSides ? bucket + (ahead.gt(0).to(ScalarType.Int64) * side) : bucket;
+        Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(Held(0)).neg();
+        Tensor far = (distance.clamp_min(Held(1)).to(ScalarType.Float32) / Held((float)exact)).log() / Held(Math.Log((double)farthest / exact)) * Held(side - exact);
+        Tensor bucket = distance.where(distance.lt(Held(exact)), far.to(ScalarType.Int64).Plus(exact).clamp_max(Held(side - 1)));
+        return bothSides ? bucket.Plus(ahead.gt(Held(0)).to(ScalarType.Int64) * Held(side)) : bucket;
     }
 
     /// <summary>DeBERTa's signed buckets of query position minus key position (He et al. 2021, equation 3; logarithmic in the second version).</summary>
@@ -33,13 +35,13 @@ internal static class RelativeBuckets
     /// <returns>[queries, keys], int64</returns>
     public static Tensor Signed(long queries, long keys, long buckets, long farthest, Device device)
     {
-        Tensor distance = arange(queries, ScalarType.Int64, device).unsqueeze(1) - arange(keys, ScalarType.Int64, device).unsqueeze(0);
+        Tensor distance = arange(Held(queries), ScalarType.Int64, device).unsqueeze(1) - arange(Held(keys), ScalarType.Int64, device).unsqueeze(0);
         if (buckets == 0) return distance;
         long middle = buckets / 2;
-        Tensor size = distance.abs().clamp_min(middle - 1);
+        Tensor size = distance.abs().clamp_min(Held(middle - 1));
         // The order of the operations is the reference's: another one rounds to another bucket at the edges.
-        Tensor ratio = (size.to(ScalarType.Float32) / (float)middle).log() / tensor((float)((farthest - 1) / (double)middle), ScalarType.Float32, device).log();
-        Tensor far = (ratio * (middle - 1)).ceil() + middle;
-        return distance.where(size.le(middle), (far * distance.sign().to(ScalarType.Float32)).to(ScalarType.Int64));
+        Tensor ratio = (size.to(ScalarType.Float32) / Held((float)middle)).log() / tensor((float)((farthest - 1) / (double)middle), ScalarType.Float32, device).log();
+        Tensor far = (ratio * Held(middle - 1)).ceil().Plus(middle);
+        return distance.where(size.le(Held(middle)), (far * distance.sign().to(ScalarType.Float32)).to(ScalarType.Int64));
     }
 }

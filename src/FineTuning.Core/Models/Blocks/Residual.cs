@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -15,7 +16,7 @@ internal sealed record Residual(INorm? Before, INorm? End, INorm? After, double 
     /// <summary>The stream with what the branch gave.</summary>
     public Tensor Join(Tensor stream, Tensor branch, ForwardContext context)
     {
-        Tensor sum = stream + context.Dropout(End is null ? branch : End.Forward(branch), Dropout);
+        Tensor sum = stream.Plus(context.Dropout(End is null ? branch : End.Forward(branch), Dropout));
         return After is null ? sum : After.Forward(sum);
     }
 }

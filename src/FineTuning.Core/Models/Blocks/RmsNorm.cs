@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -11,8 +12,8 @@ internal sealed class RmsNorm(Weight gain, double epsilon, double shift = 0) : I
     public Tensor Forward(Tensor input)
     {
         Tensor values = input.dtype == gain.Value.dtype ? input : input.to(gain.Value.dtype);
-        Tensor factor = shift == 0 ? gain.Value : gain.Value + shift;
-        return values * (values.square().mean([-1], keepdim: true) + epsilon).rsqrt() * factor;
+        Tensor factor = shift == 0 ? gain.Value : gain.Value.Plus(shift);
+        return values * values.square().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * factor;
     }
 
     public static RmsNorm Make(WeightBuilder builder, string name, int depth, long width, double epsilon, double shift = 0) =>

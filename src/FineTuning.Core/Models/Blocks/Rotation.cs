@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -15,8 +17,8 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine)
     /// <returns>[width / 2], float32</returns>
     public static Tensor Frequencies(long width, double wavelengthBase, Device device)
     {
-        Tensor exponents = arange(0, width, 2, ScalarType.Int64, device).to(ScalarType.Float32) / (float)width;
-        return full(exponents.shape, (float)wavelengthBase, ScalarType.Float32, device).pow(exponents).reciprocal();
+        Tensor exponents = arange(Held(0), Held(width), Held(2), ScalarType.Int64, device).to(ScalarType.Float32) / Held((float)width);
+        return full(exponents.shape, Held((float)wavelengthBase), ScalarType.Float32, device).pow(exponents).reciprocal();
     }
 
     /// <summary>The angles of the positions from <paramref name="first"/> on.</summary>
@@ -26,8 +28,8 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine)
     /// <param name="factor">Of cosines and sines (YaRN's attention factor).</param>
     public static Rotation At(Tensor frequencies, long first, long tokens, double factor = 1)
     {
-        Tensor angles = arange(first, first + tokens, ScalarType.Int64, frequencies.device).to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
-        return factor == 1 ? new(angles.cos(), angles.sin()) : new(angles.cos() * factor, angles.sin() * factor);
+        Tensor angles = arange(Held(first), Held(first + tokens), ScalarType.Int64, frequencies.device).to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
+        return factor == 1 ? new(angles.cos(), angles.sin()) : new(angles.cos() * Held(factor), angles.sin() * Held(factor));
     }
 
     /// <summary>The rotation of the first token alone.</summary>
@@ -41,7 +43,7 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine)
         long half = Cosine.shape[1], width = input.shape[^1];
         // Angles in float32 and a product in bfloat16 are multiplied in float32.
         Tensor left = input.narrow(-1, 0, half), right = input.narrow(-1, half, half);
-        Tensor turnedLeft = (left * Cosine) - (right * Sine), turnedRight = (right * Cosine) + (left * Sine);
+        Tensor turnedLeft = (left * Cosine) - (right * Sine), turnedRight = (right * Cosine).Plus(left * Sine);
         Tensor turned = width == 2 * half ? cat([turnedLeft, turnedRight], -1) : cat([turnedLeft, turnedRight, input.narrow(-1, 2 * half, width - (2 * half))], -1);
         return turned.dtype == input.dtype ? turned : turned.to(input.dtype);
     }

@@ -1,5 +1,6 @@
 using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -50,9 +51,9 @@ internal sealed class SelfAttention(Linear projection, Linear output, int heads,
             return Kernels.Attend(query, key, value, added ?? mask?.Allowed, false, scale);
         }
         (long batch, long tokens, long keys, long width) = (query.shape[0], query.shape[2], key.shape[2], query.shape[3]);
-        Tensor scores = (query * scale).reshape(batch * heads, tokens, width).bmm(key.transpose(2, 3).reshape(batch * heads, width, keys)).view(batch, heads, tokens, keys);
-        if (bias is not null) scores = scores + bias;
-        else if (mask is not null) scores = scores.masked_fill(mask.Forbidden, AttentionMask.Never);
+        Tensor scores = (query * Held(scale)).reshape(batch * heads, tokens, width).bmm(key.transpose(2, 3).reshape(batch * heads, width, keys)).view(batch, heads, tokens, keys);
+        if (bias is not null) scores = scores.Plus(bias);
+        else if (mask is not null) scores = scores.masked_fill(mask.Forbidden, Held(AttentionMask.Never));
         Tensor probabilities = context.Dropout(nn.functional.softmax(scores, -1), dropout);
         if (probabilities.dtype != value.dtype) probabilities = probabilities.to(value.dtype);
         return probabilities.view(batch * heads, tokens, keys).bmm(value.reshape(batch * heads, keys, width)).view(batch, heads, tokens, width);

@@ -1,5 +1,6 @@
 using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -18,7 +19,7 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
         bool widensFirst = spec.Widening is { BeforeNorm: true };
         if (widensFirst && widening is not null) sum = widening.Forward(sum, context);
         Tensor hidden = norm.Forward(sum);
-        if (spec.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), 0);
+        if (spec.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), Held(0));
         hidden = context.Dropout(hidden, spec.Dropouts.Embedding ?? 0);
         return widensFirst || widening is null ? hidden : widening.Forward(hidden, context);
     }
@@ -38,9 +39,9 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
     {
         Tensor sum = Kernels.Embedding(Tokens.Value, input.Ids, spec.PadTokenId ?? -1);
         if (context.Embedded is { } embedded) sum = embedded(sum);
-        if (types is not null) sum = sum + (input.Types is null ? types.Value.narrow(0, 0, 1) : Kernels.Embedding(types.Value, input.Types));
+        if (types is not null) sum = sum.Plus(input.Types is null ? types.Value.narrow(0, 0, 1) : Kernels.Embedding(types.Value, input.Types));
         if (positions is null) return sum;
-        return sum + (spec.PositionOffset == 0
+        return sum.Plus(spec.PositionOffset == 0
             ? positions.Value.narrow(0, 0, input.Ids.shape[1]).unsqueeze(0)
             : Kernels.Embedding(positions.Value, PositionsOfRealTokens(input.Ids), spec.PositionOffset - 1));
     }
@@ -49,7 +50,7 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
     private Tensor PositionsOfRealTokens(Tensor ids)
     {
         long pad = spec.PositionOffset - 1;
-        Tensor real = ids.ne(pad).to(ScalarType.Int64);
-        return (real.cumsum(1) * real) + pad;
+        Tensor real = ids.ne(Held(pad)).to(ScalarType.Int64);
+        return (real.cumsum(1) * real).Plus(pad);
     }
 }

@@ -1,4 +1,6 @@
+using FineTuning.Tensors;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Strategies;
@@ -50,7 +52,7 @@ internal sealed class LogisticRegression
         {
             using var inner = NewDisposeScope();
             Tensor weights = tensor(point, [outputs, dimension + 1], requires_grad: true);
-            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum) * fit + (weights.square() * penalized).sum() / 2;
+            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum).mul(Held(fit)).Plus((weights.square() * penalized).sum() / Held(2));
             cost.backward();
             return (cost.item<double>(), weights.grad!.data<double>().ToArray());
         });

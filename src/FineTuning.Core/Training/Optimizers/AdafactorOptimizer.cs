@@ -1,4 +1,6 @@
 using FineTuning.Models;
+using FineTuning.Tensors;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;
@@ -41,25 +43,25 @@ public sealed record AdafactorOptimizer : Optimizer
             double size = settings.RelativeStep ? rate * Math.Min(1e-2, 1 / Math.Sqrt(step)) : rate;
             if (settings.ScaleByWeight) size *= Math.Max(WeightFloor, RootMeanSquare(value));
             double kept = 1 - Math.Pow(step, -0.8);
-            Tensor square = gradient.square().add_(GradientFloor);
+            Tensor square = gradient.square().PlusInPlace(GradientFloor);
             Tensor update;
             if (value.dim() >= 2)
             {
                 Tensor rows = moments.Get($"rows.{part}", () => zeros_like(square.mean([-1])));
                 Tensor columns = moments.Get($"columns.{part}", () => zeros_like(square.mean([-2])));
-                rows.mul_(kept).add_(square.mean([-1]), 1 - kept);
-                columns.mul_(kept).add_(square.mean([-2]), 1 - kept);
+                rows.mul_(Held(kept)).add_(square.mean([-1]), Held(1 - kept));
+                columns.mul_(Held(kept)).add_(square.mean([-2]), Held(1 - kept));
                 Tensor rowFactor = (rows / rows.mean([-1], keepdim: true)).rsqrt_().unsqueeze(-1);
                 update = rowFactor * columns.unsqueeze(-2).rsqrt() * gradient;
             }
             else
             {
                 Tensor second = moments.Get($"second.{part}", () => zeros_like(square));
-                second.mul_(kept).add_(square, 1 - kept);
+                second.mul_(Held(kept)).add_(square, Held(1 - kept));
                 update = second.rsqrt().mul_(gradient);
             }
-            update.mul_(size / Math.Max(1, RootMeanSquare(update)));
-            if (decay != 0) value.mul_(1 - (decay * size));
+            update.mul_(Held(size / Math.Max(1, RootMeanSquare(update))));
+            if (decay != 0) value.mul_(Held(1 - (decay * size)));
             value.sub_(update);
         }
 

@@ -1,4 +1,6 @@
 using FineTuning.Models;
+using FineTuning.Tensors;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;
@@ -33,22 +35,22 @@ public sealed record RAdamOptimizer : Optimizer
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
             (double beta1, double beta2, double step) = (settings.Beta1, settings.Beta2, moments.Step);
-            if (decay != 0) gradient.add_(weight.Value, decay);
+            if (decay != 0) gradient.add_(weight.Value, Held(decay));
             Tensor first = moments.Get("first", () => zeros_like(weight.Value, requires_grad: false));
             Tensor second = moments.Get("second", () => zeros_like(weight.Value, requires_grad: false));
-            first.mul_(beta1).add_(gradient, 1 - beta1);
-            second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+            first.mul_(Held(beta1)).add_(gradient, Held(1 - beta1));
+            second.mul_(Held(beta2)).addcmul_(gradient, gradient, Held(1 - beta2));
             double correction = 1 - Math.Pow(beta2, step);
             double longest = (2 / (1 - beta2)) - 1;
             double length = longest - (2 * step * Math.Pow(beta2, step) / correction);
             double size = rate / (1 - Math.Pow(beta1, step));
             if (length <= 5)
             {
-                weight.Value.add_(first, -size);
+                weight.Value.add_(first, Held(-size));
                 return;
             }
             double rectified = Math.Sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
-            weight.Value.addcdiv_(first, second.sqrt().add_(settings.Epsilon), -size * rectified * Math.Sqrt(correction));
+            weight.Value.addcdiv_(first, second.sqrt().PlusInPlace(settings.Epsilon), Held(-size * rectified * Math.Sqrt(correction)));
         }
     }
 }
@@ -87,17 +89,17 @@ public sealed record NAdamOptimizer : Optimizer
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
             (double beta1, double beta2, double step) = (settings.Beta1, settings.Beta2, moments.Step);
-            if (decay != 0) gradient.add_(weight.Value, decay);
+            if (decay != 0) gradient.add_(weight.Value, Held(decay));
             double now = beta1 * (1 - (0.5 * Math.Pow(0.96, step * settings.MomentumDecay)));
             double next = beta1 * (1 - (0.5 * Math.Pow(0.96, (step + 1) * settings.MomentumDecay)));
             moments.Product *= now;
             Tensor first = moments.Get("first", () => zeros_like(weight.Value, requires_grad: false));
             Tensor second = moments.Get("second", () => zeros_like(weight.Value, requires_grad: false));
-            first.mul_(beta1).add_(gradient, 1 - beta1);
-            second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
-            Tensor divisor = second.div(1 - Math.Pow(beta2, step)).sqrt_().add_(settings.Epsilon);
-            weight.Value.addcdiv_(gradient, divisor, -rate * (1 - now) / (1 - moments.Product));
-            weight.Value.addcdiv_(first, divisor, -rate * next / (1 - (moments.Product * next)));
+            first.mul_(Held(beta1)).add_(gradient, Held(1 - beta1));
+            second.mul_(Held(beta2)).addcmul_(gradient, gradient, Held(1 - beta2));
+            Tensor divisor = second.div(Held(1 - Math.Pow(beta2, step))).sqrt_().PlusInPlace(settings.Epsilon);
+            weight.Value.addcdiv_(gradient, divisor, Held(-rate * (1 - now) / (1 - moments.Product)));
+            weight.Value.addcdiv_(first, divisor, Held(-rate * next / (1 - (moments.Product * next))));
         }
     }
 }

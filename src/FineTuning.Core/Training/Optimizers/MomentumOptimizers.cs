@@ -1,4 +1,6 @@
 using FineTuning.Models;
+using FineTuning.Tensors;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;
@@ -28,15 +30,15 @@ public sealed record SgdOptimizer : Optimizer
     {
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
-            if (decay != 0) gradient.add_(weight.Value, decay);
+            if (decay != 0) gradient.add_(weight.Value, Held(decay));
             Tensor direction = gradient;
             if (settings.Momentum > 0)
             {
                 Tensor velocity = moments.Get("velocity", () => zeros_like(weight.Value, requires_grad: false));
-                velocity.mul_(settings.Momentum).add_(gradient);
-                direction = settings.Nesterov ? gradient.add_(velocity, settings.Momentum) : velocity;
+                velocity.mul_(Held(settings.Momentum)).PlusInPlace(gradient);
+                direction = settings.Nesterov ? gradient.add_(velocity, Held(settings.Momentum)) : velocity;
             }
-            weight.Value.add_(direction, -rate);
+            weight.Value.add_(direction, Held(-rate));
         }
     }
 }
@@ -70,16 +72,16 @@ public sealed record RmsPropOptimizer : Optimizer
     {
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
-            if (decay != 0) gradient.add_(weight.Value, decay);
+            if (decay != 0) gradient.add_(weight.Value, Held(decay));
             Tensor square = moments.Get("square", () => zeros_like(weight.Value, requires_grad: false));
-            square.mul_(settings.Smoothing).addcmul_(gradient, gradient, 1 - settings.Smoothing);
-            Tensor direction = gradient / square.sqrt().add_(settings.Epsilon);
+            square.mul_(Held(settings.Smoothing)).addcmul_(gradient, gradient, Held(1 - settings.Smoothing));
+            Tensor direction = gradient / square.sqrt().PlusInPlace(settings.Epsilon);
             if (settings.Momentum > 0)
             {
                 Tensor velocity = moments.Get("velocity", () => zeros_like(weight.Value, requires_grad: false));
-                direction = velocity.mul_(settings.Momentum).add_(direction);
+                direction = velocity.mul_(Held(settings.Momentum)).PlusInPlace(direction);
             }
-            weight.Value.add_(direction, -rate);
+            weight.Value.add_(direction, Held(-rate));
         }
     }
 }
@@ -105,10 +107,10 @@ public sealed record AdagradOptimizer : Optimizer
     {
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
-            if (decay != 0) gradient.add_(weight.Value, decay);
+            if (decay != 0) gradient.add_(weight.Value, Held(decay));
             Tensor sum = moments.Get("sum", () => zeros_like(weight.Value, requires_grad: false));
-            sum.addcmul_(gradient, gradient, 1);
-            weight.Value.addcdiv_(gradient, sum.sqrt().add_(settings.Epsilon), -rate);
+            sum.addcmul_(gradient, gradient, Held(1));
+            weight.Value.addcdiv_(gradient, sum.sqrt().PlusInPlace(settings.Epsilon), Held(-rate));
         }
     }
 }
@@ -138,11 +140,11 @@ public sealed record LionOptimizer : Optimizer
     {
         protected override void Update(Weight weight, Tensor gradient, WeightMoments moments, double rate, double decay)
         {
-            if (decay != 0) weight.Value.mul_(1 - (rate * decay));
+            if (decay != 0) weight.Value.mul_(Held(1 - (rate * decay)));
             Tensor momentum = moments.Get("momentum", () => zeros_like(weight.Value, requires_grad: false));
-            Tensor direction = momentum.mul(settings.Beta1).add_(gradient, 1 - settings.Beta1).sign_();
-            weight.Value.add_(direction, -rate);
-            momentum.mul_(settings.Beta2).add_(gradient, 1 - settings.Beta2);
+            Tensor direction = momentum.mul(Held(settings.Beta1)).add_(gradient, Held(1 - settings.Beta1)).sign_();
+            weight.Value.add_(direction, Held(-rate));
+            momentum.mul_(Held(settings.Beta2)).add_(gradient, Held(1 - settings.Beta2));
         }
     }
 }

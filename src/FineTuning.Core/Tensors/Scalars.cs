@@ -1,0 +1,64 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tensors;
+
+/// <summary>Numbers on their way into native operations and out of them.</summary>
+/// <remarks>
+/// TorchSharp makes a native scalar of a number and passes its address, but keeps nothing alive during the call: a collection in between frees it, and the
+/// operation computes with what is left there, or fails. Its conversions and its operators with numbers are therefore banned in this library
+/// (BannedSymbols.txt), and so is the sum of two tensors, which makes the number 1 in passing.
+/// </remarks>
+internal static class Scalars
+{
+    // A scalar is read in the call it is made for; no single expression has nearly as many.
+    private const int Kept = 64;
+
+    private static readonly Scalar One = 1.ToScalar();
+
+    [ThreadStatic]
+    private static Scalar[]? _kept;
+
+    [ThreadStatic]
+    private static int _next;
+
+    /// <summary>The number as a scalar that lives until this thread has made some dozens more.</summary>
+    public static Scalar Held(double value) => Keep(value.ToScalar());
+
+    /// <inheritdoc cref="Held(double)"/>
+    public static Scalar Held(float value) => Keep(value.ToScalar());
+
+    /// <inheritdoc cref="Held(double)"/>
+    public static Scalar Held(long value) => Keep(value.ToScalar());
+
+    /// <summary>The sum of two tensors, element by element.</summary>
+    /// <returns>The common shape of both.</returns>
+    public static Tensor Plus(this Tensor left, Tensor right) => left.add(right, One);
+
+    /// <summary>A tensor plus a number.</summary>
+    /// <returns>The shape of the tensor.</returns>
+    public static Tensor Plus(this Tensor left, double right) => left.add(Held(right), One);
+
+    /// <summary>A tensor plus a whole number, which leaves a tensor of whole numbers one.</summary>
+    /// <returns>The shape of the tensor.</returns>
+    public static Tensor Plus(this Tensor left, long right) => left.add(Held(right), One);
+
+    /// <summary>Adds a tensor in place.</summary>
+    /// <returns>The tensor itself.</returns>
+    public static Tensor PlusInPlace(this Tensor left, Tensor right) => left.add_(right, One);
+
+    /// <summary>Adds a number in place.</summary>
+    /// <returns>The tensor itself.</returns>
+    public static Tensor PlusInPlace(this Tensor left, double right) => left.add_(Held(right), One);
+
+    /// <summary>The value of a tensor of one element; TorchSharp's own conversions read it through a number that nothing keeps alive.</summary>
+    public static double Number(this Tensor tensor) => tensor.to(ScalarType.Float64).item<double>();
+
+    private static Scalar Keep(Scalar scalar)
+    {
+        _kept ??= new Scalar[Kept];
+        _kept[_next] = scalar;
+        _next = (_next + 1) % Kept;
+        return scalar;
+    }
+}
