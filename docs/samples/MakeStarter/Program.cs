@@ -1,24 +1,72 @@
-// Makes the checkpoint that QuickStart carries: a compact BERT of random weights with a WordPiece vocabulary of its own, trained on the sample's sentences.
-// dotnet run --project docs/samples/MakeStarter -- [output folder]
-using FineTuning.Examples;
+// Makes the checkpoint that QuickStart carries: a compact BERT with a vocabulary of its own, trained on masked words of books and generated sentences, then
+// taught a larger encoder's vectors over unlabelled sentences. The README says with which files and what came out.
+// dotnet run --project docs/samples/MakeStarter --configuration Release -- --text BOOK... --unlabelled FILE... --teacher DIR
+using System.Diagnostics;
+using FineTuning;
+using FineTuning.Errors;
+using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
+using FineTuning.Training;
+using MakeStarter;
 
-string samples = Directory.Exists("docs/samples/QuickStart") ? "docs/samples/QuickStart" : throw new DirectoryNotFoundException("run this from the root of the repository");
-string folder = args.Length > 0 ? args[0] : Path.Combine(samples, "starter");
+const int HeldOutShare = 50, MaximumLength = 128;
+try
+{
+    long started = Stopwatch.GetTimestamp();
+    StarterArguments arguments = StarterArguments.Parse(args);
+    Corpus corpus = Corpus.Read(arguments);
+    Console.WriteLine(corpus.Summary);
 
-// Only the training sentences: what is tested on has not been seen by anything, the vocabulary included.
-string[] sentences = [.. Csv.Read(Path.Combine(samples, "data", "train.csv")).Select(row => row["text"])];
-TrainedVocabulary vocabulary = VocabularyTrainer.WordPiece(sentences, new VocabularyOptions { Size = 1000, MaximumLength = 64 });
-vocabulary.Save(folder);
+    TrainedVocabulary vocabulary = VocabularyTrainer.WordPiece(corpus.All, new VocabularyOptions { Size = arguments.VocabularySize, MinimumFrequency = 3, AlphabetLimit = 120, MaximumLength = MaximumLength });
+    vocabulary.Save(arguments.Output);
+    string configuration = $$"""
+        {
+          "architectures": ["BertModel"], "model_type": "bert", "vocab_size": {{vocabulary.Entries.Count}}, "hidden_size": 192, "num_hidden_layers": 4,
+          "num_attention_heads": 6, "intermediate_size": 768, "max_position_embeddings": {{MaximumLength}}, "type_vocab_size": 2, "hidden_act": "gelu",
+          "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "layer_norm_eps": 1e-12, "initializer_range": 0.02, "pad_token_id": 0
+        }
+        """;
+    using (EncoderModel fresh = EncoderModel.Create(configuration, HeadKind.MaskedLanguage, options: new ModelLoadOptions { Seed = arguments.Seed })) fresh.Save(arguments.Output);
 
-string configuration = $$"""
+    // One sentence in fifty is held out of both runs, to see how well they go.
+    string[] Part(IReadOnlyList<string> texts, bool held) => [.. texts.Where((_, place) => place % HeldOutShare == 0 == held)];
+    using MaskedLanguageModel masked = Pretrained.MaskedLanguageModel(arguments.Output, new MaskedLanguageOptions { MaximumLength = 64, Dropout = 0, Seed = arguments.Seed });
+    if (arguments.MaskedEpochs > 0)
     {
-      "architectures": ["BertModel"], "model_type": "bert", "vocab_size": {{vocabulary.Entries.Count}}, "hidden_size": 128, "num_hidden_layers": 2,
-      "num_attention_heads": 4, "intermediate_size": 256, "max_position_embeddings": 64, "type_vocab_size": 2, "hidden_act": "gelu",
-      "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "layer_norm_eps": 1e-12, "initializer_range": 0.02, "pad_token_id": 0
+        Console.WriteLine($"masked words: {vocabulary.Entries.Count} entries, {masked.Weights.ParameterCount():N0} parameters");
+        FineTuner.For(masked)
+            .WithOptimizer(Optimizer.AdamW(learningRate: 1e-3, weightDecay: 0.01)).WithScheduler(Schedule.Linear(warmup: 0.1))
+            .BatchSize(64).Epochs(arguments.MaskedEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
+            .ValidateOn(Part(corpus.Masked, held: true)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
+            .Train(Part(corpus.Masked, held: false));
     }
-    """;
-using EncoderModel model = EncoderModel.Create(configuration, HeadKind.None, options: new ModelLoadOptions { Seed = 2026 });
-model.Save(folder);
-Console.WriteLine($"{folder}: {vocabulary.Entries.Count} entries, {model.Weights.ParameterCount():N0} parameters, {Directory.GetFiles(folder).Sum(file => new FileInfo(file).Length) / 1024:N0} KB");
+    if (arguments.Teacher is null)
+    {
+        using EncoderModel trunk = masked.Encoder.WithHead(HeadKind.None);
+        trunk.Save(arguments.Output, stored: Precision.BFloat16);
+    }
+    else
+    {
+        string[] texts = [.. corpus.All];
+        TaughtText[] lessons = [.. texts.Zip(Teacher.Vectors(arguments.Teacher, texts, arguments.Cache), (text, vector) => new TaughtText(text, vector))];
+        using EncoderModel encoder = masked.Encoder.WithHead(HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed, Dropout = 0 });
+        using var student = new TaughtEncoder(encoder, masked.Tokenizer, (ulong)arguments.Seed);
+        Console.WriteLine($"the teacher's vectors: {lessons.Length} texts");
+        FineTuner.For(student)
+            .WithOptimizer(Optimizer.AdamW(arguments.LearningRate, weightDecay: 0.01)).WithScheduler(Schedule.Linear(warmup: 0.05))
+            .BatchSize(128).Epochs(arguments.TaughtEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
+            .ValidateOn(lessons.Where((_, place) => place % HeldOutShare == 0)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
+            .Train(lessons.Where((_, place) => place % HeldOutShare != 0));
+        using EncoderModel trunk = student.Encoder.WithHead(HeadKind.None);
+        trunk.Save(arguments.Output, stored: Precision.BFloat16);
+    }
+    Console.WriteLine($"{arguments.Output}: {Directory.GetFiles(arguments.Output).Sum(file => new FileInfo(file).Length) / 1024:N0} KB in {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes");
+    return 0;
+}
+catch (Exception problem) when (problem is FineTuningException or IOException)
+{
+    Console.Error.WriteLine(problem.Message);
+    return 1;
+}

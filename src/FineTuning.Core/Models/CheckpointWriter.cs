@@ -14,14 +14,16 @@ internal static class CheckpointWriter
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly Dictionary<string, string> FormatMark = new() { ["format"] = "pt" };
 
-    public static void Write(string folder, ConfigFile config, EncoderFamily family, HeadKind head, WeightSet weights, SavedLabels? labels)
+    public static void Write(string folder, ConfigFile config, EncoderFamily family, HeadKind head, WeightSet weights, SavedLabels? labels, Precision stored)
     {
         var configuration = (JsonObject)config.Root.DeepClone();
         configuration["architectures"] = new JsonArray(family.ClassOf(config, head));
         configuration.Remove("torch_dtype");
-        configuration["dtype"] = "float32";
+        bool halves = stored == Precision.BFloat16;
+        string type = halves ? "bfloat16" : "float32";
+        configuration["dtype"] = type;
         // The 4.x line reads only this key; the 5.x line reads either.
-        configuration["torch_dtype"] = "float32";
+        configuration["torch_dtype"] = type;
         if (head == HeadKind.MaskedLanguage) configuration["tie_word_embeddings"] = weights.Find("head.output.weight") is null;
         if (labels is not null)
         {
@@ -41,6 +43,7 @@ internal static class CheckpointWriter
             foreach (WeightPart part in weight.Parts)
             {
                 Tensor value = weight.Value.dim() == 0 ? weight.Value : weight.Value.narrow(0, part.Start, part.Length);
+                if (halves) value = value.to(ScalarType.BFloat16);
                 tensors.Add((part.CheckpointName, part.Transposed ? value.t() : value));
             }
         }

@@ -144,10 +144,14 @@ public sealed class EncoderModel : IDisposable
     /// <summary>Writes config.json and model.safetensors in Hugging Face's names.</summary>
     /// <param name="folder">An existing folder.</param>
     /// <param name="labels">What config.json says of the outputs; null: what it said before.</param>
-    public void Save(string folder, SavedLabels? labels = null)
+    /// <param name="stored">
+    /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
+    /// </param>
+    public void Save(string folder, SavedLabels? labels = null, Precision stored = Precision.Float32)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        CheckpointWriter.Write(folder, _config, _family, Head, Weights, labels);
+        if (!Enum.IsDefined(stored)) throw new ArgumentOutOfRangeException(nameof(stored), stored, $"it is {string.Join(" or ", Enum.GetNames<Precision>())}");
+        CheckpointWriter.Write(folder, _config, _family, Head, Weights, labels, stored);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,6 @@
 namespace FineTuning.Tensors;
 
-/// <summary>The type in which matrix products are computed; the weights that train are float32 in either case.</summary>
+/// <summary>The type in which matrix products are computed, or weights are stored; the weights that train are float32 in either case.</summary>
 public enum Precision
 {
     /// <summary>32-bit floating point: the default, equal to the reference up to rounding.</summary>

@@ -138,6 +138,38 @@ public sealed class CheckpointTests
         return config.RootElement.GetProperty("architectures")[0].GetString()!;
     }
 
+    [Fact]
+    public void What_is_stored_as_bfloat16_comes_back_rounded_once_and_is_byte_equal_when_it_is_stored_again()
+    {
+        const string configuration = """
+            {"model_type":"bert","vocab_size":50,"hidden_size":12,"num_hidden_layers":2,"num_attention_heads":3,"intermediate_size":20,"max_position_embeddings":16}
+            """;
+        string first = Directory.CreateTempSubdirectory().FullName, second = Directory.CreateTempSubdirectory().FullName, whole = Directory.CreateTempSubdirectory().FullName;
+        using EncoderModel model = EncoderModel.Create(configuration, HeadKind.SequenceClassification, 3);
+        model.Save(first, stored: Precision.BFloat16);
+        model.Save(whole);
+        using EncoderModel again = EncoderModel.Load(first, HeadKind.SequenceClassification, 3);
+        again.Save(second, stored: Precision.BFloat16);
+        foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(first, file)), File.ReadAllBytes(Path.Combine(second, file)));
+        Assert.Contains("\"dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(first, "config.json")), StringComparison.Ordinal);
+
+        using var scope = NewDisposeScope();
+        using ITensorSource halves = CheckpointFiles.Open(first), originals = CheckpointFiles.Open(whole);
+        Assert.All(halves.Tensors.Values, tensor => Assert.Equal("BF16", tensor.DataType));
+        bool rounded = false;
+        foreach (string name in originals.Tensors.Keys)
+        {
+            Tensor original = originals.Read(name), found = halves.Read(name);
+            // 8 significant bits: half a unit of the last is 2^-8 of the value at most.
+            Assert.True((found - original).abs().le(original.abs() * Math.Pow(2, -8)).all().item<bool>(), name);
+            rounded |= found.ne(original).any().item<bool>();
+        }
+        Assert.True(rounded);
+        // The masters in memory are untouched by what was stored of them.
+        Assert.All(model.Weights, weight => Assert.Equal(ScalarType.Float32, weight.Value.dtype));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.Save(first, stored: (Precision)7));
+    }
+
     [Theory]
     [InlineData("""{"model_type":"bert","vocab_size":1000000000000}""", "vocab_size")]
     [InlineData("""{"model_type":"bert","hidden_size":-1}""", "hidden_size")]
