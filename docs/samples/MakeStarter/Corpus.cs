@@ -5,11 +5,14 @@ namespace MakeStarter;
 
 /// <summary>All that the starter is made from, in an order that depends on nothing but the files and the seed.</summary>
 /// <param name="Masked">Sentences of the books and of the grammar: what masked words are learned from.</param>
-/// <param name="All">These, the texts of data sets and the most frequent words by themselves: what the vocabulary and the teacher's vectors are learned from.</param>
+/// <param name="All">These, the texts of data sets and the most frequent words by themselves: what the vocabulary is learned from.</param>
+/// <param name="Taught">The short ones among all: what the teacher's vectors are learned over.</param>
 /// <param name="Summary">How many of each.</param>
-internal sealed record Corpus(IReadOnlyList<string> Masked, IReadOnlyList<string> All, string Summary)
+internal sealed record Corpus(IReadOnlyList<string> Masked, IReadOnlyList<string> All, IReadOnlyList<string> Taught, string Summary)
 {
     private const int FrequentWords = 8000;
+    private const int LongestTaught = 140;
+
     private static readonly char[] NoLetters = [' ', '.', ',', '?', '!', ';', ':', '"', '(', ')', '-', '\t', '*'];
 
     public static Corpus Read(StarterArguments arguments)
@@ -41,6 +44,7 @@ internal sealed record Corpus(IReadOnlyList<string> Masked, IReadOnlyList<string
         string[] masked = [.. books, .. generated], all = [.. sentences, .. words];
         random.Shuffle(masked);
         random.Shuffle(all);
-        return new(masked, all, $"{books.Length} sentences of {arguments.Books.Count} books, {generated.Length} generated, {unlabelled.Length} unlabelled texts of {arguments.Unlabelled.Count} files, {words.Length} words; {leftOut} left out because they resemble a sentence of QuickStart");
+        string[] taught = [.. all.Where(text => text.Length <= LongestTaught)];
+        return new(masked, all, taught, $"{books.Length} sentences of {arguments.Books.Count} books, {generated.Length} generated, {unlabelled.Length} unlabelled texts of {arguments.Unlabelled.Count} files, {words.Length} words, {taught.Length} of all short enough to be taught; {leftOut} left out because they resemble a sentence of QuickStart");
     }
 }

@@ -23,7 +23,7 @@ try
     vocabulary.Save(arguments.Output);
     string configuration = $$"""
         {
-          "architectures": ["BertModel"], "model_type": "bert", "vocab_size": {{vocabulary.Entries.Count}}, "hidden_size": 192, "num_hidden_layers": 4,
+          "architectures": ["BertModel"], "model_type": "bert", "vocab_size": {{vocabulary.Entries.Count}}, "hidden_size": 192, "num_hidden_layers": 3,
           "num_attention_heads": 6, "intermediate_size": 768, "max_position_embeddings": {{MaximumLength}}, "type_vocab_size": 2, "hidden_act": "gelu",
           "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "layer_norm_eps": 1e-12, "initializer_range": 0.02, "pad_token_id": 0
         }
@@ -49,7 +49,7 @@ try
     }
     else
     {
-        string[] texts = [.. corpus.All];
+        string[] texts = [.. corpus.Taught];
         TaughtText[] lessons = [.. texts.Zip(Teacher.Vectors(arguments.Teacher, texts, arguments.Cache), (text, vector) => new TaughtText(text, vector))];
         using EncoderModel encoder = masked.Encoder.WithHead(HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed, Dropout = 0 });
         using var student = new TaughtEncoder(encoder, masked.Tokenizer, (ulong)arguments.Seed);

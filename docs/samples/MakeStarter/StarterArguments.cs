@@ -23,15 +23,15 @@ internal sealed record StarterArguments
     public string Cache { get; private init; } = Path.Combine(Path.GetTempPath(), "make-starter");
 
     /// <summary>Sentences drawn from the grammar.</summary>
-    public int Generated { get; private init; } = 60_000;
+    public int Generated { get; private init; } = 50_000;
 
-    public int VocabularySize { get; private init; } = 6000;
+    public int VocabularySize { get; private init; } = 7000;
 
-    public int MaskedEpochs { get; private init; } = 4;
+    public int MaskedEpochs { get; private init; } = 3;
 
     public int TaughtEpochs { get; private init; } = 8;
 
-    public double LearningRate { get; private init; } = 2e-3;
+    public double LearningRate { get; private init; } = 1.5e-3;
 
     public int Seed { get; private init; } = 2026;
 
