@@ -3,7 +3,7 @@ using FineTuning.Benchmarks.Comparison;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
-// fewshot: classification from a few texts of each label;
+// fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets beside npm's tokenizers;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
@@ -20,6 +20,9 @@ switch (args.FirstOrDefault())
         break;
     case "heads":
         HeadsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "starter":
+        StarterCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));

@@ -31,7 +31,7 @@ internal static class FewShotCommand
         }
     }
 
-    private static LabeledText<string>[] Choose(LabeledText<string>[] rows, int shots, int seed)
+    internal static LabeledText<string>[] Choose(LabeledText<string>[] rows, int shots, int seed)
     {
         var random = new Random(seed);
         return [.. rows.GroupBy(row => row.Label).OrderBy(group => group.Key, StringComparer.Ordinal).SelectMany(group => group.OrderBy(_ => random.Next()).Take(shots))];

@@ -9,7 +9,7 @@ namespace FineTuning.Benchmarks.Suites;
 /// <summary>What the suites run on: all-minilm-l6-v2 where it is beside the checkout, else the sample's checkpoint; the sample's sentences.</summary>
 internal static class SuiteModel
 {
-    private static readonly string Sample = Path.Combine(Repository(), "docs", "samples", "QuickStart");
+    public static readonly string Sample = Path.Combine(Repository(), "docs", "samples", "QuickStart");
 
     public static string Folder { get; } = Directory.Exists(Shared.Model) ? Shared.Model : Path.Combine(Sample, "starter");
 

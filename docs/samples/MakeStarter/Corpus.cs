@@ -4,14 +4,14 @@ using FineTuning.Examples;
 namespace MakeStarter;
 
 /// <summary>All that the starter is made from, in an order that depends on nothing but the files and the seed.</summary>
-/// <param name="Masked">Sentences of the books and of the grammar: what masked words are learned from.</param>
-/// <param name="All">These, the texts of data sets and the most frequent words by themselves: what the vocabulary is learned from.</param>
+/// <param name="Masked">Sentences of the books, or of the grammar where there are none: what masked words are learned from.</param>
+/// <param name="All">Sentences of books and grammar, the texts of data sets and the most frequent words by themselves: what the vocabulary is learned from.</param>
 /// <param name="Taught">The short ones among all: what the teacher's vectors are learned over.</param>
 /// <param name="Summary">How many of each.</param>
 internal sealed record Corpus(IReadOnlyList<string> Masked, IReadOnlyList<string> All, IReadOnlyList<string> Taught, string Summary)
 {
     private const int FrequentWords = 8000;
-    private const int LongestTaught = 140;
+    private const int LongestTaught = 100;
 
     private static readonly char[] NoLetters = [' ', '.', ',', '?', '!', ';', ':', '"', '(', ')', '-', '\t', '*'];
 
@@ -41,7 +41,7 @@ internal sealed record Corpus(IReadOnlyList<string> Masked, IReadOnlyList<string
                 .CountBy(word => word).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Take(FrequentWords).Select(pair => pair.Key),
         ];
         var random = new Random(arguments.Seed);
-        string[] masked = [.. books, .. generated], all = [.. sentences, .. words];
+        string[] masked = [.. books.Length > 0 ? books : generated], all = [.. sentences, .. words];
         random.Shuffle(masked);
         random.Shuffle(all);
         string[] taught = [.. all.Where(text => text.Length <= LongestTaught)];

@@ -1,4 +1,4 @@
-// Makes the checkpoint that QuickStart carries: a compact BERT with a vocabulary of its own, trained on masked words of books and generated sentences, then
+// Makes the checkpoint that QuickStart carries: a compact BERT with a vocabulary of its own, trained on masked words of books, then
 // taught a larger encoder's vectors over unlabelled sentences. The README says with which files and what came out.
 // dotnet run --project docs/samples/MakeStarter --configuration Release -- --text BOOK... --unlabelled FILE... --teacher DIR
 using System.Diagnostics;
@@ -18,6 +18,9 @@ try
     StarterArguments arguments = StarterArguments.Parse(args);
     Corpus corpus = Corpus.Read(arguments);
     Console.WriteLine(corpus.Summary);
+
+    string[] texts = arguments.Teacher is null ? [] : [.. corpus.Taught.Take(arguments.Taught)];
+    TaughtText[] lessons = texts.Length == 0 ? [] : [.. texts.Zip(Teacher.Vectors(arguments.Teacher!, texts, arguments.Cache), (text, vector) => new TaughtText(text, vector))];
 
     TrainedVocabulary vocabulary = VocabularyTrainer.WordPiece(corpus.All, new VocabularyOptions { Size = arguments.VocabularySize, MinimumFrequency = 3, AlphabetLimit = 120, MaximumLength = MaximumLength });
     vocabulary.Save(arguments.Output);
@@ -42,21 +45,19 @@ try
             .ValidateOn(Part(corpus.Masked, held: true)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
             .Train(Part(corpus.Masked, held: false));
     }
-    if (arguments.Teacher is null)
+    if (lessons.Length == 0)
     {
         using EncoderModel trunk = masked.Encoder.WithHead(HeadKind.None);
         trunk.Save(arguments.Output, stored: Precision.BFloat16);
     }
     else
     {
-        string[] texts = [.. corpus.Taught];
-        TaughtText[] lessons = [.. texts.Zip(Teacher.Vectors(arguments.Teacher, texts, arguments.Cache), (text, vector) => new TaughtText(text, vector))];
         using EncoderModel encoder = masked.Encoder.WithHead(HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed, Dropout = 0 });
         using var student = new TaughtEncoder(encoder, masked.Tokenizer, (ulong)arguments.Seed);
-        Console.WriteLine($"the teacher's vectors: {lessons.Length} texts");
+        Console.WriteLine($"the teacher's vectors of {lessons.Length} texts");
         FineTuner.For(student)
             .WithOptimizer(Optimizer.AdamW(arguments.LearningRate, weightDecay: 0.01)).WithScheduler(Schedule.Linear(warmup: 0.05))
-            .BatchSize(128).Epochs(arguments.TaughtEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
+            .BatchSize(256).Epochs(arguments.TaughtEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
             .ValidateOn(lessons.Where((_, place) => place % HeldOutShare == 0)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
             .Train(lessons.Where((_, place) => place % HeldOutShare != 0));
         using EncoderModel trunk = student.Encoder.WithHead(HeadKind.None);

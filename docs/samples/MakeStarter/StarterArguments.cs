@@ -6,7 +6,7 @@ namespace MakeStarter;
 /// <summary>What the starter is made from and how long it is trained.</summary>
 internal sealed record StarterArguments
 {
-    public const string Usage = "arguments: [--text FILE...] [--unlabelled FILE...] [--teacher DIR] [--out DIR] [--cache DIR] [--generated N] [--vocabulary N] [--masked-epochs N] [--taught-epochs N] [--rate R] [--seed N]";
+    public const string Usage = "arguments: [--text FILE...] [--unlabelled FILE...] [--teacher DIR] [--out DIR] [--cache DIR] [--generated N] [--taught N] [--vocabulary N] [--masked-epochs N] [--taught-epochs N] [--rate R] [--seed N]";
 
     /// <summary>Books as plain text, .gz or not: for the vocabulary, masked-language training and distillation.</summary>
     public IReadOnlyList<string> Books { get; private init; } = [];
@@ -25,13 +25,16 @@ internal sealed record StarterArguments
     /// <summary>Sentences drawn from the grammar.</summary>
     public int Generated { get; private init; } = 50_000;
 
+    /// <summary>The most texts whose vectors are learned.</summary>
+    public int Taught { get; private init; } = int.MaxValue;
+
     public int VocabularySize { get; private init; } = 7000;
 
-    public int MaskedEpochs { get; private init; } = 3;
+    public int MaskedEpochs { get; private init; } = 4;
 
-    public int TaughtEpochs { get; private init; } = 8;
+    public int TaughtEpochs { get; private init; } = 10;
 
-    public double LearningRate { get; private init; } = 1.5e-3;
+    public double LearningRate { get; private init; } = 2e-3;
 
     public int Seed { get; private init; } = 2026;
 
@@ -54,6 +57,7 @@ internal sealed record StarterArguments
                 "--out" => arguments with { Output = value },
                 "--cache" => arguments with { Cache = value },
                 "--generated" => arguments with { Generated = Whole(name, value) },
+                "--taught" => arguments with { Taught = Whole(name, value) },
                 "--vocabulary" => arguments with { VocabularySize = Whole(name, value) },
                 "--masked-epochs" => arguments with { MaskedEpochs = Whole(name, value) },
                 "--taught-epochs" => arguments with { TaughtEpochs = Whole(name, value) },

@@ -7,7 +7,7 @@ using FineTuning.Heads;
 
 namespace MakeStarter;
 
-/// <summary>A teacher's vectors, computed once: they are kept in a file that the next run with the same texts reads.</summary>
+/// <summary>A teacher's vectors, computed once: they are kept in files that the next run over the same texts reads.</summary>
 internal static class Teacher
 {
     private const int TextsAtOnce = 2048;
@@ -15,27 +15,47 @@ internal static class Teacher
     public static float[][] Vectors(string folder, string[] texts, string cache)
     {
         using SentenceEncoder teacher = Pretrained.SentenceEncoder(folder);
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder) + '\n' + string.Join('\n', texts))))[..24];
-        string file = Path.Combine(cache, key + ".vectors");
-        if (File.Exists(file)) return Read(file, texts.Length, teacher.Dimension);
         Directory.CreateDirectory(cache);
-        string fresh = file + ".new";
         var vectors = new List<float[]>(texts.Length);
-        using (FileStream stream = File.Create(fresh))
+        foreach (string[] part in texts.Chunk(TextsAtOnce))
         {
-            foreach (string[] part in texts.Chunk(TextsAtOnce))
-            {
-                foreach (float[] vector in teacher.Encode(part))
-                {
-                    vectors.Add(vector);
-                    stream.Write(MemoryMarshal.AsBytes<float>(vector));
-                }
-                Progress.Show(string.Create(CultureInfo.InvariantCulture, $"teacher: {vectors.Count} of {texts.Length} texts"));
-            }
+            string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder) + '\n' + string.Join('\n', part))))[..24];
+            string file = Path.Combine(cache, key + ".vectors");
+            if (!File.Exists(file)) Write(file, teacher.Encode(part));
+            vectors.AddRange(Read(file, part.Length, teacher.Dimension));
+            Progress.Show(string.Create(CultureInfo.InvariantCulture, $"  the teacher's vectors: {vectors.Count} of {texts.Length} texts"));
         }
-        File.Move(fresh, file, overwrite: true);
         Progress.End();
+        return Centred(vectors);
+    }
+
+    /// <summary>
+    /// The vectors less their mean, scaled to length 1. What all have in common says nothing of a text, and a student that learns it first stays there: a third
+    /// of the cosine is then had by always giving the mean.
+    /// </summary>
+    private static float[][] Centred(List<float[]> vectors)
+    {
+        var mean = new double[vectors[0].Length];
+        foreach (float[] vector in vectors)
+        {
+            for (int i = 0; i < mean.Length; i++) mean[i] += vector[i] / (double)vectors.Count;
+        }
+        foreach (float[] vector in vectors)
+        {
+            for (int i = 0; i < mean.Length; i++) vector[i] -= (float)mean[i];
+            float length = MathF.Sqrt(vector.Sum(value => value * value));
+            for (int i = 0; i < mean.Length; i++) vector[i] /= length;
+        }
         return [.. vectors];
+    }
+
+    private static void Write(string file, float[][] vectors)
+    {
+        using (FileStream stream = File.Create(file + ".new"))
+        {
+            foreach (float[] vector in vectors) stream.Write(MemoryMarshal.AsBytes<float>(vector));
+        }
+        File.Move(file + ".new", file, overwrite: true);
     }
 
     private static float[][] Read(string file, int count, int width)

@@ -24,6 +24,6 @@ internal static class Data
         double accuracy = answers.Zip(test, (answer, row) => answer.Label == row.Label ? 1.0 : 0).Average();
         string majority = train.CountBy(row => row.Label).MaxBy(pair => pair.Value).Key;
         double guessed = test.Average(row => row.Label == majority ? 1.0 : 0);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test: accuracy {accuracy:P1} on {test.Length} sentences; always saying '{majority}' gives {guessed:P1}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test: accuracy {accuracy:P2} on {test.Length} sentences; always saying '{majority}' gives {guessed:P2}"));
     }
 }

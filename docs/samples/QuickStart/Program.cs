@@ -19,7 +19,8 @@ try
         .WithOptimizer(Optimizer.AdamW(learningRate: arguments.LearningRate))
         .WithScheduler(Schedule.Linear(warmup: 0.06))
         .BatchSize(arguments.BatchSize).Epochs(arguments.Epochs).Seed(arguments.Seed)
-        .ValidateOn(dev).StopEarly(patience: arguments.Patience)
+        .ValidateOn(dev)
+        .With(options => options with { KeepBest = arguments.KeepBest, EarlyStopping = arguments.Patience == 0 ? null : new EarlyStopping(arguments.Patience) })
         .OnProgress(screen.Show).OnEvaluation(screen.Show)
         .Train(train);
     screen.Finish();

@@ -6,7 +6,7 @@ namespace QuickStart;
 /// <summary>What the sample was asked to do; without arguments, its own model and sentences.</summary>
 internal sealed record SampleArguments
 {
-    private const string Usage = "arguments: [--model DIR] [--train FILE --dev FILE [--test FILE]] [--epochs N] [--rate R] [--batch N] [--patience N] [--length N] [--seed N] [--out DIR]; files are .csv, .tsv or .jsonl with a text and a label";
+    private const string Usage = "arguments: [--model DIR] [--train FILE --dev FILE [--test FILE]] [--epochs N] [--rate R] [--batch N] [--patience N (0: never stop early)] [--keep best|last] [--length N] [--seed N] [--out DIR]; files are .csv, .tsv or .jsonl with a text and a label";
 
     public string Model { get; private init; } = Beside("starter");
 
@@ -22,7 +22,11 @@ internal sealed record SampleArguments
 
     public int BatchSize { get; private init; } = 16;
 
+    /// <summary>Evaluations in a row without a gain after which the run ends; 0: it never ends early.</summary>
     public int Patience { get; private init; } = 8;
+
+    /// <summary>Whether the weights of the best evaluation remain, or those of the last step.</summary>
+    public bool KeepBest { get; private init; } = true;
 
     public double LearningRate { get; private init; } = 1e-3;
 
@@ -53,6 +57,7 @@ internal sealed record SampleArguments
                 "--epochs" => arguments with { Epochs = Whole(value) },
                 "--batch" => arguments with { BatchSize = Whole(value) },
                 "--patience" => arguments with { Patience = Whole(value) },
+                "--keep" => arguments with { KeepBest = value switch { "best" => true, "last" => false, _ => throw new InvalidOptionsException([$"'--keep {value}' is not known; {Usage}"]) } },
                 "--length" => arguments with { MaximumLength = Whole(value) },
                 "--seed" => arguments with { Seed = Whole(value) },
                 "--rate" => arguments with { LearningRate = double.TryParse(value, CultureInfo.InvariantCulture, out double rate) ? rate : throw new InvalidOptionsException([$"'{value}' is no number"]) },
