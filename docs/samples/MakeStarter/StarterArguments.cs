@@ -30,9 +30,9 @@ internal sealed record StarterArguments
 
     public int VocabularySize { get; private init; } = 7000;
 
-    public int MaskedEpochs { get; private init; } = 4;
+    public int MaskedEpochs { get; private init; } = 3;
 
-    public int TaughtEpochs { get; private init; } = 10;
+    public int TaughtEpochs { get; private init; } = 5;
 
     public double LearningRate { get; private init; } = 2e-3;
 

@@ -18,17 +18,17 @@ internal sealed record SampleArguments
 
     public string Output { get; private init; } = "tuned-model";
 
-    public int Epochs { get; private init; } = 40;
+    public int Epochs { get; private init; } = 12;
 
     public int BatchSize { get; private init; } = 16;
 
     /// <summary>Evaluations in a row without a gain after which the run ends; 0: it never ends early.</summary>
-    public int Patience { get; private init; } = 8;
+    public int Patience { get; private init; } = 4;
 
     /// <summary>Whether the weights of the best evaluation remain, or those of the last step.</summary>
     public bool KeepBest { get; private init; } = true;
 
-    public double LearningRate { get; private init; } = 1e-3;
+    public double LearningRate { get; private init; } = 3e-4;
 
     public int? MaximumLength { get; private init; }
 
@@ -41,7 +41,7 @@ internal sealed record SampleArguments
 
     public static SampleArguments Parse(string[] words)
     {
-        // A real checkpoint wants gentler settings than a network that starts from random weights.
+        // A large checkpoint wants a gentler rate than the small one.
         SampleArguments arguments = words.Contains("--model") ? new SampleArguments { Epochs = 3, BatchSize = 32, Patience = 2, LearningRate = 5e-5, MaximumLength = 128 } : new SampleArguments();
         for (int i = 0; i < words.Length; i += 2)
         {

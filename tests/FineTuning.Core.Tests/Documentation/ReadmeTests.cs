@@ -41,7 +41,7 @@ public sealed class ReadmeTests : IDisposable
 
         TrainingResult result = FineTuner.For(model)
             .Freeze(weights => weights.Embeddings())
-            .WithOptimizer(Optimizer.AdamW(learningRate: 1e-3))
+            .WithOptimizer(Optimizer.AdamW(learningRate: 3e-4))
             .WithScheduler(Schedule.Linear(warmup: 0.06))
             .ValidateOn(dev).StopEarly(patience: 2)
             .Train(requests.Select(request => new LabeledText<Intent>(request.Body, request.Intent)));
@@ -59,8 +59,8 @@ public sealed class ReadmeTests : IDisposable
         string summary = result.ToString();
         result.SaveReport(Path.Combine(output, "report.html"));
         // end
-        Assert.InRange(accuracy, 0, 1);
-        Assert.InRange(f1, 0, 1);
+        Assert.InRange(accuracy, 0.6, 1);   // always the same label: 0.2
+        Assert.InRange(f1, 0.6, 1);
         Assert.Equal(0, cut);
         Assert.Contains("accuracy", summary);
         Assert.True(File.Exists(Path.Combine(output, "report.html")));
