@@ -80,7 +80,7 @@ public sealed class ExplanationTests
         using TextClassifier<bool> model = Pretrained.TextClassifier(Starter, new TextClassifierOptions<bool> { MaximumLength = 24, Dropout = 0 });
         string[] others = ["the order is here", "my account and the invoice", "where is my order", "please help me with the delivery"];
         LabeledText<bool>[] data = [.. Enumerable.Range(0, 64).Select(i => new LabeledText<bool>(i % 2 == 0 ? $"refund {others[i / 2 % 4]}" : others[i / 2 % 4], i % 2 == 0))];
-        FineTuner.For(model).WithOptimizer(Optimizer.AdamW(learningRate: 3e-3)).Epochs(6).BatchSize(8).Train(data);
+        FineTuner.For(model).WithOptimizer(Optimizer.AdamW(learningRate: 5e-4)).Epochs(4).BatchSize(8).Train(data);
         TextExplanation explanation = model.Explain("the order is here refund", null, true);
         Assert.Equal("refund", explanation.Strongest(1)[0].Word);
         Assert.True(explanation.Strongest(1)[0].Value > 0);
