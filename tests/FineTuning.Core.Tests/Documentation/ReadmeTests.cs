@@ -177,8 +177,8 @@ public sealed class ReadmeTests : IDisposable
             .Train(reviews);
         int stars = rater.Predict("great, I would buy it again");
         // end
-        Assert.True(result.Evaluations[0].Metrics["mae"] > 1);
         Assert.True(result.Metrics!["mae"] < 0.5, result.ToString());
+        Assert.True(result.Evaluations[0].Metrics["mae"] > result.Metrics["mae"] + 0.3, "it was learned during the run");
         Assert.InRange(stars, 4, 5);
         Assert.NotNull(rater.Weights.Find("stars.cuts"));
     }
