@@ -51,6 +51,10 @@ internal static class Scalars
     /// <returns>The tensor itself.</returns>
     public static Tensor PlusInPlace(this Tensor left, double right) => left.add_(Held(right), One);
 
+    /// <summary>Adds a whole number in place.</summary>
+    /// <returns>The tensor itself.</returns>
+    public static Tensor PlusInPlace(this Tensor left, long right) => left.add_(Held(right), One);
+
     /// <summary>The value of a tensor of one element; TorchSharp's own conversions read it through a number that nothing keeps alive.</summary>
     public static double Number(this Tensor tensor) => tensor.to(ScalarType.Float64).item<double>();
 

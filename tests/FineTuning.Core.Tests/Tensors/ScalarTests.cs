@@ -53,6 +53,7 @@ public sealed class ScalarTests
         Assert.Equal(ScalarType.Int64, (whole * Held(3)).dtype);
         Assert.Equal([2L, 3, 4, 5, 6], whole.Plus(2).data<long>().ToArray());
         Assert.Equal(10, whole.sum().Number());
+        Assert.Equal([2L, 3, 4, 5, 6], whole.clone().PlusInPlace(2).data<long>().ToArray());
         Tensor target = ones(2);
         Assert.Equal(3.5, target.PlusInPlace(ones(2)).PlusInPlace(1.5)[0].Number());
         Assert.Equal(3.5, target[1].Number());
