@@ -2,6 +2,7 @@ using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Text;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MakeStarter;
@@ -53,7 +54,9 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         (Tensor byMean, Tensor byFirst) = Cosines((TaughtBatch)batch, context);
-        return (2 - byMean - byFirst).sum();
+        // Held until the call returns: a number that is converted on the way is the garbage collector's.
+        using Scalar two = 2f.ToScalar();
+        return (two - byMean - byFirst).sum();
     }
 
     public override IEvaluation Evaluate() => new Agreement(this);
