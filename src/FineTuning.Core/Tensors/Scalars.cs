@@ -7,9 +7,10 @@ namespace FineTuning.Tensors;
 /// <remarks>
 /// TorchSharp makes a native scalar of a number and passes its address, but keeps nothing alive during the call: a collection in between frees it, and the
 /// operation computes with what is left there, or fails. Its conversions and its operators with numbers are therefore banned in this library
-/// (BannedSymbols.txt), and so is the sum of two tensors, which makes the number 1 in passing.
+/// (BannedSymbols.txt), and so is the sum of two tensors, which makes the number 1 in passing. A task of one's own does well to compute in the same way.
+/// Thread-safe.
 /// </remarks>
-internal static class Scalars
+public static class Scalars
 {
     // A scalar is read in the call it is made for; no single expression has nearly as many.
     private const int Kept = 64;
@@ -22,7 +23,8 @@ internal static class Scalars
     [ThreadStatic]
     private static int _next;
 
-    /// <summary>The number as a scalar that lives until this thread has made some dozens more.</summary>
+    /// <summary>The number as a scalar that lives until this thread has made some dozens more: <c>x * Held(0.5)</c>.</summary>
+    /// <param name="value">Any number.</param>
     public static Scalar Held(double value) => Keep(value.ToScalar());
 
     /// <inheritdoc cref="Held(double)"/>
@@ -32,30 +34,43 @@ internal static class Scalars
     public static Scalar Held(long value) => Keep(value.ToScalar());
 
     /// <summary>The sum of two tensors, element by element.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">A shape that broadcasts with it.</param>
     /// <returns>The common shape of both.</returns>
     public static Tensor Plus(this Tensor left, Tensor right) => left.add(right, One);
 
     /// <summary>A tensor plus a number.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">What is added.</param>
     /// <returns>The shape of the tensor.</returns>
     public static Tensor Plus(this Tensor left, double right) => left.add(Held(right), One);
 
     /// <summary>A tensor plus a whole number, which leaves a tensor of whole numbers one.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">What is added.</param>
     /// <returns>The shape of the tensor.</returns>
     public static Tensor Plus(this Tensor left, long right) => left.add(Held(right), One);
 
     /// <summary>Adds a tensor in place.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
     public static Tensor PlusInPlace(this Tensor left, Tensor right) => left.add_(right, One);
 
     /// <summary>Adds a number in place.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
     public static Tensor PlusInPlace(this Tensor left, double right) => left.add_(Held(right), One);
 
     /// <summary>Adds a whole number in place.</summary>
+    /// <param name="left">Any shape.</param>
+    /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
     public static Tensor PlusInPlace(this Tensor left, long right) => left.add_(Held(right), One);
 
     /// <summary>The value of a tensor of one element; TorchSharp's own conversions read it through a number that nothing keeps alive.</summary>
+    /// <param name="tensor">One element of any type.</param>
     public static double Number(this Tensor tensor) => tensor.to(ScalarType.Float64).item<double>();
 
     private static Scalar Keep(Scalar scalar)

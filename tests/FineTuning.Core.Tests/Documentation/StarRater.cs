@@ -5,6 +5,7 @@ using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Text;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 /// <summary>Stars from 1 to 5 for a review, as ordered levels and not as classes (Cao, Mirjalili and Raschka 2020, section 3): one score, four cut points.</summary>
@@ -42,7 +43,7 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
     {
         // Target k is 1 where the review has more than k stars.
         Tensor stars = tensor(batch.Rows.Select(row => (float)((Row)row).Stars).ToArray()).unsqueeze(1);
-        Tensor targets = stars.gt(arange(1, Cuts + 1)).to(ScalarType.Float32);
+        Tensor targets = stars.gt(arange(Held(1), Held(Cuts + 1))).to(ScalarType.Float32);
         return nn.functional.binary_cross_entropy_with_logits(Logits(((TokenizedBatch)batch).Input, context), targets, reduction: nn.Reduction.Sum);
     }
 
@@ -61,10 +62,10 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
 
     // [rows, cuts]: the same score for all cuts, so that the levels keep their order.
     private Tensor Logits(EncoderInput input, ForwardContext context) =>
-        nn.functional.linear(context.Dropout(_encoder.Hidden(input, context).select(1, 0), 0.1), _score) + _cuts;
+        nn.functional.linear(context.Dropout(_encoder.Hidden(input, context).select(1, 0), 0.1), _score).Plus(_cuts);
 
     private float[] Stars(Batch batch, ForwardContext context) =>
-        (Logits(((TokenizedBatch)batch).Input, context).gt(0).sum(1) + 1).to(ScalarType.Float32).data<float>().ToArray();
+        Logits(((TokenizedBatch)batch).Input, context).gt(Held(0)).sum(1).Plus(1).to(ScalarType.Float32).data<float>().ToArray();
 
     private sealed class Row(int[] ids, double stars) : TokenizedRow(ids, null)
     {

@@ -64,7 +64,11 @@ internal sealed class PrecompiledNormalizer : Normalizer
             int length = Cluster(characters[at..]);
             ReadOnlySpan<char> cluster = characters.Slice(at, length);
             at += length;
-            if (length == 1 && cluster[0] < 128)
+            if (length == 1 && IsKept(cluster[0]))
+            {
+                changes.Add(cluster[0], 0);
+            }
+            else if (length == 1 && cluster[0] < 128)
             {
                 if (_ascii[cluster[0]] is not { } other)
                 {
@@ -85,9 +89,11 @@ internal sealed class PrecompiledNormalizer : Normalizer
     // Characters that join with nothing and stand for themselves.
     private bool IsUnchanged(ReadOnlySpan<char> text)
     {
-        foreach (char character in text) if ((_kept[character >> 6] >> (character & 63) & 1) == 0) return false;
+        foreach (char character in text) if (!IsKept(character)) return false;
         return true;
     }
+
+    private bool IsKept(char character) => (_kept[character >> 6] >> (character & 63) & 1) != 0;
 
     private static bool Alone(char character) => character is (>= ' ' and < '\u0300') or (>= '\u3001' and <= '\u3029') or (>= '\u3041' and <= '\u3096') or (>= '\u30A1' and <= '\u30FF')
         or (>= '\u3400' and <= '\u4DBF') or (>= '\u4E00' and <= '\u9FFF') or (>= '\uFF01' and <= '\uFF60');

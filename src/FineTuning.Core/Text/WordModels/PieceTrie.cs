@@ -1,13 +1,15 @@
 namespace FineTuning.Text;
 
-/// <summary>Pieces by their characters: one step of a hash table a character. Immutable once filled; reading is thread-safe.</summary>
+/// <summary>Pieces by their characters: a table for the first character, one step of a hash table for each further one. Immutable once filled; reading is thread-safe.</summary>
 internal sealed class PieceTrie
 {
     private const int Root = 0;
 
-    private long[] _keys = new long[1024];
-    private int[] _children = new int[1024];
-    private readonly List<int> _values = [-1];
+    // Every place of a text is the start of a look-up: its first step is an index. 0, the root, is no child.
+    private readonly int[] _first = new int[char.MaxValue + 1];
+    private Slot[] _slots = new Slot[1024];
+    private int[] _values = [Nothing];
+    private int _count = 1;
 
     /// <summary>The value that is none.</summary>
     public const int Nothing = -1;
@@ -17,14 +19,16 @@ internal sealed class PieceTrie
         int node = Root;
         foreach (char character in piece)
         {
-            if (Next(node, character) is >= 0 and int found)
+            int next = Next(node, character);
+            if (next < 0)
             {
-                node = found;
-                continue;
+                next = _count++;
+                if (_values.Length < _count) Array.Resize(ref _values, 2 * _count);
+                _values[next] = Nothing;
+                if (node == Root) _first[character] = next;
+                else Insert(Key(node, character), next);
             }
-            _values.Add(Nothing);
-            Insert(Key(node, character), _values.Count - 1);
-            node = _values.Count - 1;
+            node = next;
         }
         _values[node] = value;
     }
@@ -34,12 +38,14 @@ internal sealed class PieceTrie
     /// <summary>The node one character further; -1: no piece goes on so.</summary>
     public int Next(int node, char character)
     {
+        if (node == Root) return _first[character] is > 0 and int first ? first : -1;
+        Slot[] slots = _slots;
         long key = Key(node, character);
-        int mask = _keys.Length - 1;
-        for (int slot = Slot(key, mask); ; slot = (slot + 1) & mask)
+        for (int place = Place(key, slots.Length - 1); ; place = (place + 1) & (slots.Length - 1))
         {
-            if (_keys[slot] == key) return _children[slot];
-            if (_keys[slot] == 0) return -1;
+            ref readonly Slot slot = ref slots[place];
+            if (slot.Key == key) return slot.Child;
+            if (slot.Key == 0) return -1;
         }
     }
 
@@ -49,28 +55,25 @@ internal sealed class PieceTrie
     // Never 0, which marks a free slot.
     private static long Key(int node, char character) => (((long)node << 16) | character) + 1;
 
-    private static int Slot(long key, int mask) => (int)((ulong)key * 0x9E3779B97F4A7C15ul >> 40) & mask;
+    private static int Place(long key, int mask) => (int)((ulong)key * 0x9E3779B97F4A7C15ul >> 40) & mask;
 
     private void Insert(long key, int child)
     {
-        if (2 * (long)_values.Count > _keys.Length) Grow();
-        int mask = _keys.Length - 1;
-        int slot = Slot(key, mask);
-        while (_keys[slot] != 0) slot = (slot + 1) & mask;
-        (_keys[slot], _children[slot]) = (key, child);
+        if (2 * (long)_count > _slots.Length)
+        {
+            Slot[] old = _slots;
+            _slots = new Slot[2 * old.Length];
+            foreach (Slot slot in old) if (slot.Key != 0) Put(slot);
+        }
+        Put(new(key, child));
     }
 
-    private void Grow()
+    private void Put(Slot slot)
     {
-        (long[] keys, int[] children) = (_keys, _children);
-        (_keys, _children) = (new long[2 * keys.Length], new int[2 * keys.Length]);
-        int mask = _keys.Length - 1;
-        for (int i = 0; i < keys.Length; i++)
-        {
-            if (keys[i] == 0) continue;
-            int slot = Slot(keys[i], mask);
-            while (_keys[slot] != 0) slot = (slot + 1) & mask;
-            (_keys[slot], _children[slot]) = (keys[i], children[i]);
-        }
+        int mask = _slots.Length - 1, place = Place(slot.Key, mask);
+        while (_slots[place].Key != 0) place = (place + 1) & mask;
+        _slots[place] = slot;
     }
+
+    private readonly record struct Slot(long Key, int Child);
 }
