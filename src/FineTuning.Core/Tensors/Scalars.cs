@@ -7,7 +7,7 @@ namespace FineTuning.Tensors;
 /// <remarks>
 /// TorchSharp makes a native scalar of a number and passes its address, but keeps nothing alive during the call: a collection in between frees it, and the
 /// operation computes with what is left there, or fails. Its conversions and its operators with numbers are therefore banned in this library
-/// (BannedSymbols.txt), and so is the sum of two tensors, which makes the number 1 in passing. A task of one's own does well to compute in the same way.
+/// (BannedSymbols.Numbers.txt), and so is the sum of two tensors, which makes the number 1 in passing. A task of one's own does well to compute in the same way.
 /// Thread-safe.
 /// </remarks>
 public static class Scalars

@@ -2,6 +2,7 @@ using System.Text.Json;
 using FineTuning.Heads;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
@@ -56,16 +57,16 @@ public sealed class GoldenLossTests
                 bool focal = line.GetProperty("kind").GetString() == "focal";
                 Tensor sum = focal ? Losses.Focal(own, labels, null, weights, Parameter("gamma")) : Losses.CrossEntropy(own, labels, null, weights, Parameter("label_smoothing"));
                 double count = focal || weights is null ? counted.Length : counted.Sum(i => weights[targets[i]].item<float>());
-                return (reduction == "sum" ? sum : sum / count, logits, "logits");
+                return (reduction == "sum" ? sum : sum / Held(count), logits, "logits");
             case "bce_with_logits":
                 if (Find(inputs, "weight") is not null || Find(parameters, "weight") is not null) return null;
                 Tensor scores = Matrix(inputs.GetProperty("logits"));
                 Tensor entries = Losses.BinaryCrossEntropy(scores, Matrix(inputs.GetProperty("target")).detach(), null, Vector("pos_weight"));
-                return (reduction == "sum" ? entries : entries / scores.numel(), scores, "logits");
+                return (reduction == "sum" ? entries : entries / Held(scores.numel()), scores, "logits");
             case "mse":
                 Tensor prediction = tensor(Flat(inputs.GetProperty("prediction")).Select(number => (float)number).ToArray(), requires_grad: true);
                 Tensor wanted = tensor(Flat(inputs.GetProperty("target")).Select(number => (float)number).ToArray());
-                return (Losses.SquaredError(prediction, wanted, null) / prediction.numel(), prediction, "prediction");
+                return (Losses.SquaredError(prediction, wanted, null) / Held(prediction.numel()), prediction, "prediction");
             default:
                 return null;
         }

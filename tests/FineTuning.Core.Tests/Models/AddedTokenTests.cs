@@ -80,7 +80,7 @@ public sealed class AddedTokenTests : IDisposable
         Directory.Delete(target, recursive: true);
     }
 
-    private static bool Same(Tensor first, Tensor second) => first.eq(second).all().ToBoolean();
+    private static bool Same(Tensor first, Tensor second) => first.eq(second).all().item<bool>();
 
     public static TheoryData<string> MaskedModels()
     {

@@ -1,6 +1,7 @@
 using FineTuning.Models;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -34,9 +35,9 @@ public sealed class BlockFormulaTests : IDisposable
         Tensor found = attention.Forward(input, positions.Prepare(new(zeros([1, Tokens], ScalarType.Int64), null, null), 1)[0], false, Blocks.Pass);
 
         Tensor W(string name) => _blocks.Builder.Weights.Find(name)!.Value;
-        double[,] projected = Rows(input[0].mm(W("block.projection.weight").t()) + W("block.projection.bias"));
-        double[,] positionKeys = Rows(W("relative.weight").mm(W("block.position_key.weight").t()) + W("block.position_key.bias"));
-        double[,] positionQueries = Rows(W("relative.weight").mm(W("block.position_query.weight").t()) + W("block.position_query.bias"));
+        double[,] projected = Rows(input[0].mm(W("block.projection.weight").t()).Plus(W("block.projection.bias")));
+        double[,] positionKeys = Rows(W("relative.weight").mm(W("block.position_key.weight").t()).Plus(W("block.position_key.bias")));
+        double[,] positionQueries = Rows(W("relative.weight").mm(W("block.position_query.weight").t()).Plus(W("block.position_query.bias")));
         var mixed = new double[Tokens, Hidden];
         for (int head = 0; head < Heads; head++)
         {
@@ -61,7 +62,7 @@ public sealed class BlockFormulaTests : IDisposable
                 }
             }
         }
-        Tensor expected = tensor(mixed).mm(W("block.output.weight").t()) + W("block.output.bias");
+        Tensor expected = tensor(mixed).mm(W("block.output.weight").t()).Plus(W("block.output.bias"));
         Assert.True((expected - found[0]).abs().max().item<double>() < 1e-12);
     }
 

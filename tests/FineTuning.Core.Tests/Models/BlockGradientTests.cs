@@ -1,6 +1,7 @@
 using FineTuning.Models;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -48,7 +49,7 @@ public sealed class BlockGradientTests : IDisposable
         Tensor input = _blocks.Leaf(2, 3, Hidden);
         Linear inner = Linear.Make(_blocks.Builder, "block.inner", 1, Hidden, 12), outer = Linear.Make(_blocks.Builder, "block.outer", 1, 12, Hidden);
         Linear both = Linear.Make(_blocks.Builder, "block.projection", 1, Hidden, 24, bias: false);
-        _blocks.Check(input, () => new FeedForward(inner, outer, activation).Forward(input, Blocks.Pass) + new GatedFeedForward(both, outer, activation).Forward(input, Blocks.Pass));
+        _blocks.Check(input, () => new FeedForward(inner, outer, activation).Forward(input, Blocks.Pass).Plus(new GatedFeedForward(both, outer, activation).Forward(input, Blocks.Pass)));
     }
 
     [Fact]
@@ -87,10 +88,10 @@ public sealed class BlockGradientTests : IDisposable
             Linear.Make(_blocks.Builder, "block.output", 1, Hidden, Hidden), 2, 0);
         AttentionMask near = AttentionMask.OfNeighbours(null, 5, 2, CPU);
         Rotation rotation = Rotation.At(Rotation.Frequencies(4, 100, CPU), 0, 5);
-        AttentionInput positions = biased ? new(null, Bias: bias + near.Added(), Rotation: rotation) : new(null, near, Rotation: rotation);
+        AttentionInput positions = biased ? new(null, Bias: bias.Plus(near.Added()), Rotation: rotation) : new(null, near, Rotation: rotation);
         _blocks.Check(input, () => attention.Forward(input, positions, firstOnly, Blocks.Pass));
         if (!biased) return;
-        GradientCheck.Check(() => attention.Forward(input, positions with { Bias = bias + near.Added() }, firstOnly, Blocks.Pass).pow(2).sum(), [("bias", bias)]);
+        GradientCheck.Check(() => attention.Forward(input, positions with { Bias = bias.Plus(near.Added()) }, firstOnly, Blocks.Pass).pow(Held(2)).sum(), [("bias", bias)]);
     }
 
     [Theory]

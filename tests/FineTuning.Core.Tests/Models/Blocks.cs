@@ -1,5 +1,6 @@
 using FineTuning.Models;
 using TorchSharp;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -31,7 +32,7 @@ internal sealed class Blocks : IDisposable
     {
         using (no_grad())
         {
-            foreach (Weight weight in Builder.Weights) weight.Value.add_(randn(weight.Value.shape, ScalarType.Float64, generator: _generator), 0.3);
+            foreach (Weight weight in Builder.Weights) weight.Value.add_(randn(weight.Value.shape, ScalarType.Float64, generator: _generator), Held(0.3));
         }
         Tensor? factors = null;
         Tensor Function()

@@ -4,6 +4,7 @@ using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -161,7 +162,7 @@ public sealed class CheckpointTests
         {
             Tensor original = originals.Read(name), found = halves.Read(name);
             // 8 significant bits: half a unit of the last is 2^-8 of the value at most.
-            Assert.True((found - original).abs().le(original.abs() * Math.Pow(2, -8)).all().item<bool>(), name);
+            Assert.True((found - original).abs().le(original.abs() * Held(Math.Pow(2, -8))).all().item<bool>(), name);
             rounded |= found.ne(original).any().item<bool>();
         }
         Assert.True(rounded);

@@ -2,6 +2,7 @@ using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -26,7 +27,7 @@ public sealed class FamilyLawTests
         int[] lengths = data.Lengths;
         long pad = model.Spec.PadTokenId ?? 0, extra = 9;
         Tensor Widen(Tensor tensor, Scalar filling) => nn.functional.pad(tensor, [0, extra], PaddingModes.Constant, filling.ToDouble());
-        var wide = new EncoderInput(Widen(data.Ids, pad), data.Types is null ? null : Widen(data.Types, 0), Widen(data.Mask.to(ScalarType.Int64), 0).to(ScalarType.Bool));
+        var wide = new EncoderInput(Widen(data.Ids, Held(pad)), data.Types is null ? null : Widen(data.Types, Held(0)), Widen(data.Mask.to(ScalarType.Int64), Held(0)).to(ScalarType.Bool));
         Tensor padded = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation()), wider = ModelCase.Output(model, wide, ForwardContext.Evaluation());
         for (int row = 0; row < lengths.Length; row++)
         {

@@ -3,6 +3,7 @@ using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -62,8 +63,8 @@ public sealed class GoldenModelTests
             Compare(differences, "start_logits", golden.Read("outputs.start_logits"), start, mask);
             Compare(differences, "end_logits", golden.Read("outputs.end_logits"), end, mask);
             long length = start.shape[1];
-            Tensor Side(Tensor scores, string name) => nn.functional.cross_entropy(scores, read(name)!.clamp(0, length), ignore_index: length);
-            return (Side(start, "start_positions") + Side(end, "end_positions")) / 2;
+            Tensor Side(Tensor scores, string name) => nn.functional.cross_entropy(scores, read(name)!.clamp(Held(0), Held(length)), ignore_index: length);
+            return Side(start, "start_positions").Plus(Side(end, "end_positions")) / Held(2);
         }
         Compare(differences, "logits", golden.Read("outputs.logits"), logits, logits.dim() == 3 ? mask : null);
         Tensor labels = read("labels")!;

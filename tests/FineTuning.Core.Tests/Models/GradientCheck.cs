@@ -1,5 +1,6 @@
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -33,7 +34,7 @@ internal static class GradientCheck
                     // Held until the calls are over: TorchSharp leaves a scalar that it made itself to the garbage collector during the call.
                     using Scalar scalar = step.ToScalar();
                     Tensor move = direction.mul(scalar);
-                    value.add_(move);
+                    value.PlusInPlace(move);
                     double result = function().item<double>();
                     value.sub_(move);
                     return result;

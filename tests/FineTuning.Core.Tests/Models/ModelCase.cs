@@ -2,6 +2,7 @@ using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -101,7 +102,7 @@ internal sealed class ModelCase
         using var gradients = no_grad();
         using var generator = new Generator(7);
         // Fresh biases are 0 and fresh gains 1: that would hide most mistakes.
-        foreach (Weight weight in model.Weights) weight.Value.add_(randn(weight.Value.shape, ScalarType.Float32, generator: generator), 0.2f);
+        foreach (Weight weight in model.Weights) weight.Value.add_(randn(weight.Value.shape, ScalarType.Float32, generator: generator), Held(0.2f));
         return model;
     }
 
@@ -114,7 +115,7 @@ internal sealed class ModelCase
     private static ModelCase OpenVariant(string configuration, HeadKind head)
     {
         using var generator = new Generator(3);
-        Tensor places = arange(14, ScalarType.Int64).unsqueeze(0), lengths = tensor(new long[] { 14, 5, 12 }).unsqueeze(1);
+        Tensor places = arange(Held(14), ScalarType.Int64).unsqueeze(0), lengths = tensor(new long[] { 14, 5, 12 }).unsqueeze(1);
         Tensor mask = places.lt(lengths);
         Tensor ids = randint(3, 60, [3, 14], ScalarType.Int64, generator: generator) * mask.to(ScalarType.Int64);
         return new("", configuration, head, ids, randint(0, 2, [3, 14], ScalarType.Int64, generator: generator), mask);

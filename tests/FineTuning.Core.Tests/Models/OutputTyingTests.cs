@@ -3,6 +3,7 @@ using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Models;
@@ -38,21 +39,21 @@ public sealed class OutputTyingTests
             {
                 Assert.Empty(tied.LoadReport.Fresh);
                 Assert.Null(tied.Weights.Find("head.output.weight"));
-                Assert.True(tied.Logits(input, ForwardContext.Evaluation()).eq(model.Logits(input, ForwardContext.Evaluation())).all().ToBoolean());
+                Assert.True(tied.Logits(input, ForwardContext.Evaluation()).eq(model.Logits(input, ForwardContext.Evaluation())).all().item<bool>());
             }
 
             Tensor table = model.Weights.Find("embeddings.token.weight")!.Value.detach();
             Rewrite(folder, model, table.clone());
             using (EncoderModel copied = EncoderModel.Load(folder, HeadKind.MaskedLanguage)) Assert.Null(copied.Weights.Find("head.output.weight"));
-            Rewrite(folder, model, table * 2);
+            Rewrite(folder, model, table * Held(2));
             using EncoderModel own = EncoderModel.Load(folder, HeadKind.MaskedLanguage);
             Assert.NotNull(own.Weights.Find("head.output.weight"));
             Tensor found = own.Logits(input, ForwardContext.Evaluation()), expected = model.Logits(input, ForwardContext.Evaluation());
-            Assert.True((found - (expected * 2)).abs().max().item<float>() < 1e-4);
+            Assert.True((found - (expected * Held(2))).abs().max().item<float>() < 1e-4);
             own.Save(folder);
             Assert.False((bool)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!["tie_word_embeddings"]!);
             using EncoderModel again = EncoderModel.Load(folder, HeadKind.MaskedLanguage);
-            Assert.True(again.Logits(input, ForwardContext.Evaluation()).eq(found).all().ToBoolean());
+            Assert.True(again.Logits(input, ForwardContext.Evaluation()).eq(found).all().item<bool>());
         }
         finally
         {

@@ -5,6 +5,7 @@ using FineTuning.Tensors;
 using FineTuning.Training;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Training;
@@ -31,7 +32,7 @@ public sealed class GoldenOptimizerTests
                 for (int k = 0; golden.Tensors.ContainsKey($"{entry.Name}.{k}"); k++)
                 {
                     using var gradients = no_grad();
-                    state.Step([weight], [golden.Read($"grad.{k}") * divisor], new UpdateSettings(optimizer.LearningRate, optimizer.WeightDecay, divisor));
+                    state.Step([weight], [golden.Read($"grad.{k}") * Held(divisor)], new UpdateSettings(optimizer.LearningRate, optimizer.WeightDecay, divisor));
                     double difference = (weight.Value - golden.Read($"{entry.Name}.{k}")).abs().max().item<float>();
                     if (!(difference <= 2e-6)) differences.Add($"{entry.Name}, step {k}, divisor {divisor}: {difference}");
                 }

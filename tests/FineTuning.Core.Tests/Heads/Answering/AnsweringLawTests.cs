@@ -4,6 +4,7 @@ using FineTuning.Heads;
 using FineTuning.Models;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads.Answering;
@@ -78,7 +79,7 @@ public sealed class AnsweringLawTests : IDisposable
         Assert.Equal(alone, whole, 1e-3);
 
         Tensor logits = randn(3, 7, 2), targets = tensor(new long[,] { { 0, 0 }, { 2, 4 }, { 6, 6 } });
-        Tensor reference = (nn.functional.cross_entropy(logits.select(2, 0), targets.select(1, 0)) + nn.functional.cross_entropy(logits.select(2, 1), targets.select(1, 1))) / 2;
+        Tensor reference = nn.functional.cross_entropy(logits.select(2, 0), targets.select(1, 0)).Plus(nn.functional.cross_entropy(logits.select(2, 1), targets.select(1, 1))) / Held(2);
         Assert.Equal(reference.item<float>(), SpanLoss.Sum(logits, targets, null, null).item<float>() / 3, 1e-5);
         Assert.Equal(SpanLoss.Sum(logits, targets, null, null).item<float>(), SpanLoss.Sum(logits, targets, ones(3, 7, dtype: ScalarType.Bool), ones(3)).item<float>(), 1e-5);
     }

@@ -108,10 +108,10 @@ public sealed class AdaptationTests
         using SentenceEncoder sentences = Pretrained.SentenceEncoder(adapted);
         using EncoderModel original = EncoderModel.Load(Starter, HeadKind.None);
         Weight[] trunk = [.. adapted.Weights.Where(weight => weight.Depth <= adapted.Encoder.Spec.LayerCount)];
-        Assert.Contains(trunk, weight => weight.Value.ne(original.Weights.Find(weight.Name)!.Value).any().ToBoolean());
+        Assert.Contains(trunk, weight => weight.Value.ne(original.Weights.Find(weight.Name)!.Value).any().item<bool>());
         foreach (WeightSet set in new[] { tagger.Weights, answerer.Weights, sentences.Weights })
         {
-            Assert.All(trunk, weight => Assert.True(weight.Value.eq(set.Find(weight.Name)!.Value).all().ToBoolean(), weight.Name));
+            Assert.All(trunk, weight => Assert.True(weight.Value.eq(set.Find(weight.Name)!.Value).all().item<bool>(), weight.Name));
             Assert.All(trunk, weight => Assert.NotEqual(weight.Value.Handle, set.Find(weight.Name)!.Value.Handle));
         }
     }
@@ -131,14 +131,14 @@ public sealed class AdaptationTests
         Assert.Empty(copy.LoadReport.Fresh);
         Assert.Empty(copy.LoadReport.Ignored);
         Assert.Equal(model.Weights.Select(weight => weight.Name), copy.Weights.Select(weight => weight.Name));
-        Assert.All(model.Weights, weight => Assert.True(weight.Value.eq(copy.Weights.Find(weight.Name)!.Value).all().ToBoolean()));
+        Assert.All(model.Weights, weight => Assert.True(weight.Value.eq(copy.Weights.Find(weight.Name)!.Value).all().item<bool>()));
         Assert.All(model.Weights, weight => Assert.NotEqual(weight.Value.Handle, copy.Weights.Find(weight.Name)!.Value.Handle));
     }
 
     private static void Same(WeightSet memory, WeightSet file, LoadReport fromMemory, LoadReport fromFile)
     {
         Assert.Equal(file.Select(weight => weight.Name), memory.Select(weight => weight.Name));
-        Assert.All(file, weight => Assert.True(weight.Value.eq(memory.Find(weight.Name)!.Value).all().ToBoolean(), weight.Name));
+        Assert.All(file, weight => Assert.True(weight.Value.eq(memory.Find(weight.Name)!.Value).all().item<bool>(), weight.Name));
         Assert.Equal(fromFile.Mapped.Order(), fromMemory.Mapped.Order());
         Assert.Equal(fromFile.Fresh, fromMemory.Fresh);
     }

@@ -7,6 +7,7 @@ using FineTuning.Text;
 using FineTuning.Training;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
@@ -71,7 +72,7 @@ public sealed class MaskedLanguageTests
         using var scope = NewDisposeScope();
         var batch = (MaskedBatch)model.Collate(rows.Rows, 20, new BatchMoment(5, 2));
         Tensor loss = model.SumLoss(batch, ForwardContext.Evaluation());
-        Tensor labels = torch.full([rows.Rows.Count * 20], -100, ScalarType.Int64);
+        Tensor labels = torch.full([rows.Rows.Count * 20], Held(-100), ScalarType.Int64);
         labels.index_put_(batch.Targets(CPU), TensorIndex.Tensor(batch.Places(CPU)));
         Tensor full = model.Encoder.Logits(batch.Input, ForwardContext.Evaluation());
         Tensor reference = nn.functional.cross_entropy(full.reshape(-1, full.shape[2]), labels, ignore_index: -100, reduction: nn.Reduction.Sum);

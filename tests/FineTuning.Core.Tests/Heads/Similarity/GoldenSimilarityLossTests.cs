@@ -2,6 +2,7 @@ using System.Text.Json;
 using FineTuning.Heads;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
@@ -53,8 +54,8 @@ public sealed class GoldenSimilarityLossTests
                 string[] columns = [.. given.EnumerateObject().Select(entry => entry.Name).Where(name => name != "anchor")];
                 return PairLosses.MultipleNegatives(In("anchor"), cat([.. columns.Select(In)], 0), null, Number("scale", 20), Word("similarity") == "dot");
             case "multiple_negatives_symmetric":
-                return (PairLosses.MultipleNegatives(In("anchor"), In("positive"), null, Number("scale", 20), false)
-                    + PairLosses.MultipleNegatives(In("positive"), In("anchor"), null, Number("scale", 20), false)) / 2;
+                return PairLosses.MultipleNegatives(In("anchor"), In("positive"), null, Number("scale", 20), false)
+                    .Plus(PairLosses.MultipleNegatives(In("positive"), In("anchor"), null, Number("scale", 20), false)) / Held(2);
             case "triplet":
                 return PairLosses.Triplet(In("anchor"), In("positive"), In("negative"), Enum.Parse<TripletDistance>(Word("distance"), ignoreCase: true), Number("margin", 5));
             case "triplet_margin" when Number("p", 2) == 2:

@@ -2,6 +2,7 @@ using FineTuning.Heads;
 using FineTuning.Tests.Models;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
@@ -40,7 +41,7 @@ public sealed class SimilarityGradientTests
     public void Online_contrastive() => Check((x, z, _) => PairLosses.OnlineContrastive(x, z, Similar(), 1.5));
 
     [Fact]
-    public void Ranking_of_scores() => Check((x, z, _) => PairLosses.RankingOfScores(PairLosses.Cosine(x, z), Scores(), 3) + PairLosses.RankingOfScores(PairLosses.Angle(x, z), Scores(), 3));
+    public void Ranking_of_scores() => Check((x, z, _) => PairLosses.RankingOfScores(PairLosses.Cosine(x, z), Scores(), 3).Plus(PairLosses.RankingOfScores(PairLosses.Angle(x, z), Scores(), 3)));
 
     [Theory]
     [InlineData(false)]
@@ -52,7 +53,7 @@ public sealed class SimilarityGradientTests
 
     [Fact]
     public void Mined_triplets() => Check((x, _, _) =>
-        GroupLosses.BatchHard(x, Labels(), 2) + GroupLosses.BatchHard(x, Labels(), null) + GroupLosses.BatchAll(x, Labels(), 2) + GroupLosses.BatchSemiHard(x, Labels(), 2));
+        GroupLosses.BatchHard(x, Labels(), 2).Plus(GroupLosses.BatchHard(x, Labels(), null)).Plus(GroupLosses.BatchAll(x, Labels(), 2)).Plus(GroupLosses.BatchSemiHard(x, Labels(), 2)));
 
     [Theory]
     [InlineData(false)]
@@ -61,7 +62,7 @@ public sealed class SimilarityGradientTests
     {
         using var scope = NewDisposeScope();
         Tensor logits = Draw(3, Rows, 2, 1), targets = tensor(new long[] { 1, 2, 0, 0, 3, 3 }, [3, 2]), weights = tensor(new[] { 1.0, 0.5, 3 });
-        Tensor? mask = padded ? arange(Rows, ScalarType.Int64).unsqueeze(0) < tensor(new long[] { 6, 4, 5 }).unsqueeze(1) : null;
+        Tensor? mask = padded ? arange(Held(Rows), ScalarType.Int64).unsqueeze(0) < tensor(new long[] { 6, 4, 5 }).unsqueeze(1) : null;
         GradientCheck.Check(() => SpanLoss.Sum(logits, targets, mask, weights), [("logits", logits)]);
     }
 
@@ -70,7 +71,7 @@ public sealed class SimilarityGradientTests
         using var scope = NewDisposeScope();
         Tensor x = Draw(Rows, Dimension, 2), z = Draw(Rows, Dimension, 3), n = Draw(Rows, Dimension, 4);
         // All three enter, so that a leaf which a loss does not read has a gradient of zero instead of none.
-        GradientCheck.Check(() => loss(x, z, n) + (0 * (x + z + n).sum()), [("x", x), ("z", z), ("n", n)]);
+        GradientCheck.Check(() => loss(x, z, n).Plus(Held(0) * x.Plus(z).Plus(n).sum()), [("x", x), ("z", z), ("n", n)]);
     }
 
     private static Tensor Draw(params long[] shapeAndSeed)

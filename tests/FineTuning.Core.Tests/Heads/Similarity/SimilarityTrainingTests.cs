@@ -6,6 +6,7 @@ using FineTuning.Tensors;
 using FineTuning.Training;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
@@ -31,7 +32,7 @@ public sealed class SimilarityTrainingTests
         {
             Tensor sum = model.SumLoss(batch, context);
             sum.backward();
-            loss = sum.ToDouble();
+            loss = sum.Number();
         }
         else
         {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using FineTuning.Heads;
 using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads.Tagging;
@@ -38,7 +39,7 @@ public sealed class GoldenChainTests
         var chain = new LinearChain(transitions, start, end);
         Tensor each = chain.NegativeLogLikelihood(emissions, tags, LinearChain.Mask(lengths, steps, CPU)), sum = each.sum();
         string reduction = test.GetProperty("params").GetProperty("reduction").GetString()!;
-        Tensor loss = reduction switch { "mean" => sum / rows, "token_mean" => sum / lengths.Sum(), _ => sum };
+        Tensor loss = reduction switch { "mean" => sum / Held(rows), "token_mean" => sum / Held(lengths.Sum()), _ => sum };
         if (outputs.GetProperty("loss").ValueKind == JsonValueKind.Number && !Near(outputs.GetProperty("loss").GetDouble(), loss.item<float>())) yield return $"loss {loss.item<float>()} instead of {outputs.GetProperty("loss")}";
         double[] theirs = [.. Flat(outputs.GetProperty("per_sequence")).Select(value => (double)value)];
         if (each.data<float>().ToArray().Zip(theirs).Any(pair => !Near(pair.Second, pair.First))) yield return "a sequence's loss differs";
