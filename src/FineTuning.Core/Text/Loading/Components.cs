@@ -164,7 +164,8 @@ internal static class Components
         { } other => throw new CheckpointException(path, $"the prepend_scheme '{other}' is not supported"),
     };
 
-    private static IEnumerable<JsonObject> Children(JsonObject node, string key) => (node.Array(key) ?? []).OfType<JsonObject>();
+    private static IEnumerable<JsonObject> Children(JsonObject node, string key) =>
+        (node.Array(key) ?? []).Select(child => child as JsonObject ?? throw new CheckpointException("tokenizer.json", $"its '{key}' holds {child?.ToJsonString() ?? "null"}; an object was expected"));
 
     private static int SecondOf(JsonObject node, string key, string path) => node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary
         ? id : throw new CheckpointException(path, $"its post_processor has no '{key}' of a token and an id");

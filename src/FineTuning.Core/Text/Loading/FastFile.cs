@@ -6,11 +6,17 @@ namespace FineTuning.Text;
 /// <summary>tokenizer.json, version 1.0.</summary>
 internal static class FastFile
 {
+    private static readonly string[] ComponentKeys = ["normalizer", "pre_tokenizer", "post_processor", "decoder"];
+
     public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind)
     {
         JsonObject root = files.Fast!;
         string path = files.PathOf("tokenizer.json");
-        if (root.Text("version") is { } version and not "1.0") throw new CheckpointException(path, $"its version is '{version}'; '1.0' was expected");
+        if (root["version"] is { } version && root.Text("version") != "1.0") throw new CheckpointException(path, $"its version is {version.ToJsonString()}; \"1.0\" was expected");
+        foreach (string part in ComponentKeys)
+        {
+            if (root[part] is { } node and not JsonObject) throw new CheckpointException(path, $"its '{part}' is {node.ToJsonString()}; an object was expected");
+        }
         JsonObject model = root.Object("model") ?? throw new CheckpointException(path, "it has no 'model'");
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         var stored = new PipelineNodes(root.Object("normalizer"), root.Object("pre_tokenizer"), root.Object("post_processor"), root.Object("decoder"), model);

@@ -36,23 +36,30 @@ internal static class Templates
     public static Template Read(JsonObject node, string path)
     {
         JsonObject tokens = node.Object("special_tokens") ?? [];
-        return new(Parts(node.Array("single"), tokens, path), Parts(node.Array("pair"), tokens, path)) { TypesFirstWindows = true };
+        return new(Parts(node, "single", tokens, path), Parts(node, "pair", tokens, path)) { TypesFirstWindows = true };
     }
 
-    private static List<TemplatePart> Parts(JsonArray? array, JsonObject tokens, string path)
+    // A part that is not understood is a text or a token lost: nothing is passed over.
+    private static List<TemplatePart> Parts(JsonObject node, string key, JsonObject tokens, string path)
     {
+        if (node.TryGetPropertyValue(key, out JsonNode? value) && value is not (null or JsonArray)) throw new CheckpointException(path, $"its template's '{key}' is not a list");
         var parts = new List<TemplatePart>();
-        foreach (JsonObject part in (array ?? []).OfType<JsonObject>())
+        foreach (JsonNode? part in value as JsonArray ?? [])
         {
-            if (part.Object("Sequence") is { } sequence)
+            if (part is JsonObject named && named.Object("Sequence") is { } sequence)
             {
-                parts.Add(new([], sequence.Text("id") == "B" ? 1 : 0, sequence.Whole("type_id") ?? 0));
+                int text = sequence.Text("id") switch { "A" => 0, "B" => 1, { } other => throw new CheckpointException(path, $"its template names the text '{other}'; A or B was expected"), null => 0 };
+                parts.Add(new([], text, sequence.Whole("type_id") ?? 0));
             }
-            else if (part.Object("SpecialToken") is { } special)
+            else if (part is JsonObject token && token.Object("SpecialToken") is { } special)
             {
                 string name = special.Text("id") ?? "";
                 JsonArray ids = tokens.Object(name)?.Array("ids") ?? throw new CheckpointException(path, $"its template uses '{name}', which its special_tokens do not define");
                 parts.Add(new([.. ids.Select(id => Id(id, name, path))], -1, special.Whole("type_id") ?? 0));
+            }
+            else
+            {
+                throw new CheckpointException(path, $"its template has the part {part?.ToJsonString() ?? "null"}; a Sequence or a SpecialToken was expected");
             }
         }
         return parts;
