@@ -42,9 +42,9 @@ internal static class Templates
     // A part that is not understood is a text or a token lost: nothing is passed over.
     private static List<TemplatePart> Parts(JsonObject node, string key, JsonObject tokens, string path)
     {
-        if (node.TryGetPropertyValue(key, out JsonNode? value) && value is not (null or JsonArray)) throw new CheckpointException(path, $"its template's '{key}' is not a list");
+        JsonArray list = node[key] as JsonArray ?? throw new CheckpointException(path, $"its template's '{key}' is {node[key]?.ToJsonString() ?? "missing"}; a list was expected");
         var parts = new List<TemplatePart>();
-        foreach (JsonNode? part in value as JsonArray ?? [])
+        foreach (JsonNode? part in list)
         {
             if (part is JsonObject named && named.Object("Sequence") is { } sequence)
             {
@@ -62,7 +62,7 @@ internal static class Templates
                 throw new CheckpointException(path, $"its template has the part {part?.ToJsonString() ?? "null"}; a Sequence or a SpecialToken was expected");
             }
         }
-        return parts;
+        return parts.Exists(part => part.Sequence >= 0) ? parts : throw new CheckpointException(path, $"its template's '{key}' has no text, which would be lost");
     }
 
     private static int Id(JsonNode? node, string name, string path) => node is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary ? id
