@@ -32,15 +32,16 @@ internal static class TokenizerLaws
         }
     }
 
-    /// <summary>The windows of a text are its tokens from place to place, each so far into the one before, and the last ends where the text does.</summary>
+    /// <summary>The windows of a text are its tokens from place to place, each so far into the one before, and the last ends where the text does; each as often as the template names the text.</summary>
     public static void Covers(PretrainedTokenizer tokenizer, string text, TokenizingOptions options, TokenizedText whole)
     {
         TokenizedText first = tokenizer.Encode(text, null, options);
-        int[] all = Own(whole);
-        int room = options.MaximumLength!.Value - (whole.Ids.Length - all.Length);
+        int copies = tokenizer.Parts.Template.Single.Count(part => part.Sequence >= 0);
+        int[] all = Own(whole, copies);
+        int room = options.MaximumLength!.Value - (whole.Ids.Length - (copies * all.Length));
         if (room < 0 || all.Length <= room)
         {
-            if (!Own(first).SequenceEqual(all) || first.Overflow.Count > 0) throw new BrokenLawException("a text that fits was cut");
+            if (!Own(first, copies).SequenceEqual(all) || first.Overflow.Count > 0) throw new BrokenLawException("a text that fits was cut");
             return;
         }
         int step = room - options.Stride, place = 0, end = 0;
@@ -49,12 +50,16 @@ internal static class TokenizerLaws
             Hold(tokenizer, window, text);
             int length = room == 0 ? place * all.Length : Math.Min(room, all.Length - (place * step)), from = place * step;
             int[] expected = options.TruncateLeft == true && room > 0 ? all[(all.Length - from - length)..(all.Length - from)] : room == 0 ? all[..length] : all[from..(from + length)];
-            if (!Own(window).SequenceEqual(expected)) throw new BrokenLawException($"window {place} is not the text's tokens from {from} on");
+            if (!Own(window, copies).SequenceEqual(expected)) throw new BrokenLawException($"window {place} is not the text's tokens from {from} on");
             end = from + length;
             place++;
         }
         if (end < all.Length) throw new BrokenLawException($"the windows end at token {end} of {all.Length}");
     }
 
-    private static int[] Own(TokenizedText row) => [.. row.Ids.Where((_, i) => row.SequenceIds[i] >= 0)];
+    private static int[] Own(TokenizedText row, int copies)
+    {
+        int[] own = [.. row.Ids.Where((_, i) => row.SequenceIds[i] >= 0)], once = own[..(own.Length / copies)];
+        return own.SequenceEqual(Enumerable.Repeat(once, copies).SelectMany(ids => ids)) ? once : throw new BrokenLawException($"a text that the template names {copies} times has {own.Length} tokens, which do not repeat");
+    }
 }

@@ -136,7 +136,7 @@ public sealed class PretrainedTokenizer
         AddText(workspace, workspace.First, text, options, byWord: false, ref word);
         word = 0;
         if (pair is not null) AddText(workspace, workspace.Second, pair, options, byWord: false, ref word);
-        TokenizedText row = Assemble(workspace.First, pair is null ? null : workspace.Second, options);
+        TokenizedText row = Assemble(workspace, pair is null ? null : workspace.Second, options);
         workspace.Return();
         return row;
     }
@@ -154,7 +154,7 @@ public sealed class PretrainedTokenizer
         Workspace workspace = Workspace.Rent();
         AddWords(workspace, workspace.First, words, options);
         if (pairWords is not null) AddWords(workspace, workspace.Second, pairWords, options);
-        TokenizedText row = Assemble(workspace.First, pairWords is null ? null : workspace.Second, options);
+        TokenizedText row = Assemble(workspace, pairWords is null ? null : workspace.Second, options);
         workspace.Return();
         return row;
     }
@@ -328,21 +328,22 @@ public sealed class PretrainedTokenizer
         }
     }
 
-    private TokenizedText Assemble(TokenRun first, TokenRun? second, TokenizingOptions options)
+    private TokenizedText Assemble(Workspace workspace, TokenRun? second, TokenizingOptions options)
     {
+        TokenRun first = workspace.First;
         Template template = _parts.Template;
         int added = options.AddSpecialTokens ? template.AddedTokens(second is not null) : 0;
         int total = first.Count + (second?.Count ?? 0);
         int? limit = options.MaximumLength ?? (options.Truncation == TruncationStrategy.None ? null : MaximumLength);
         bool fits = limit is not { } maximum || options.Truncation == TruncationStrategy.None || total + added <= maximum || maximum < added;
-        if (fits) return new(this, Assemble(first, new(0, first.Count), second, new(0, second?.Count ?? 0), options), 0);
+        if (fits) return new(this, Assemble(workspace.Row, first, new(0, first.Count), second, new(0, second?.Count ?? 0), options), 0);
 
         (int keptFirst, int keptSecond) = Truncation.Kept(first.Count, second?.Count, limit!.Value - added, options.Truncation);
         bool left = options.TruncateLeft ?? _parts.TruncateLeft;
         List<TextWindow> firsts = Truncation.Windows(first.Count, keptFirst, options.Stride, left);
         List<TextWindow> seconds = second is null ? [new(0, 0)] : Truncation.Windows(second.Count, keptSecond, options.Stride, left);
         TokenizedText Window(TextWindow a, TextWindow b, IReadOnlyList<TokenizedText> overflow) =>
-            new(this, Assemble(first, a, second, b, options), total - a.Count - b.Count) { Overflow = overflow };
+            new(this, Assemble(workspace.Row, first, a, second, b, options), total - a.Count - b.Count) { Overflow = overflow };
         var others = new List<TokenizedText>();
         if (options.KeepOverflow)
         {
@@ -352,11 +353,11 @@ public sealed class PretrainedTokenizer
         return Window(firsts[0], seconds[0], others);
     }
 
-    private TokenArrays Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
+    private TokenArrays Assemble(TokenArrays row, TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
     {
-        TokenArrays tokens = _parts.Template.Assemble(first, window, second, secondWindow, options.AddSpecialTokens);
-        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(tokens, _parts.TrimOffsets.AddPrefixSpace, _tokens);
-        return tokens;
+        _parts.Template.Assemble(row, first, window, second, secondWindow, options.AddSpecialTokens);
+        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(row, _parts.TrimOffsets.AddPrefixSpace, _tokens);
+        return row;
     }
 
     private static string WellFormed(string text)

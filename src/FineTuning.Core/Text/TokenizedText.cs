@@ -5,15 +5,18 @@ public sealed class TokenizedText
 {
     private readonly PretrainedTokenizer _tokenizer;
     private readonly Dictionary<int, string>? _surface;
-    private readonly TokenStretch[] _stretches;
-    private int[]? _types, _sequences, _mask;
-    private bool[]? _special;
+    private readonly TokenLayout _layout;
 
-    internal TokenizedText(PretrainedTokenizer tokenizer, TokenArrays tokens, int truncated)
+    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked for; until then places take two bytes each.
+    private readonly ushort[]? _packed;
+    private Views? _views;
+
+    internal TokenizedText(PretrainedTokenizer tokenizer, TokenArrays row, int truncated)
     {
-        _tokenizer = tokenizer;
-        (Ids, Starts, Ends, WordIds, _stretches, _surface) = (tokens.Ids, tokens.Starts, tokens.Ends, tokens.Words, tokens.Stretches, tokens.Surface);
-        TruncatedTokens = truncated;
+        (_tokenizer, _surface, _layout, TruncatedTokens) = (tokenizer, row.Surface, row.Layout, truncated);
+        Ids = row.Ids.ToArray();
+        _packed = PackedPlaces.Pack(row.Starts, row.Ends, row.Words);
+        if (_packed is null) _views = new() { Starts = row.Starts.ToArray(), Ends = row.Ends.ToArray(), Words = row.Words.ToArray() };
     }
 
     private TokenizedText(TokenizedText row, int length, int pad, bool left)
@@ -28,9 +31,9 @@ public sealed class TokenizedText
         }
         _tokenizer = row._tokenizer;
         _surface = row._surface?.ToDictionary(entry => entry.Key + front, entry => entry.Value);
-        (Ids, Starts, Ends, WordIds) = (Fill(row.Ids, pad), Fill(row.Starts, 0), Fill(row.Ends, 0), Fill(row.WordIds, -1));
-        TokenStretch padding = new(missing, -1, 0, Padding: true);
-        _stretches = left ? [padding, .. row._stretches] : [.. row._stretches, padding];
+        _layout = left ? row._layout with { Before = row._layout.Before + missing } : row._layout with { After = row._layout.After + missing };
+        Ids = Fill(row.Ids, pad);
+        _views = new() { Starts = Fill(row.Starts, 0), Ends = Fill(row.Ends, 0), Words = Fill(row.WordIds, -1) };
         (TruncatedTokens, Overflow) = (row.TruncatedTokens, [.. row.Overflow.Select(window => window.Padded(length, pad, left))]);
     }
 
@@ -40,39 +43,46 @@ public sealed class TokenizedText
     public int[] Ids { get; }
 
     /// <summary>0 for the first text, 1 for the second, as the model's template says.</summary>
-    public int[] TypeIds => Spread(ref _types, static stretch => stretch.Type);
+    public int[] TypeIds => Spread(ref Known.Types, static stretch => stretch.Type);
 
     /// <summary>Where each token begins in its text; 0 for tokens that stand in none.</summary>
-    public int[] Starts { get; }
+    public int[] Starts => Unpack(ref Known.Starts, 0);
 
     /// <summary>Where each token ends in its text; 0 for tokens that stand in none.</summary>
-    public int[] Ends { get; }
+    public int[] Ends => Unpack(ref Known.Ends, 1);
 
     /// <summary>The number of the word each token belongs to, from 0 in each text; -1 for tokens that the template put there.</summary>
-    public int[] WordIds { get; }
+    public int[] WordIds => Unpack(ref Known.Words, 2);
 
     /// <summary>0 for the first text, 1 for the second, -1 for tokens that the template put there.</summary>
-    public int[] SequenceIds => Spread(ref _sequences, static stretch => stretch.Sequence);
+    public int[] SequenceIds => Spread(ref Known.Sequences, static stretch => stretch.Sequence);
 
     /// <summary>Whether a token was put there by the template, or as padding.</summary>
-    public bool[] Special => Spread(ref _special, static stretch => stretch.Sequence < 0);
+    public bool[] Special => Spread(ref Known.Special, static stretch => stretch.Sequence < 0);
 
     /// <summary>1 for tokens, 0 for padding.</summary>
-    public int[] AttentionMask => Spread(ref _mask, static stretch => stretch.Padding ? 0 : 1);
+    public int[] AttentionMask => Spread(ref Known.Mask, static stretch => stretch.Padding ? 0 : 1);
 
-    // Written when first asked for; two threads that ask at once get the same array.
+    private Views Known => Volatile.Read(ref _views) ?? Interlocked.CompareExchange(ref _views, new(), null) ?? _views;
+
+    private int[] Unpack(ref int[]? place, int kind) => Volatile.Read(ref place) ?? Keep(ref place, PackedPlaces.Unpack(_packed!, kind));
+
     private T[] Spread<T>(ref T[]? place, Func<TokenStretch, T> value)
     {
         if (Volatile.Read(ref place) is { } known) return known;
         var values = new T[Ids.Length];
         int at = 0;
-        foreach (TokenStretch stretch in _stretches)
+        for (int i = 0; i < _layout.Stretches; i++)
         {
+            TokenStretch stretch = _layout[i];
             values.AsSpan(at, stretch.Count).Fill(value(stretch));
             at += stretch.Count;
         }
-        return Interlocked.CompareExchange(ref place, values, null) ?? values;
+        return Keep(ref place, values);
     }
+
+    // Two threads that ask at once get the same array.
+    private static T[] Keep<T>(ref T[]? place, T[] values) => Interlocked.CompareExchange(ref place, values, null) ?? values;
 
     /// <summary>The other windows where the text was cut with <see cref="TokenizingOptions.KeepOverflow"/>; else empty.</summary>
     public IReadOnlyList<TokenizedText> Overflow { get; internal init; } = [];
@@ -89,9 +99,10 @@ public sealed class TokenizedText
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public int TokenAt(int character, int sequence = 0)
     {
-        for (int i = 0; i < Ids.Length; i++)
+        int[] sequences = SequenceIds, starts = Starts, ends = Ends;
+        for (int i = 0; i < sequences.Length; i++)
         {
-            if (SequenceIds[i] == sequence && Starts[i] <= character && character < Ends[i]) return i;
+            if (sequences[i] == sequence && starts[i] <= character && character < ends[i]) return i;
         }
         return -1;
     }
@@ -107,9 +118,10 @@ public sealed class TokenizedText
     public (int Start, int End)? TokensOf(int word, int sequence = 0)
     {
         int start = -1, end = -1;
-        for (int i = 0; i < Ids.Length; i++)
+        int[] words = WordIds, sequences = SequenceIds;
+        for (int i = 0; i < words.Length; i++)
         {
-            if (WordIds[i] != word || SequenceIds[i] != sequence) continue;
+            if (words[i] != word || sequences[i] != sequence) continue;
             if (start < 0) start = i;
             end = i + 1;
         }
@@ -120,4 +132,10 @@ public sealed class TokenizedText
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public (int Start, int End)? CharactersOf(int word, int sequence = 0) => TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
+
+    private sealed class Views
+    {
+        public int[]? Starts, Ends, Words, Types, Sequences, Mask;
+        public bool[]? Special;
+    }
 }

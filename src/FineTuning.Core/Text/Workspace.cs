@@ -12,6 +12,9 @@ internal sealed class Workspace
 
     public TokenRun Second { get; } = new();
 
+    /// <summary>The row that is made of them.</summary>
+    public TokenArrays Row { get; } = new();
+
     public AlignedText Text { get; } = new([], 0);
 
     /// <summary>A text between the added tokens that are found as they are written.</summary>
@@ -37,6 +40,7 @@ internal sealed class Workspace
     {
         First.Clear();
         Second.Clear();
+        Row.Trim();
         Text.Trim();
         if (RawParts.Capacity > LargestKept) RawParts = [];
         if (NormalizedParts.Capacity > LargestKept) NormalizedParts = [];

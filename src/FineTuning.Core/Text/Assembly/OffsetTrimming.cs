@@ -11,14 +11,16 @@ internal static class OffsetTrimming
     public static void Apply(TokenArrays tokens, bool addPrefixSpace, string?[] vocabulary)
     {
         int last = -1, place = 0;
-        foreach (TokenStretch stretch in tokens.Stretches)
+        Span<int> ids = tokens.Ids, starts = tokens.Starts, ends = tokens.Ends;
+        for (int i = 0; i < tokens.Layout.Stretches; i++)
         {
+            TokenStretch stretch = tokens.Layout[i];
             int end = place + stretch.Count;
             for (; place < end && stretch.Sequence >= 0; place++)
             {
-                int id = tokens.Ids[place];
+                int id = ids[place];
                 string token = tokens.Surface is not null && tokens.Surface.TryGetValue(place, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
-                Trim(ref tokens.Starts[place], ref tokens.Ends[place], token, addPrefixSpace && (stretch.Sequence != last || tokens.Starts[place] == 0));
+                Trim(ref starts[place], ref ends[place], token, addPrefixSpace && (stretch.Sequence != last || starts[place] == 0));
                 last = stretch.Sequence;
             }
             place = end;

@@ -33,29 +33,16 @@ internal sealed record Template(IReadOnlyList<TemplatePart> Single, IReadOnlyLis
     }
 
     /// <summary>Puts a window of each text into the template.</summary>
-    public TokenArrays Assemble(TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, bool addSpecialTokens)
+    public void Assemble(TokenArrays row, TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, bool addSpecialTokens)
     {
         IReadOnlyList<TemplatePart> parts = second is null ? Single : Pair;
-        var stretches = new TokenStretch[parts.Count];
-        int count = 0;
-        for (int i = 0; i < stretches.Length; i++)
+        row.Begin(new(parts, addSpecialTokens, window.Count, secondWindow.Count, TypesFirstWindows && window.Later, TypesFirstWindows && secondWindow.Later));
+        for (int i = 0; i < parts.Count; i++)
         {
             TemplatePart part = parts[i];
-            stretches[i] = part.Sequence switch
-            {
-                0 => new(window.Count, 0, TypesFirstWindows && window.Later ? 0 : part.Type),
-                1 => new(secondWindow.Count, 1, TypesFirstWindows && secondWindow.Later ? 1 : part.Type),
-                _ => new(addSpecialTokens ? part.Ids.Count : 0, -1, part.Type),
-            };
-            count += stretches[i].Count;
+            if (part.Sequence == 0) row.Add(first, window);
+            else if (part.Sequence == 1) row.Add(second!, secondWindow);
+            else if (addSpecialTokens) row.Add(part.Tokens);
         }
-        var arrays = new TokenArrays(count, stretches);
-        foreach (TemplatePart part in parts)
-        {
-            if (part.Sequence == 0) arrays.Add(first, window);
-            else if (part.Sequence == 1) arrays.Add(second!, secondWindow);
-            else if (addSpecialTokens) arrays.Add(part.Tokens);
-        }
-        return arrays;
     }
 }

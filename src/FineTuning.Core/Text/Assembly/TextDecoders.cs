@@ -9,7 +9,9 @@ internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
     public IReadOnlyList<Decoder> Steps => steps;
 
     /// <summary>Whether no step behind one that makes all tokens one changes anything but the beginning.</summary>
-    public bool DecodesInParts => steps.SkipWhile(step => step is not FuseDecoder).All(step => step is FuseDecoder or StripDecoder { StripsEnd: false }) && steps.OfType<SequenceDecoder>().All(step => step.DecodesInParts);
+    public bool DecodesInParts => Flat.SkipWhile(step => step is not (FuseDecoder or ByteLevelDecoder)).Skip(1).All(step => step is FuseDecoder or StripDecoder { StripsEnd: false });
+
+    private IEnumerable<Decoder> Flat => steps.SelectMany(step => step is SequenceDecoder inner ? inner.Flat : [step]);
 
     public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Apply(current));
 }

@@ -62,6 +62,7 @@ internal static class Templates
                 throw new CheckpointException(path, $"its template has the part {part?.ToJsonString() ?? "null"}; a Sequence or a SpecialToken was expected");
             }
         }
+        if (key == "single" && parts.Exists(part => part.Sequence == 1)) throw new CheckpointException(path, "its template for one text names the text 'B', which only a pair has");
         return parts.Exists(part => part.Sequence >= 0) ? parts : throw new CheckpointException(path, $"its template's '{key}' has no text, which would be lost");
     }
 
