@@ -11,6 +11,7 @@ internal static class LongTextCommand
 {
     public static void Run(Arguments arguments)
     {
+        string only = arguments.Text("only", ""), onlyText = arguments.Text("text", "");
         int length = arguments.Number("millions", 100) * 1_000_000;
         string novel = new StreamReader(new GZipStream(File.OpenRead(Shared.Data("gutenberg", "1342.txt.gz")), CompressionMode.Decompress)).ReadToEnd();
         (string Name, Func<int, string> Make)[] texts =
@@ -20,9 +21,11 @@ internal static class LongTextCommand
         Console.WriteLine("pipeline           text                        characters     tokens   seconds   of half   peak MB");
         foreach ((string name, string folder) in RealPipelines.Write(Directory.CreateTempSubdirectory("pipelines").FullName))
         {
+            if (only.Length > 0 && only != name) continue;
             PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
             foreach ((string kind, Func<int, string> make) in texts)
             {
+                if (onlyText.Length > 0 && onlyText != kind) continue;
                 string text = make(length);
                 (double half, _) = Time(tokenizer, text[..(text.Length / 2)]);
                 (double whole, int tokens) = Time(tokenizer, text);

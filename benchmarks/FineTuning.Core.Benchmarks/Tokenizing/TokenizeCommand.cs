@@ -9,55 +9,65 @@ namespace FineTuning.Benchmarks.Tokenizing;
 
 /// <summary>
 /// Ids and offsets of real lines with real vocabularies, beside npm's tokenizers on the same lines in the same run: cold (a tokenizer that has seen nothing) and warm
-/// (the same text again), on one thread and on two. Each figure is the least of its rounds.
+/// (the same text again), on one thread and on two, in turns. Each figure is the median of its rounds.
 /// </summary>
 internal static class TokenizeCommand
 {
     public static void Run(Arguments arguments)
     {
         string root = Directory.CreateTempSubdirectory("pipelines").FullName;
-        int rounds = arguments.Number("rounds", 5);
+        int rounds = arguments.Number("rounds", 9);
         string only = arguments.Text("only", "");
         bool alone = arguments.Text("alone", "") == "true";
         string[] english = Novels("84", "1342", "1661"), chinese = Reviews();
         string[] other = Novels("11");
-        Console.WriteLine("pipeline           threads     tokens   ours cold   ours warm   B/token cold   warm   reference cold   warm   x cold   x warm");
+        Console.WriteLine("pipeline           threads     tokens   ours cold   ours warm   x one cold   warm   B/token cold   warm   reference cold   warm   x cold   x warm");
         foreach ((string name, string folder) in RealPipelines.Write(root))
         {
             if (only.Length > 0 && only != name) continue;
             string[] lines = name == "unigram" ? chinese : english, warmup = name == "unigram" ? chinese[..2000] : other;
+            Timing[] ours = Ours(folder, lines, warmup, rounds);
             foreach (int threads in new[] { 1, 2 })
             {
-                Timing ours = Ours(folder, lines, warmup, threads, rounds);
-                Timing reference = alone ? ours : Reference(name, folder, lines, warmup, threads, rounds);
-                if (ours.Tokens != reference.Tokens) throw new InvalidOperationException($"{name}: {ours.Tokens} tokens here and {reference.Tokens} there");
+                Timing own = ours[threads - 1], reference = alone ? own : Reference(name, folder, lines, warmup, threads, rounds);
+                if (own.Tokens != reference.Tokens) throw new InvalidOperationException($"{name}: {own.Tokens} tokens here and {reference.Tokens} there");
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{name,-18} {threads,7} {ours.Tokens,10} {ours.PerSecond(ours.Cold),9:0.00} M {ours.PerSecond(ours.Warm),9:0.00} M {ours.ColdBytes / ours.Tokens,14:0.0} {ours.WarmBytes / ours.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / ours.Cold,8:0.0} {reference.Warm / ours.Warm,8:0.0}"));
+                    $"{name,-18} {threads,7} {own.Tokens,10} {own.PerSecond(own.Cold),9:0.00} M {own.PerSecond(own.Warm),9:0.00} M {ours[0].Cold / own.Cold,12:0.00} {ours[0].Warm / own.Warm,6:0.00} {own.ColdBytes / own.Tokens,14:0.0} {own.WarmBytes / own.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / own.Cold,8:0.0} {reference.Warm / own.Warm,8:0.0}"));
             }
         }
     }
 
-    private static Timing Ours(string folder, string[] lines, string[] warmup, int threads, int rounds)
+    // One thread and two in the same round, so that what else the machine does falls on both.
+    private static Timing[] Ours(string folder, string[] lines, string[] warmup, int rounds)
     {
         // The code is compiled before anything is measured, by another tokenizer and another text.
         PretrainedTokenizer other = PretrainedTokenizer.Load(folder);
-        for (int i = 0; i < 40; i++) Encode(other, warmup, 1);
+        for (int i = 0; i < 40; i++) Encode(other, warmup, 1 + (i % 2));
         Thread.Sleep(300);
-        for (int i = 0; i < 5; i++) Encode(other, warmup, threads);
-        var timing = new Timing(0, double.MaxValue, double.MaxValue, 0, 0);
+        var rows = new List<Timing>[] { [], [] };
         for (int round = 0; round < rounds; round++)
         {
-            PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-            GC.Collect();
-            (long tokens, double cold, double coldBytes) = Encode(tokenizer, lines, threads);
-            (_, double warm, double warmBytes) = Encode(tokenizer, lines, threads);
-            timing = new(tokens, Math.Min(cold, timing.Cold), Math.Min(warm, timing.Warm), coldBytes, warmBytes);
+            for (int turn = 0; turn < 2; turn++)
+            {
+                int threads = 1 + ((round + turn) % 2);
+                PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+                (long tokens, double cold, double coldBytes) = Encode(tokenizer, lines, threads);
+                (_, double warm, double warmBytes) = Encode(tokenizer, lines, threads);
+                rows[threads - 1].Add(new(tokens, cold, warm, coldBytes, warmBytes));
+            }
         }
-        return timing;
+        return [.. rows.Select(all => all[0] with { Cold = Median(all.Select(row => row.Cold)), Warm = Median(all.Select(row => row.Warm)) })];
+    }
+
+    private static double Median(IEnumerable<double> seconds)
+    {
+        double[] sorted = [.. seconds.Order()];
+        return (sorted[sorted.Length / 2] + sorted[(sorted.Length - 1) / 2]) / 2;
     }
 
     private static (long Tokens, double Seconds, double Bytes) Encode(PretrainedTokenizer tokenizer, string[] lines, int threads)
     {
+        GC.Collect();
         long before = GC.GetTotalAllocatedBytes(precise: true);
         long start = Stopwatch.GetTimestamp();
         var rows = new TokenizedText[lines.Length];
@@ -77,8 +87,8 @@ internal static class TokenizeCommand
         }
         var set = new { name, tokenizer = Path.Combine(folder, "tokenizer.json"), lines = Write("lines.json", lines), warmup = Write("warmup.json", warmup) };
         using JsonDocument answer = JsonDocument.Parse(ReferenceProcess.Run(new { @do = "time", rounds, sets = new[] { set } }, threads)[^1]);
-        double Least(string kind) => answer.RootElement.GetProperty(kind).EnumerateArray().Min(seconds => seconds.GetDouble());
-        return new(answer.RootElement.GetProperty("tokens").GetInt64(), Least("cold"), Least("warm"), 0, 0);
+        double Middle(string kind) => Median(answer.RootElement.GetProperty(kind).EnumerateArray().Select(seconds => seconds.GetDouble()));
+        return new(answer.RootElement.GetProperty("tokens").GetInt64(), Middle("cold"), Middle("warm"), 0, 0);
     }
 
     private static string[] Novels(params string[] numbers) => [.. numbers.SelectMany(number => Lines(Shared.Data("gutenberg", number + ".txt.gz")))];

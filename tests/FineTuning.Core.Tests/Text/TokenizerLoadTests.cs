@@ -79,7 +79,7 @@ public sealed class TokenizerLoadTests
             long before = GC.GetAllocatedBytesForCurrentThread();
             tokenizer.Encode(text);
             long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.True(bytes <= (16L * row.Ids.Length) + 1024, $"{bytes} bytes for {row.Ids.Length} tokens of '{text[..20]}...'");
+            Assert.True(bytes <= (10L * row.Ids.Length) + 512, $"{bytes} bytes for {row.Ids.Length} tokens of '{text[..20]}...'");
         }
     }
 

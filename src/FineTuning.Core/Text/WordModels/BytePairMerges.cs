@@ -94,15 +94,14 @@ internal sealed class BytePairMerges
     private void ApplyLong(List<BytePairSymbol> symbols, BytePairScratch scratch)
     {
         (int[] next, int[] previous) = scratch.Begin(symbols.Count);
-        PriorityQueue<(int Left, int LeftId, int RightId, int Merged), long> queue = scratch.Queue;
+        BytePairQueue queue = scratch.Queue;
         for (int i = 0; i < symbols.Count - 1; i++) Consider(symbols, i, next, queue);
-        while (queue.TryDequeue(out (int Left, int LeftId, int RightId, int Merged) candidate, out _))
+        while (queue.TryDequeue(out int rank, out int left))
         {
-            int left = candidate.Left;
             int right = next[left];
-            // What was merged away has no id; a neighbour that has changed since makes the candidate void.
-            if (right < 0 || symbols[left].Id != candidate.LeftId || symbols[right].Id != candidate.RightId) continue;
-            symbols[left] = new(candidate.Merged, symbols[left].Length + symbols[right].Length);
+            // What was merged away has no id; where a neighbour has changed since, the pair has another rank or none.
+            if (right < 0 || symbols[left].Id < 0 || Find(symbols[left].Id, symbols[right].Id) is not { Id: >= 0 } pair || pair.Rank != rank) continue;
+            symbols[left] = new(pair.Id, symbols[left].Length + symbols[right].Length);
             symbols[right] = new(-1, 0);
             next[left] = next[right];
             if (next[left] >= 0) previous[next[left]] = left;
@@ -112,11 +111,11 @@ internal sealed class BytePairMerges
         symbols.RemoveAll(static symbol => symbol.Id < 0);
     }
 
-    private void Consider(List<BytePairSymbol> symbols, int left, int[] next, PriorityQueue<(int Left, int LeftId, int RightId, int Merged), long> queue)
+    private void Consider(List<BytePairSymbol> symbols, int left, int[] next, BytePairQueue queue)
     {
         int right = left < 0 ? -1 : next[left];
         if (right < 0) return;
         (int rank, int id) = Find(symbols[left].Id, symbols[right].Id);
-        if (id >= 0) queue.Enqueue((left, symbols[left].Id, symbols[right].Id, id), ((long)rank << 32) | (uint)left);
+        if (id >= 0) queue.Enqueue(rank, left);
     }
 }
