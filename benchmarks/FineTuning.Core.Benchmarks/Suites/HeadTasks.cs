@@ -32,9 +32,10 @@ internal static class HeadTasks
         string[] plain = [.. texts.Select(words => string.Join(' ', words))];
         switch (name)
         {
-            case "classification":
+            case "classification" or "plain":
                 var classifier = Pretrained.TextClassifier(folder, new TextClassifierOptions<string> { MaximumLength = 256, FreshHead = true, Labels = SuiteModel.Labels });
-                return HeadStep.Of(name, classifier, plain.Select((text, i) => new LabeledText<string>(text, SuiteModel.Labels[i % SuiteModel.Labels.Length])), batchSize);
+                IEnumerable<LabeledText<string>> labeled = plain.Select((text, i) => new LabeledText<string>(text, SuiteModel.Labels[i % SuiteModel.Labels.Length]));
+                return name == "plain" ? HeadStep.Of(name, new PlainClassification(classifier), labeled, batchSize) : HeadStep.Of(name, classifier, labeled, batchSize);
             case "tagging" or "tagging-crf":
                 var tagger = Pretrained.TokenClassifier(folder, Types, new TokenClassifierOptions { MaximumLength = 256, FreshHead = true, Crf = name == "tagging-crf" });
                 return HeadStep.Of(name, tagger, texts.Select(words => (TaggedText)new TaggedWords(words, [.. words.Select((_, i) => i % 7 == 3 ? $"B-{Types[i % 3]}" : "O")])), batchSize);

@@ -33,7 +33,7 @@ public sealed class PretrainedTokenizer
         _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
         _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
         FallsBackToBytes = Contains<ByteFallbackDecoder>(parts.Decoder);
-        DecodesInParts = parts.Decoder is not SequenceDecoder sequence || sequence.DecodesInParts;
+        DecodesInParts = DecodedParts.Stay(parts.Decoder, _tokens);
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 

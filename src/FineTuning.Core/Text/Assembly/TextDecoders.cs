@@ -8,11 +8,6 @@ internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
 {
     public IReadOnlyList<Decoder> Steps => steps;
 
-    /// <summary>Whether no step behind one that makes all tokens one changes anything but the beginning.</summary>
-    public bool DecodesInParts => Flat.SkipWhile(step => step is not (FuseDecoder or ByteLevelDecoder)).Skip(1).All(step => step is FuseDecoder or StripDecoder { StripsEnd: false });
-
-    private IEnumerable<Decoder> Flat => steps.SelectMany(step => step is SequenceDecoder inner ? inner.Flat : [step]);
-
     public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Apply(current));
 }
 
@@ -109,6 +104,8 @@ internal sealed class MetaspaceDecoder(char mark, PrependScheme scheme) : Decode
 /// <summary>Words that end in a suffix.</summary>
 internal sealed class SuffixDecoder(string suffix) : Decoder
 {
+    public string Suffix => suffix;
+
     public override List<string> Apply(List<string> tokens)
     {
         if (suffix.Length == 0) return tokens;
