@@ -330,6 +330,7 @@ public sealed class PretrainedTokenizer
 
     private TokenizedText Assemble(Workspace workspace, TokenRun? second, TokenizingOptions options)
     {
+        workspace.EndTexts();
         TokenRun first = workspace.First;
         Template template = _parts.Template;
         int added = options.AddSpecialTokens ? template.AddedTokens(second is not null) : 0;

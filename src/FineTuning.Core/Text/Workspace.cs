@@ -35,17 +35,22 @@ internal sealed class Workspace
         return workspace;
     }
 
+    /// <summary>Lets go of what finding the tokens of a long text has left: what follows needs the tokens alone.</summary>
+    public void EndTexts()
+    {
+        Text.Trim();
+        if (RawParts.Capacity > LargestKept) RawParts = [];
+        if (NormalizedParts.Capacity > LargestKept) NormalizedParts = [];
+        Pieces.Reset();
+        Tokens.Clear();
+    }
+
     /// <summary>Gives it back. One that an exception left as it was is not given back.</summary>
     public void Return()
     {
         First.Clear();
         Second.Clear();
         Row.Trim();
-        Text.Trim();
-        if (RawParts.Capacity > LargestKept) RawParts = [];
-        if (NormalizedParts.Capacity > LargestKept) NormalizedParts = [];
-        Pieces.Reset();
-        Tokens.Clear();
         t_free = this;
     }
 }

@@ -113,20 +113,26 @@ internal sealed class AlignedText
     {
         Length = writer.Swap(ref _characters, ref _starts, ref _ends);
         _moved = true;
+        // What a long text was rewritten from is let go of before the next step takes as much again.
+        if (Length > LargestKept) (_writer, _changes) = (null, null);
     }
 
     /// <summary>Takes what is added as a text of its own behind this one, whose characters keep their places.</summary>
     public void Append(char character, int start, int end)
     {
-        if (Length >= _starts.Length)
-        {
-            int size = Math.Max(256, 2 * Length);
-            Array.Resize(ref _characters, size);
-            Array.Resize(ref _starts, size);
-            Array.Resize(ref _ends, size);
-        }
+        Reserve(1);
         (_characters[Length], _starts[Length], _ends[Length]) = (character, start, end);
         Length++;
+    }
+
+    /// <summary>Makes room for so many characters more that are appended.</summary>
+    public void Reserve(int count)
+    {
+        if (Length + count <= _starts.Length) return;
+        int size = Math.Max(Length + count, Math.Max(256, 2 * Length));
+        Array.Resize(ref _characters, size);
+        Array.Resize(ref _starts, size);
+        Array.Resize(ref _ends, size);
     }
 
     /// <summary>Begins as an empty text that others are appended to.</summary>

@@ -45,6 +45,7 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
         AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start) ? New(piece.Origin) : parts.Written;
         int start = written.Length;
         if (start == 0) written.Origin = piece.Origin;
+        written.Reserve(text.Length + 1);
         if (prepend) written.Append(mark, piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
         for (int i = 0; i < text.Length; i++) written.Append(text[i] == ' ' ? mark : text[i], piece.Text.StartOf(piece.Start + i), piece.Text.EndOf(piece.Start + i));
         return new(written, start, written.Length - start);

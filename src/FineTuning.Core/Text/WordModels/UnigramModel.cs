@@ -48,11 +48,17 @@ internal sealed class UnigramModel : WordModel
 
     private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
-        const int longestOnStack = 128;
+        const int longestOnStack = 128, longestPooled = 1 << 14;
         if (word.Length <= longestOnStack)
         {
             Span<(double Score, int From, int Id)> best = stackalloc (double Score, int From, int Id)[word.Length + 1];
             Cut(word, best, output);
+            return;
+        }
+        // The pool would round the room for a very long word up to a power of two, and keep it.
+        if (word.Length > longestPooled)
+        {
+            Cut(word, new (double Score, int From, int Id)[word.Length + 1], output);
             return;
         }
         (double Score, int From, int Id)[] rented = ArrayPool<(double Score, int From, int Id)>.Shared.Rent(word.Length + 1);
