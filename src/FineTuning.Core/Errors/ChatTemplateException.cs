@@ -8,12 +8,16 @@ public sealed class ChatTemplateException : FineTuningException
     /// <param name="line">The line of the template, from 1; null: not about a line.</param>
     /// <param name="isRefusal">Whether the template itself raised it (<c>raise_exception</c>).</param>
     /// <param name="innerException">The cause, where there is one.</param>
-    public ChatTemplateException(string problem, int? line = null, bool isRefusal = false, Exception? innerException = null)
-        : base(line is null ? $"chat template: {problem}" : $"chat template, line {line}: {problem}", innerException) =>
-        (Problem, Line, IsRefusal) = (problem, line, isRefusal);
+    /// <param name="origin">Where the template stands: a file, and its name there where it has one; null: it was given as a text.</param>
+    public ChatTemplateException(string problem, int? line = null, bool isRefusal = false, Exception? innerException = null, string? origin = null)
+        : base($"chat template{(origin is null ? "" : $" {origin}")}{(line is null ? "" : $", line {line}")}: {problem}", innerException) =>
+        (Problem, Line, IsRefusal, Origin) = (problem, line, isRefusal, origin);
 
     /// <summary>What is wrong, without the place; where the template refused, its own words.</summary>
     public string Problem { get; }
+
+    /// <summary>Where the template stands: a file, and its name there where it has one; null: it was given as a text.</summary>
+    public string? Origin { get; }
 
     /// <summary>The line of the template, from 1; null: not about a line.</summary>
     public int? Line { get; }

@@ -98,7 +98,8 @@ public sealed class PretrainedTokenizer
     {
         ArgumentNullException.ThrowIfNull(template);
         _ = ChatTemplate.Parse(template);
-        return new(_parts with { Files = ChatTemplateFiles.Replaced(_parts.Files, _parts.Folder, template) });
+        // No file of the folder holds this template: messages must not name one.
+        return new(_parts with { Files = ChatTemplateFiles.Replaced(_parts.Files, _parts.Folder, template), Folder = "" });
     }
 
     /// <summary>This tokenizer where code expects one of Microsoft.ML.Tokenizers. It gives a text's own tokens: no special ones around them.</summary>

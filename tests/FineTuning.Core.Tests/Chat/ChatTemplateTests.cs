@@ -62,6 +62,27 @@ public sealed class ChatTemplateTests
     }
 
     [Fact]
+    public void Errors_name_the_file_and_the_template()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string config = Path.Combine(folder, "tokenizer_config.json"), file = Path.Combine(folder, "chat_template.jinja");
+            File.WriteAllText(config, """{"chat_template": [{"name": "default", "template": "{% if %}"}, {"name": "tool_use", "template": "{{ raise_exception('no') }}"}]}""");
+            ChatTemplateException Fault(string? name) => Assert.Throws<ChatTemplateException>(() => ChatTemplate.Load(folder).Render([new("user", "a")], new ChatOptions { TemplateName = name }));
+            Assert.Equal($"'default' of {config}", Fault(null).Origin);
+            Assert.StartsWith($"chat template 'tool_use' of {config}, line 1: no", Fault("tool_use").Message, StringComparison.Ordinal);
+            File.WriteAllText(file, "a\n{{ 1 / 0 }}");
+            Assert.StartsWith($"chat template {file}, line 2: ", Fault(null).Message, StringComparison.Ordinal);
+            Assert.StartsWith("chat template, line 1: ", Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse("{% if %}")).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_template_sees_one_time()
     {
         var clock = new TickingClock();

@@ -42,7 +42,7 @@ internal static class AnswerProof
         }
         catch (ChatTemplateException fault)
         {
-            throw new ChatTemplateException($"no loss mask: where the answer in turn {answer} stands is found by rendering the first {count} turns alone, which fails: {fault.Problem}; {Remedy}", fault.Line, false, fault);
+            throw new ChatTemplateException($"no loss mask: where the answer in turn {answer} stands is found by rendering the first {count} turns alone, which fails: {fault.Problem}; {Remedy}", fault.Line, false, fault, fault.Origin);
         }
     }
 

@@ -120,9 +120,9 @@ public sealed class ChatTemplate
     internal static ChatTemplate Of(IReadOnlyDictionary<string, byte[]> files, string folder, IReadOnlyDictionary<string, string> specialTokens)
     {
         FoundTemplates? found = ChatTemplateFiles.Find(files, folder);
-        string? single = found is null ? ChatMl.Text : found.Single;
-        var named = (found?.Named ?? new Dictionary<string, string>()).ToDictionary(entry => entry.Key, entry => new Source(entry.Value), StringComparer.Ordinal);
-        return new(single is null ? null : new Source(single), named, specialTokens, found is null);
+        if (found is null) return new(new Source(ChatMl.Text), [], specialTokens, isFallback: true);
+        Source? single = found.Single is { } only ? new(only.Text, only.Origin) : null;
+        return new(single, found.Named.ToDictionary(entry => entry.Key, entry => new Source(entry.Value.Text, entry.Value.Origin), StringComparer.Ordinal), specialTokens, isFallback: false);
     }
 
     private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> tokens) => new(tokens, StringComparer.Ordinal);
@@ -149,12 +149,12 @@ public sealed class ChatTemplate
         template.Render(ChatMessages.Variables(messages, SpecialTokens, options), options.Clock);
 
     /// <summary>A template's text, read when first used; the error of a broken one comes again each time.</summary>
-    private sealed class Source(string text)
+    private sealed class Source(string text, string? origin = null)
     {
         private CompiledTemplate? _compiled;
 
         public string Text { get; } = text;
 
-        public CompiledTemplate Compiled => _compiled ??= CompiledTemplate.Parse(Text);
+        public CompiledTemplate Compiled => _compiled ??= CompiledTemplate.Parse(Text, null, origin);
     }
 }

@@ -5,10 +5,15 @@ using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
+/// <summary>A template of a tokenizer folder.</summary>
+/// <param name="Text">It.</param>
+/// <param name="Origin">The file it stands in, and its name there where it has one.</param>
+internal sealed record FoundTemplate(string Text, string Origin);
+
 /// <summary>The templates of a tokenizer folder: one, or several by name.</summary>
 /// <param name="Single">The only one; null: there are named ones.</param>
 /// <param name="Named">Those with a name.</param>
-internal sealed record FoundTemplates(string? Single, IReadOnlyDictionary<string, string> Named);
+internal sealed record FoundTemplates(FoundTemplate? Single, IReadOnlyDictionary<string, FoundTemplate> Named);
 
 /// <summary>Where a folder keeps its chat templates, read and written as the reference does: files go before tokenizer_config.json.</summary>
 internal static class ChatTemplateFiles
@@ -44,11 +49,11 @@ internal static class ChatTemplateFiles
     /// <exception cref="CheckpointException">They are no text, or tokenizer_config.json holds what is no template.</exception>
     public static FoundTemplates? Find(IReadOnlyDictionary<string, byte[]> files, string folder)
     {
-        var named = new Dictionary<string, string>(StringComparer.Ordinal);
+        var named = new Dictionary<string, FoundTemplate>(StringComparer.Ordinal);
         // The main file comes first, so that a default.jinja among the further ones replaces it.
         if (files.TryGetValue(Main, out byte[]? main)) named[Default] = Decoded(main, Path.Combine(folder, Main));
         foreach ((string name, byte[] contents) in files.Where(file => IsAdditional(file.Key))) named[NameOf(name)] = Decoded(contents, Path.Combine(folder, name));
-        if (named.Count == 1 && named.TryGetValue(Default, out string? only)) return new(only, new Dictionary<string, string>());
+        if (named.Count == 1 && named.TryGetValue(Default, out FoundTemplate? only)) return new(only, new Dictionary<string, FoundTemplate>());
         return named.Count > 0 ? new(null, named) : FindIn(ConfigOf(files, folder), Path.Combine(folder, Config));
     }
 
@@ -59,13 +64,13 @@ internal static class ChatTemplateFiles
 
     /// <summary>The files with one template in place of those they have.</summary>
     public static IReadOnlyDictionary<string, byte[]> Replaced(IReadOnlyDictionary<string, byte[]> files, string folder, string template) =>
-        With(files, folder, new(template, new Dictionary<string, string>()));
+        With(files, folder, new(new(template, ""), new Dictionary<string, FoundTemplate>()));
 
     private static Dictionary<string, byte[]> With(IReadOnlyDictionary<string, byte[]> files, string folder, FoundTemplates found)
     {
         var saved = files.Where(file => file.Key != Main && !IsAdditional(file.Key)).ToDictionary(file => file.Key, file => file.Value);
-        if (found.Single is not null) saved[Main] = Encoding.UTF8.GetBytes(found.Single);
-        foreach ((string name, string text) in found.Named)
+        if (found.Single is not null) saved[Main] = Encoding.UTF8.GetBytes(found.Single.Text);
+        foreach ((string name, (string text, _)) in found.Named)
         {
             if (name != Default && !IsFileName(name)) throw new CheckpointException(Path.Combine(folder, Config), $"the chat template '{name}' cannot be saved: its name is no file's name");
             saved[name == Default ? Main : $"{Folder}/{name}{Extension}"] = Encoding.UTF8.GetBytes(text);
@@ -93,20 +98,23 @@ internal static class ChatTemplateFiles
         switch (node)
         {
             case null: return null;
-            case JsonValue value when value.TryGetValue(out string? text): return new(text, new Dictionary<string, string>());
-            case JsonObject entries: return new(null, entries.ToDictionary(entry => entry.Key, entry => TextOf(entry.Value, $"'{Key}' has '{entry.Key}', which is no text", path)));
+            case JsonValue value when value.TryGetValue(out string? text): return new(new(text, path), new Dictionary<string, FoundTemplate>());
+            case JsonObject entries: return new(null, entries.ToDictionary(entry => entry.Key, entry => Named(entry.Key, TextOf(entry.Value, $"'{Key}' has '{entry.Key}', which is no text", path), path)));
             case JsonArray items:
-                var named = new Dictionary<string, string>(StringComparer.Ordinal);
+                var named = new Dictionary<string, FoundTemplate>(StringComparer.Ordinal);
                 foreach (JsonNode? item in items)
                 {
                     const string problem = $"'{Key}' is a list with an entry that is no object with 'name' and 'template'";
                     if (item is not JsonObject entry) throw new CheckpointException(path, problem);
-                    named[TextOf(entry["name"], problem, path)] = TextOf(entry["template"], problem, path);
+                    string name = TextOf(entry["name"], problem, path);
+                    named[name] = Named(name, TextOf(entry["template"], problem, path), path);
                 }
                 return new(null, named);
             default: throw new CheckpointException(path, $"'{Key}' is a JSON {node.GetValueKind()}; a text, a list or an object of texts was expected");
         }
     }
+
+    private static FoundTemplate Named(string name, string text, string path) => new(text, $"'{name}' of {path}");
 
     private static string TextOf(JsonNode? node, string problem, string path) => node is JsonValue value && value.TryGetValue(out string? text) ? text : throw new CheckpointException(path, problem);
 
@@ -124,11 +132,11 @@ internal static class ChatTemplateFiles
     }
 
     // As the reference reads text files: line ends of every kind become \n, a byte order mark stays.
-    private static string Decoded(byte[] contents, string path)
+    private static FoundTemplate Decoded(byte[] contents, string path)
     {
         try
         {
-            return Strict.GetString(contents).Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
+            return new(Strict.GetString(contents).Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n'), path);
         }
         catch (DecoderFallbackException fault)
         {

@@ -8,29 +8,33 @@ internal sealed class CompiledTemplate
     private readonly Statement _body;
     private readonly IReadOnlyDictionary<string, BlockStatement> _blocks;
     private readonly TemplateLimits _limits;
+    private readonly string? _origin;
 
-    private CompiledTemplate(Statement body, IReadOnlyDictionary<string, BlockStatement> blocks, TemplateLimits limits)
+    private CompiledTemplate(Statement body, IReadOnlyDictionary<string, BlockStatement> blocks, TemplateLimits limits, string? origin)
     {
-        (_body, _blocks, _limits) = (body, blocks, limits);
+        (_body, _blocks, _limits, _origin) = (body, blocks, limits, origin);
         HasGenerationMarks = NodeChecks.Marks(body);
     }
 
     /// <summary>Whether it marks generated text anywhere.</summary>
     public bool HasGenerationMarks { get; }
 
+    /// <param name="source">The template.</param>
+    /// <param name="limits">Null: the default ones.</param>
+    /// <param name="origin">Where it stands, for messages; null: nowhere.</param>
     /// <exception cref="ChatTemplateException">It is too long, or not written as a template must be.</exception>
-    public static CompiledTemplate Parse(string source, TemplateLimits? limits = null)
+    public static CompiledTemplate Parse(string source, TemplateLimits? limits = null, string? origin = null)
     {
         limits ??= TemplateLimits.Default;
-        if (source.Length > limits.TemplateCharacters) throw new ChatTemplateException($"it has {source.Length:N0} characters; at most {limits.TemplateCharacters:N0} are allowed");
+        if (source.Length > limits.TemplateCharacters) throw new ChatTemplateException($"it has {source.Length:N0} characters; at most {limits.TemplateCharacters:N0} are allowed", origin: origin);
         try
         {
             (Statement body, IReadOnlyDictionary<string, BlockStatement> blocks) = Parser.Parse(source);
-            return new(body, blocks, limits);
+            return new(body, blocks, limits, origin);
         }
         catch (TemplateFault fault)
         {
-            throw new ChatTemplateException(fault.Message, fault.Line, false, fault);
+            throw new ChatTemplateException(fault.Message, fault.Line, false, fault, origin);
         }
     }
 
@@ -48,7 +52,7 @@ internal sealed class CompiledTemplate
         }
         catch (TemplateFault fault)
         {
-            throw new ChatTemplateException(fault.Message, fault.Line ?? (state.Line > 0 ? state.Line : null), fault.IsRefusal, fault);
+            throw new ChatTemplateException(fault.Message, fault.Line ?? (state.Line > 0 ? state.Line : null), fault.IsRefusal, fault, _origin);
         }
         return new(state.Output.ToString(), state.Output.Spans, state.ReferenceSpans, state.Generations);
     }
