@@ -29,25 +29,31 @@ async function time(set) {
 }
 
 // Answers requests, one JSON a line: {"load": path}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
-// A row is -1 where the text is refused, else count, ids, starts, ends (code points), as int32.
+// A row is -1 where the text is refused, else count, ids, starts, ends (code points), and the UTF-16 units of the decoded text, as int32.
 async function serve() {
   let tokenizer;
-  const row = found => {
+  const row = (found, text) => {
     const ids = found.getIds(), offsets = found.getOffsets();
-    return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1])];
+    return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1]), ...Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))];
   };
-  const one = async line => { try { return row(await tokenizer.encode(line)); } catch { return [-1]; } };
+  const many = async lines => {
+    const found = await tokenizer.encodeBatch(lines), texts = await tokenizer.decodeBatch(found.map(one => one.getIds()), false);
+    return found.map((one, i) => row(one, texts[i]));
+  };
+  const one = async line => { try { return (await many([line]))[0]; } catch { return [-1]; } };
   for await (const request of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     const { load, lines, rows } = JSON.parse(request);
     if (load) {
-      tokenizer = tokenizers.Tokenizer.fromFile(load);
-      tokenizer.disablePadding();
-      tokenizer.disableTruncation();
-      console.log('{}');
+      try {
+        tokenizer = tokenizers.Tokenizer.fromFile(load);
+        tokenizer.disablePadding();
+        tokenizer.disableTruncation();
+        console.log('{}');
+      } catch (fault) { console.log(JSON.stringify({ refused: String(fault.message ?? fault) })); }
       continue;
     }
     let found;
-    try { found = (await tokenizer.encodeBatch(lines)).map(row); } catch { found = []; for (const line of lines) found.push(await one(line)); }
+    try { found = await many(lines); } catch { found = []; for (const line of lines) found.push(await one(line)); }
     const digest = createHash('sha256').update(Buffer.from(Int32Array.from(found.flat()).buffer)).digest('hex');
     console.log(JSON.stringify(rows ? { rows: found } : { digest }));
   }

@@ -11,8 +11,9 @@ using FineTuning.Text;
 namespace FineTuning.Benchmarks.Tokenizing;
 
 /// <summary>
-/// Generated texts of all of Unicode through every tokenizer.json of the goldens and those of the real vocabularies, here and in npm's tokenizers: ids and offsets. Both
-/// sides give a digest for each block; only where digests differ are rows exchanged. Prints the number of differences, and the first of each pipeline.
+/// Generated texts of all of Unicode through every tokenizer.json of the goldens and those of the real vocabularies, here and in npm's tokenizers: ids, offsets and decoded text.
+/// With <c>--mixed N</c>, through so many pipelines that are put together from the parts of those. Both sides give a digest for each block; only where digests differ are rows
+/// exchanged. Prints the number of differences, and the first of each pipeline.
 /// </summary>
 internal static class DifferenceCommand
 {
@@ -23,12 +24,13 @@ internal static class DifferenceCommand
         int count = arguments.Number("texts", 1_000_000), seed = arguments.Number("seed", 1), shown = arguments.Number("show", 2);
         string only = arguments.Text("only", "");
         IReadOnlyList<(string Name, string File)> pipelines = [.. Pipelines(arguments.Text("goldens", Path.Combine(Shared.Root, "goldens", "tokenizers"))).Where(pipeline => only.Length == 0 || pipeline.Name == only)];
+        if (arguments.Number("mixed", 0) is > 0 and int mixed) pipelines = [.. MixedPipelines.Write(Directory.CreateTempSubdirectory("mixed").FullName, pipelines, mixed, seed)];
         int share = (count + pipelines.Count - 1) / pipelines.Count;
         using var reference = new ReferenceServer();
         long start = Stopwatch.GetTimestamp(), compared = 0, different = 0;
         foreach ((string name, string file) in pipelines)
         {
-            int found = Compare(reference, name, file, share, seed++, shown);
+            if (Compare(reference, name, file, share, seed++, shown) is not { } found) continue;
             compared += share;
             different += found;
             if (found > 0) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {found} of {share} differ"));
@@ -51,10 +53,25 @@ internal static class DifferenceCommand
         foreach ((string name, string folder) in RealPipelines.Write(Path.Combine(root, "real"), all: true)) yield return ("real " + name, Path.Combine(folder, "tokenizer.json"));
     }
 
-    private static int Compare(ReferenceServer reference, string name, string file, int count, int seed, int shown)
+    // Null where one side does not take the file.
+    private static int? Compare(ReferenceServer reference, string name, string file, int count, int seed, int shown)
     {
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Path.GetDirectoryName(file)!);
-        reference.Load(file);
+        string? refused = reference.Load(file);
+        PretrainedTokenizer tokenizer;
+        try
+        {
+            tokenizer = PretrainedTokenizer.Load(Path.GetDirectoryName(file)!);
+        }
+        catch (CheckpointException fault)
+        {
+            Console.WriteLine($"{name}: refused here: {fault.Message}; there: {refused ?? "taken"}");
+            return null;
+        }
+        if (refused is not null)
+        {
+            Console.WriteLine($"{name}: taken here, refused there: {refused}");
+            return null;
+        }
         var texts = new RandomTexts(seed, Words(tokenizer, seed));
         int different = 0;
         for (int done = 0; done < count; done += Block)
@@ -96,7 +113,7 @@ internal static class DifferenceCommand
             return [-1];
         }
         int[] points = CodePoints(text);
-        return [row.Ids.Length, .. row.Ids, .. row.Starts.Select(start => points[start]), .. row.Ends.Select(end => points[end])];
+        return [row.Ids.Length, .. row.Ids, .. row.Starts.Select(start => points[start]), .. row.Ends.Select(end => points[end]), .. tokenizer.Decode(row.Ids, skipSpecialTokens: false, cleanUp: false)];
     }
 
     // The number of code points before each index; in the middle of a pair, the pair counts.
@@ -118,7 +135,8 @@ internal static class DifferenceCommand
     {
         if (row[0] < 0) return "refused";
         int count = row[0];
-        return string.Join(' ', Enumerable.Range(1, count).Select(i => $"{row[i]}@{row[i + count]}-{row[i + count + count]}"));
+        string decoded = string.Concat(row[(1 + (3 * count))..].Select(unit => (char)unit));
+        return $"{string.Join(' ', Enumerable.Range(1, count).Select(i => $"{row[i]}@{row[i + count]}-{row[i + count + count]}"))} '{Escape(decoded)}'";
     }
 
     private static string Escape(string text)

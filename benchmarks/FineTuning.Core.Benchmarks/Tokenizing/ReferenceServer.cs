@@ -10,10 +10,12 @@ internal sealed class ReferenceServer : IDisposable
 {
     private readonly Process _process = ReferenceProcess.Serve();
 
-    public void Load(string path)
+    /// <summary>Opens a file; what was wrong with it, or null.</summary>
+    public string? Load(string path)
     {
         Send(new StringBuilder("{\"load\":").Append(JsonSerializer.Serialize(path)).Append('}'));
         using JsonDocument answer = Read();
+        return answer.RootElement.TryGetProperty("refused", out JsonElement refused) ? refused.GetString() : null;
     }
 
     /// <summary>Asks for the digest of these texts' rows, or for the rows; the answer is fetched by <see cref="Digest"/> or <see cref="Rows"/>.</summary>

@@ -5,8 +5,8 @@ namespace FineTuning.Text;
 /// <summary>Turns ids into text one at a time, as a model generates them. What it gives, put together, is what <see cref="PretrainedTokenizer.Decode"/> gives for all of them.</summary>
 /// <remarks>
 /// Text comes only when no later id can change it: no character is given before all its bytes are there, and where the files ask for English spacing to be put right, no
-/// word before the next begins. Memory and time for an id do not grow with what went before. Decoders of rare files see all tokens as one text: with them everything comes
-/// at the end. For one thread.
+/// word before the next begins. Time for an id does not grow with what went before, nor does memory where tokens have text. Decoders of rare files see all tokens as one text: with
+/// them everything comes at the end. For one thread.
 /// </remarks>
 public sealed class StreamingDecoder
 {
@@ -19,6 +19,7 @@ public sealed class StreamingDecoder
     private readonly StringBuilder _held = new();
     private int _given;
     private int _limit = LongestWindow;
+    private int _pause;
 
     /// <param name="tokenizer">The tokenizer of the model.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
@@ -38,12 +39,13 @@ public sealed class StreamingDecoder
         // A run of byte tokens is decoded as a whole, and so is everything where a step sees all tokens as one text.
         if (!_tokenizer.DecodesInParts) return "";
         if (_tokenizer.FallsBackToBytes && ByteFallbackDecoder.ByteOf(token) is not null) return "";
+        if (_window.Count < _pause) return "";
         string text = Decode();
         // Bytes that may still become a character stand at the end as one U+FFFD.
         int certain = text.EndsWith('\uFFFD') ? text.Length - 1 : text.Length;
         string added = certain > _given ? text[_given..certain] : "";
         _given = Math.Max(_given, certain);
-        if (certain == text.Length) Shorten(text);
+        Shorten(text, certain);
         return _cleans ? Clean(added) : added;
     }
 
@@ -58,27 +60,40 @@ public sealed class StreamingDecoder
             _held.Clear();
         }
         _window.Clear();
-        (_given, _limit) = (0, LongestWindow);
+        (_given, _limit, _pause) = (0, LongestWindow, 0);
         return added;
     }
 
     private string Decode() => _tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_window), _skipSpecialTokens, cleanUp: false);
 
     // Only the last tokens matter to what follows, as long as they have some text: what begins a text may lose its space.
-    private void Shorten(string text)
+    private void Shorten(string text, int certain)
     {
-        if (_window.Count <= _limit) return;
-        // Where the first token that is kept begins within a character, one of the next three does not.
-        for (int kept = Kept; kept < Kept + 4; kept++)
+        if (_window.Count <= _limit)
         {
-            string rest = _tokenizer.Decode([.. _window[^kept..]], _skipSpecialTokens, cleanUp: false);
-            if (rest.AsSpan().Trim().Length == 0 || !text.EndsWith(rest, StringComparison.Ordinal)) continue;
-            _window.RemoveRange(0, _window.Count - kept);
-            (_given, _limit) = (rest.Length, LongestWindow);
+            if (_pause > 0) Pause();
             return;
         }
+        int open = text.Length - certain;
+        for (int least = Kept; least <= _window.Count / 2; least *= 2)
+        {
+            // Where the first token that is kept begins within a character, one of the next three does not.
+            for (int kept = least; kept < least + 4; kept++)
+            {
+                string rest = _tokenizer.Decode([.. _window[^kept..]], _skipSpecialTokens, cleanUp: false);
+                if (rest.Length <= open || !text.EndsWith(rest, StringComparison.Ordinal)) continue;
+                _window.RemoveRange(0, _window.Count - kept);
+                (_given, _limit, _pause) = (rest.Length - open, Math.Max(LongestWindow, 2 * kept), 0);
+                return;
+            }
+        }
+        // Tokens that give no text at all cannot be let go of.
         _limit *= 2;
+        Pause();
     }
+
+    // They are decoded again when there are a quarter more of them, so that all of them together take linear time.
+    private void Pause() => _pause = _window.Count + (_window.Count / 4);
 
     private string Clean(string added)
     {

@@ -52,6 +52,39 @@ public sealed class StreamingDecoderTests
         Assert.Equal(["\u00C3", "\u00A9", " ", "x"], new[] { 0, 1, 2, 4 }.Select(stream.Append));
     }
 
+    // Text that is all spaces, none, or bytes that are no character: the window must not grow, or what is decoded again and again takes quadratic time.
+    [Theory]
+    [InlineData("spaces", "x", 1)]
+    [InlineData("nothing", "x", 1)]
+    [InlineData("bytes", "\u0122", 1)]
+    [InlineData("bytes", "\u00C3\u0125", 1)]
+    [InlineData("bytes", "\u00C3", 1)]
+    [InlineData("bytes", "x", 1)]
+    [InlineData("nothing", "x", 40)]
+    public void Long_outputs_take_linear_time(string chain, string token, int period)
+    {
+        const int count = 4000;
+        string[] tokens = [token, "y"];
+        var tokenizer = new PretrainedTokenizer(new TokenizerParts
+        {
+            Model = new WordLevelModel(tokens.Select((entry, id) => KeyValuePair.Create(entry, id)).ToDictionary(StringComparer.Ordinal), token),
+            Decoder = new SequenceDecoder(chain == "bytes" ? [Bytes] : [new ReplaceDecoder(SplitPattern.Literal("x"), chain == "spaces" ? " " : ""), new FuseDecoder(), new StripDecoder(new(' '), 1, 0)]),
+        });
+        int[] ids = [.. Enumerable.Range(1, count).Select(place => period > 1 && place % period == 0 ? 1 : 0)];
+        string Streamed(int[] some)
+        {
+            var stream = new StreamingDecoder(tokenizer);
+            return string.Concat(some.Select(stream.Append)) + stream.Complete();
+        }
+        Streamed(ids[..100]);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string text = Streamed(ids);
+        long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal(tokenizer.Decode(ids), text);
+        // Each token is decoded with the window before it, some fifty tokens; all of those before it would be two thousand on average.
+        Assert.True(bytes < 20_000L * count, $"{bytes / count} bytes a token");
+    }
+
     private static PretrainedTokenizer Tokenizer(IReadOnlyList<FineTuning.Text.Decoder> chain) => new(new TokenizerParts
     {
         Model = new WordLevelModel(Tokens.Select((token, id) => KeyValuePair.Create(token, id)).ToDictionary(StringComparer.Ordinal), "x"),
