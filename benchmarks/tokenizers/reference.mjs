@@ -28,22 +28,23 @@ async function time(set) {
   console.log(JSON.stringify({ name: set.name, tokens, cold, warm }));
 }
 
-// Answers requests, one JSON a line: {"load": path}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
+// Answers requests, one JSON a line: {"load": path, "decodes": whether rows hold the decoded text}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
 // A row is -1 where the text is refused, else count, ids, starts, ends (code points), and the UTF-16 units of the decoded text, as int32.
 async function serve() {
-  let tokenizer;
+  let tokenizer, decodes = true;
   const row = (found, text) => {
     const ids = found.getIds(), offsets = found.getOffsets();
     return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1]), ...Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))];
   };
   const many = async lines => {
-    const found = await tokenizer.encodeBatch(lines), texts = await tokenizer.decodeBatch(found.map(one => one.getIds()), false);
+    const found = await tokenizer.encodeBatch(lines), texts = decodes ? await tokenizer.decodeBatch(found.map(one => one.getIds()), false) : found.map(() => '');
     return found.map((one, i) => row(one, texts[i]));
   };
   const one = async line => { try { return (await many([line]))[0]; } catch { return [-1]; } };
   for await (const request of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    const { load, lines, rows } = JSON.parse(request);
+    const { load, lines, rows, decodes: asked } = JSON.parse(request);
     if (load) {
+      decodes = asked;
       try {
         tokenizer = tokenizers.Tokenizer.fromFile(load);
         tokenizer.disablePadding();

@@ -8,12 +8,15 @@ namespace FineTuning.Benchmarks.Tokenizing;
 /// <summary>npm's tokenizers, asked for the rows of texts. For one thread.</summary>
 internal sealed class ReferenceServer : IDisposable
 {
-    private readonly Process _process = ReferenceProcess.Serve();
+    private Process _process = ReferenceProcess.Serve();
 
     /// <summary>Opens a file; what was wrong with it, or null.</summary>
-    public string? Load(string path)
+    /// <param name="path">A tokenizer.json.</param>
+    /// <param name="decodes">Whether rows hold the decoded text.</param>
+    public string? Load(string path, bool decodes)
     {
-        Send(new StringBuilder("{\"load\":").Append(JsonSerializer.Serialize(path)).Append('}'));
+        if (_process.HasExited) _process = ReferenceProcess.Serve();
+        Send(new StringBuilder("{\"load\":").Append(JsonSerializer.Serialize(path)).Append(",\"decodes\":").Append(decodes ? "true" : "false").Append('}'));
         using JsonDocument answer = Read();
         return answer.RootElement.TryGetProperty("refused", out JsonElement refused) ? refused.GetString() : null;
     }
@@ -44,7 +47,7 @@ internal sealed class ReferenceServer : IDisposable
 
     public void Dispose()
     {
-        _process.StandardInput.Close();
+        if (!_process.HasExited) _process.StandardInput.Close();
         _process.WaitForExit();
         _process.Dispose();
     }
@@ -67,5 +70,13 @@ internal sealed class ReferenceServer : IDisposable
         _process.StandardInput.Flush();
     }
 
-    private JsonDocument Read() => JsonDocument.Parse(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the reference process ended"));
+    private JsonDocument Read()
+    {
+        if (_process.StandardOutput.ReadLine() is { } line) return JsonDocument.Parse(line);
+        _process.WaitForExit();
+        throw new ReferenceEndedException();
+    }
 }
+
+/// <summary>The reference's process has ended: some of its faults cannot be caught.</summary>
+internal sealed class ReferenceEndedException() : Exception("the reference's process has ended");

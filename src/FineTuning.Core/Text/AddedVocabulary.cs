@@ -38,7 +38,7 @@ internal sealed class AddedVocabulary
             int offset = text[at..].IndexOfAny(_firsts);
             if (offset < 0) break;
             at += offset;
-            if (Longest(text, at, splitSpecial) is not { } found)
+            if (Longest(text, at) is not { } found)
             {
                 at++;
                 continue;
@@ -47,21 +47,24 @@ internal sealed class AddedVocabulary
             int start = at, end = at + pattern.Length;
             at = end;
             if (token.SingleWord && (IsWord(text, start, before: true) || IsWord(text, end, before: false))) continue;
-            if (token.StripLeft) start = TrimStart(text, start, done);
+            if (splitSpecial && token.Special) continue;
+            if (token.StripLeft) start = Math.Max(done, TrimStart(text, start, done));
             // A run of blanks is walked once, however many tokens stand in it.
             if (token.StripRight) end = blankEnd = end < blankEnd ? blankEnd : TrimEnd(text, end);
             if (start > done) parts.Add((done, start - done, null));
-            parts.Add((start, end - start, token));
-            done = Math.Max(done, end);
+            // A token whose blanks another has taken to its right is empty, and empty parts are none.
+            if (start < end) parts.Add((start, end - start, token));
+            // This may lie behind what a token before has taken to its right: then those blanks are text once more, as in the reference.
+            done = end;
         }
         if (done < text.Length || parts.Count == 0) parts.Add((done, text.Length - done, null));
     }
 
-    private (string Pattern, AddedToken Token)? Longest(ReadOnlySpan<char> text, int at, bool splitSpecial)
+    private (string Pattern, AddedToken Token)? Longest(ReadOnlySpan<char> text, int at)
     {
-        foreach ((string pattern, AddedToken token) in _byFirst[text[at]])
+        foreach ((string Pattern, AddedToken Token) entry in _byFirst[text[at]])
         {
-            if (!(splitSpecial && token.Special) && text[at..].StartsWith(pattern, StringComparison.Ordinal)) return (pattern, token);
+            if (text[at..].StartsWith(entry.Pattern, StringComparison.Ordinal)) return entry;
         }
         return null;
     }

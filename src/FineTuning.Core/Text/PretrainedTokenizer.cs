@@ -134,6 +134,7 @@ public sealed class PretrainedTokenizer
         options ??= Whole;
         Workspace workspace = Workspace.Rent();
         int word = 0;
+        (workspace.First.Source, workspace.Second.Source) = (text, pair);
         AddText(workspace, workspace.First, text, options, byWord: false, ref word);
         word = 0;
         if (pair is not null) AddText(workspace, workspace.Second, pair, options, byWord: false, ref word);
@@ -196,6 +197,7 @@ public sealed class PretrainedTokenizer
     /// <param name="ids">Any numbers; those without a token are left out.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
     /// <param name="cleanUp">Whether English spacing is put right; null: as the files say.</param>
+    /// <exception cref="TokenizationException">The files' steps make the text more than 64 times as long.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true, bool? cleanUp = null)
     {
         var tokens = new List<string>(ids.Length);
@@ -203,9 +205,13 @@ public sealed class PretrainedTokenizer
         {
             if (Token(id) is { } token && !(skipSpecialTokens && IsSpecial(id))) tokens.Add(token);
         }
-        string text = _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens));
+        string text = Spell(tokens);
         return (cleanUp ?? _parts.CleanUp) && _parts.Model is not BytePairModel ? TextCleanUp.Apply(text) : text;
     }
+
+    /// <summary>What the decoder makes of tokens.</summary>
+    internal string Spell(List<string> tokens) =>
+        _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens, TextGrowth.Most(tokens.Sum(token => (long)token.Length))));
 
     /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them; chat templates into files of their own.</summary>
     /// <param name="folder">An existing folder.</param>
@@ -252,6 +258,7 @@ public sealed class PretrainedTokenizer
 
     private void AddWords(Workspace workspace, TokenRun run, IReadOnlyList<string> words, TokenizingOptions options)
     {
+        run.SourceWords = words;
         for (int i = 0; i < words.Count; i++)
         {
             ArgumentNullException.ThrowIfNull(words[i], nameof(words));
@@ -310,7 +317,7 @@ public sealed class PretrainedTokenizer
     {
         if (whole.Length == 0) return;
         PieceList pieces = workspace.Pieces;
-        pieces.Reset();
+        pieces.Reset(whole.Text.Most);
         if (_parts.PreTokenizer is null) pieces.Add(whole);
         else _parts.PreTokenizer.Split(whole, pieces);
         TokenList tokens = workspace.Tokens;
@@ -358,7 +365,7 @@ public sealed class PretrainedTokenizer
     private TokenArrays Assemble(TokenArrays row, TokenRun first, TextWindow window, TokenRun? second, TextWindow secondWindow, TokenizingOptions options)
     {
         _parts.Template.Assemble(row, first, window, second, secondWindow, options.AddSpecialTokens);
-        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(row, _parts.TrimOffsets.AddPrefixSpace, _tokens);
+        if (_parts.TrimOffsets.Trim) OffsetTrimming.Apply(row, first, second, _parts.TrimOffsets.AddPrefixSpace, _tokens);
         return row;
     }
 

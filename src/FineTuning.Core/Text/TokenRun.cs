@@ -20,6 +20,15 @@ internal sealed class TokenRun
 
     public ReadOnlySpan<int> Words => _words.AsSpan(0, Count);
 
+    /// <summary>The text that tokens are found in; null: <see cref="SourceWords"/>.</summary>
+    public string? Source { get; set; }
+
+    /// <summary>The words that tokens are found in.</summary>
+    public IReadOnlyList<string>? SourceWords { get; set; }
+
+    /// <summary>What the offsets of a word's tokens count in.</summary>
+    public string SourceOf(int word) => Source ?? SourceWords![word];
+
     /// <summary>Texts of tokens that differ from the vocabulary's, by place.</summary>
     public Dictionary<int, string>? Surface { get; private set; }
 
@@ -36,7 +45,7 @@ internal sealed class TokenRun
     /// <summary>Begins anew; buffers that a long text has left are let go of.</summary>
     public void Clear()
     {
-        (Count, Surface) = (0, null);
+        (Count, Surface, Source, SourceWords) = (0, null, null, null);
         if (_ids.Length > LargestKept) (_ids, _starts, _ends, _words) = (new int[64], new int[64], new int[64], new int[64]);
     }
 

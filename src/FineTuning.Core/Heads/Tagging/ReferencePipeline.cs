@@ -124,7 +124,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
     private static (bool Begins, string Type) Parts(string tag) =>
         tag.StartsWith("B-", StringComparison.Ordinal) ? (true, tag[2..]) : (false, tag.StartsWith("I-", StringComparison.Ordinal) ? tag[2..] : tag);
 
-    private string Spell(IEnumerable<string> tokens) => tokenizer.Parts.Decoder is { } decoder ? string.Concat(decoder.Apply([.. tokens])) : string.Join(' ', tokens);
+    private string Spell(IEnumerable<string> tokens) => tokenizer.Spell([.. tokens]);
 
     private static int Best(double[] values)
     {

@@ -6,13 +6,15 @@ namespace FineTuning.Text;
 internal abstract class Decoder
 {
     /// <summary>Rewrites the tokens; the text is what they give when joined.</summary>
-    public abstract List<string> Apply(List<string> tokens);
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="most">The most characters that they may become together.</param>
+    public abstract List<string> Apply(List<string> tokens, long most);
 }
 
 /// <summary>WordPiece: pieces with the prefix are joined to the one before, the others by a space; clean-up of single tokens where asked for.</summary>
 internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : Decoder
 {
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         var output = new List<string>(tokens.Count);
         for (int i = 0; i < tokens.Count; i++)
@@ -28,7 +30,7 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : Decoder
 /// <summary>The bytes of all tokens together as UTF-8; what is none becomes U+FFFD.</summary>
 internal sealed class ByteLevelDecoder : Decoder
 {
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         var bytes = new List<byte>();
         foreach (string token in tokens)

@@ -6,9 +6,11 @@ internal static class OffsetTrimming
     private static readonly char Space = ByteAlphabet.Characters[' '];
 
     /// <param name="tokens">The tokens; those of the template are left alone.</param>
+    /// <param name="first">The first text's.</param>
+    /// <param name="second">The second's; null: there is none.</param>
     /// <param name="addPrefixSpace">Whether the space before the first token was put there, and so counts for nothing.</param>
     /// <param name="vocabulary">The text of an id.</param>
-    public static void Apply(TokenArrays tokens, bool addPrefixSpace, string?[] vocabulary)
+    public static void Apply(TokenArrays tokens, TokenRun first, TokenRun? second, bool addPrefixSpace, string?[] vocabulary)
     {
         int last = -1, place = 0;
         Span<int> ids = tokens.Ids, starts = tokens.Starts, ends = tokens.Ends;
@@ -16,26 +18,39 @@ internal static class OffsetTrimming
         {
             TokenStretch stretch = tokens.Layout[i];
             int end = place + stretch.Count;
+            TokenRun own = stretch.Sequence == 1 ? second! : first;
             for (; place < end && stretch.Sequence >= 0; place++)
             {
                 int id = ids[place];
                 string token = tokens.Surface is not null && tokens.Surface.TryGetValue(place, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
-                Trim(ref starts[place], ref ends[place], token, addPrefixSpace && (stretch.Sequence != last || starts[place] == 0));
+                Trim(ref starts[place], ref ends[place], token, own.SourceOf(tokens.Words[place]), addPrefixSpace && (stretch.Sequence != last || starts[place] == 0));
                 last = stretch.Sequence;
             }
             place = end;
         }
     }
 
-    private static void Trim(ref int start, ref int end, string token, bool inserted)
+    private static void Trim(ref int start, ref int end, string token, ReadOnlySpan<char> text, bool inserted)
     {
         if (token.Length > 0 && !IsSpace(token[0]) && !IsSpace(token[^1])) return;
         int leading = Count(token), trailing = CountBack(token);
         if (leading == 1 && inserted) leading = 0;
-        if (leading > 0) start = Math.Min(start + leading, end);
-        // An inserted space has the span of the character it stands before, which may be two units wide: a token of spaces alone keeps nothing of it.
-        if (trailing == token.Length && trailing > 0) end = start;
-        else if (trailing > 0 && end >= trailing) end = Math.Max(end - trailing, start);
+        start = Math.Min(Forward(text, start, leading), end);
+        if (Back(text, end, trailing) is >= 0 and int shorter) end = Math.Max(shorter, start);
+    }
+
+    // The reference counts code points. What was put in, as the space before a word, has the span of what stands beside it, which may be a surrogate pair.
+    private static int Forward(ReadOnlySpan<char> text, int at, int count)
+    {
+        for (; count > 0; count--) at += at + 1 < text.Length && char.IsSurrogatePair(text[at], text[at + 1]) ? 2 : 1;
+        return at;
+    }
+
+    // Below 0 where there are not so many.
+    private static int Back(ReadOnlySpan<char> text, int at, int count)
+    {
+        for (; count > 0; count--) at -= at >= 2 && char.IsSurrogatePair(text[at - 2], text[at - 1]) ? 2 : 1;
+        return at;
     }
 
     private static bool IsSpace(char character) => character == Space || char.IsWhiteSpace(character);

@@ -8,24 +8,31 @@ internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
 {
     public IReadOnlyList<Decoder> Steps => steps;
 
-    public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Apply(current));
+    public override List<string> Apply(List<string> tokens, long most) => steps.Aggregate(tokens, (current, step) => step.Apply(current, most));
 }
 
 /// <summary>Replaces what a pattern finds in each token.</summary>
 internal sealed class ReplaceDecoder(SplitPattern pattern, string content) : Decoder
 {
-    public override List<string> Apply(List<string> tokens) => tokens.ConvertAll(token =>
+    public override List<string> Apply(List<string> tokens, long most)
     {
-        StringBuilder? text = null;
-        int done = 0;
-        foreach ((int start, int end) in pattern.Find(token))
+        long written = 0;
+        return tokens.ConvertAll(token =>
         {
-            text ??= new StringBuilder();
-            text.Append(token, done, start - done).Append(content);
-            done = end;
-        }
-        return text is null ? token : text.Append(token, done, token.Length - done).ToString();
-    });
+            StringBuilder? text = null;
+            int done = 0;
+            foreach ((int start, int end) in pattern.Find(token))
+            {
+                text ??= new StringBuilder();
+                text.Append(token, done, start - done).Append(content);
+                done = end;
+                TextGrowth.Check(written + text.Length, most);
+            }
+            string replaced = text is null ? token : text.Append(token, done, token.Length - done).ToString();
+            written += replaced.Length;
+            return replaced;
+        });
+    }
 }
 
 /// <summary>Tokens of the form &lt;0xNN&gt; become bytes; a run of them that is not UTF-8 as a whole gives one U+FFFD a byte.</summary>
@@ -33,7 +40,7 @@ internal sealed class ByteFallbackDecoder : Decoder
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         var output = new List<string>(tokens.Count);
         var bytes = new List<byte>();
@@ -72,7 +79,7 @@ internal sealed class ByteFallbackDecoder : Decoder
 /// <summary>All tokens as one.</summary>
 internal sealed class FuseDecoder : Decoder
 {
-    public override List<string> Apply(List<string> tokens) => [string.Concat(tokens)];
+    public override List<string> Apply(List<string> tokens, long most) => [string.Concat(tokens)];
 }
 
 /// <summary>Takes a character off the ends of each token, so many times at most.</summary>
@@ -80,7 +87,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 {
     public bool StripsEnd => stop > 0;
 
-    public override List<string> Apply(List<string> tokens) => tokens.ConvertAll(token =>
+    public override List<string> Apply(List<string> tokens, long most) => tokens.ConvertAll(token =>
     {
         string text = content.ToString();
         int from = 0, to = token.Length;
@@ -93,7 +100,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 /// <summary>SentencePiece's mark becomes a space; in the first token it is dropped where texts were given one.</summary>
 internal sealed class MetaspaceDecoder(char mark, PrependScheme scheme) : Decoder
 {
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         var output = tokens.ConvertAll(token => token.Replace(mark, ' '));
         if (tokens.Count > 0 && scheme != PrependScheme.Never) output[0] = tokens[0].Replace(mark.ToString(), "", StringComparison.Ordinal);
@@ -106,7 +113,7 @@ internal sealed class SuffixDecoder(string suffix) : Decoder
 {
     public string Suffix => suffix;
 
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         if (suffix.Length == 0) return tokens;
         var output = tokens.ConvertAll(token => token.Replace(suffix, " ", StringComparison.Ordinal));
@@ -118,7 +125,7 @@ internal sealed class SuffixDecoder(string suffix) : Decoder
 /// <summary>The output of connectionist temporal classification (Graves et al. 2006): repeated tokens once, padding dropped, a delimiter between words.</summary>
 internal sealed class ConnectionistDecoder(string padding, string delimiter, bool cleanUp) : Decoder
 {
-    public override List<string> Apply(List<string> tokens)
+    public override List<string> Apply(List<string> tokens, long most)
     {
         var output = new List<string>();
         string? last = null;

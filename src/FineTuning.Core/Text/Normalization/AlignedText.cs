@@ -23,7 +23,11 @@ internal sealed class AlignedText
         _characters = original.ToArray();
         Length = original.Length;
         Origin = _base = offset;
+        Most = TextGrowth.Most(Length);
     }
+
+    /// <summary>The most characters it may become.</summary>
+    public long Most { get; set; }
 
     /// <summary>Where the part of the original begins that this text was made from, whatever has been taken off its front since.</summary>
     public int Origin { get; set; }
@@ -42,6 +46,7 @@ internal sealed class AlignedText
         original.CopyTo(_characters);
         Length = original.Length;
         Origin = _base = offset;
+        Most = TextGrowth.Most(Length);
         _moved = false;
     }
 
@@ -96,7 +101,7 @@ internal sealed class AlignedText
     public AlignedWriter Writer(int capacity)
     {
         _writer ??= new AlignedWriter(0);
-        _writer.Begin(capacity);
+        _writer.Begin(capacity, Most);
         return _writer;
     }
 
@@ -104,7 +109,7 @@ internal sealed class AlignedText
     public Transformation Changes()
     {
         _changes ??= new Transformation();
-        _changes.Clear();
+        _changes.Begin(Most);
         return _changes;
     }
 
@@ -129,6 +134,7 @@ internal sealed class AlignedText
     public void Reserve(int count)
     {
         if (Length + count <= _starts.Length) return;
+        TextGrowth.Check((long)Length + count, Most);
         int size = Math.Max(Length + count, Math.Max(256, 2 * Length));
         Array.Resize(ref _characters, size);
         Array.Resize(ref _starts, size);
@@ -150,14 +156,15 @@ internal sealed class AlignedWriter
     private int[] _starts;
     private int[] _ends;
     private int _length;
+    private long _most;
 
     public AlignedWriter(int capacity) => (_characters, _starts, _ends) = (new char[capacity], new int[capacity], new int[capacity]);
 
     public int Length => _length;
 
-    public void Begin(int capacity)
+    public void Begin(int capacity, long most)
     {
-        _length = 0;
+        (_length, _most) = (0, most);
         if (Capacity >= capacity) return;
         int size = Math.Max(capacity, 256);
         (_characters, _starts, _ends) = (new char[size], new int[size], new int[size]);
@@ -197,6 +204,7 @@ internal sealed class AlignedWriter
 
     private void Grow()
     {
+        TextGrowth.Check(_length + 1L, _most);
         int size = Math.Max(16, 2 * _length);
         Array.Resize(ref _characters, size);
         Array.Resize(ref _starts, size);

@@ -10,11 +10,18 @@ namespace FineTuning.Text;
 internal sealed class Transformation
 {
     private readonly List<(int Rune, int Change)> _items = [];
+    private long _most;
 
     /// <summary>What was collected, for rewriting it in place.</summary>
     public List<(int Rune, int Change)> Items => _items;
 
-    public void Clear() => _items.Clear();
+    /// <summary>Empties it.</summary>
+    /// <param name="most">The most characters that may be collected.</param>
+    public void Begin(long most)
+    {
+        _items.Clear();
+        _most = most;
+    }
 
     public void Add(int rune, int change) => _items.Add((rune, change));
 
@@ -26,6 +33,7 @@ internal sealed class Transformation
     /// <summary>Adds what a part of the old text was replaced by; the difference in length is put on the last characters.</summary>
     public void Replace(ReadOnlySpan<char> old, ReadOnlySpan<char> replacement)
     {
+        TextGrowth.Check((long)_items.Count + replacement.Length, _most);
         int difference = Count(replacement) - Count(old);
         Add(replacement, 0);
         for (int i = 1; i <= difference && i <= _items.Count; i++) _items[^i] = (_items[^i].Rune, 1);

@@ -40,9 +40,9 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
     private Piece Marked(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
-        bool prepend = text[0] != ' ' && text[0] != mark && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.Origin == 0));
+        bool prepend = text[0] != ' ' && text[0] != mark && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.Text.StartOf(piece.Start) == 0));
         if (!prepend && !text.Contains(' ')) return piece;
-        AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start) ? New(piece.Origin) : parts.Written;
+        AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start) ? New(piece.Origin, piece.Text.Most) : parts.Written;
         int start = written.Length;
         if (start == 0) written.Origin = piece.Origin;
         written.Reserve(text.Length + 1);
@@ -51,11 +51,11 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
         return new(written, start, written.Length - start);
     }
 
-    private static AlignedText New(int origin)
+    private static AlignedText New(int origin, long most)
     {
         var text = new AlignedText([], 0);
         text.Clear();
-        text.Origin = origin;
+        (text.Origin, text.Most) = (origin, most);
         return text;
     }
 }

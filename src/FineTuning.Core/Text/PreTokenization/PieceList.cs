@@ -34,12 +34,14 @@ internal sealed class PieceList
     public void Clear() => Count = 0;
 
     /// <summary>Begins anew with another text; buffers that a long one has left are let go of.</summary>
-    public void Reset()
+    /// <param name="most">The most characters that steps may write.</param>
+    public void Reset(long most = 0)
     {
         Clear();
         if (_items.Length > LargestKept) _items = new Piece[32];
         Written.Trim();
         Written.Clear();
+        Written.Most = most;
     }
 
     /// <summary>An empty list that shares <see cref="Written"/>.</summary>
