@@ -29,15 +29,17 @@ async function time(set) {
 }
 
 // Answers requests, one JSON a line: {"load": path, "decodes": whether rows hold the decoded text}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
-// A row is -1 where the text is refused, else count, ids, starts, ends (code points), and the UTF-16 units of the decoded text, as int32.
+// Lines are texts or pairs of texts. A row is -1 where the text is refused, else count, ids, starts and ends (code points), types, words (-1: none), special mask, and the UTF-16
+// units of the decoded text, as int32.
 async function serve() {
   let tokenizer, decodes = true;
   const row = (found, text) => {
-    const ids = found.getIds(), offsets = found.getOffsets();
-    return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1]), ...Array.from({ length: text.length }, (_, i) => text.charCodeAt(i))];
+    const ids = found.getIds(), offsets = found.getOffsets(), unit = (_, i) => text.charCodeAt(i), none = value => value ?? -1;
+    return [ids.length, ...ids, ...offsets.map(span => span[0]), ...offsets.map(span => span[1]), ...found.getTypeIds(), ...found.getWordIds().map(none), ...found.getSpecialTokensMask(), ...Array.from({ length: text.length }, unit)];
   };
+  const encoded = lines => typeof lines[0] === 'string' ? tokenizer.encodeBatch(lines) : Promise.all(lines.map(([first, second]) => tokenizer.encode(first, second)));
   const many = async lines => {
-    const found = await tokenizer.encodeBatch(lines), texts = decodes ? await tokenizer.decodeBatch(found.map(one => one.getIds()), false) : found.map(() => '');
+    const found = await encoded(lines), texts = decodes ? await tokenizer.decodeBatch(found.map(one => one.getIds()), false) : found.map(() => '');
     return found.map((one, i) => row(one, texts[i]));
   };
   const one = async line => { try { return (await many([line]))[0]; } catch { return [-1]; } };

@@ -11,13 +11,13 @@ using FineTuning.Text;
 namespace FineTuning.Benchmarks.Tokenizing;
 
 /// <summary>
-/// Generated texts of all of Unicode through every tokenizer.json of the goldens and those of the real vocabularies, here and in npm's tokenizers: ids, offsets and decoded text.
-/// With <c>--mixed N</c>, through so many pipelines that are put together from the parts of those. Both sides give a digest for each block; only where digests differ are rows
-/// exchanged. Prints the number of differences, and the first of each pipeline.
+/// Generated texts of all of Unicode, and pairs of them, through every tokenizer.json of the goldens and those of the real vocabularies, here and in npm's tokenizers: ids, offsets,
+/// types, words, special masks and decoded text. With <c>--mixed N</c>, through so many pipelines that are put together from the parts of those. Both sides give a digest for each
+/// block; only where digests differ are rows exchanged. Prints the number of differences, and the first of each pipeline.
 /// </summary>
 internal static class DifferenceCommand
 {
-    private const int Block = 500;
+    private const int Block = 500, Columns = 6;
 
     public static void Run(Arguments arguments)
     {
@@ -93,16 +93,18 @@ internal static class DifferenceCommand
         int different = 0;
         for (int done = 0; done < count; done += Block)
         {
-            string[] block = texts.Take(Math.Min(Block, count - done));
+            string[] some = texts.Take(Math.Min(Block, count - done));
+            // A third of the blocks are of pairs.
+            (string Text, string? Pair)[] block = [.. some.Select((text, i) => (text, ((done / Block) + seed) % 3 == 2 ? some[some.Length - 1 - i] : null))];
             reference.Ask(block, rows: false);
-            int[][] ours = [.. block.Select(text => Row(tokenizer, text, decodes))];
+            int[][] ours = [.. block.Select(row => Row(tokenizer, row.Text, row.Pair, decodes))];
             if (Digest(ours) == reference.Digest()) continue;
             reference.Ask(block, rows: true);
             int[][] theirs = reference.Rows();
             for (int i = 0; i < block.Length; i++)
             {
                 if (ours[i].AsSpan().SequenceEqual(theirs[i]) || IsRenamed(tokenizer, ours[i], theirs[i])) continue;
-                if (different++ < shown) Console.WriteLine($"{name}: {Escape(block[i])}\n   ours   {Describe(ours[i], theirs[i])}\n   theirs {Describe(theirs[i], ours[i])}");
+                if (different++ < shown) Console.WriteLine($"{name}: {Escape(block[i].Text)}{(block[i].Pair is { } pair ? $" | {Escape(pair)}" : "")}\n   ours   {Describe(ours[i], theirs[i])}\n   theirs {Describe(theirs[i], ours[i])}");
             }
         }
         return different;
@@ -118,19 +120,25 @@ internal static class DifferenceCommand
         return words;
     }
 
-    private static int[] Row(PretrainedTokenizer tokenizer, string text, bool decodes)
+    private static int[] Row(PretrainedTokenizer tokenizer, string text, string? pair, bool decodes)
     {
         TokenizedText row;
         try
         {
-            row = tokenizer.Encode(text);
+            row = tokenizer.Encode(text, pair);
         }
         catch (TokenizationException)
         {
             return [-1];
         }
-        int[] points = CodePoints(text);
-        return [row.Ids.Length, .. row.Ids, .. row.Starts.Select(start => points[start]), .. row.Ends.Select(end => points[end]), .. decodes ? tokenizer.Decode(row.Ids, skipSpecialTokens: false, cleanUp: false) : ""];
+        int[] points = CodePoints(text), others = CodePoints(pair ?? "");
+        int Point(int place, int index) => row.SequenceIds[place] == 1 ? others[index] : points[index];
+        string decoded = decodes ? tokenizer.Decode(row.Ids, skipSpecialTokens: false, cleanUp: false) : "";
+        return
+        [
+            row.Ids.Length, .. row.Ids, .. row.Starts.Select((start, i) => Point(i, start)), .. row.Ends.Select((end, i) => Point(i, end)),
+            .. row.TypeIds, .. row.WordIds, .. row.Special.Select(special => special ? 1 : 0), .. decoded,
+        ];
     }
 
     // The number of code points before each index; in the middle of a pair, the pair counts.
@@ -151,7 +159,7 @@ internal static class DifferenceCommand
     // The 0.23 line decodes an added token that is normalized in its normalized form, as 0.22 and transformers' own do not; and then it is another word to the decoder.
     private static bool IsRenamed(PretrainedTokenizer tokenizer, int[] ours, int[] theirs)
     {
-        int count = ours[0], fixedLength = 1 + (3 * count);
+        int count = ours[0], fixedLength = 1 + (Columns * count);
         return count == theirs[0] && ours.AsSpan(0, fixedLength).SequenceEqual(theirs.AsSpan(0, fixedLength))
             && tokenizer.Parts is { Normalizer: not null } parts && parts.AddedTokens.Any(token => token.Normalized && Array.IndexOf(ours, token.Id, 1, count) > 0);
     }
@@ -162,10 +170,10 @@ internal static class DifferenceCommand
         if (row[0] < 0) return "refused";
         string[] tokens = Tokens(row), others = other[0] < 0 ? [] : Tokens(other);
         int same = tokens.Zip(others).TakeWhile(pair => pair.First == pair.Second).Count();
-        return same == tokens.Length && same == others.Length ? $"'{Escape(string.Concat(row[(1 + (3 * row[0]))..].Select(unit => (char)unit)))}'" : $"{same} tokens, then {string.Join(' ', tokens.Skip(same).Take(8))}";
+        return same == tokens.Length && same == others.Length ? $"'{Escape(string.Concat(row[(1 + (Columns * row[0]))..].Select(unit => (char)unit)))}'" : $"{same} tokens, then {string.Join(", ", tokens.Skip(same).Take(6))}";
     }
 
-    private static string[] Tokens(int[] row) => [.. Enumerable.Range(1, row[0]).Select(i => $"{row[i]}@{row[i + row[0]]}-{row[i + row[0] + row[0]]}")];
+    private static string[] Tokens(int[] row) => [.. Enumerable.Range(1, row[0]).Select(i => $"{row[i]}@{row[i + row[0]]}-{row[i + (2 * row[0])]} type {row[i + (3 * row[0])]} word {row[i + (4 * row[0])]}{(row[i + (5 * row[0])] == 1 ? " special" : "")}")];
 
     private static string Escape(string text)
     {

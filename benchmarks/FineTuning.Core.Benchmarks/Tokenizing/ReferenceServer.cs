@@ -22,13 +22,19 @@ internal sealed class ReferenceServer : IDisposable
     }
 
     /// <summary>Asks for the digest of these texts' rows, or for the rows; the answer is fetched by <see cref="Digest"/> or <see cref="Rows"/>.</summary>
-    public void Ask(IReadOnlyList<string> texts, bool rows)
+    public void Ask(IReadOnlyList<(string Text, string? Pair)> texts, bool rows)
     {
         var request = new StringBuilder("{\"lines\":[");
         for (int i = 0; i < texts.Count; i++)
         {
             if (i > 0) request.Append(',');
-            Quote(request, texts[i]);
+            (string text, string? pair) = texts[i];
+            if (pair is not null) request.Append('[');
+            Quote(request, text);
+            if (pair is null) continue;
+            request.Append(',');
+            Quote(request, pair);
+            request.Append(']');
         }
         Send(request.Append(rows ? "],\"rows\":true}" : "]}"));
     }
