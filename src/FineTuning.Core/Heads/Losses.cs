@@ -67,7 +67,7 @@ internal static class Losses
     /// <returns>A scalar.</returns>
     public static Tensor SquaredError(Tensor outputs, Tensor targets, Tensor? rowWeights)
     {
-        Tensor rows = (Wide(outputs) - targets).square();
+        Tensor rows = (Wide(outputs) - targets).Squared();
         return (rowWeights is null ? rows : rows * rowWeights).sum();
     }
 

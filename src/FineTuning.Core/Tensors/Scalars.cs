@@ -51,6 +51,25 @@ public static class Scalars
     /// <returns>The shape of the tensor.</returns>
     public static Tensor Plus(this Tensor left, long right) => left.add(Held(right), One);
 
+    /// <summary>A number minus a tensor.</summary>
+    /// <param name="left">What is subtracted from.</param>
+    /// <param name="right">Any shape.</param>
+    /// <returns>The shape of the tensor.</returns>
+    public static Tensor Minus(double left, Tensor right) => right.neg().add(Held(left), One);
+
+    /// <summary>Each element times itself.</summary>
+    /// <param name="tensor">Any shape.</param>
+    /// <returns>The shape of the tensor.</returns>
+    public static Tensor Squared(this Tensor tensor) => tensor * tensor;
+
+    /// <summary>The whole numbers from the first to below the end.</summary>
+    /// <param name="first">The first.</param>
+    /// <param name="end">Behind the last.</param>
+    /// <param name="type">The elements' type; null: int64.</param>
+    /// <param name="device">Where it lies; null: in the processor's memory.</param>
+    /// <returns>[end - first]</returns>
+    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) => arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
+
     /// <summary>Adds a tensor in place.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>

@@ -8,7 +8,7 @@ namespace FineTuning.Text;
 /// </summary>
 internal static class TextGrowth
 {
-    private const int Factor = 64, Slack = 1 << 16;
+    private const int Factor = 64, Slack = 1 << 12;
 
     /// <summary>The most characters that may come of so many.</summary>
     public static long Most(long characters) => (Factor * characters) + Slack;

@@ -41,7 +41,7 @@ internal sealed class Workspace
         Text.Trim();
         if (RawParts.Capacity > LargestKept) RawParts = [];
         if (NormalizedParts.Capacity > LargestKept) NormalizedParts = [];
-        Pieces.Reset();
+        Pieces.Reset(0);
         Tokens.Clear();
     }
 

@@ -43,7 +43,7 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
     {
         // Target k is 1 where the review has more than k stars.
         Tensor stars = tensor(batch.Rows.Select(row => (float)((Row)row).Stars).ToArray()).unsqueeze(1);
-        Tensor targets = stars.gt(arange(Held(1), Held(Cuts + 1))).to(ScalarType.Float32);
+        Tensor targets = stars.gt(Range(1, Cuts + 1)).to(ScalarType.Float32);
         return nn.functional.binary_cross_entropy_with_logits(Logits(((TokenizedBatch)batch).Input, context), targets, reduction: nn.Reduction.Sum);
     }
 

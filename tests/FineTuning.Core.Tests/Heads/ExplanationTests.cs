@@ -45,7 +45,7 @@ public sealed class ExplanationTests
             ForwardContext context = ForwardContext.Observing(embedded => embedded * factors, ScalarType.Float64);
             return model.Logits(TokenizedBatch.Stack([row], length, 0, CPU), context)[0, 1].Number();
         }
-        double Difference(Tensor direction) => (Score((direction * Held(step)).Plus(1)) - Score(Held(1) - (direction * Held(step)))) / (2 * step);
+        double Difference(Tensor direction) => (Score((direction * Held(step)).Plus(1)) - Score(Minus(1, direction * Held(step)))) / (2 * step);
         Tensor everything = ones([1, length, 1], ScalarType.Float64);
         double bound = 1e-6 * Math.Max(1, values.Max(Math.Abs));
         Assert.Equal(Difference(everything), values.Sum(), length * bound);

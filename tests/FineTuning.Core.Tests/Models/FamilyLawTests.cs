@@ -144,7 +144,7 @@ public sealed class FamilyLawTests
             Tensor difference = exact.dim() == 3 ? (exact - rough) * real : exact - rough;
             double relative = (difference.norm() / exact.norm()).to(ScalarType.Float64).item<double>();
             Assert.True(relative < 0.06, $"{relative:P1} apart");
-            rough.square().sum().backward();
+            rough.Squared().sum().backward();
         }
         foreach (Weight weight in model.Weights) Assert.True(weight.Value.grad is not { } gradient || (gradient.dtype == ScalarType.Float32 && gradient.isfinite().all().item<bool>()), weight.Name);
     }
@@ -160,7 +160,7 @@ public sealed class FamilyLawTests
         Tensor Loss(ForwardContext pass)
         {
             Tensor output = ModelCase.Output(model, data.Input(), pass);
-            return (output.dim() == 3 ? output * real : output).square().sum();
+            return (output.dim() == 3 ? output * real : output).Squared().sum();
         }
         Loss(ForwardContext.Evaluation()).backward();
         Dictionary<string, Tensor?> free = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Value.grad?.clone());

@@ -54,7 +54,7 @@ public sealed class GoldenModelTests
             bool hasPooler = golden.Tensors.ContainsKey("outputs.pooler_output");
             if (hasPooler != pooled is not null) differences.Add($"pooler: {pooled is not null} instead of {hasPooler}");
             else if (pooled is not null) Compare(differences, "pooler_output", golden.Read("outputs.pooler_output"), pooled, null);
-            return ((hidden - read("target")!).square() * mask.unsqueeze(2)).mean();
+            return ((hidden - read("target")!).Squared() * mask.unsqueeze(2)).mean();
         }
         Tensor logits = model.Logits(input, pass);
         if (head == "qa")

@@ -115,7 +115,7 @@ internal sealed class ModelCase
     private static ModelCase OpenVariant(string configuration, HeadKind head)
     {
         using var generator = new Generator(3);
-        Tensor places = arange(Held(14), ScalarType.Int64).unsqueeze(0), lengths = tensor(new long[] { 14, 5, 12 }).unsqueeze(1);
+        Tensor places = Range(0, 14).unsqueeze(0), lengths = tensor(new long[] { 14, 5, 12 }).unsqueeze(1);
         Tensor mask = places.lt(lengths);
         Tensor ids = randint(3, 60, [3, 14], ScalarType.Int64, generator: generator) * mask.to(ScalarType.Int64);
         return new("", configuration, head, ids, randint(0, 2, [3, 14], ScalarType.Int64, generator: generator), mask);

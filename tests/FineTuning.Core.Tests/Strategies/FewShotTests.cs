@@ -43,6 +43,22 @@ public sealed class FewShotTests
         Assert.InRange(FewShotPairs.Of(texts, labels, 2, 1).Count(), 150_000, 200_000);
     }
 
+    // Wherever the collector has put the arrays: products of unaligned numbers are summed in another order.
+    [Fact]
+    public void The_head_is_the_same_to_the_bit_each_time()
+    {
+        var random = new Random(4);
+        float[][] vectors = [.. Enumerable.Range(0, 60).Select(_ => Enumerable.Range(0, 5).Select(_ => (float)(random.NextDouble() - 0.5)).ToArray())];
+        int[] labels = [.. vectors.Select((vector, i) => i < 2 ? i : vector[0] > 0 ? 1 : 0)];
+        double[] first = LogisticRegression.Fit(vectors, labels, 2, 1).Parameters;
+        for (int round = 0; round < 200; round++)
+        {
+            byte[] shift = new byte[8 + (round * 8 % 64)];
+            Assert.Equal(first, LogisticRegression.Fit(vectors, labels, 2, 1).Parameters);
+            GC.KeepAlive(shift);
+        }
+    }
+
     [Theory]
     [InlineData(2, 1.0)]
     [InlineData(3, 0.5)]

@@ -50,7 +50,7 @@ public sealed class SafetensorsTests
     {
         using var scope = torch.NewDisposeScope();
         string path = Path.Combine(Directory.CreateTempSubdirectory().FullName, "model.safetensors");
-        torch.Tensor a = torch.arange(Held(12), torch.ScalarType.Float32).reshape(3, 4), b = torch.tensor(new long[] { 7, -1 }), empty = torch.empty(0, 3);
+        torch.Tensor a = Range(0, 12, torch.ScalarType.Float32).reshape(3, 4), b = torch.tensor(new long[] { 7, -1 }), empty = torch.empty(0, 3);
         SafetensorsWriter.Write(path, [("a.weight", a), ("transposed", a.t()), ("b", b), ("none", empty), ("half", a.to(torch.ScalarType.BFloat16))], new Dictionary<string, string> { ["format"] = "pt" });
         using var file = SafetensorsFile.Open(path);
         Assert.Equal("pt", file.Metadata["format"]);

@@ -29,7 +29,7 @@ internal static class GroupLosses
     /// <summary>Two views of each text against all other views of the batch (Chen et al. 2020, equation 1).</summary>
     public static Tensor TwoViews(Tensor x, Tensor z, double temperature)
     {
-        Tensor places = arange(Held(x.shape[0]), ScalarType.Int64, x.device);
+        Tensor places = Range(0, x.shape[0], device: x.device);
         return SupervisedContrastive(cat([x, z], 0), cat([places, places], 0), temperature);
     }
 
@@ -42,7 +42,7 @@ internal static class GroupLosses
         (Tensor same, _, Tensor other) = Relations(labels, rows.dtype);
         Tensor distances = Distances(rows);
         Tensor farthest = (distances * same).amax([1]);
-        Tensor nearest = distances.Plus(distances.amax([1], keepdim: true) * (Held(1) - other)).amin([1]);
+        Tensor nearest = distances.Plus(distances.amax([1], keepdim: true) * Minus(1, other)).amin([1]);
         return margin is { } gap ? (farthest - nearest).Plus(gap).relu().mean() : (farthest - nearest).exp().log1p().mean();
     }
 
@@ -75,7 +75,7 @@ internal static class GroupLosses
         Tensor products = rows.mm(rows.t()), squares = products.diagonal();
         Tensor squared = (squares.unsqueeze(0) - products * Held(2)).Plus(squares.unsqueeze(1)).relu();
         Tensor zero = (squared == Held(0)).to(rows.dtype);
-        return squared.Plus(zero * Held(1e-16)).sqrt() * (Held(1) - zero);
+        return squared.Plus(zero * Held(1e-16)).sqrt() * Minus(1, zero);
     }
 
     private static (Tensor Same, Tensor Self, Tensor Other) Relations(Tensor labels, ScalarType type)

@@ -47,20 +47,20 @@ internal static class PairLosses
     public static Tensor CosineEmbedding(Tensor x, Tensor z, Tensor similar, double margin)
     {
         Tensor cosine = Cosine(x, z);
-        return (similar * (Held(1) - cosine)).Plus((Held(1) - similar) * (cosine - Held(margin)).relu()).mean();
+        return (similar * Minus(1, cosine)).Plus(Minus(1, similar) * (cosine - Held(margin)).relu()).mean();
     }
 
     /// <summary>1/2 [y d^2 + (1 - y) max(0, margin - d)^2] with d = 1 - cos, a mean over rows (Hadsell et al. 2006, equation 4).</summary>
     public static Tensor Contrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
-        Tensor distance = Held(1) - Cosine(x, z);
-        return (similar * distance.square()).Plus((Held(1) - similar) * (Held(margin) - distance).relu().square()).mean() * Held(0.5);
+        Tensor distance = Minus(1, Cosine(x, z));
+        return (similar * distance.Squared()).Plus(Minus(1, similar) * Minus(margin, distance).relu().Squared()).mean() * Held(0.5);
     }
 
     /// <summary>The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.</summary>
     public static Tensor OnlineContrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
-        Tensor distance = Held(1) - Cosine(x, z);
+        Tensor distance = Minus(1, Cosine(x, z));
         double[] distances = [.. distance.detach().cpu().to(ScalarType.Float64).data<double>()];
         bool[] flags = [.. similar.cpu().to(ScalarType.Bool).data<bool>()];
         double[] near = [.. distances.Where((_, i) => flags[i])], far = [.. distances.Where((_, i) => !flags[i])];
@@ -69,7 +69,7 @@ internal static class PairLosses
         double nearestFar = far.Length > 1 ? far.Min() : near.DefaultIfEmpty(0).Average();
         Tensor hardNear = Places(distances, i => flags[i] && distances[i] > nearestFar, x.device);
         Tensor hardFar = Places(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
-        return distance.index_select(0, hardNear).square().sum().Plus((Held(margin) - distance.index_select(0, hardFar)).relu().square().sum());
+        return distance.index_select(0, hardNear).Squared().sum().Plus(Minus(margin, distance.index_select(0, hardFar)).relu().Squared().sum());
     }
 
     /// <summary>log(1 + sum over pairs of rows with y_i below y_j of e^(scale (s_i - s_j))) (Su 2022, CoSENT).</summary>
@@ -101,18 +101,18 @@ internal static class PairLosses
     }
 
     /// <summary>(cos - y)^2, a mean over rows.</summary>
-    public static Tensor CosineError(Tensor x, Tensor z, Tensor scores) => (Cosine(x, z) - scores).square().mean();
+    public static Tensor CosineError(Tensor x, Tensor z, Tensor scores) => (Cosine(x, z) - scores).Squared().mean();
 
     /// <summary>(q p - q n - y)^2, a mean over rows (Hofstätter et al. 2020, equation 4).</summary>
     public static Tensor MarginError(Tensor query, Tensor positive, Tensor negative, Tensor margins) =>
-        ((query * positive).sum(1) - (query * negative).sum(1) - margins).square().mean();
+        ((query * positive).sum(1) - (query * negative).sum(1) - margins).Squared().mean();
 
     private static Tensor Distance(Tensor x, Tensor z, TripletDistance distance) => distance switch
     {
-        TripletDistance.Cosine => Held(1) - Cosine(x, z),
+        TripletDistance.Cosine => Minus(1, Cosine(x, z)),
         // PyTorch adds it to every component, which keeps the gradient finite where two vectors are equal.
         TripletDistance.Manhattan => (x - z).Plus(1e-6).abs().sum(1),
-        _ => (x - z).Plus(1e-6).square().sum(1).sqrt(),
+        _ => (x - z).Plus(1e-6).Squared().sum(1).sqrt(),
     };
 
     private static Tensor Places(double[] distances, Func<int, bool> condition, Device device) =>

@@ -93,7 +93,7 @@ internal sealed class PoolingModule
             Tensor last = real.sum(1).sub(Held(1)).clamp_min(Held(0)).to(ScalarType.Int64);
             return hidden.gather(1, last.reshape(batch, 1, 1).expand(batch, 1, hidden.shape[2])).squeeze(1);
         }
-        if (mode == SentencePooling.WeightedMean) real = real * arange(Held(1), Held(tokens + 1), hidden.dtype, hidden.device).unsqueeze(0);
+        if (mode == SentencePooling.WeightedMean) real = real * Range(1, tokens + 1, hidden.dtype, hidden.device).unsqueeze(0);
         Tensor sum = (hidden * real.unsqueeze(2)).sum(1), count = real.sum(1, keepdim: true).clamp_min(Held(1e-9));
         return sum / (mode == SentencePooling.MeanSquareRootLength ? count.sqrt() : count);
     }

@@ -38,7 +38,7 @@ internal sealed class AttentionMask
     /// <param name="device">Where the mask goes.</param>
     public static AttentionMask OfNeighbours(AttentionMask? mask, long tokens, long reach, Device device)
     {
-        Tensor places = arange(Held(tokens), ScalarType.Int64, device);
+        Tensor places = Range(0, tokens, device: device);
         Tensor near = (places.unsqueeze(1) - places.unsqueeze(0)).abs().le(Held(reach)).unsqueeze(0).unsqueeze(0);
         return new(mask is null ? near : near.logical_and(mask.Allowed));
     }

@@ -18,7 +18,7 @@ internal static class RelativeBuckets
     /// <returns>[queries, keys], int64, from 0 to buckets - 1</returns>
     public static Tensor OfBias(long queries, long keys, long buckets, long farthest, bool bothSides, Device device)
     {
-        Tensor ahead = arange(Held(keys), ScalarType.Int64, device).unsqueeze(0) - arange(Held(queries), ScalarType.Int64, device).unsqueeze(1);
+        Tensor ahead = Range(0, keys, device: device).unsqueeze(0) - Range(0, queries, device: device).unsqueeze(1);
         long side = bothSides ? buckets / 2 : buckets, exact = side / 2;
         Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(Held(0)).neg();
         Tensor far = (distance.clamp_min(Held(1)).to(ScalarType.Float32) / Held((float)exact)).log() / Held(Math.Log((double)farthest / exact)) * Held(side - exact);
@@ -35,7 +35,7 @@ internal static class RelativeBuckets
     /// <returns>[queries, keys], int64</returns>
     public static Tensor Signed(long queries, long keys, long buckets, long farthest, Device device)
     {
-        Tensor distance = arange(Held(queries), ScalarType.Int64, device).unsqueeze(1) - arange(Held(keys), ScalarType.Int64, device).unsqueeze(0);
+        Tensor distance = Range(0, queries, device: device).unsqueeze(1) - Range(0, keys, device: device).unsqueeze(0);
         if (buckets == 0) return distance;
         long middle = buckets / 2;
         Tensor size = distance.abs().clamp_min(Held(middle - 1));

@@ -13,7 +13,7 @@ internal sealed class RmsNorm(Weight gain, double epsilon, double shift = 0) : I
     {
         Tensor values = input.dtype == gain.Value.dtype ? input : input.to(gain.Value.dtype);
         Tensor factor = shift == 0 ? gain.Value : gain.Value.Plus(shift);
-        return values * values.square().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * factor;
+        return values * values.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * factor;
     }
 
     public static RmsNorm Make(WeightBuilder builder, string name, int depth, long width, double epsilon, double shift = 0) =>

@@ -28,7 +28,7 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine)
     /// <param name="factor">Of cosines and sines (YaRN's attention factor).</param>
     public static Rotation At(Tensor frequencies, long first, long tokens, double factor = 1)
     {
-        Tensor angles = arange(Held(first), Held(first + tokens), ScalarType.Int64, frequencies.device).to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
+        Tensor angles = Range(first, first + tokens, device: frequencies.device).to(ScalarType.Float32).unsqueeze(1) * frequencies.unsqueeze(0);
         return factor == 1 ? new(angles.cos(), angles.sin()) : new(angles.cos() * Held(factor), angles.sin() * Held(factor));
     }
 

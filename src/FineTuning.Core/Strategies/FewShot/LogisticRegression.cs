@@ -45,14 +45,15 @@ internal sealed class LogisticRegression
             for (int i = 0; i < dimension; i++) values[((long)row * (dimension + 1)) + i] = vectors[row][i];
             values[((long)row * (dimension + 1)) + dimension] = 1;
         }
-        Tensor inputs = tensor(values, [vectors.Count, dimension + 1]), targets = tensor(labels.Select(label => (long)label).ToArray());
+        // Tensors of arrays lie where the arrays do, and where those lie changes the order in which products are summed: copies are aligned, so that the same numbers give the same head.
+        Tensor inputs = tensor(values, [vectors.Count, dimension + 1]).clone(), targets = tensor(labels.Select(label => (long)label).ToArray());
         Tensor penalized = ones([outputs, dimension + 1], ScalarType.Float64);
         penalized.narrow(1, dimension, 1).zero_();
         (double[] parameters, int iterations, double loss, double gradient) = Minimize(outputs * (dimension + 1), Tolerance * Math.Max(1, fit * vectors.Count), point =>
         {
             using var inner = NewDisposeScope();
-            Tensor weights = tensor(point, [outputs, dimension + 1], requires_grad: true);
-            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum).mul(Held(fit)).Plus((weights.square() * penalized).sum() / Held(2));
+            Tensor weights = tensor(point, [outputs, dimension + 1]).clone().requires_grad_(true);
+            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum).mul(Held(fit)).Plus((weights.Squared() * penalized).sum() / Held(2));
             cost.backward();
             return (cost.item<double>(), weights.grad!.data<double>().ToArray());
         });

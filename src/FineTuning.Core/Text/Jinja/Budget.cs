@@ -19,7 +19,7 @@ internal sealed record TemplateLimits
     /// <summary>Characters of one text; an item of a list counts as sixteen.</summary>
     public long LargestValue { get; init; } = 1 << 25;
 
-    /// <summary>Characters of all texts made, an item of a list counting as sixteen.</summary>
+    /// <summary>Characters of all texts made, an item of a list counting as sixteen and a list as three items more.</summary>
     public long Memory { get; init; } = 1 << 28;
 }
 
@@ -29,7 +29,7 @@ internal sealed class Budget(TemplateLimits limits)
     /// <summary>Bits of an integer.</summary>
     public const long LargestInteger = 1 << 16;
 
-    private const int UnitsPerItem = 16;
+    private const int UnitsPerItem = 16, ItemsOfList = 3;
 
     private long _steps, _memory;
     private int _depth;
@@ -53,6 +53,9 @@ internal sealed class Budget(TemplateLimits limits)
         if (count > limits.LargestValue) Allocate(count);
         Allocate(count * UnitsPerItem);
     }
+
+    /// <summary>A list or a map with so many items, which takes as much as a few more.</summary>
+    public void AllocateList(long count) => AllocateItems(count + ItemsOfList);
 
     /// <summary>One level deeper; the stack is looked at as well, since what a level takes of it depends on the machine.</summary>
     public void Enter()

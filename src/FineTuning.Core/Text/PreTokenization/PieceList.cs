@@ -35,7 +35,7 @@ internal sealed class PieceList
 
     /// <summary>Begins anew with another text; buffers that a long one has left are let go of.</summary>
     /// <param name="most">The most characters that steps may write.</param>
-    public void Reset(long most = 0)
+    public void Reset(long most)
     {
         Clear();
         if (_items.Length > LargestKept) _items = new Piece[32];

@@ -24,7 +24,7 @@ internal sealed class WordCounter(Normalizer? normalizer, PreTokenizer preTokeni
             cancellation.ThrowIfCancellationRequested();
             var aligned = new AlignedText(text, 0);
             normalizer?.Apply(aligned);
-            pieces.Reset();
+            pieces.Reset(aligned.Most);
             preTokenizer.Split(new Piece(aligned, 0, aligned.Length), pieces);
             foreach (Piece piece in pieces.Items)
             {

@@ -43,7 +43,7 @@ public sealed record AdafactorOptimizer : Optimizer
             double size = settings.RelativeStep ? rate * Math.Min(1e-2, 1 / Math.Sqrt(step)) : rate;
             if (settings.ScaleByWeight) size *= Math.Max(WeightFloor, RootMeanSquare(value));
             double kept = 1 - Math.Pow(step, -0.8);
-            Tensor square = gradient.square().PlusInPlace(GradientFloor);
+            Tensor square = gradient.Squared().PlusInPlace(GradientFloor);
             Tensor update;
             if (value.dim() >= 2)
             {

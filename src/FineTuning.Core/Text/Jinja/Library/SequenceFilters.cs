@@ -112,6 +112,7 @@ internal static class SequenceFilters
             if (batch.Count == size)
             {
                 yield return new ListValue(batch);
+                state.Budget.AllocateList(0);
                 batch = [];
             }
             state.Budget.AllocateItems(1);
@@ -142,7 +143,7 @@ internal static class SequenceFilters
         for (int i = 0; i < count; i++)
         {
             int end = start + size + (i < longer ? 1 : 0);
-            state.Budget.AllocateItems(1 + end - start);
+            state.Budget.AllocateList(end - start);
             List<object> slice = items[start..end];
             start = end;
             if (filling is not null && i >= longer) slice.Add(filling);

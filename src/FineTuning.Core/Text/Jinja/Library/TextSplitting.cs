@@ -22,7 +22,7 @@ internal static class TextSplitting
             if (separator.Length == 0) throw new TemplateFault("split() was given an empty separator");
             parts = fromEnd ? AtFromEnd(text, separator, limit) : At(text, separator, limit);
         }
-        state.Budget.AllocateItems(parts.Count);
+        state.Budget.AllocateList(parts.Count);
         return new ListValue(parts.ConvertAll(part => Kinds.Like(self, part)));
     }
 
@@ -47,7 +47,7 @@ internal static class TextSplitting
     {
         bool keepEnds = arguments.Bind("splitlines", 0, "keepends")[0] is { } flag && Kinds.IsTrue(flag);
         List<string> lines = Lines(Kinds.Text(self)!, keepEnds);
-        state.Budget.AllocateItems(lines.Count);
+        state.Budget.AllocateList(lines.Count);
         return new ListValue(lines.ConvertAll(line => Kinds.Like(self, line)));
     }
 

@@ -47,7 +47,7 @@ internal sealed class ListExpression(IReadOnlyList<Expression> items) : Expressi
 
     protected override object Compute(RenderState state)
     {
-        state.Budget.AllocateItems(items.Count);
+        state.Budget.AllocateList(items.Count);
         return new ListValue([.. items.Select(item => item.Evaluate(state))]);
     }
 }
@@ -60,7 +60,7 @@ internal sealed class TupleExpression(IReadOnlyList<Expression> items) : Express
 
     protected override object Compute(RenderState state)
     {
-        state.Budget.AllocateItems(items.Count);
+        state.Budget.AllocateList(items.Count);
         return new TupleValue((IReadOnlyList<object>)[.. items.Select(item => item.Evaluate(state))]);
     }
 }
@@ -71,7 +71,7 @@ internal sealed class DictionaryExpression(IReadOnlyList<(Expression Key, Expres
 
     protected override object Compute(RenderState state)
     {
-        state.Budget.AllocateItems(2 * entries.Count);
+        state.Budget.AllocateList(2 * entries.Count);
         var dictionary = new DictValue();
         foreach ((Expression key, Expression value) in entries) dictionary.With(key.Evaluate(state), value.Evaluate(state));
         return dictionary;

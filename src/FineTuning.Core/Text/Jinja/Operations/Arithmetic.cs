@@ -118,7 +118,7 @@ internal static class Arithmetic
             return safe || spans.Length > 0 ? new RichText(first + second, safe, spans) : first + second;
         }
         if (left is not SequenceValue start || right is not SequenceValue end || left.GetType() != right.GetType()) return null;
-        state.Budget.AllocateItems((long)start.Items.Count + end.Items.Count);
+        state.Budget.AllocateList((long)start.Items.Count + end.Items.Count);
         object[] items = [.. start.Items, .. end.Items];
         return left is ListValue ? new ListValue(items) : new TupleValue(items);
     }
@@ -136,7 +136,7 @@ internal static class Arithmetic
             state.Budget.Allocate(total);
             return Kinds.Like(value, string.Concat(Enumerable.Repeat(text, length == 0 ? 0 : (int)times)));
         }
-        state.Budget.AllocateItems(total);
+        state.Budget.AllocateList(total);
         var items = ((SequenceValue)value).Items;
         object[] repeated = [.. Enumerable.Repeat(items, length == 0 ? 0 : (int)times).SelectMany(part => part)];
         return value is ListValue ? new ListValue(repeated) : new TupleValue(repeated);

@@ -17,7 +17,7 @@ internal static class Slicing
         int count = (int)Math.Max(0, stride > 0 ? (((long)to - from) + stride - 1) / stride : (((long)from - to) - stride - 1) / -(long)stride);
         if (value is RangeValue range) return new RangeValue(range.Start + (from * range.Step), range.Start + (to * range.Step), range.Step * stride);
         if (Kinds.Text(value) is { } text) return Kinds.Like(value, OfText(state, text, from, count, stride));
-        state.Budget.AllocateItems(count);
+        state.Budget.AllocateList(count);
         IReadOnlyList<object> items = ((SequenceValue)value).Items;
         var taken = new object[count];
         for (int i = 0; i < count; i++) taken[i] = items[from + (i * stride)];
