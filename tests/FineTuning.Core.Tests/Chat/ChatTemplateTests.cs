@@ -61,6 +61,25 @@ public sealed class ChatTemplateTests
         Assert.Equal(2, Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse("a\n{% if %}")).Line);
     }
 
+    // Equal keys that have no order are no fault in a sort; a filter of texts takes nothing else.
+    [Theory]
+    [InlineData("{{ [none, none]|sort }}", "[None, None]")]
+    [InlineData("{{ [x, x]|sort }}", "[Undefined, Undefined]")]
+    [InlineData("{{ 'ab'|sort(attribute='x') }}", "['a', 'b']")]
+    [InlineData("{{ x|truncate }}", "")]
+    [InlineData("{{ [none, 1]|sort }}", null)]
+    [InlineData("{{ [1]|truncate }}", null)]
+    [InlineData("{{ {'a': 1}|truncate(5) }}", null)]
+    [InlineData("{{ [1]|indent }}", null)]
+    [InlineData("{{ 1|indent }}", null)]
+    [InlineData("{{ x|indent }}", null)]
+    public void Filters_take_what_they_can_handle(string template, string? expected)
+    {
+        ChatTemplate parsed = ChatTemplate.Parse(template);
+        if (expected is null) Assert.Throws<ChatTemplateException>(() => parsed.Render([new("user", "a")]));
+        else Assert.Equal(expected, parsed.Render([new("user", "a")]).Text);
+    }
+
     [Fact]
     public void Errors_name_the_file_and_the_template()
     {

@@ -65,6 +65,12 @@ public sealed class UncommonPipelineTests
         Assert.Equal(expected, string.Join(' ', row.Ids.Select((id, i) => $"{id}@{row.Starts[i]}-{row.Ends[i]}")));
     }
 
+    [Theory]
+    [InlineData("always")]
+    [InlineData("first")]
+    public void Settings_that_contradict_each_other_are_refused(string scheme) => Assert.Contains("contradict", Assert.Throws<CheckpointException>(() => Load(
+        $$"""{"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "{{scheme}}", "add_prefix_space": false}, "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"} }""")).Message, StringComparison.Ordinal);
+
     // A few links double a text: forty of them would make a million million characters of one.
     [Theory]
     [InlineData("normalizer", "normalizers", """{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}""")]

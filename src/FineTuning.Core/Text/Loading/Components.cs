@@ -157,6 +157,7 @@ internal static class Components
     // Older files say only whether there is a mark before the first word.
     private static PrependScheme Scheme(JsonObject node, string path) => node.Text("prepend_scheme") switch
     {
+        "always" or "first" when node.Flag("add_prefix_space") is false => throw new CheckpointException(path, $"its Metaspace has the prepend_scheme '{node.Text("prepend_scheme")}' and add_prefix_space false, which contradict each other"),
         "always" => PrependScheme.Always,
         "first" => PrependScheme.First,
         "never" => PrependScheme.Never,

@@ -24,13 +24,10 @@ internal static class OrderFilters
     private static ListValue Sort(RenderState state, object value, Arguments arguments)
     {
         object?[] given = arguments.Bind("sort", 0, "reverse", "case_sensitive", "attribute");
-        Func<object, object> key = Key(null, given[1]);
-        if (given[2] is { } attribute and not NoneValue)
-        {
-            Func<object, object>[] keys = Kinds.Text(attribute) is { } names ? [.. names.Split(',').Select(name => Key(name, given[1]))] : [Key(attribute, given[1])];
-            key = keys.Length == 1 ? keys[0] : item => new ListValue([.. keys.Select(one => one(item))]);
-        }
-        return new ListValue(Sorting.Sorted(state, Kinds.ToList(state, value), key, given[0] is { } flag && Kinds.IsTrue(flag)));
+        object? attribute = given[2] is NoneValue ? null : given[2];
+        Func<object, object>[] keys = attribute is not null && Kinds.Text(attribute) is { } names ? [.. names.Split(',').Select(name => Key(name, given[1]))] : [Key(attribute, given[1])];
+        // A list of keys even where there is one: equal ones that have no order, as undefined and none, are equal in lists and faults on their own.
+        return new ListValue(Sorting.Sorted(state, Kinds.ToList(state, value), item => new ListValue([.. keys.Select(one => one(item))]), given[0] is { } flag && Kinds.IsTrue(flag)));
     }
 
     private static ListValue SortDictionary(RenderState state, object value, Arguments arguments)

@@ -82,6 +82,8 @@ internal static class TextFilters
         object width = given[0] ?? 4L;
         string indentation = Kinds.Text(width) ?? Spaces(state, Integers.Small(width, "the width of indent"));
         bool first = given[1] is { } one && Kinds.IsTrue(one), blank = given[2] is { } all && Kinds.IsTrue(all);
+        if (value is UndefinedValue undefined) throw undefined.Fault();
+        if (Kinds.Text(value) is null) throw new TemplateFault($"indent was given a value of kind {Kinds.Of(value)}; a text was expected");
         object source = Soft(state, value);
         List<string> lines = TextSplitting.Lines(Kinds.Text(source)! + "\n", keepEnds: false);
         var text = new StringBuilder();
@@ -127,11 +129,12 @@ internal static class TextFilters
         object?[] given = arguments.Bind("truncate", 0, "length", "killwords", "end", "leeway");
         int length = given[0] is { } wanted ? Integers.Small(wanted, "the length of truncate") : 255;
         int leeway = given[3] is null or NoneValue ? 5 : Integers.Small(given[3]!, "the leeway of truncate");
+        if (value is not UndefinedValue && Kinds.Text(value) is null) throw new TemplateFault($"truncate was given a value of kind {Kinds.Of(value)}; a text was expected");
         string text = Printing.Text(state, value), end = given[2] is { } mark ? Printing.Text(state, mark) : "...";
         int endLength = CodePoints.Count(end);
         if (length < endLength) throw new TemplateFault($"truncate to {length} characters leaves no room for '{end}'");
         if (leeway < 0) throw new TemplateFault($"truncate with a leeway of {leeway}; 0 or more was expected");
-        if (CodePoints.Count(text) <= (long)length + leeway) return value is UndefinedValue ? "" : Kinds.Text(value) is null ? throw new TemplateFault($"truncate was given a value of kind {Kinds.Of(value)}") : value;
+        if (CodePoints.Count(text) <= (long)length + leeway) return value is UndefinedValue ? "" : value;
         string kept = text[..CodePoints.Index(text, length - endLength)];
         if (given[1] is not { } kill || !Kinds.IsTrue(kill))
         {
