@@ -6,7 +6,7 @@ namespace FineTuning.Text;
 /// </remarks>
 internal sealed class SplitPattern
 {
-    private const int StepsPerCharacter = 4000, StepsAtLeast = 1_000_000;
+    private const int StepsPerCharacter = 4000, StepsAtLeast = 10_000;
 
     private readonly string? _literal;
     private readonly PatternStep? _start;
