@@ -13,6 +13,8 @@ namespace FineTuning.Benchmarks.Tokenizing;
 /// </summary>
 internal static class TokenizeCommand
 {
+    private const int Passes = 5;
+
     public static void Run(Arguments arguments)
     {
         string root = Directory.CreateTempSubdirectory("pipelines").FullName;
@@ -21,6 +23,7 @@ internal static class TokenizeCommand
         bool alone = arguments.Text("alone", "") == "true";
         string[] english = Novels("84", "1342", "1661"), chinese = Reviews();
         string[] other = Novels("11");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"two threads of arithmetic alone: {Ceiling(rounds):0.00} times one"));
         Console.WriteLine("pipeline           threads     tokens   ours cold   ours warm   x one cold   warm   B/token cold   warm   reference cold   warm   x cold   x warm");
         foreach ((string name, string folder) in RealPipelines.Write(root))
         {
@@ -32,9 +35,28 @@ internal static class TokenizeCommand
                 Timing own = ours[threads - 1], reference = alone ? own : Reference(name, folder, lines, warmup, threads, rounds);
                 if (own.Tokens != reference.Tokens) throw new InvalidOperationException($"{name}: {own.Tokens} tokens here and {reference.Tokens} there");
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{name,-18} {threads,7} {own.Tokens,10} {own.PerSecond(own.Cold),9:0.00} M {own.PerSecond(own.Warm),9:0.00} M {ours[0].Cold / own.Cold,12:0.00} {ours[0].Warm / own.Warm,6:0.00} {own.ColdBytes / own.Tokens,14:0.0} {own.WarmBytes / own.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / own.Cold,8:0.0} {reference.Warm / own.Warm,8:0.0}"));
+                    $"{name,-18} {threads,7} {own.Tokens,10} {own.PerSecond(own.Cold),9:0.00} M {own.PerSecond(own.Warm),9:0.00} M {own.ColdSpeedup,12:0.00} {own.WarmSpeedup,6:0.00} {own.ColdBytes / own.Tokens,14:0.0} {own.WarmBytes / own.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / own.Cold,8:0.0} {reference.Warm / own.Warm,8:0.0}"));
             }
         }
+    }
+
+    // What two threads that share nothing give here: the most that can be expected of two that tokenize.
+    private static double Ceiling(int rounds)
+    {
+        static void Spin()
+        {
+            ulong state = 1;
+            for (int i = 0; i < 50_000_000; i++) state = (state * 6364136223846793005ul) + 1442695040888963407ul;
+            GC.KeepAlive(state);
+        }
+        Spin();
+        double Time(Action work)
+        {
+            long start = Stopwatch.GetTimestamp();
+            work();
+            return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+        return Median(Enumerable.Range(0, rounds).Select(_ => 2 * Time(Spin) / Time(() => Parallel.Invoke(Spin, Spin))));
     }
 
     // One thread and two in the same round, so that what else the machine does falls on both.
@@ -42,7 +64,7 @@ internal static class TokenizeCommand
     {
         // The code is compiled before anything is measured, by another tokenizer and another text.
         PretrainedTokenizer other = PretrainedTokenizer.Load(folder);
-        for (int i = 0; i < 40; i++) Encode(other, warmup, 1 + (i % 2));
+        for (int i = 0; i < 40; i++) Encode([other], warmup, 1 + (i % 2));
         Thread.Sleep(300);
         var rows = new List<Timing>[] { [], [] };
         for (int round = 0; round < rounds; round++)
@@ -50,13 +72,23 @@ internal static class TokenizeCommand
             for (int turn = 0; turn < 2; turn++)
             {
                 int threads = 1 + ((round + turn) % 2);
-                PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-                (long tokens, double cold, double coldBytes) = Encode(tokenizer, lines, threads);
-                (_, double warm, double warmBytes) = Encode(tokenizer, lines, threads);
+                // Several tokenizers that have seen nothing: one pass over the text is a few hundredths of a second.
+                PretrainedTokenizer[] tokenizers = [.. Enumerable.Range(0, Passes).Select(_ => PretrainedTokenizer.Load(folder))];
+                (long tokens, double cold, double coldBytes) = Encode(tokenizers, lines, threads);
+                (_, double warm, double warmBytes) = Encode(tokenizers, lines, threads);
                 rows[threads - 1].Add(new(tokens, cold, warm, coldBytes, warmBytes));
             }
         }
-        return [.. rows.Select(all => all[0] with { Cold = Median(all.Select(row => row.Cold)), Warm = Median(all.Select(row => row.Warm)) })];
+        // Against one thread in the same round: the machine's speed changes from minute to minute.
+        double Speedup(int threads, Func<Timing, double> seconds) => Median(rows[0].Zip(rows[threads - 1], (one, several) => seconds(one) / seconds(several)));
+        return
+        [
+            .. rows.Select((all, i) => all[0] with
+            {
+                Cold = Median(all.Select(row => row.Cold)), Warm = Median(all.Select(row => row.Warm)),
+                ColdSpeedup = Speedup(i + 1, row => row.Cold), WarmSpeedup = Speedup(i + 1, row => row.Warm),
+            }),
+        ];
     }
 
     private static double Median(IEnumerable<double> seconds)
@@ -65,16 +97,19 @@ internal static class TokenizeCommand
         return (sorted[sorted.Length / 2] + sorted[(sorted.Length - 1) / 2]) / 2;
     }
 
-    private static (long Tokens, double Seconds, double Bytes) Encode(PretrainedTokenizer tokenizer, string[] lines, int threads)
+    private static (long Tokens, double Seconds, double Bytes) Encode(PretrainedTokenizer[] tokenizers, string[] lines, int threads)
     {
         GC.Collect();
         long before = GC.GetTotalAllocatedBytes(precise: true);
         long start = Stopwatch.GetTimestamp();
         var rows = new TokenizedText[lines.Length];
-        if (threads == 1) for (int i = 0; i < rows.Length; i++) rows[i] = tokenizer.Encode(lines[i]);
-        else Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => rows[i] = tokenizer.Encode(lines[i]));
+        foreach (PretrainedTokenizer tokenizer in tokenizers)
+        {
+            if (threads == 1) for (int i = 0; i < rows.Length; i++) rows[i] = tokenizer.Encode(lines[i]);
+            else Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => rows[i] = tokenizer.Encode(lines[i]));
+        }
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return (rows.Sum(row => (long)row.Ids.Length), seconds, GC.GetTotalAllocatedBytes(precise: true) - before);
+        return (rows.Sum(row => (long)row.Ids.Length), seconds / tokenizers.Length, (GC.GetTotalAllocatedBytes(precise: true) - before) / tokenizers.Length);
     }
 
     private static Timing Reference(string name, string folder, string[] lines, string[] warmup, int threads, int rounds)
@@ -103,6 +138,10 @@ internal static class TokenizeCommand
 
     private sealed record Timing(long Tokens, double Cold, double Warm, double ColdBytes, double WarmBytes)
     {
+        public double ColdSpeedup { get; init; }
+
+        public double WarmSpeedup { get; init; }
+
         public double PerSecond(double seconds) => Tokens / seconds / 1e6;
     }
 }
