@@ -7,7 +7,7 @@ namespace FineTuning.Fuzz;
 /// <summary>Changes inputs and runs them until the time is over; keeps those that reach something new.</summary>
 internal sealed class Worker(FuzzTarget target, string corpus, string findings, int seed)
 {
-    private const long MostBytes = 1L << 30;
+    private const long MostBytes = 4L << 30;
     private static readonly TimeSpan LongestCpu = TimeSpan.FromSeconds(8), LongestWall = TimeSpan.FromSeconds(90);
 
     private readonly Random _random = new(seed);
