@@ -76,9 +76,8 @@ public sealed class TokenizerLoadTests
             // What has no token is given as the text it was, which is a string for each.
             if (TokenizerFolders.Encode(tokenizer, text) is not { } row || Enumerable.Range(0, row.Ids.Length).Any(i => row.Token(i) != tokenizer.Token(row.Ids[i]))) continue;
             for (int i = 0; i < 3; i++) tokenizer.Encode(text);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            tokenizer.Encode(text);
-            long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+            // The least of a few: the runtime itself allocates now and then on any thread.
+            long bytes = Enumerable.Range(0, 5).Min(_ => Bytes(tokenizer, text));
             Assert.True(bytes <= (10L * row.Ids.Length) + 512, $"{bytes} bytes for {row.Ids.Length} tokens of '{text[..20]}...'");
         }
     }
