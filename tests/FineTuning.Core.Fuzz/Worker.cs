@@ -7,7 +7,7 @@ namespace FineTuning.Fuzz;
 /// <summary>Changes inputs and runs them until the time is over; keeps those that reach something new.</summary>
 internal sealed class Worker(FuzzTarget target, string corpus, string findings, int seed)
 {
-    private const long MostBytes = 4L << 30;
+    private const long MostBytes = 512L << 20;
     private static readonly TimeSpan LongestCpu = TimeSpan.FromSeconds(8), LongestWall = TimeSpan.FromSeconds(90);
 
     private readonly Random _random = new(seed);
@@ -15,7 +15,6 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
     private readonly List<string> _inputs = [];
     private readonly HashSet<string> _known = [];
     private string _current = "";
-    private long _began;
     private long _runs;
 
     /// <summary>What the watchdog ends the process with where a run does not end.</summary>
@@ -25,15 +24,14 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
     {
         Directory.CreateDirectory(corpus);
         Directory.CreateDirectory(findings);
-        _began = Stopwatch.GetTimestamp();
-        new Thread(Watch) { IsBackground = true }.Start();
+        using var watchdog = new Timer(_ => Hang());
         long start = Stopwatch.GetTimestamp(), told = start;
-        foreach (string input in Directory.GetFiles(corpus).Order(StringComparer.Ordinal).Select(File.ReadAllText).Concat(seeds)) Try(input, save: false);
+        foreach (string input in Directory.GetFiles(corpus).Order(StringComparer.Ordinal).Select(File.ReadAllText).Concat(seeds)) Try(input, watchdog, save: false);
         while (Stopwatch.GetElapsedTime(start) < time)
         {
             // Later ones more often: they are further from what was there at first.
             string input = _random.Next(3) == 0 ? _inputs[^(1 + _random.Next(Math.Min(_inputs.Count, 100)))] : _inputs[_random.Next(_inputs.Count)];
-            Try(Storable(target.Mutate(input, _inputs[_random.Next(_inputs.Count)], _random)), save: true);
+            Try(Storable(target.Mutate(input, _inputs[_random.Next(_inputs.Count)], _random)), watchdog, save: true);
             if (Stopwatch.GetElapsedTime(told) < TimeSpan.FromSeconds(60)) continue;
             told = Stopwatch.GetTimestamp();
             Tell(Stopwatch.GetElapsedTime(start));
@@ -47,11 +45,13 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
     private void Tell(TimeSpan time) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{target.Name}: {time.TotalSeconds:0} s, {_runs} runs, {_coverage.Found} branches, {_inputs.Count} inputs, {_known.Count} findings, {Environment.WorkingSet >> 20} MB"));
 
-    private void Try(string input, bool save)
+    private void Try(string input, Timer watchdog, bool save)
     {
         // Where the process dies, the input is here.
         File.WriteAllText(Path.Combine(findings, "current"), input);
-        (_current, _began) = (input, Stopwatch.GetTimestamp());
+        _current = input;
+        // It goes off where this run does not end before it is set anew.
+        watchdog.Change(LongestWall, Timeout.InfiniteTimeSpan);
         Coverage.Clear();
         long bytes = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan cpu = Environment.CpuUsage.TotalTime;
@@ -90,14 +90,9 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
         return $"{fault.GetType().Name} {own.Split(" in ")[0]}";
     }
 
-    private void Watch()
+    private void Hang()
     {
-        while (true)
-        {
-            Thread.Sleep(500);
-            if (Stopwatch.GetElapsedTime(Volatile.Read(ref _began)) < LongestWall) continue;
-            Note("hang", $"it runs for more than {LongestWall.TotalSeconds:0} s", _current);
-            Environment.Exit(Hung);
-        }
+        Note("hang", $"it runs for more than {LongestWall.TotalSeconds:0} s", _current);
+        Environment.Exit(Hung);
     }
 }

@@ -32,8 +32,9 @@ public sealed class PretrainedTokenizer
         foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
         _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
         _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
-        FallsBackToBytes = Contains<ByteFallbackDecoder>(parts.Decoder);
-        DecodesInParts = DecodedParts.Stay(parts.Decoder, _tokens);
+        IReadOnlyList<Decoder> decoders = parts.Decoder switch { null => [], SequenceDecoder sequence => sequence.Steps, { } single => [single] };
+        FallsBackToBytes = decoders.Any(decoder => decoder is ByteFallbackDecoder);
+        DecodesInParts = DecodedParts.Stay(decoders, _tokens);
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
@@ -210,8 +211,7 @@ public sealed class PretrainedTokenizer
     }
 
     /// <summary>What the decoder makes of tokens.</summary>
-    internal string Spell(List<string> tokens) =>
-        _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens, TextGrowth.Most(tokens.Sum(token => (long)token.Length))));
+    internal string Spell(List<string> tokens) => _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens));
 
     /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them; chat templates into files of their own.</summary>
     /// <param name="folder">An existing folder.</param>
@@ -243,8 +243,6 @@ public sealed class PretrainedTokenizer
 
     /// <summary>Whether what is decoded first stays when more is decoded.</summary>
     internal bool DecodesInParts { get; }
-
-    private static bool Contains<T>(Decoder? decoder) => decoder is T || (decoder is SequenceDecoder sequence && sequence.Steps.Any(Contains<T>));
 
     private int? RoleId(string role) => _parts.Roles.TryGetValue(role, out string? token) ? TokenId(token) : null;
 

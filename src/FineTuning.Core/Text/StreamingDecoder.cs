@@ -18,8 +18,7 @@ public sealed class StreamingDecoder
     private readonly List<int> _window = [];
     private readonly StringBuilder _held = new();
     private int _given;
-    private int _limit = LongestWindow;
-    private int _pause;
+    private int _next;
 
     /// <param name="tokenizer">The tokenizer of the model.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
@@ -39,13 +38,15 @@ public sealed class StreamingDecoder
         // A run of byte tokens is decoded as a whole, and so is everything where a step sees all tokens as one text.
         if (!_tokenizer.DecodesInParts) return "";
         if (_tokenizer.FallsBackToBytes && ByteFallbackDecoder.ByteOf(token) is not null) return "";
-        if (_window.Count < _pause) return "";
+        if (_window.Count < _next) return "";
         string text = Decode();
         // Bytes that may still become a character stand at the end as one U+FFFD.
         int certain = text.EndsWith('\uFFFD') ? text.Length - 1 : text.Length;
         string added = certain > _given ? text[_given..certain] : "";
         _given = Math.Max(_given, certain);
-        Shorten(text, certain);
+        if (_window.Count > LongestWindow) Shorten(text, certain);
+        // Tokens without text cannot be let go of. They are decoded again when there are a quarter more of them, so that all of them together take linear time.
+        _next = _window.Count > LongestWindow ? _window.Count + (_window.Count / 4) : 0;
         return _cleans ? Clean(added) : added;
     }
 
@@ -60,7 +61,7 @@ public sealed class StreamingDecoder
             _held.Clear();
         }
         _window.Clear();
-        (_given, _limit, _pause) = (0, LongestWindow, 0);
+        (_given, _next) = (0, 0);
         return added;
     }
 
@@ -69,11 +70,6 @@ public sealed class StreamingDecoder
     // Only the last tokens matter to what follows, as long as they have some text: what begins a text may lose its space.
     private void Shorten(string text, int certain)
     {
-        if (_window.Count <= _limit)
-        {
-            if (_pause > 0) Pause();
-            return;
-        }
         int open = text.Length - certain;
         for (int least = Kept; least <= _window.Count / 2; least *= 2)
         {
@@ -83,17 +79,11 @@ public sealed class StreamingDecoder
                 string rest = _tokenizer.Decode([.. _window[^kept..]], _skipSpecialTokens, cleanUp: false);
                 if (rest.Length <= open || !text.EndsWith(rest, StringComparison.Ordinal)) continue;
                 _window.RemoveRange(0, _window.Count - kept);
-                (_given, _limit, _pause) = (rest.Length - open, Math.Max(LongestWindow, 2 * kept), 0);
+                _given = rest.Length - open;
                 return;
             }
         }
-        // Tokens that give no text at all cannot be let go of.
-        _limit *= 2;
-        Pause();
     }
-
-    // They are decoded again when there are a quarter more of them, so that all of them together take linear time.
-    private void Pause() => _pause = _window.Count + (_window.Count / 4);
 
     private string Clean(string added)
     {

@@ -13,6 +13,14 @@ internal static class TextGrowth
     /// <summary>The most characters that may come of so many.</summary>
     public static long Most(long characters) => (Factor * characters) + Slack;
 
+    /// <summary>The characters of tokens.</summary>
+    public static long Length(List<string> tokens)
+    {
+        long length = 0;
+        foreach (string token in tokens) length += token.Length;
+        return length;
+    }
+
     /// <exception cref="TokenizationException">There are more than the most.</exception>
     public static void Check(long characters, long most)
     {

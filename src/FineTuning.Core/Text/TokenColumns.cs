@@ -37,9 +37,15 @@ internal abstract class TokenColumns
     protected int Append(int count)
     {
         int first = Count;
-        if (first + count > _ids.Length) Resize(Math.Max(first + count, 2 * _ids.Length));
+        Reserve(first + count);
         Count = first + count;
         return first;
+    }
+
+    /// <summary>Makes room for so many in all.</summary>
+    protected void Reserve(int count)
+    {
+        if (count > _ids.Length) Resize(Math.Max(count, 2 * _ids.Length));
     }
 
     /// <summary>Empties it.</summary>

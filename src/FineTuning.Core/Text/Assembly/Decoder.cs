@@ -6,15 +6,13 @@ namespace FineTuning.Text;
 internal abstract class Decoder
 {
     /// <summary>Rewrites the tokens; the text is what they give when joined.</summary>
-    /// <param name="tokens">The tokens.</param>
-    /// <param name="most">The most characters that they may become together.</param>
-    public abstract List<string> Apply(List<string> tokens, long most);
+    public abstract List<string> Apply(List<string> tokens);
 }
 
 /// <summary>WordPiece: pieces with the prefix are joined to the one before, the others by a space; clean-up of single tokens where asked for.</summary>
 internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         var output = new List<string>(tokens.Count);
         for (int i = 0; i < tokens.Count; i++)
@@ -30,7 +28,7 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : Decoder
 /// <summary>The bytes of all tokens together as UTF-8; what is none becomes U+FFFD.</summary>
 internal sealed class ByteLevelDecoder : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         var bytes = new List<byte>();
         foreach (string token in tokens)

@@ -6,17 +6,27 @@ namespace FineTuning.Text;
 /// <summary>Several decoders, each rewriting what the one before left.</summary>
 internal sealed class SequenceDecoder(IReadOnlyList<Decoder> steps) : Decoder
 {
-    public IReadOnlyList<Decoder> Steps => steps;
+    /// <summary>The steps, those of chains within the chain among them.</summary>
+    public IReadOnlyList<Decoder> Steps { get; } = [.. steps.SelectMany(step => step is SequenceDecoder inner ? inner.Steps : [step])];
 
-    public override List<string> Apply(List<string> tokens, long most) => steps.Aggregate(tokens, (current, step) => step.Apply(current, most));
+    public override List<string> Apply(List<string> tokens)
+    {
+        long most = TextGrowth.Most(TextGrowth.Length(tokens));
+        foreach (Decoder step in Steps)
+        {
+            tokens = step.Apply(tokens);
+            TextGrowth.Check(TextGrowth.Length(tokens), most);
+        }
+        return tokens;
+    }
 }
 
 /// <summary>Replaces what a pattern finds in each token.</summary>
 internal sealed class ReplaceDecoder(SplitPattern pattern, string content) : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
-        long written = 0;
+        long written = 0, most = TextGrowth.Most(TextGrowth.Length(tokens));
         return tokens.ConvertAll(token =>
         {
             StringBuilder? text = null;
@@ -40,7 +50,7 @@ internal sealed class ByteFallbackDecoder : Decoder
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         var output = new List<string>(tokens.Count);
         var bytes = new List<byte>();
@@ -79,7 +89,7 @@ internal sealed class ByteFallbackDecoder : Decoder
 /// <summary>All tokens as one.</summary>
 internal sealed class FuseDecoder : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most) => [string.Concat(tokens)];
+    public override List<string> Apply(List<string> tokens) => [string.Concat(tokens)];
 }
 
 /// <summary>Takes a character off the ends of each token, so many times at most.</summary>
@@ -87,7 +97,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 {
     public bool StripsEnd => stop > 0;
 
-    public override List<string> Apply(List<string> tokens, long most) => tokens.ConvertAll(token =>
+    public override List<string> Apply(List<string> tokens) => tokens.ConvertAll(token =>
     {
         string text = content.ToString();
         int from = 0, to = token.Length;
@@ -100,7 +110,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 /// <summary>SentencePiece's mark becomes a space; in the first token it is dropped where texts were given one.</summary>
 internal sealed class MetaspaceDecoder(char mark, PrependScheme scheme) : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         var output = tokens.ConvertAll(token => token.Replace(mark, ' '));
         if (tokens.Count > 0 && scheme != PrependScheme.Never) output[0] = tokens[0].Replace(mark.ToString(), "", StringComparison.Ordinal);
@@ -113,7 +123,7 @@ internal sealed class SuffixDecoder(string suffix) : Decoder
 {
     public string Suffix => suffix;
 
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         if (suffix.Length == 0) return tokens;
         var output = tokens.ConvertAll(token => token.Replace(suffix, " ", StringComparison.Ordinal));
@@ -125,7 +135,7 @@ internal sealed class SuffixDecoder(string suffix) : Decoder
 /// <summary>The output of connectionist temporal classification (Graves et al. 2006): repeated tokens once, padding dropped, a delimiter between words.</summary>
 internal sealed class ConnectionistDecoder(string padding, string delimiter, bool cleanUp) : Decoder
 {
-    public override List<string> Apply(List<string> tokens, long most)
+    public override List<string> Apply(List<string> tokens)
     {
         var output = new List<string>();
         string? last = null;

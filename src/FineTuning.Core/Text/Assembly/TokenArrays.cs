@@ -11,9 +11,7 @@ internal sealed class TokenArrays : TokenColumns
     {
         Empty();
         Layout = layout;
-        // Room for all of it at once.
-        Append(layout.Count);
-        Empty();
+        Reserve(layout.Count);
     }
 
     public void Add(ReadOnlySpan<int> special)

@@ -94,13 +94,13 @@ internal sealed class BytePairMerges
     private void ApplyLong(List<BytePairSymbol> symbols, BytePairScratch scratch)
     {
         (int[] next, int[] previous) = scratch.Begin(symbols.Count);
-        BytePairQueue queue = scratch.Queue;
+        PriorityQueue<int, long> queue = scratch.Queue;
         for (int i = 0; i < symbols.Count - 1; i++) Consider(symbols, i, next, queue);
-        while (queue.TryDequeue(out int rank, out int left))
+        while (queue.TryDequeue(out int left, out long priority))
         {
             int right = next[left];
             // What was merged away has no id; where a neighbour has changed since, the pair has another rank or none.
-            if (right < 0 || symbols[left].Id < 0 || Find(symbols[left].Id, symbols[right].Id) is not { Id: >= 0 } pair || pair.Rank != rank) continue;
+            if (right < 0 || symbols[left].Id < 0 || Find(symbols[left].Id, symbols[right].Id) is not { Id: >= 0 } pair || Priority(pair.Rank, left) != priority) continue;
             symbols[left] = new(pair.Id, symbols[left].Length + symbols[right].Length);
             symbols[right] = new(-1, 0);
             next[left] = next[right];
@@ -111,11 +111,13 @@ internal sealed class BytePairMerges
         symbols.RemoveAll(static symbol => symbol.Id < 0);
     }
 
-    private void Consider(List<BytePairSymbol> symbols, int left, int[] next, BytePairQueue queue)
+    private void Consider(List<BytePairSymbol> symbols, int left, int[] next, PriorityQueue<int, long> queue)
     {
         int right = left < 0 ? -1 : next[left];
         if (right < 0) return;
         (int rank, int id) = Find(symbols[left].Id, symbols[right].Id);
-        if (id >= 0) queue.Enqueue(rank, left);
+        if (id >= 0) queue.Enqueue(left, Priority(rank, left));
     }
+
+    private static long Priority(int rank, int left) => ((long)rank << 32) | (uint)left;
 }

@@ -8,14 +8,16 @@ internal sealed class BytePairScratch
     private int[] _next = [];
     private int[] _previous = [];
 
-    public BytePairQueue Queue { get; private set; } = new();
+    /// <summary>Where pairs that may be merged begin, the lowest rank first and of equal ones the leftmost.</summary>
+    public PriorityQueue<int, long> Queue { get; private set; } = new();
 
     /// <summary>Neighbours of so many parts, each linked to the next; the queue is empty.</summary>
     public (int[] Next, int[] Previous) Begin(int count)
     {
         if (_next.Length < count) (_next, _previous) = (new int[count], new int[count]);
         for (int i = 0; i < count; i++) (_next[i], _previous[i]) = (i + 1 < count ? i + 1 : -1, i - 1);
-        Queue.Begin(count);
+        Queue.Clear();
+        Queue.EnsureCapacity(count);
         return (_next, _previous);
     }
 
