@@ -14,6 +14,7 @@ namespace FineTuning.Benchmarks.Tokenizing;
 internal static class TokenizeCommand
 {
     private const int Passes = 5;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
 
     public static void Run(Arguments arguments)
     {
@@ -64,8 +65,8 @@ internal static class TokenizeCommand
     {
         // The code is compiled before anything is measured, by another tokenizer and another text.
         PretrainedTokenizer other = PretrainedTokenizer.Load(folder);
-        for (int i = 0; i < 40; i++) Encode([other], warmup, 1 + (i % 2));
-        Thread.Sleep(300);
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; Stopwatch.GetElapsedTime(start) < WarmUp; i++) Encode([other], warmup, 1 + (i % 2));
         var rows = new List<Timing>[] { [], [] };
         for (int round = 0; round < rounds; round++)
         {

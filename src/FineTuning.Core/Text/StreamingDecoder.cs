@@ -10,7 +10,7 @@ namespace FineTuning.Text;
 /// </remarks>
 public sealed class StreamingDecoder
 {
-    private const int LongestWindow = 48, Kept = 12;
+    private const int LongestWindow = 16, Kept = 6;
 
     private readonly PretrainedTokenizer _tokenizer;
     private readonly bool _skipSpecialTokens;

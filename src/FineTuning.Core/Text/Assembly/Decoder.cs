@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace FineTuning.Text;
@@ -34,20 +35,22 @@ internal sealed class ByteLevelDecoder : Decoder
         foreach (string token in tokens)
         {
             // A token with a character outside the alphabet (an added one) stands for itself.
-            byte[]? spelled = Spelled(token);
-            bytes.AddRange(spelled ?? Encoding.UTF8.GetBytes(token));
+            int before = bytes.Count;
+            if (TrySpell(token, bytes)) continue;
+            CollectionsMarshal.SetCount(bytes, before);
+            bytes.AddRange(Encoding.UTF8.GetBytes(token));
         }
-        return [Encoding.UTF8.GetString([.. bytes])];
+        return [Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(bytes))];
     }
 
-    private static byte[]? Spelled(string token)
+    private static bool TrySpell(string token, List<byte> bytes)
     {
-        var bytes = new byte[token.Length];
-        for (int i = 0; i < bytes.Length; i++)
+        foreach (char letter in token)
         {
-            if (!ByteAlphabet.TryByte(token[i], out bytes[i])) return null;
+            if (!ByteAlphabet.TryByte(letter, out byte value)) return false;
+            bytes.Add(value);
         }
-        return bytes;
+        return true;
     }
 }
 

@@ -29,19 +29,26 @@ internal sealed class ReplaceDecoder(SplitPattern pattern, string content) : Dec
         long written = 0, most = TextGrowth.Most(TextGrowth.Length(tokens));
         return tokens.ConvertAll(token =>
         {
-            StringBuilder? text = null;
-            int done = 0;
-            foreach ((int start, int end) in pattern.Find(token))
-            {
-                text ??= new StringBuilder();
-                text.Append(token, done, start - done).Append(content);
-                done = end;
-                TextGrowth.Check(written + text.Length, most);
-            }
-            string replaced = text is null ? token : text.Append(token, done, token.Length - done).ToString();
+            string replaced = pattern.Text is { Length: > 0 } literal && written + ((long)token.Length * (content.Length + 1)) <= most
+                ? token.Replace(literal, content, StringComparison.Ordinal)
+                : Replaced(token, written, most);
             written += replaced.Length;
             return replaced;
         });
+    }
+
+    private string Replaced(string token, long written, long most)
+    {
+        StringBuilder? text = null;
+        int done = 0;
+        foreach ((int start, int end) in pattern.Find(token))
+        {
+            text ??= new StringBuilder();
+            text.Append(token, done, start - done).Append(content);
+            done = end;
+            TextGrowth.Check(written + text.Length, most);
+        }
+        return text is null ? token : text.Append(token, done, token.Length - done).ToString();
     }
 }
 
