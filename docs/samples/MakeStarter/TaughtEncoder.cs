@@ -24,7 +24,7 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
     /// <param name="encoder">With a sequence head as wide as the teacher's vectors; disposed with this.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="seed">Of the matrix for the mean.</param>
-    public TaughtEncoder(EncoderModel encoder, PretrainedTokenizer tokenizer, ulong seed)
+    public TaughtEncoder(OutputHead encoder, PretrainedTokenizer tokenizer, ulong seed)
     {
         (Encoder, _tokenizer) = (encoder, tokenizer);
         foreach (Weight weight in encoder.Weights) Weights.Add(weight.Name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
@@ -35,7 +35,7 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
         _meanBias = Weights.Add("mean.bias", zeros(encoder.Outputs), WeightKind.Bias, _first.Depth);
     }
 
-    public EncoderModel Encoder { get; }
+    public OutputHead Encoder { get; }
 
     public override WeightSet Weights { get; } = new();
 

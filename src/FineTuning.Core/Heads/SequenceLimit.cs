@@ -10,9 +10,9 @@ internal static class SequenceLimit
     // Attention's cost grows with the square of the length: models that would take more are asked for it explicitly.
     private const int DefaultCeiling = 512;
 
-    public static int Resolve(ModelSpec spec, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
+    public static int Resolve(TrunkPlan plan, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
     {
-        int allowed = spec.MaximumTokens ?? int.MaxValue;
+        int allowed = plan.MaximumTokens ?? int.MaxValue;
         if (asked is { } length)
         {
             if (length < 3 || length > allowed)

@@ -15,16 +15,20 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     private readonly TruncationStrategy _truncation;
 
-    private protected TextTask(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
+    private protected TextTask(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options)
     {
         _truncation = options.Truncation;
-        Encoder = encoder;
+        Head = head;
         Tokenizer = tokenizer;
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
+        head.Trunk.Tokenizer ??= tokenizer;
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -33,10 +37,10 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     public int MaximumLength { get; }
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public TPrediction Predict(string input)
@@ -78,7 +82,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         AtomicFolder.Write(folder, target =>
         {
-            Encoder.Save(target, Labels());
+            Head.Save(target, Labels());
             Tokenizer.Save(target);
         });
     }
@@ -91,17 +95,16 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         var tokens = (TokenizedBatch)batch;
-        return LossOf(Encoder.Logits(tokens.Input, context), tokens);
+        return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        // The weights are the encoder's: freeing them is all there is.
-        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
     }
 
-    internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    internal int PadId => Tokenizer.PadId ?? Trunk.Plan.PadTokenId ?? 0;
 
     internal TokenizedText Tokenize(string text, string? pair)
     {
@@ -129,14 +132,14 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     {
         TokenizedText tokens = Tokenize(text, pair);
         float[] logits = Logits([tokens], CancellationToken.None)[0];
-        double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
+        double[] values = GradientTimesInput.Of(Head, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
         (string label, double score) = name(logits);
         return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, values);
     }
 
     /// <summary>Type ids, or null where all are 0 or the model takes none.</summary>
     internal int[]? TypesOf(TokenizedText tokens) =>
-        Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
+        Trunk.Plan.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
 
     private protected abstract SavedLabels Labels();
 
@@ -168,7 +171,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         var rows = new EncodedRow[places.Length];
         for (int i = 0; i < rows.Length; i++) rows[i] = new TokenizedRow(texts[places[i]].Ids, TypesOf(texts[places[i]]));
         int length = rows.Max(row => row.Length);
-        float[] values = Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+        float[] values = Head.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
         int outputs = values.Length / rows.Length;
         for (int i = 0; i < rows.Length; i++) logits[places[i]] = values[(i * outputs)..((i + 1) * outputs)];
     }

@@ -22,6 +22,9 @@ internal sealed class ConfigFile
 
     public JsonObject Root { get; }
 
+    /// <summary>The rate that takes the place of every dropout rate in the file; null: the file's own count.</summary>
+    public double? DropoutRate { get; init; }
+
     /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
     public static ConfigFile Read(string folder)
     {
@@ -44,6 +47,9 @@ internal sealed class ConfigFile
             throw new CheckpointException(path, $"it is no valid JSON: {fault.Message}", fault);
         }
     }
+
+    /// <summary>The same file with one rate of dropout.</summary>
+    public ConfigFile WithDropout(double? rate) => rate is null ? this : new(_path, Root) { DropoutRate = rate };
 
     public CheckpointException Fault(string problem) => new(_path, problem);
 
@@ -71,7 +77,7 @@ internal sealed class ConfigFile
     public double Dropout(string key, double fallback)
     {
         double value = Number(key, fallback, 0, 1);
-        return value < 1 ? value : throw Fault($"'{key}' is 1: everything would be dropped");
+        return value < 1 ? DropoutRate ?? value : throw Fault($"'{key}' is 1: everything would be dropped");
     }
 
     public bool Flag(string key, bool fallback) => Value(key) is not { } node ? fallback
@@ -97,11 +103,18 @@ internal sealed class ConfigFile
         { } other => throw Fault($"'{key}' is {Shorten(other)}; a list of strings was expected"),
     };
 
+    /// <summary>A list of so many numbers above 0.</summary>
+    public IReadOnlyList<double> Numbers(string key, int count)
+    {
+        if (Value(key) is not JsonArray list || list.Count != count) throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
+    }
+
     /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>
     public ConfigFile? Section(string key) => Value(key) switch
     {
         null => null,
-        JsonObject section => new(_path, section),
+        JsonObject section => new(_path, section) { DropoutRate = DropoutRate },
         { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 

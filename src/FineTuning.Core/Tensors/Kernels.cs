@@ -36,6 +36,16 @@ internal static class Kernels
 
         def attend(query: Tensor, key: Tensor, value: Tensor, mask: Optional[Tensor], causal: bool, scale: float) -> Tensor:
             return torch.scaled_dot_product_attention(query, key, value, mask, 0.0, causal, scale=scale)
+
+        def dropout_mask(counter: Tensor, low: int, high: int, threshold: int, kept: float) -> Tensor:
+            limit = 0xFFFFFFFF
+            x = ((counter * 0x9E3779B1) & limit) ^ low
+            x = ((x ^ (x >> 16)) * 0x85EBCA6B) & limit
+            x = ((x ^ (x >> 13)) * 0xC2B2AE35) & limit
+            x = ((x ^ (x >> 16)) + high) & limit
+            x = ((x ^ (x >> 15)) * 0x2C1B3C6D) & limit
+            x = ((x ^ (x >> 12)) * 0x297A2D39) & limit
+            return ((x ^ (x >> 15)) >= threshold).float() * kept
         """;
 
     private static readonly Lazy<jit.CompilationUnit> Unit = new(Compile, LazyThreadSafetyMode.ExecutionAndPublication);
@@ -80,6 +90,16 @@ internal static class Kernels
     /// <returns>[batch, heads, tokens, width]</returns>
     public static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, bool causal, double scale) =>
         (Tensor)Call("attend", query, key, value, mask, causal, scale)!;
+
+    /// <summary>A dropout mask by the arithmetic of <see cref="Tensors.DropoutMask"/>; 32-bit numbers in 64-bit ones, cut back after each step.</summary>
+    /// <param name="counter">0, 1, 2 and so on, int64.</param>
+    /// <param name="low">The key's lower half.</param>
+    /// <param name="high">The key's upper half.</param>
+    /// <param name="threshold">Below it an element is dropped.</param>
+    /// <param name="kept">The value of an element that is kept.</param>
+    /// <returns>The shape of the counter, float32</returns>
+    public static Tensor DropoutMask(Tensor counter, uint low, uint high, uint threshold, float kept) =>
+        (Tensor)Call("dropout_mask", counter, (long)low, (long)high, (long)threshold, (double)kept)!;
 
     private static void Step(string function, AdamLists lists, AdamSettings settings, Tensor? gradientDivisor)
     {

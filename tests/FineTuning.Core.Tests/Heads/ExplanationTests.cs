@@ -30,7 +30,7 @@ public sealed class ExplanationTests
         const double step = 1e-5;
         using var scope = NewDisposeScope();
         ModelCase test = ModelCase.Open(family, head);
-        using EncoderModel model = test.Load(new ModelLoadOptions { MasterType = ScalarType.Float64, Dropout = 0 });
+        using OutputHead model = test.Load(new ModelLoadOptions { MasterType = ScalarType.Float64, Dropout = 0 });
         int length = test.Lengths[0];
         int[] ids = [.. test.Ids[0].narrow(0, 0, length).data<long>().Select(id => (int)id)];
         var row = new TokenizedRow(ids, null);
@@ -67,7 +67,7 @@ public sealed class ExplanationTests
         Assert.Equal(["Please", "reset", "my", "unbelievable", "password", "!"], explanation.Words.Where(word => word.Sequence == 0).Select(word => word.Word));
         Assert.All(explanation.Words, word => Assert.Equal(word.Word, (word.Sequence == 0 ? text : pair)[word.Start..word.End]));
         FineTuning.Text.TokenizedText tokens = model.Tokenize(text, pair);
-        double sum = GradientTimesInput.Of(model.Encoder, new TokenizedRow(tokens.Ids, model.TypesOf(tokens)), model.PadId, 1).Sum();
+        double sum = GradientTimesInput.Of(model.Head, new TokenizedRow(tokens.Ids, model.TypesOf(tokens)), model.PadId, 1).Sum();
         Assert.Equal(sum, explanation.Words.Sum(word => word.Value) + explanation.Rest, 1e-6);
         Assert.Equal(model.Predict(text, pair).Scores.First(score => score.Label == "b").Score, explanation.Score, 1e-6);
         Assert.Equal(model.Predict(text).Label, model.Explain(text).Label);

@@ -26,7 +26,7 @@ public sealed class GoldenPipelineTests
     public void Text_classification_equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         if (Missing(folder) is { } missing) Assert.Skip(missing);
         string config = File.ReadAllText(Path.Combine(folder, "config.json"));
         var differences = new List<string>();
@@ -68,7 +68,7 @@ public sealed class GoldenPipelineTests
             if (config.Contains("\"regression\"", StringComparison.Ordinal))
             {
                 using TextRegressor model = Pretrained.TextRegressor(folder, text);
-                string label = EncoderModel.ReadLabels(folder)[0];
+                string label = OutputHead.ReadLabels(folder)[0];
                 answers = [.. model.PredictBatch(inputs).Zip(Raw(model, inputs), (answer, raw) => Named(options, [label], raw, [(label, answer.Score)]))];
             }
             else if (config.Contains("multi_label_classification", StringComparison.Ordinal))

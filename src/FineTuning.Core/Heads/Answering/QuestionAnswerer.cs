@@ -20,10 +20,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     private readonly QuestionAnswererOptions _options;
     private readonly AnswerWindows _windows;
 
-    private QuestionAnswerer(EncoderModel encoder, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file)
+    private QuestionAnswerer(OutputHead head, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file)
     {
-        (Encoder, Tokenizer, _options) = (encoder, tokenizer, options);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength ?? file.MaximumLength);
+        (Head, Tokenizer, _options) = (head, tokenizer, options);
+        head.Trunk.Tokenizer ??= tokenizer;
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength ?? file.MaximumLength);
         options.Validate(MaximumLength);
         Stride = options.Stride ?? (file.Stride <= MaximumLength - 4 ? file.Stride : null) ?? Math.Min(128, MaximumLength / 4);
         AllowsNoAnswer = options.AllowsNoAnswer ?? file.AllowsNoAnswer ?? false;
@@ -31,8 +32,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         _windows = new AnswerWindows(tokenizer, MaximumLength, Stride);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -50,10 +54,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public double NoAnswerThreshold { get; set; }
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => AllowsNoAnswer ? "best_f1" : "f1";
@@ -65,14 +69,14 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         options.Validate(options.MaximumLength ?? int.MaxValue);
         AnsweringFile file = AnsweringFile.Read(backbone.Folder);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.QuestionAnswering, 0, options.LoadOptions());
+        OutputHead head = backbone.Head(HeadKind.QuestionAnswering, 0, options.LoadOptions());
         try
         {
-            return new(encoder, tokenizer, options, file);
+            return new(head, tokenizer, options, file);
         }
         catch
         {
-            encoder.Dispose();
+            head.Dispose();
             throw;
         }
     }
@@ -115,7 +119,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         AtomicFolder.Write(folder, target =>
         {
-            Encoder.Save(target);
+            Head.Save(target);
             Tokenizer.Save(target);
             new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write(target);
         });
@@ -175,7 +179,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         var tokens = (TokenizedBatch)batch;
-        return LossOf(Encoder.Logits(tokens.Input, context), tokens);
+        return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
     /// <inheritdoc/>
@@ -186,6 +190,12 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (_options.NoAnswerThreshold is null && metrics.TryGet("best_f1_threshold", out double threshold)) NoAnswerThreshold = threshold;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Head.Dispose();
     }
 
     internal SearchRules Rules => new(_options.CandidateCount, _options.LongestAnswer);
@@ -215,14 +225,14 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
             using var gradients = no_grad();
             TokenizedRow[] rows = [.. order[start..end].Select(i => new TokenizedRow(windows[i].Tokens.Ids, TypesOf(windows[i])))];
             int length = rows[^1].Length;
-            float[] values = Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+            float[] values = Head.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
             for (int i = 0; i < rows.Length; i++) logits[order[start + i]] = values.AsSpan(i * length * 2, rows[i].Length * 2).ToArray();
             start = end;
         }
         return logits;
     }
 
-    private int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    private int PadId => Tokenizer.PadId ?? Trunk.Plan.PadTokenId ?? 0;
 
     private AnswerSearch Search(AnswerWindow[] windows, ReadOnlySpan<float[]> logits)
     {
@@ -233,5 +243,5 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     private int[]? TypesOf(AnswerWindow window) =>
-        Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(window.Tokens.TypeIds, id => id != 0) ? window.Tokens.TypeIds : null;
+        Trunk.Plan.TypeVocabularySize > 1 && Array.Exists(window.Tokens.TypeIds, id => id != 0) ? window.Tokens.TypeIds : null;
 }

@@ -11,15 +11,15 @@ internal static class ProblemType
     public const string Regression = "regression";
 
     /// <summary>The encoder, unless its head was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.</summary>
-    /// <param name="encoder">Disposed where it is refused.</param>
+    /// <param name="head">Disposed where it is refused.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="expected">What the head is used for.</param>
     /// <param name="options">With <see cref="TextOptions.FreshHead"/> the user has said that the head is to be trained anew.</param>
     /// <exception cref="CheckpointException">The head was trained for something else.</exception>
-    public static EncoderModel Require(EncoderModel encoder, string name, string expected, TextOptions options)
+    public static OutputHead Require(OutputHead head, string name, string expected, TextOptions options)
     {
-        if (encoder.Spec.ProblemType is not { } found || found == expected || options.FreshHead || encoder.LoadReport.Fresh.Count > 0) return encoder;
-        encoder.Dispose();
+        if (head.Trunk.Plan.ProblemType is not { } found || found == expected || options.FreshHead || head.LoadReport.Fresh.Count > 0) return head;
+        head.Dispose();
         string remedy = found switch
         {
             SingleLabel => "open it with Pretrained.TextClassifier",

@@ -19,8 +19,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     private readonly double _gamma;
     private readonly float[]? _classWeights;
 
-    private TextClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options)
-        : base(encoder, tokenizer, options)
+    private TextClassifier(OutputHead head, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options)
+        : base(head, tokenizer, options)
     {
         LabelSet = labels;
         _smoothing = options.LabelSmoothing;
@@ -41,8 +41,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
         Validate(options, labels);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.SingleLabel, options);
-        return new(encoder, tokenizer, labels, options);
+        OutputHead head = ProblemType.Require(backbone.Head(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.SingleLabel, options);
+        return new(head, tokenizer, labels, options);
     }
 
     /// <inheritdoc/>
@@ -128,7 +128,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();

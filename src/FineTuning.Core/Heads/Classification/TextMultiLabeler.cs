@@ -17,8 +17,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
 {
     private readonly float[]? _positiveWeights;
 
-    private TextMultiLabeler(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options)
-        : base(encoder, tokenizer, options)
+    private TextMultiLabeler(OutputHead head, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options)
+        : base(head, tokenizer, options)
     {
         LabelSet = labels;
         Threshold = options.Threshold;
@@ -49,8 +49,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.MultiLabel, options);
-        return new(encoder, tokenizer, labels, options);
+        OutputHead head = ProblemType.Require(backbone.Head(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.MultiLabel, options);
+        return new(head, tokenizer, labels, options);
     }
 
     /// <inheritdoc/>
@@ -111,7 +111,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();

@@ -13,8 +13,8 @@ namespace FineTuning.Heads;
 /// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
 public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 {
-    private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
-        : base(encoder, tokenizer, options)
+    private TextRegressor(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options)
+        : base(head, tokenizer, options)
     {
     }
 
@@ -29,7 +29,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        return new(ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, 1, options.LoadOptions()), backbone.Name, ProblemType.Regression, options), tokenizer, options);
+        return new(ProblemType.Require(backbone.Head(HeadKind.SequenceClassification, 1, options.LoadOptions()), backbone.Name, ProblemType.Regression, options), tokenizer, options);
     }
 
     /// <inheritdoc/>
@@ -71,7 +71,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();

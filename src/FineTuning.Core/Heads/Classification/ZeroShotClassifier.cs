@@ -32,8 +32,11 @@ public sealed class ZeroShotClassifier : IDisposable
         (_inference, _entailment, _contradiction) = (inference, entailment, entailment == 0 ? inference.LabelSet.Count - 1 : 0);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder => _inference.Encoder;
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head => _inference.Head;
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer => _inference.Tokenizer;
@@ -42,7 +45,7 @@ public sealed class ZeroShotClassifier : IDisposable
     internal static ZeroShotClassifier Load(string folder, TextOptions? options)
     {
         options ??= new TextOptions();
-        IReadOnlyDictionary<int, string> labels = EncoderModel.ReadLabels(folder);
+        IReadOnlyDictionary<int, string> labels = OutputHead.ReadLabels(folder);
         string[] names = [.. labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
         int entailment = Array.FindIndex(names, name => name.StartsWith("entail", StringComparison.OrdinalIgnoreCase));
         if (entailment < 0 || names.Length < 2)
@@ -54,9 +57,9 @@ public sealed class ZeroShotClassifier : IDisposable
             Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout,
         };
         TextClassifier<string> inference = TextClassifier<string>.Load(Backbone.Of(folder), own);
-        if (inference.Encoder.LoadReport.Fresh.Count == 0) return new(inference, entailment);
+        if (inference.Head.LoadReport.Fresh.Count == 0) return new(inference, entailment);
         inference.Dispose();
-        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Encoder.LoadReport.Fresh)} are missing); without one no inference is learned");
+        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Head.LoadReport.Fresh)} are missing); without one no inference is learned");
     }
 
     /// <summary>The labels with their probabilities, the most probable first.</summary>

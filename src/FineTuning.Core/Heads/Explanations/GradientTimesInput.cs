@@ -10,19 +10,19 @@ namespace FineTuning.Heads;
 /// </summary>
 internal static class GradientTimesInput
 {
-    /// <param name="encoder">With a head over sequences.</param>
+    /// <param name="head">With a head over sequences.</param>
     /// <param name="row">The tokens.</param>
     /// <param name="padId">The id of padding.</param>
     /// <param name="output">Which output.</param>
     /// <param name="type">In which type it is computed.</param>
     /// <returns>A number for each token, special ones included.</returns>
-    public static double[] Of(EncoderModel encoder, TokenizedRow row, int padId, int output, ScalarType type = ScalarType.Float32)
+    public static double[] Of(OutputHead head, TokenizedRow row, int padId, int output, ScalarType type = ScalarType.Float32)
     {
         using var scope = NewDisposeScope();
         using var gradients = enable_grad();
         Tensor? leaf = null;
         ForwardContext context = ForwardContext.Observing(embedded => leaf = embedded.detach().clone().requires_grad_(true), type);
-        Tensor logits = encoder.Logits(TokenizedBatch.Stack([row], row.Length, padId, encoder.Device), context);
+        Tensor logits = head.Logits(TokenizedBatch.Stack([row], row.Length, padId, head.Device), context);
         // Only this leaf gets a gradient: the weights' stay untouched, so that texts can be explained from several threads, and while a service predicts.
         logits.select(0, 0).select(0, output).backward(inputs: [leaf!]);
         return [.. (leaf!.grad! * leaf).sum(-1).select(0, 0).to(ScalarType.Float64).detach().cpu().data<double>()];

@@ -20,7 +20,7 @@ internal sealed class MaskFilling
         _model = model;
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Count, 1);
         _targets = options.Targets is null ? null : TargetIds(options.Targets);
-        _count = Math.Min(options.Count, _targets?.Length ?? model.Encoder.Spec.VocabularySize);
+        _count = Math.Min(options.Count, _targets?.Length ?? model.Trunk.Plan.VocabularySize);
     }
 
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
@@ -43,9 +43,9 @@ internal sealed class MaskFilling
     {
         ArgumentNullException.ThrowIfNull(text);
         TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
-        if (tokens.Ids.Length > (_model.Encoder.Spec.MaximumTokens ?? int.MaxValue))
+        if (tokens.Ids.Length > (_model.Trunk.Plan.MaximumTokens ?? int.MaxValue))
         {
-            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Trunk.Plan.MaximumTokens}; shorten it, or let it be cut (Truncation)");
         }
         if (!tokens.Ids.Contains(_model.MaskId))
         {
@@ -60,11 +60,11 @@ internal sealed class MaskFilling
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         EncodedRow[] rows = [.. batch.Select(i => new TokenizedRow(texts[i].Ids, null))];
-        int length = rows.Max(row => row.Length), vocabulary = _model.Encoder.Spec.VocabularySize;
+        int length = rows.Max(row => row.Length), vocabulary = _model.Trunk.Plan.VocabularySize;
         int[][] masks = [.. batch.Select(i => Enumerable.Range(0, texts[i].Ids.Length).Where(place => texts[i].Ids[place] == _model.MaskId).ToArray())];
         long[] places = [.. masks.SelectMany((own, row) => own.Select(place => ((long)row * length) + place))];
-        EncoderInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
-        Tensor logits = _model.Encoder.LogitsAt(input, tensor(places, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
+        TrunkInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
+        Tensor logits = _model.Head.LogitsAt(input, tensor(places, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
         int done = 0;
         for (int row = 0; row < batch.Length; row++)
         {
@@ -94,7 +94,7 @@ internal sealed class MaskFilling
     // An entry of the vocabulary, else the first token of the text; what has none is left out unless nothing remains.
     private int[] TargetIds(IReadOnlyList<string> targets)
     {
-        int vocabulary = _model.Encoder.Spec.VocabularySize;
+        int vocabulary = _model.Trunk.Plan.VocabularySize;
         var ids = new SortedSet<int>();
         foreach (string target in targets)
         {

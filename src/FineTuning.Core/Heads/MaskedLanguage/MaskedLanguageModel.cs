@@ -21,18 +21,22 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     private readonly TokenMasking _masking;
     private readonly TextWindows _windows;
 
-    private MaskedLanguageModel(EncoderModel encoder, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId)
+    private MaskedLanguageModel(OutputHead head, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId)
     {
-        (Encoder, Tokenizer, _options, MaskId) = (encoder, tokenizer, options, maskId);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
-        int[] ordinary = [.. Enumerable.Range(0, encoder.Spec.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
+        (Head, Tokenizer, _options, MaskId) = (head, tokenizer, options, maskId);
+        head.Trunk.Tokenizer ??= tokenizer;
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
+        int[] ordinary = [.. Enumerable.Range(0, head.Trunk.Plan.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
         _masking = new(options, maskId, ordinary.Length > 0 ? ordinary : [maskId]);
         _windows = new(tokenizer, MaximumLength, options);
         if (!_windows.HasRoom) throw new InvalidOptionsException([$"MaximumLength is {MaximumLength}: the tokenizer's special tokens leave no room for text"]);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -44,17 +48,17 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public int MaskId { get; }
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
     internal TruncationStrategy Truncation => _options.Truncation;
 
-    internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    internal int PadId => Tokenizer.PadId ?? Trunk.Plan.PadTokenId ?? 0;
 
     /// <summary>Loads a masked language model; see <c>Pretrained.MaskedLanguageModel</c>.</summary>
     internal static MaskedLanguageModel Load(string folder, MaskedLanguageOptions? options)
@@ -65,15 +69,15 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
         if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.MaskedLanguage, 0, options.LoadOptions());
+        OutputHead head = OutputHead.Load(folder, HeadKind.MaskedLanguage, 0, options.LoadOptions());
         try
         {
-            if (mask >= encoder.Spec.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {encoder.Spec.VocabularySize - 1}");
-            return new(encoder, tokenizer, options, mask);
+            if (mask >= head.Trunk.Plan.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
+            return new(head, tokenizer, options, mask);
         }
         catch
         {
-            encoder.Dispose();
+            head.Dispose();
             throw;
         }
     }
@@ -109,7 +113,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         var masked = (MaskedBatch)batch;
-        return Losses.CrossEntropy(Encoder.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
+        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
     }
 
     /// <inheritdoc/>
@@ -150,9 +154,15 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         AtomicFolder.Write(folder, target =>
         {
-            Encoder.Save(target);
+            Head.Save(target);
             Tokenizer.Save(target);
         });
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Head.Dispose();
     }
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation
@@ -163,7 +173,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         {
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
-            Tensor logits = model.Encoder.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
+            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
             _loss += Losses.CrossEntropy(logits, targets, null, null, 0).Number();
             _right += logits.argmax(1).eq(targets).sum().Number();
             _count += masked.TargetCount;

@@ -18,17 +18,21 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     private readonly TagChain _chain;
     private readonly double _smoothing;
 
-    private TokenClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options)
+    private TokenClassifier(OutputHead head, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options)
     {
-        (Encoder, Tokenizer, Tags, _chain, _smoothing) = (encoder, tokenizer, tags, chain, options.LabelSmoothing);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
+        (Head, Tokenizer, Tags, _chain, _smoothing) = (head, tokenizer, tags, chain, options.LabelSmoothing);
+        head.Trunk.Tokenizer ??= tokenizer;
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
         _targets = new(tags, options.BrokenTags);
         Decoder = new(tags, chain);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -43,10 +47,10 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public bool HasCrf => _chain.IsCrf;
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => Tags.Scheme == TaggingScheme.Plain ? "accuracy" : "f1";
@@ -60,14 +64,14 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         options.Validate();
         TagSet tags = TagSet.Resolve(types, options, backbone.Labels(), backbone.Name);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.TokenClassification, tags.Count, options.LoadOptions());
+        OutputHead head = backbone.Head(HeadKind.TokenClassification, tags.Count, options.LoadOptions());
         try
         {
-            return new(encoder, tokenizer, tags, TagChain.Load(backbone.Folder, encoder, tags, options), options);
+            return new(head, tokenizer, tags, TagChain.Load(backbone.Folder, head, tags, options), options);
         }
         catch
         {
-            encoder.Dispose();
+            head.Dispose();
             throw;
         }
     }
@@ -127,7 +131,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         AtomicFolder.Write(folder, target =>
         {
-            Encoder.Save(target, new SavedLabels(Tags.Names));
+            Head.Save(target, new SavedLabels(Tags.Names));
             Tokenizer.Save(target);
         });
     }
@@ -166,7 +170,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
-        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device));
+        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, Tokenizer.PadId ?? Trunk.Plan.PadTokenId ?? 0, Device));
 
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
@@ -178,12 +182,18 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <inheritdoc/>
     public override IEvaluation Evaluate() => new TaggerEvaluation(this);
 
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Head.Dispose();
+    }
+
     /// <summary>The scores of all owned units, window by window; nothing is computed in the head where there is no label.</summary>
     /// <returns>[units, tags], float32</returns>
     internal Tensor UnitLogits(TokenizedBatch batch, ForwardContext context)
     {
         long[] places = [.. batch.Rows.SelectMany((row, i) => ((SentenceWindow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
-        return Encoder.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
+        return Head.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
     }
 
     /// <summary>The sum of the losses of units.</summary>
@@ -204,7 +214,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     }
 
     internal TaggingEncoder Sentences(int contextTokens, LabeledTokens labeled, int? overlap) =>
-        new(Tokenizer, Encoder.Spec.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
+        new(Tokenizer, Trunk.Plan.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
 
     internal EncodedSentence SentenceOf(string text) => _encoder.Text(text, [], []);
 
