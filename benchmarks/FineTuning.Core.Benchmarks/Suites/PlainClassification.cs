@@ -20,7 +20,7 @@ internal sealed class PlainClassification : TunableModel<LabeledText<string>>
     public PlainClassification(TextClassifier<string> rows)
     {
         _rows = rows;
-        _encoder = rows.Head.WithHead(HeadKind.TokenClassification, rows.LabelSet.Count);
+        _encoder = OutputHead.On(rows.Trunk, HeadKind.TokenClassification, rows.LabelSet.Count);
     }
 
     public override WeightSet Weights => _encoder.Weights;
@@ -43,7 +43,6 @@ internal sealed class PlainClassification : TunableModel<LabeledText<string>>
 
     protected override void Dispose(bool disposing)
     {
-        base.Dispose(disposing);
         _encoder.Dispose();
         _rows.Dispose();
     }

@@ -47,12 +47,12 @@ try
     }
     if (lessons.Length == 0)
     {
-        using OutputHead trunk = masked.Head.WithHead(HeadKind.None);
+        using OutputHead trunk = OutputHead.On(masked.Trunk, HeadKind.None);
         trunk.Save(arguments.Output, stored: Precision.BFloat16);
     }
     else
     {
-        using OutputHead encoder = masked.Head.WithHead(HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed, Dropout = 0 });
+        using OutputHead encoder = OutputHead.On(masked.Trunk, HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed });
         using var student = new TaughtEncoder(encoder, masked.Tokenizer, (ulong)arguments.Seed);
         Console.WriteLine($"the teacher's vectors of {lessons.Length} texts");
         FineTuner.For(student)
@@ -60,7 +60,9 @@ try
             .BatchSize(256).Epochs(arguments.TaughtEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
             .ValidateOn(lessons.Where((_, place) => place % HeldOutShare == 0)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
             .Train(lessons.Where((_, place) => place % HeldOutShare != 0));
-        using OutputHead trunk = student.Head.WithHead(HeadKind.None);
+        // A base checkpoint keeps the trunk and its pooler, not the matrices to the teacher's vectors.
+        encoder.Save(arguments.Output);
+        using OutputHead trunk = OutputHead.Load(arguments.Output, HeadKind.None);
         trunk.Save(arguments.Output, stored: Precision.BFloat16);
     }
     Console.WriteLine($"{arguments.Output}: {Directory.GetFiles(arguments.Output).Sum(file => new FileInfo(file).Length) / 1024:N0} KB in {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes");

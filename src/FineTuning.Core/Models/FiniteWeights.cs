@@ -18,7 +18,8 @@ internal static class FiniteWeights
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         // One pass over all: only a norm that is not finite is worth a look at each.
-        if (weights.Count == 0 || double.IsFinite(Kernels.Norm([.. weights.Select(weight => weight.Value)]).Number())) return;
+        var byType = weights.Where(weight => weight.Value.is_floating_point()).GroupBy(weight => weight.Value.dtype);
+        if (byType.All(group => double.IsFinite(Kernels.Norm([.. group.Select(weight => weight.Value)]).Number()))) return;
         string[] names = [.. weights.Where(weight => !weight.Value.isfinite().all().item<bool>()).SelectMany(weight => weight.Parts
             .Where(part => weight.Value.dim() == 0 || !weight.Value.narrow(0, part.Start, part.Length).isfinite().all().item<bool>()).Select(part => $"'{part.CheckpointName}'"))];
         if (names.Length == 0) return;

@@ -89,7 +89,13 @@ public sealed class Trunk : IDisposable
     public Trunk Copy()
     {
         using var source = new WeightSource(Weights);
-        var options = new ModelLoadOptions { Device = Device.ToString(), MasterType = Weights[0].Value.dtype };
+        ScalarType type = TokenTable.Weight.Value.dtype;
+        var options = new ModelLoadOptions
+        {
+            Device = Device.ToString(),
+            MasterType = type == ScalarType.Float64 ? type : ScalarType.Float32,
+            FrozenPrecision = TokenTable.Weight.CanTrain ? null : type == ScalarType.BFloat16 ? Precision.BFloat16 : Precision.Float32,
+        };
         Trunk copy = Open(Config, source, InMemory, options, _ => null).Trunk;
         copy.Tokenizer = Tokenizer;
         return copy;

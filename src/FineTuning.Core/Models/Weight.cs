@@ -26,6 +26,8 @@ public enum WeightKind
 /// </remarks>
 public sealed class Weight
 {
+    private bool _isFrozen;
+
     internal Weight(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart> parts)
     {
         Name = name;
@@ -61,7 +63,14 @@ public sealed class Weight
     }
 
     /// <summary>Whether it can train: a weight that is kept in a half or integer type cannot, and stays frozen.</summary>
-    public bool CanTrain => Value.dtype is ScalarType.Float32 or ScalarType.Float64;
+    public bool CanTrain => !_isFrozen && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
+
+    /// <summary>Freezes it for good.</summary>
+    internal void Freeze()
+    {
+        Value.requires_grad_(false);
+        _isFrozen = true;
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} [{string.Join(", ", Value.shape)}] {Kind}, depth {Depth}{(IsTrainable ? "" : ", frozen")}";

@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
@@ -12,6 +13,7 @@ namespace FineTuning.Models;
 /// <param name="head">The head's plan; null: the weights are the trunk's.</param>
 internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation, HeadPlan? head = null)
 {
+    private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
     private readonly IReadOnlyList<NameRow> _headNames = head?.Names ?? [];
     private readonly bool _mayBeFresh = head is not null && !reader.Holds(reader.Names.TryMap(head.Mark + ".weight", head.Names)?.Whole ?? "");
 
@@ -88,9 +90,11 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
                 start += rows;
                 i += count;
             }
-            value = (tensors.Count == 1 ? tensors[0] : cat(tensors, 0)).to(reader.Options.MasterType, reader.Device).contiguous().MoveToOuterDisposeScope();
+            value = (tensors.Count == 1 ? tensors[0] : cat(tensors, 0)).to(_type, reader.Device).contiguous().MoveToOuterDisposeScope();
         }
-        return Weights.Add(name, value, kind, depth, parts);
+        Weight weight = Weights.Add(name, value, kind, depth, parts);
+        if (head is null && reader.Options.FrozenPrecision is not null) weight.Freeze();
+        return weight;
     }
 
     private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)

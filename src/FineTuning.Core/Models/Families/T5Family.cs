@@ -72,8 +72,8 @@ internal static class T5Family
     private static Dictionary<HeadKind, HeadPlan> Heads(ConfigFile config)
     {
         bool ties = config.Flag("tie_word_embeddings", true);
-        // The 5.x line says by a key of its own whether states are scaled; before, tying said it.
-        bool scales = config.Flag("scale_decoder_outputs", ties);
+        // The 5.x line says by a key of its own whether states are scaled; before, tying said it. mT5 never scales.
+        bool scales = config.Text("model_type") != "mt5" && config.Flag("scale_decoder_outputs", ties);
         double scale = scales ? 1 / Math.Sqrt(config.Count("d_model", 512)) : 1;
         return new()
         {
