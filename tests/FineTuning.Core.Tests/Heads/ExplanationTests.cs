@@ -42,7 +42,7 @@ public sealed class ExplanationTests
         {
             using var inner = NewDisposeScope();
             using var gradients = no_grad();
-            ForwardContext context = ForwardContext.Observing(embedded => embedded * factors, ScalarType.Float64);
+            ForwardContext context = ForwardContext.Observing(embedded => embedded * factors, null, ScalarType.Float64);
             return model.Logits(TokenizedBatch.Stack([row], length, 0, CPU), context)[0, 1].Number();
         }
         double Difference(Tensor direction) => (Score((direction * Held(step)).Plus(1)) - Score(Minus(1, direction * Held(step)))) / (2 * step);

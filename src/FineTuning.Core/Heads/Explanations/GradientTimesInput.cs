@@ -21,7 +21,7 @@ internal static class GradientTimesInput
         using var scope = NewDisposeScope();
         using var gradients = enable_grad();
         Tensor? leaf = null;
-        ForwardContext context = ForwardContext.Observing(embedded => leaf = embedded.detach().clone().requires_grad_(true), type);
+        ForwardContext context = ForwardContext.Observing(embedded => leaf = embedded.detach().clone().requires_grad_(true), null, type);
         Tensor logits = encoder.Logits(TokenizedBatch.Stack([row], row.Length, padId, encoder.Device), context);
         // Only this leaf gets a gradient: the weights' stay untouched, so that texts can be explained from several threads, and while a service predicts.
         logits.select(0, 0).select(0, output).backward(inputs: [leaf!]);

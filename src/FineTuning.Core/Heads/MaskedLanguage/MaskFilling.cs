@@ -1,4 +1,3 @@
-using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Text;
 using TorchSharp;
@@ -18,6 +17,7 @@ internal sealed class MaskFilling
     public MaskFilling(MaskedLanguageModel model, FillOptions options)
     {
         _model = model;
+        new NullMembers().Entries(options.Targets, nameof(options.Targets)).Require(nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Count, 1);
         _targets = options.Targets is null ? null : TargetIds(options.Targets);
         _count = Math.Min(options.Count, _targets?.Length ?? model.Encoder.Spec.VocabularySize);
@@ -25,6 +25,7 @@ internal sealed class MaskFilling
 
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
     {
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
         TokenizedText[] texts = [.. inputs.Select(Tokenize)];
         var filled = new FilledText[texts.Length];
         int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(i => texts[i].Ids.Length)];
@@ -41,11 +42,10 @@ internal sealed class MaskFilling
 
     private TokenizedText Tokenize(string text)
     {
-        ArgumentNullException.ThrowIfNull(text);
         TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
         if (tokens.Ids.Length > (_model.Encoder.Spec.MaximumTokens ?? int.MaxValue))
         {
-            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
         }
         if (!tokens.Ids.Contains(_model.MaskId))
         {
@@ -73,7 +73,7 @@ internal sealed class MaskFilling
             for (int i = 0; i < own.Length; i++)
             {
                 int place = masks[row][i];
-                double[] scores = Probabilities.Softmax(logits[done++].data<float>().ToArray());
+                double[] scores = Probabilities.Softmax(Outputs.Read(logits[done++]));
                 own[i] = new(text.Starts[place], text.Ends[place], [.. Best(scores).Select(id => Candidate(text, place, id, scores[id], own.Length == 1))]);
             }
             filled[batch[row]] = new(own, text.TruncatedTokens);
@@ -98,7 +98,6 @@ internal sealed class MaskFilling
         var ids = new SortedSet<int>();
         foreach (string target in targets)
         {
-            ArgumentNullException.ThrowIfNull(target, nameof(targets));
             int id = _model.Tokenizer.TokenId(target) ?? _model.Tokenizer.Encode(target, null, new TokenizingOptions { AddSpecialTokens = false }).Ids.Append(-1).First();
             if (id >= 0 && id < vocabulary) ids.Add(id);
         }

@@ -74,6 +74,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal static SentenceEncoder Load(Backbone backbone, SentenceEncoderOptions? options)
     {
         options ??= new SentenceEncoderOptions();
+        options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
@@ -108,8 +109,14 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public float[][] Encode(IReadOnlyList<string> texts, string? prompt = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        var rows = new TokenizedRow[texts.Count];
-        for (int i = 0; i < rows.Length; i++) rows[i] = Row(Tokenize(texts[i], prompt));
+        new NullMembers().Entries(texts, nameof(texts)).Require(nameof(texts));
+        return EncodeTokens([.. texts.Select(text => Tokenize(text, prompt))], cancellation);
+    }
+
+    /// <summary>The vectors of tokenized texts, in their order.</summary>
+    internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
+    {
+        TokenizedRow[] rows = [.. texts.Select(Row)];
         var vectors = new float[rows.Length][];
         int[] order = [.. Enumerable.Range(0, rows.Length).OrderBy(i => rows[i].Length)];
         for (int start = 0; start < order.Length;)
@@ -185,11 +192,10 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
-    internal TokenizedRow Row(TokenizedText tokens) =>
-        new(tokens.Ids, Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null);
+    internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Encoder, tokens);
 
     internal EncoderInput Stack(IReadOnlyList<EncodedRow> rows) =>
-        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device);
+        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), EncoderText.PadId(Encoder, Tokenizer), Device);
 
     /// <returns>[rows, dimension], float32</returns>
     internal Tensor Embed(EncoderInput input, ForwardContext context)
@@ -206,7 +212,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         using var gradients = no_grad();
         var batch = new EncodedRow[places.Length];
         for (int i = 0; i < batch.Length; i++) batch[i] = rows[places[i]];
-        float[] values = Embed(Stack(batch), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+        float[] values = Outputs.Read(Embed(Stack(batch), ForwardContext.Evaluation()));
         for (int i = 0; i < batch.Length; i++) vectors[places[i]] = values[(i * Dimension)..((i + 1) * Dimension)];
     }
 
