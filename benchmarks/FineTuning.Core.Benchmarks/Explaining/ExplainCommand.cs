@@ -3,6 +3,7 @@ using System.Globalization;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using FineTuning.Training;
 
@@ -16,6 +17,7 @@ internal static class ExplainCommand
 {
     public static void Run(Arguments arguments)
     {
+        FineTuningRuntime.Threads = arguments.Number("threads", FineTuningRuntime.Threads);
         (LabeledText<string>[] train, _, LabeledText<string>[] test) = RealCommand.Data("sst2");
         using TextClassifier<string> model = Model(arguments, train);
         string[] texts = [.. test.Take(arguments.Number("texts", 150)).Select(row => row.Text)];

@@ -135,6 +135,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     private protected TextExplanation Explain(string text, string? pair, Func<float[], int> choose, Func<float[], (string Label, double Score)> name)
     {
         TokenizedText tokens = Tokenize(text, pair);
+        _head.Answers();
         float[] logits = Logits([tokens], CancellationToken.None)[0];
         double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
         (string label, double score) = name(logits);
