@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Strategies;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using Xunit;

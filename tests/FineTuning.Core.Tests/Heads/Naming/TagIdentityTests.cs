@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using Xunit;
 
 namespace FineTuning.Tests.Heads.Naming;

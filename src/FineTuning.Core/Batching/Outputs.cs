@@ -1,8 +1,7 @@
 using FineTuning.Errors;
-using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FineTuning.Heads;
+namespace FineTuning.Batching;
 
 /// <summary>A network's outputs on their way to an answer.</summary>
 internal static class Outputs
