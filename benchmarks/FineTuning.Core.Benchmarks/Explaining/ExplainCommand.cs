@@ -20,23 +20,23 @@ internal static class ExplainCommand
         FineTuningRuntime.Threads = arguments.Number("threads", FineTuningRuntime.Threads);
         (LabeledText<string>[] train, _, LabeledText<string>[] test) = RealCommand.Data("sst2");
         using TextClassifier<string> model = Model(arguments, train);
-        string[] texts = [.. test.Take(arguments.Number("texts", 150)).Select(row => row.Text)];
+        Deleted[] deleted = [.. test.Take(arguments.Number("texts", 150)).Select(row => Deleted.Of(model, row.Text))];
+        Deleted[] listed =
+        [
+            .. test.Where(row => row.Text.Split(' ').Any(word => SentimentWords.Direction(word) != 0)).Take(arguments.Number("listed", 150)).Select(row => Deleted.Read(model, row.Text)),
+        ];
         double accuracy = model.PredictBatch([.. test.Select(row => row.Text)]).Zip(test, (answer, row) => answer.Label == row.Label ? 1.0 : 0).Average();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"sst2: test accuracy {accuracy:0.####}; {texts.Length} test sentences, the score of the predicted label"));
-        Deleted[] deleted = [.. texts.Select(text => Deleted.Of(model, text))];
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{deleted.Sum(text => text.Words.Count)} words, of which {deleted.Sum(text => text.Words.Count(word => SentimentWords.Direction(word.Word) != 0))} are in the list"));
-        Console.WriteLine("method                                             signs   correlation   in the sentence   strongest word   list    passes a word   ms a text");
+        int words = deleted.Sum(text => text.Words.Count), words100 = listed.Sum(text => text.Words.Count(word => SentimentWords.Direction(word.Word) != 0));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"sst2: test accuracy {accuracy:0.####}; the score of the predicted label; {deleted.Length} test sentences with {words} words, and {listed.Length} with {words100} words of the list"));
+        Console.WriteLine("method                                       signs   correlation   strongest word     list   passes a word   ms a text");
         foreach (Attribution attribution in Attributions.All())
         {
             var agreement = new Agreement();
             long started = Stopwatch.GetTimestamp();
-            foreach (Deleted text in deleted)
-            {
-                double[] values = attribution.Values(model, text.Tokens, text.Output);
-                agreement.Add(TextExplanation.Of(text.Text, null, "", 0, text.Tokens, values).Words, text.Words, text.Output == 1 ? 1 : -1, attribution.Passes(text.Words.Count));
-            }
-            double milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds / texts.Length;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{attribution.Name,-48} {agreement}   {milliseconds,9:0.0}"));
+            foreach (Deleted text in deleted) agreement.AddDeleted(attribution.Values(model, text.Text), text.Words, attribution.Passes(text.Words.Count));
+            double milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds / deleted.Length;
+            foreach (Deleted text in listed) agreement.AddListed(attribution.Values(model, text.Text), text.Words, text.Text.Output == 1 ? 1 : -1);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{attribution.Name,-42} {agreement}   {milliseconds,9:0.0}"));
         }
     }
 
@@ -52,19 +52,26 @@ internal static class ExplainCommand
 }
 
 /// <summary>A text, and what deleting each of its words does to the score of the label that is predicted for it.</summary>
-/// <param name="Text">The text.</param>
-/// <param name="Tokens">Its tokens.</param>
-/// <param name="Output">The predicted label.</param>
+/// <param name="Text">The text as the model reads it.</param>
 /// <param name="Words">The words, each with the score of the text minus that without it.</param>
-internal sealed record Deleted(string Text, TokenizedText Tokens, int Output, IReadOnlyList<WordAttribution> Words)
+internal sealed record Deleted(ReadText Text, IReadOnlyList<WordAttribution> Words)
 {
-    public static Deleted Of(TextClassifier<string> model, string text)
+    /// <summary>The text without the effects.</summary>
+    public static Deleted Read(TextClassifier<string> model, string text)
     {
         TokenizedText tokens = model.Tokenize(text, null);
-        IReadOnlyList<WordAttribution> words = TextExplanation.Of(text, null, "", 0, tokens, new double[tokens.Ids.Length]).Words;
-        TokenizedText[] rest = [.. words.Select(word => model.Tokenize(text.Remove(word.Start, word.End - word.Start), null))];
-        float[][] logits = model.Logits([tokens, .. rest], CancellationToken.None);
-        int output = Array.IndexOf(logits[0], logits[0].Max());
-        return new(text, tokens, output, [.. words.Select((word, i) => word with { Value = logits[0][output] - logits[i + 1][output] })]);
+        int[][] words = WordErasure.Words(tokens);
+        float[] logits = model.Logits([tokens], CancellationToken.None)[0];
+        var read = new ReadText(tokens, new(tokens.Ids, null), words, Array.IndexOf(logits, logits.Max()));
+        return new(read, TextExplanation.Of(text, null, "", 0, tokens, words, new double[words.Length], 0).Words);
+    }
+
+    /// <summary>The characters of a word are cut out of the text, which is tokenized again.</summary>
+    public static Deleted Of(TextClassifier<string> model, string text)
+    {
+        Deleted whole = Read(model, text);
+        int output = whole.Text.Output;
+        float[][] logits = model.Logits([whole.Text.Tokens, .. whole.Words.Select(word => model.Tokenize(text.Remove(word.Start, word.End - word.Start), null))], CancellationToken.None);
+        return whole with { Words = [.. whole.Words.Select((word, i) => word with { Value = logits[0][output] - logits[i + 1][output] })] };
     }
 }

@@ -136,10 +136,13 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     {
         TokenizedText tokens = Tokenize(text, pair);
         _head.Answers();
-        float[] logits = Logits([tokens], CancellationToken.None)[0];
-        double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
-        (string label, double score) = name(logits);
-        return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, values);
+        int[][] words = WordErasure.Words(tokens);
+        TokenizedRow whole = EncoderText.Row(Encoder, tokens);
+        float[][] logits = PredictionBatches.Run([whole, .. words.Select(word => WordErasure.Without(whole, word))], Logits, CancellationToken.None);
+        int output = choose(logits[0]);
+        double[] values = [.. words.Select((_, i) => (double)logits[0][output] - logits[i + 1][output])];
+        (string label, double score) = name(logits[0]);
+        return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, words, values, logits[0][output]);
     }
 
     /// <summary>Type ids, or null where all are 0 or the model takes none.</summary>

@@ -126,7 +126,7 @@ public sealed class ZeroShotClassifier : IDisposable
         }
         catch (ArgumentException failure) when (failure is not ArgumentNullException)
         {
-            throw new ArgumentException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", "labels", failure);
+            throw new ArgumentException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", nameof(hypothesis), failure);
         }
     }
 

@@ -1,10 +1,11 @@
+using FineTuning.Heads;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
-namespace FineTuning.Heads;
+namespace FineTuning.Benchmarks.Explaining;
 
 /// <summary>
 /// What each token did to an output, by integrated gradients (Sundararajan et al. 2017, equation 1): the gradient of the output by the token's vector behind the
