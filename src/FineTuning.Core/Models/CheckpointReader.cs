@@ -39,9 +39,6 @@ internal sealed class CheckpointReader : IDisposable
 
     public Device Device { get; }
 
-    /// <summary>Whether there are tensors at all.</summary>
-    public bool HasSource => _source is not null;
-
     /// <summary>Whether a tensor of that name, in the family's spelling, is there.</summary>
     public bool Holds(string name) => _stored.ContainsKey(name);
 
@@ -57,34 +54,30 @@ internal sealed class CheckpointReader : IDisposable
     /// <summary>A tensor's values in the file's order, in any type.</summary>
     /// <param name="name">In the family's spelling.</param>
     /// <param name="shape">The shape it must have in the file.</param>
-    /// <param name="mayBeFresh">Whether it is drawn where it is missing.</param>
-    /// <param name="mayBeReplaced">Whether one of another shape is drawn anew (a fresh head).</param>
+    /// <param name="isFresh">Whether it is drawn, whatever the checkpoint holds.</param>
     /// <param name="advice">What an error adds.</param>
     /// <param name="draw">Draws it.</param>
-    public Tensor Read(string name, long[] shape, bool mayBeFresh, bool mayBeReplaced, string advice, Func<Generator, Tensor> draw)
+    public Tensor Read(string name, long[] shape, bool isFresh, string advice, Func<Generator, Tensor> draw)
     {
         if (_source is null) return draw(_generator);
+        if (isFresh)
+        {
+            _fresh.Add(name);
+            return draw(_generator);
+        }
         if (!_stored.TryGetValue(name, out string? stored))
         {
-            if (mayBeFresh) return Fresh();
             _faults.Add($"'{name}' of shape [{string.Join(", ", shape)}] is missing");
             return zeros(shape);
         }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))
         {
-            if (mayBeReplaced) return Fresh();
             _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
             return zeros(shape);
         }
         _mapped.Add(stored);
         return _source.Read(stored);
-
-        Tensor Fresh()
-        {
-            _fresh.Add(name);
-            return draw(_generator);
-        }
     }
 
     /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>

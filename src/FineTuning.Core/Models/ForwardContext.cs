@@ -35,10 +35,15 @@ public sealed class ForwardContext
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
 
-    /// <summary>The same kind of pass, without dropout, with other token embeddings: to differentiate by them.</summary>
-    /// <param name="embedded">Is given the embeddings and gives what is computed on with.</param>
+    /// <summary>What takes the place of the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
+    internal Func<Tensor, Tensor>? Normalized { get; private init; }
+
+    /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
+    /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with; null: they stay.</param>
+    /// <param name="normalized">Is given the sum of all embeddings behind the norm, and gives what is computed on with; null: it stays.</param>
     /// <param name="computeType">In which type it is computed.</param>
-    internal static ForwardContext Observing(Func<Tensor, Tensor> embedded, ScalarType computeType) => new(null, computeType) { Embedded = embedded };
+    internal static ForwardContext Observing(Func<Tensor, Tensor>? embedded, Func<Tensor, Tensor>? normalized, ScalarType computeType) =>
+        new(null, computeType) { Embedded = embedded, Normalized = normalized };
 
     /// <summary>A pass without dropout in another type than float32.</summary>
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
@@ -60,14 +65,14 @@ public sealed class ForwardContext
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
-    internal ForwardContext Layer(int layer, bool drops = true) => new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded };
+    internal ForwardContext Layer(int layer, bool drops = true) => new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
     internal ForwardContext Head(bool drops = true) => Layer(HeadLayer, drops);
 
     /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.</summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded };
+    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

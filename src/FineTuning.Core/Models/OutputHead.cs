@@ -23,7 +23,8 @@ public sealed class OutputHead : IDisposable
         (Trunk, Kind, Outputs, _plan) = (trunk, kind, outputs, trunk.Model.Head(kind));
         Weights = new WeightSet(trunk.Weights);
         trunk.Retain();
-        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan);
+        HeadSource from = HeadSource.Of(kind, new CheckpointHead(trunk.Config), reader.Options.FreshHead);
+        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan, from);
         int depth = Weights.HeadDepth, hidden = trunk.Plan.HiddenSize;
         bool hasDense = _plan.Dense is { } dense && (!_plan.IsOptional || builder.Holds(dense.Name));
         if (hasDense) _dense = HeadDense.Make(builder, _plan.Dense!, depth, hidden);
@@ -124,6 +125,10 @@ public sealed class OutputHead : IDisposable
     /// <param name="folder">The checkpoint folder.</param>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
     public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+
+    /// <summary>What a folder's config.json says of its head.</summary>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    internal static CheckpointHead ReadHead(string folder) => new(ConfigFile.Read(folder));
 
     /// <summary>The head's scores.</summary>
     /// <param name="input">The batch.</param>

@@ -209,6 +209,7 @@ public sealed class Trunk : IDisposable
 
     private void RequirePositions(TrunkInput input)
     {
+        if (input.Tokens == 0) throw new ArgumentException("a row has no tokens, but the model needs at least one; leave empty texts out", nameof(input));
         long tokens = input.Past + input.Tokens;
         if (tokens > Plan.MaximumTokens && input.Segments is null)
         {

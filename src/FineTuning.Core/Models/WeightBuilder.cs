@@ -11,11 +11,12 @@ namespace FineTuning.Models;
 /// <param name="modules">Gets the modules.</param>
 /// <param name="deviation">Standard deviation of fresh matrices.</param>
 /// <param name="head">The head's plan; null: the weights are the trunk's.</param>
-internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation, HeadPlan? head = null)
+/// <param name="from">What of the checkpoint's head is taken over.</param>
+internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation, HeadPlan? head = null, HeadSource from = default)
 {
     private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
     private readonly IReadOnlyList<NameRow> _headNames = head?.Names ?? [];
-    private readonly bool _mayBeFresh = head is not null && !reader.Holds(reader.Names.TryMap(head.Mark + ".weight", head.Names)?.Whole ?? "");
+    private readonly bool _hasHead = head is not null && from.UsesHead && reader.Holds(reader.Names.TryMap(head.Mark + ".weight", head.Names)?.Whole ?? "");
 
     public WeightSet Weights { get; } = weights;
 
@@ -23,7 +24,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     public bool Holds(string module) => reader.Names.TryMap(module + ".weight", _headNames) is { } name && reader.Holds(name.Whole);
 
     /// <summary>Whether the checkpoint holds a tensor of the shape of a weight, but with other values.</summary>
-    public bool HoldsOther(string name, Weight weight) => reader.Names.TryMap(name, _headNames) is { } mapped && reader.HoldsOther(mapped.Whole, weight);
+    public bool HoldsOther(string name, Weight weight) => _hasHead && reader.Names.TryMap(name, _headNames) is { } mapped && reader.HoldsOther(mapped.Whole, weight);
 
     /// <summary>A weight.</summary>
     public Weight Make(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [(name, shape[0])], kind, depth, shape[1..]);
@@ -100,9 +101,11 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)
     {
         TensorLayout layout = name.Row.Layout;
+        // A pooler belongs to the trunk, but a head of a task was tuned with it.
+        bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
+        bool isFresh = head is not null && !_hasHead && !(isPooler && from.KeepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
-        return reader.Read(
-            name.Whole, layout.FileShape(shape), _mayBeFresh, head is not null && reader.Options.FreshHead, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
     }
 
     private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch

@@ -49,7 +49,7 @@ public sealed class TrunkTests
             }
             // The other head's weights are gone, the trunk's are not.
             Assert.All(trunkWeights, weight => Assert.False(weight.Value.IsInvalid));
-            Assert.True(double.IsFinite(complaints.Predict("thank you").Score));
+            Assert.True(double.IsFinite(complaints.Predict("thank you").Scores[0].Score));
         }
         Assert.All(trunkWeights, weight => Assert.True(weight.Value.IsInvalid));
     }
@@ -138,7 +138,7 @@ public sealed class TrunkTests
             Tensor matrix = ((DenseMatrix)module.Linear.Matrix).Weight.Value.narrow(0, module.Start, module.Length);
             matrix.add_(change, Held(1));
             Tensor expected = ModelCase.Output(model, input, ForwardContext.Evaluation());
-            matrix.sub_(change, Held(1));
+            matrix.add_(change, Held(-1));
             module.Linear.Attach(module, new Added(change));
             Tensor found = ModelCase.Output(model, input, ForwardContext.Evaluation());
             module.Linear.Detach(module);

@@ -20,6 +20,7 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
         if (widensFirst && widening is not null) sum = widening.Forward(sum, context);
         Tensor hidden = norm is null ? sum : norm.Forward(sum);
         if (plan.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), Held(0));
+        if (context.Normalized is { } normalized) hidden = normalized(hidden);
         hidden = context.Dropout(hidden, plan.Dropout, DropoutSite.Embedding);
         return widensFirst || widening is null ? hidden : widening.Forward(hidden, context);
     }

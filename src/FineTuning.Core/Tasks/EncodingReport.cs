@@ -1,0 +1,91 @@
+using System.Collections.ObjectModel;
+
+namespace FineTuning.Tasks;
+
+/// <summary>Counts what happens to the examples while they become tokens: nothing is cut or left out in silence.</summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed class EncodingReport
+{
+    private const int NamesKept = 5;
+
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<string, int> _skipped = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, int> _remarks = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, SortedSet<string>> _names = new(StringComparer.Ordinal);
+    private int _truncatedExamples;
+    private long _truncatedTokens;
+    private int _emptyTexts;
+
+    /// <summary>What was counted so far; it no longer changes.</summary>
+    public EncodingSummary Summary()
+    {
+        lock (_lock)
+        {
+            return new EncodingSummary
+            {
+                TruncatedExamples = _truncatedExamples,
+                TruncatedTokens = _truncatedTokens,
+                EmptyTexts = _emptyTexts,
+                Skipped = Copy(_skipped, count => count),
+                Remarks = Copy(_remarks, count => count),
+                Names = Copy(_names, names => (IReadOnlyList<string>)Array.AsReadOnly(names.ToArray())),
+            };
+        }
+    }
+
+    /// <summary>Counts something that was changed or could not be used as it stood, in an example that is used all the same.</summary>
+    /// <param name="what">What, in a few words that are the same for all such cases.</param>
+    /// <param name="count">How often; 0 or less counts nothing.</param>
+    public void Remark(string what, int count = 1)
+    {
+        if (count <= 0) return;
+        lock (_lock) _remarks[what] = _remarks.GetValueOrDefault(what) + count;
+    }
+
+    /// <summary>Counts an example that lost tokens.</summary>
+    /// <param name="tokens">How many were lost; 0 or less counts nothing.</param>
+    public void Truncated(int tokens)
+    {
+        if (tokens <= 0) return;
+        lock (_lock)
+        {
+            _truncatedExamples++;
+            _truncatedTokens += tokens;
+        }
+    }
+
+    /// <summary>Counts an empty text.</summary>
+    public void Empty()
+    {
+        lock (_lock) _emptyTexts++;
+    }
+
+    /// <summary>Counts an example that is left out.</summary>
+    /// <param name="reason">Why, in a few words that are the same for all such examples.</param>
+    public void Skip(string reason)
+    {
+        lock (_lock) _skipped[reason] = _skipped.GetValueOrDefault(reason) + 1;
+    }
+
+    /// <summary>Names an example that is left out or changed.</summary>
+    /// <param name="reason">As it is counted.</param>
+    /// <param name="name">The example's name; null: it has none.</param>
+    public void Name(string reason, string? name)
+    {
+        if (string.IsNullOrEmpty(name)) return;
+        lock (_lock)
+        {
+            if (!_names.TryGetValue(reason, out SortedSet<string>? names)) _names[reason] = names = new(StringComparer.Ordinal);
+            names.Add(name);
+            // The smallest names stay, so that the threads' order does not show.
+            if (names.Count > NamesKept) names.Remove(names.Max!);
+        }
+    }
+
+    private static ReadOnlyDictionary<string, TOut> Copy<TIn, TOut>(SortedDictionary<string, TIn> counted, Func<TIn, TOut> value)
+    {
+        var copy = new SortedDictionary<string, TOut>(StringComparer.Ordinal);
+        foreach ((string key, TIn found) in counted) copy[key] = value(found);
+        return new(copy);
+    }
+}

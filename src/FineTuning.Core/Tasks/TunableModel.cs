@@ -1,0 +1,110 @@
+using FineTuning.Errors;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tasks;
+
+/// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
+/// <remarks>All members are called on the run's own thread, inside a torch dispose scope.</remarks>
+public abstract class TunableModel : IDisposable
+{
+    /// <summary>All weights, trainable or frozen.</summary>
+    public abstract WeightSet Weights { get; }
+
+    /// <summary>Where the weights are and batches must be.</summary>
+    public virtual Device Device => CPU;
+
+    /// <summary>The metric by which evaluations are compared where the user names none, for example <c>accuracy</c>; <c>loss</c> always exists.</summary>
+    public virtual string PrimaryMetric => "loss";
+
+    /// <summary>Pads and stacks rows into tensors on <see cref="Device"/>.</summary>
+    /// <param name="rows">At least one row that this model encoded.</param>
+    /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
+    public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
+
+    /// <summary>Pads and stacks rows for training; a model that draws something for each row overrides this, and draws it as a pure function of moment and row.</summary>
+    /// <param name="rows">At least one row that this model encoded.</param>
+    /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
+    /// <param name="moment">The run's seed and the epoch.</param>
+    public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
+
+    /// <summary>Rearranges the rows of a whole data set before batches are planned: a model that packs texts overrides this.</summary>
+    /// <param name="rows">The encoded examples, in the order of the data.</param>
+    /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
+    public virtual IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows) => rows;
+
+    /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
+    /// <param name="batch">A batch that this model collated.</param>
+    /// <param name="context">With or without dropout, and in which precision.</param>
+    /// <returns>A scalar, float32; its gradient reaches every weight that trains. The loop divides it by the target count of the whole accumulation window.</returns>
+    public abstract Tensor SumLoss(Batch batch, ForwardContext context);
+
+    /// <summary>The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.</summary>
+    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in memory at once does it piece by piece.</remarks>
+    /// <param name="batch">A batch that this model collated.</param>
+    /// <param name="context">With dropout, and in which precision.</param>
+    /// <exception cref="InvalidOptionsException">No weight that the loss depends on trains.</exception>
+    public virtual double AddGradients(Batch batch, ForwardContext context)
+    {
+        Tensor loss = SumLoss(batch, context);
+        if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
+        double sum = loss.Number();
+        if (!double.IsFinite(sum)) return sum;
+        if (!loss.requires_grad) throw NothingTrains();
+        loss.backward();
+        return sum;
+    }
+
+    /// <summary>A fresh evaluation over a data set.</summary>
+    public abstract IEvaluation Evaluate();
+
+    private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
+
+    /// <summary>Told at the end of a run what the weights that the model has now reached on the validation data: a model that tunes a threshold takes it from there.</summary>
+    /// <param name="metrics">What <see cref="Evaluate"/> reported.</param>
+    public virtual void Adopt(MetricReport metrics)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the weights.</summary>
+    /// <param name="disposing">Always true: there is no finalizer.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing) Weights.Dispose();
+    }
+}
+
+/// <summary>A model with a task: examples of one type go in.</summary>
+/// <typeparam name="TExample">What the user trains on.</typeparam>
+public abstract class TunableModel<TExample> : TunableModel
+{
+    /// <summary>Turns an example into a row; called once an example and run, from several threads at once.</summary>
+    /// <param name="example">The user's record.</param>
+    /// <param name="report">Where truncation, unknown labels and empty texts are counted.</param>
+    /// <returns>The row; null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
+    /// <exception cref="TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
+    public abstract EncodedRow? Encode(TExample example, EncodingReport report);
+}
+
+/// <summary>An evaluation that streams: batches go in one by one, numbers come out at the end.</summary>
+/// <remarks>Used on one thread, without gradients, inside a torch dispose scope per batch.</remarks>
+public interface IEvaluation
+{
+    /// <summary>Computes outputs and loss of a batch and keeps what the metrics need of it.</summary>
+    /// <param name="batch">A batch that the model collated.</param>
+    /// <param name="context">Without dropout.</param>
+    void Add(Batch batch, ForwardContext context);
+
+    /// <summary>The metrics over all batches; <c>loss</c> is always among them.</summary>
+    MetricReport Report();
+}
