@@ -108,6 +108,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        base.Dispose(disposing);
         if (disposing) Head.Dispose();
     }
 

@@ -102,6 +102,7 @@ public sealed class OutputHead : IDisposable
     {
         ArgumentNullException.ThrowIfNull(trunk);
         ArgumentNullException.ThrowIfNull(kind);
+        trunk.RequireHeld();
         string folder = trunk.Folder ?? "the model in memory";
         options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(), MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
         using ITensorSource source = trunk.Folder is null ? new NoTensors() : CheckpointFiles.Open(trunk.Folder);

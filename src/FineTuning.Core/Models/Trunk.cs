@@ -153,12 +153,19 @@ public sealed class Trunk : IDisposable
         return states;
     }
 
+    /// <exception cref="ObjectDisposedException">Its last holder is gone.</exception>
+    internal void RequireHeld() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _holders) <= 0, this);
+
     /// <summary>Another holder: a head.</summary>
     internal void Retain()
     {
-        if (Interlocked.Increment(ref _holders) > 1) return;
-        Interlocked.Decrement(ref _holders);
-        throw new ObjectDisposedException(nameof(Trunk), "the trunk was disposed; put heads on it before its last holder is");
+        int found;
+        do
+        {
+            found = Volatile.Read(ref _holders);
+            ObjectDisposedException.ThrowIf(found <= 0, this);
+        }
+        while (Interlocked.CompareExchange(ref _holders, found + 1, found) != found);
     }
 
     /// <summary>A holder less; the last frees the tensors.</summary>

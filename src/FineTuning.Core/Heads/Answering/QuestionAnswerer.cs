@@ -186,6 +186,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        base.Dispose(disposing);
         if (disposing) Head.Dispose();
     }
 

@@ -158,6 +158,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        base.Dispose(disposing);
         if (disposing) Head.Dispose();
     }
 

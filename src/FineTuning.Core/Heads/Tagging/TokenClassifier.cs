@@ -193,6 +193,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        base.Dispose(disposing);
         if (disposing) Head.Dispose();
     }
 
