@@ -127,7 +127,7 @@ internal sealed class WeightBuilder : IDisposable
             return zeros(shape);
         }
         _mapped.Add(stored);
-        return _source.Read(stored);
+        return _source.ReadWeight(stored);
     }
 
     private Tensor Draw(WeightKind kind, long[] shape) => kind switch
