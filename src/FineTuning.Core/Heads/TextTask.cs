@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 

@@ -1,6 +1,7 @@
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -3,6 +3,7 @@ using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tensors;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
