@@ -37,6 +37,13 @@ internal static class Supervisor
         return process.ExitCode;
     }
 
+    /// <summary>Starts a command of this program as it is.</summary>
+    public static Process Child(string[] words, bool redirect = true)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "FineTuning.Core.Fuzz.dll"), .. words]) { RedirectStandardOutput = redirect };
+        return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start");
+    }
+
     public static string Instrumented()
     {
         string copy = Directory.CreateTempSubdirectory("instrumented").FullName;

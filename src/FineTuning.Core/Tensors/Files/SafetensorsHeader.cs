@@ -37,10 +37,10 @@ internal sealed class SafetensorsHeader
     public static SafetensorsHeader Read(string path, Stream stream)
     {
         long fileLength = stream.Length;
-        if (fileLength is > 0 and < 8) throw new CheckpointException(path, $"{fileLength} bytes are too few for a safetensors file");
         Span<byte> start = stackalloc byte[KnownContents.Length];
         start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         if (KnownContents.OfSafetensors(start) is { } known) throw new CheckpointException(path, known);
+        if (fileLength < 8) throw new CheckpointException(path, $"{fileLength} bytes are too few for a safetensors file");
         Span<byte> prefix = stackalloc byte[8];
         stream.Position = 0;
         stream.ReadExactly(prefix);
