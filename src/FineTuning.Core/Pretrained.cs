@@ -136,14 +136,14 @@ public static class Pretrained
 
     /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
-    /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. What this library saved there is replaced.</param>
     /// <param name="tokens">What to add; one that is in the vocabulary keeps its id.</param>
     /// <param name="rows">Rows of the embeddings by token, each as long as these are wide; null, or a token that is not here: the mean of all rows that were there.</param>
     /// <returns>The tokenizer of the copy.</returns>
     /// <remarks>Weights are written in one file as float32. Rows that a checkpoint keeps spare behind its vocabulary are taken first, and stay as they are unless given.</remarks>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="ArgumentException">A row has another length, or is for a token that is not added.</exception>
-    /// <exception cref="IOException">The target holds something other than a model, or cannot be written.</exception>
+    /// <exception cref="IOException">The target holds what this library did not save, or cannot be written.</exception>
     public static PretrainedTokenizer AddTokens(string folder, string target, IEnumerable<NewToken> tokens, IReadOnlyDictionary<string, float[]>? rows = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(target);

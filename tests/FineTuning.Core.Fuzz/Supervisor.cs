@@ -48,6 +48,9 @@ internal static class Supervisor
     {
         string copy = Directory.CreateTempSubdirectory("instrumented").FullName;
         foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetExtension(file) is ".dll" or ".json")) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        // Native libraries are large, and nothing in them is counted.
+        string natives = Path.Combine(AppContext.BaseDirectory, "runtimes");
+        if (Directory.Exists(natives)) Directory.CreateSymbolicLink(Path.Combine(copy, "runtimes"), natives);
         Coverage.Instrument(copy);
         return copy;
     }

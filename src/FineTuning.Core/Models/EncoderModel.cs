@@ -156,6 +156,7 @@ public sealed class EncoderModel : IDisposable
     /// <param name="stored">
     /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
     /// </param>
+    /// <exception cref="CheckpointException">A weight is not finite, or would not be in bfloat16: it could not be loaded again.</exception>
     public void Save(string folder, SavedLabels? labels = null, Precision stored = Precision.Float32)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

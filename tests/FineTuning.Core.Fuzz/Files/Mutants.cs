@@ -23,6 +23,7 @@ internal static class Mutants
             var random = new Random(unchecked((seed * 1_000_003) + number));
             string input = seeds[random.Next(seeds.Count)];
             for (int count = 1 + random.Next(3); count > 0; count--) input = target.Mutate(input, seeds[random.Next(seeds.Count)], random);
+            input = Worker.Storable(input);
             begin?.Invoke(number, input);
             if (Problem(target, input) is { } problem) yield return (number, input, problem);
         }
@@ -59,6 +60,8 @@ internal static class Mutants
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < targets.Count; i++)
         {
+            string current = Path.Combine(findings, "current");
+            File.Delete(current);
             int share = (count / targets.Count) + (i < count % targets.Count ? 1 : 0), from = 0, deaths = 0;
             while (from < share)
             {
@@ -66,7 +69,8 @@ internal static class Mutants
                 worker.WaitForExit();
                 if (worker.ExitCode == 0) break;
                 deaths++;
-                int number = int.Parse(File.ReadAllText(Path.Combine(findings, "current")), CultureInfo.InvariantCulture);
+                if (!File.Exists(current)) throw new InvalidOperationException($"the worker for {targets[i]} ended with {worker.ExitCode} before its first mutant");
+                int number = int.Parse(File.ReadAllText(current), CultureInfo.InvariantCulture);
                 File.Copy(Path.Combine(findings, "current-input"), Path.Combine(findings, $"{targets[i]}-{number}-died"), overwrite: true);
                 Console.WriteLine($"{targets[i]} {number}: {(worker.ExitCode == Worker.Hung ? "HUNG" : $"DIED with {worker.ExitCode}")}");
                 from = number + 1;

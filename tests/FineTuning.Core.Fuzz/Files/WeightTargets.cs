@@ -22,6 +22,7 @@ internal sealed class WeightTarget(string name) : FileTarget(name)
 
     private protected override void Read(string folder)
     {
+        FineTuningRuntime.Load();
         using var scope = NewDisposeScope();
         using ITensorSource source = CheckpointFiles.Open(folder);
         foreach (string tensor in source.Tensors.Keys) source.Read(tensor).Dispose();
@@ -30,6 +31,8 @@ internal sealed class WeightTarget(string name) : FileTarget(name)
     private static string Safetensors(string file)
     {
         string folder = Directory.CreateTempSubdirectory("seed").FullName;
+        // Nothing of the library may have run yet in this process.
+        FineTuningRuntime.Load();
         using var scope = NewDisposeScope();
         (string, Tensor)[] tensors = [("a", tensor(Values).reshape(2, 3)), ("b", tensor(Values).to(ScalarType.BFloat16)), ("c", tensor(new long[] { 1 })), ("d", empty(0, 3))];
         SafetensorsWriter.Write(Path.Combine(folder, file), tensors, new Dictionary<string, string> { ["format"] = "pt" });
@@ -56,6 +59,7 @@ internal sealed class CheckpointTarget(string name) : FileTarget(name)
     {
         if (Name == "config")
         {
+            FineTuningRuntime.Load();
             using var scope = NewDisposeScope();
             using EncoderModel model = EncoderModel.Load(folder, HeadKind.SequenceClassification, 2);
             int tokens = Math.Min(4, model.Spec.MaximumTokens ?? 4);

@@ -35,12 +35,12 @@ internal static class CheckpointFiles
         {
             foreach ((string tensor, string file) in ReadIndex(index))
             {
-                if (!shards.ContainsKey(file))
+                if (!shards.TryGetValue(file, out ITensorSource? shard))
                 {
                     if (shards.Count == MostShards) throw new CheckpointException(index, $"it names more than {MostShards} files");
-                    shards[file] = open(ShardPath(folder, index, file));
+                    shards[file] = shard = open(ShardPath(folder, index, file));
                 }
-                if (!shards[file].Tensors.ContainsKey(tensor))
+                if (!shard.Tensors.ContainsKey(tensor))
                 {
                     throw new CheckpointException(Path.Combine(folder, file), $"the index says that it holds '{Shorten(tensor)}', but it does not");
                 }

@@ -191,6 +191,24 @@ public sealed class AtomicFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_in_a_parent_that_cannot_be_written_is_filled_too()
+    {
+        Save("1", "a.txt");
+        if (!OperatingSystem.IsLinux() || Run("chattr", "+i", _parent) != 0) Assert.Skip("making a folder immutable needs a privilege");
+        try
+        {
+            Save("2", "a.txt", "b.txt");
+            Assert.Equal(["a.txt", "b.txt", "finetuning_files.json"], Entries(Target));
+            Assert.Equal("2", File.ReadAllText(Path.Combine(Target, "a.txt")));
+            Assert.Throws<IOException>(() => AtomicFolder.Write(Path.Combine(_parent, "other"), folder => Fill(folder, "1", "a.txt")));
+        }
+        finally
+        {
+            Run("chattr", "-i", _parent);
+        }
+    }
+
+    [Fact]
     public void Processes_that_are_killed_while_they_save_leave_one_whole_model()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals");
