@@ -42,6 +42,7 @@ public sealed partial class PretrainedTokenizer
         _before = [.. parts.Template.Single.TakeWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
         _after = [.. parts.Template.Single.SkipWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
         _repeatsText = parts.Template.Single.Count(part => part.Sequence >= 0) != 1;
+        HighestId = parts.Template.Single.Concat(parts.Template.Pair).SelectMany(part => part.Ids).DefaultIfEmpty(-1).Append(highest).Max();
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
@@ -68,6 +69,9 @@ public sealed partial class PretrainedTokenizer
 
     /// <summary>Tokens in the vocabulary, added ones included.</summary>
     public int VocabularySize { get; }
+
+    /// <summary>The highest id that it can give, of the vocabulary, an added token or its template; -1: none. A model's embeddings need one row more.</summary>
+    public int HighestId { get; }
 
     /// <summary>The most tokens the files say a text may have; null: they set no bound.</summary>
     public int? MaximumLength => _parts.MaximumLength;

@@ -25,6 +25,8 @@ internal sealed class WeightBuilder : IDisposable
     private readonly HashSet<string> _tied = new(StringComparer.Ordinal);
     private readonly bool _hasHead;
     private readonly bool _keepsPooler;
+    private readonly WeightBudget _budget;
+    private bool _finished;
 
     public WeightBuilder(NameTable names, HeadKind head, HeadSource from, ITensorSource? source, string folder, ModelLoadOptions options, double deviation)
     {
@@ -32,6 +34,7 @@ internal sealed class WeightBuilder : IDisposable
         _head = head;
         _source = source;
         _folder = folder;
+        _budget = new(source, folder);
         _deviation = deviation;
         _device = DeviceChoice.Resolve(options.Device);
         _type = options.MasterType;
@@ -75,16 +78,18 @@ internal sealed class WeightBuilder : IDisposable
     /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>
     public LoadReport Finish()
     {
-        if (_faults.Count > 0)
-        {
-            Weights.Dispose();
-            throw new CheckpointException(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
-        }
+        if (_faults.Count > 0) throw Faulty();
+        _finished = true;
         string[] ignored = [.. _stored.Values.Except(_mapped, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         return new(_mapped, _fresh, ignored);
     }
 
-    public void Dispose() => _generator.Dispose();
+    /// <summary>Frees the weights too where they were not finished.</summary>
+    public void Dispose()
+    {
+        _generator.Dispose();
+        if (!_finished) Weights.Dispose();
+    }
 
     private Weight Make(string name, IReadOnlyList<string> sources, WeightKind kind, int depth, long[] shape, bool isHead)
     {
@@ -106,27 +111,34 @@ internal sealed class WeightBuilder : IDisposable
 
     private Tensor Tensor(string theirs, WeightKind kind, long[] shape, bool isHead, bool ofTrunk)
     {
+        _budget.Ask(theirs, shape);
         if (_source is null) return Draw(kind, shape);
         if (isHead && !_hasHead && !(ofTrunk && _stored.ContainsKey(theirs)))
         {
             _fresh.Add(theirs);
-            return Draw(kind, shape);
+            return _faults.Count > 0 ? StandIn(shape) : Draw(kind, shape);
         }
         if (!_stored.TryGetValue(theirs, out string? stored))
         {
             _faults.Add($"'{theirs}' of shape [{string.Join(", ", shape)}] is missing");
-            return zeros(shape);
+            return StandIn(shape);
         }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))
         {
             string advice = isHead ? "; ask for a fresh head (FreshHead = true) if it is to be replaced" : "";
             _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
-            return zeros(shape);
+            return StandIn(shape);
         }
         _mapped.Add(stored);
-        return _source.Read(stored);
+        return _source.ReadWeight(stored);
     }
+
+    // Where sizes do not fit the file, memory is not taken for them: the faults found so far must do.
+    private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();
+
+    private CheckpointException Faulty() =>
+        new(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
 
     private Tensor Draw(WeightKind kind, long[] shape) => kind switch
     {
