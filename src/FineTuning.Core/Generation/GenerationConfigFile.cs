@@ -53,7 +53,8 @@ internal sealed class GenerationConfigFile
         try
         {
             var reader = new GenerationConfigReader(path, file.Root);
-            return new(file.Root, reader.Options()) { UnknownKeys = reader.UnknownKeys(), Unsupported = reader.Unsupported() };
+            // What was read is known: unknown keys come last.
+            return new(file.Root, reader.Options()) { Unsupported = reader.Unsupported(), UnknownKeys = reader.UnknownKeys() };
         }
         catch (Exception fault) when (fault is InvalidOperationException or ArgumentException or FormatException)
         {

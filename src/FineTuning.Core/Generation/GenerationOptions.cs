@@ -16,7 +16,7 @@ public sealed record GenerationOptions
     /// <summary>No end token comes before so many new tokens. Default 0.</summary>
     public int? MinNewTokens { get; init; }
 
-    /// <summary>No end token comes before so many tokens in all, counted as in <see cref="MaxLength"/>. Default 0.</summary>
+    /// <summary>No end token comes before so many tokens in all, counted as in <see cref="MaxLength"/>. <see cref="MinNewTokens"/> goes before it. Default 0.</summary>
     public int? MinLength { get; init; }
 
     /// <summary>Whether tokens are drawn from the distribution; false: the most probable are taken. Default false.</summary>

@@ -21,8 +21,8 @@ internal sealed class GenerationSettings
         (Options, Bounds, MaximumLength) = (options, bounds, maximumLength);
         EndTokens = [.. options.EosTokenId ?? []];
         PadToken = options.PadTokenId is >= 0 and { } pad ? pad : EndTokens.Length > 0 ? EndTokens[0] : null;
-        long least = options.MinNewTokens is { } added ? (long)bounds.PromptLength + added : 0;
-        MinimumLength = (int)Math.Min(Math.Max(options.MinLength ?? 0, least), Array.MaxLength);
+        long least = options.MinNewTokens is { } added ? (long)bounds.PromptLength + added : options.MinLength ?? 0;
+        MinimumLength = (int)Math.Min(least, Array.MaxLength);
     }
 
     public GenerationOptions Options { get; }
@@ -140,6 +140,7 @@ internal sealed class GenerationSettings
             Note(options.EarlyStopping is not (null or EarlyStopping.WhenUnlikely), "EarlyStopping", "NumBeams is 1");
         }
         Note(options.MaxNewTokens is not null && options.MaxLength is not null, "MaxLength", "MaxNewTokens goes before it");
+        Note(options.MinNewTokens is not null && options.MinLength > 0, "MinLength", "MinNewTokens goes before it");
         Note(options.NegativePromptIds is not null && options.GuidanceScale is null or 1, "NegativePromptIds", "GuidanceScale is 1");
         Note(EndTokens.Length > 0 && MinimumLength > MaximumLength, "the end token", $"texts have {MinimumLength} tokens or more, and end at {MaximumLength}");
         Note(EndTokens.Length == 0 && MinimumLength > 0, "the minimum length", "there is no end token");
