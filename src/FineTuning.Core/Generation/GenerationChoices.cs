@@ -18,7 +18,9 @@ public enum EarlyStopping
 /// <param name="Bias">Any finite number; positive: more probable.</param>
 public sealed record SequenceBias(IReadOnlyList<int> Tokens, double Bias);
 
-/// <summary>From the new token <paramref name="Start"/> on, the score s of an end token grows by abs(s) (factor^n - 1), n being how many tokens came since.</summary>
+/// <summary>
+/// From the new token <paramref name="Start"/> on, the score s of an end token grows by abs(s) (factor^n - 1), n being how many tokens came since.
+/// </summary>
 /// <param name="Start">0 or more.</param>
 /// <param name="Factor">Above 0; above 1: texts become shorter.</param>
 public sealed record LengthDecay(int Start, double Factor);

@@ -3,7 +3,9 @@ using FineTuning.Errors;
 
 namespace FineTuning.Generation;
 
-/// <summary>Reads the keys of generation_config.json as versions 4 and 5 of transformers write them. A value's kind is checked here, its range when text is generated.</summary>
+/// <summary>
+/// Reads the keys of generation_config.json as versions 4 and 5 of transformers write them. A value's kind is checked here, its range when text is generated.
+/// </summary>
 internal sealed class GenerationConfigReader(string path, JsonObject root)
 {
     private const int LongestList = 1 << 20;
@@ -43,7 +45,7 @@ internal sealed class GenerationConfigReader(string path, JsonObject root)
         EncoderRepetitionPenalty = Number("encoder_repetition_penalty"),
         NoRepeatNgramSize = Whole("no_repeat_ngram_size"),
         EncoderNoRepeatNgramSize = Whole("encoder_no_repeat_ngram_size"),
-        BadWordsIds = Value("bad_words_ids") is { } words ? [.. List("bad_words_ids", words).Select(word => (IReadOnlyList<int>)Ids("bad_words_ids", word))] : null,
+        BadWordsIds = Value("bad_words_ids") is { } words ? [.. List("bad_words_ids", words).Select(word => Ids("bad_words_ids", word))] : null,
         SequenceBias = Biases(),
         ForcedBosTokenId = Whole("forced_bos_token_id"),
         ForcedEosTokenId = OneOrMore("forced_eos_token_id"),
@@ -65,14 +67,18 @@ internal sealed class GenerationConfigReader(string path, JsonObject root)
         },
     };
 
-    public IReadOnlyList<string> UnknownKeys() => [.. root.Select(pair => pair.Key).Where(key => !_read.Contains(key) && !WithoutMeaning.Contains(key)).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> UnknownKeys() =>
+        [.. root.Select(pair => pair.Key).Where(key => !_read.Contains(key) && !WithoutMeaning.Contains(key)).Order(StringComparer.Ordinal)];
 
     public IReadOnlyList<string> Unsupported()
     {
         var found = new List<string>();
         void Refuse(string key, string method, bool isOff)
         {
-            if (Value(key) is { } node && !isOff) found.Add($"{GenerationConfigFile.Name} has '{key}': {Shorten(node)}, which asks for {method}: it is not supported; take the key out");
+            if (Value(key) is { } node && !isOff)
+            {
+                found.Add($"{GenerationConfigFile.Name} has '{key}': {Shorten(node)}, which asks for {method}: it is not supported; take the key out");
+            }
         }
         bool Is(string key, double off) => Value(key) is JsonValue value && value.TryGetValue(out double number) && number == off;
         Refuse("num_beam_groups", "diverse beam search", Is("num_beam_groups", 1));
@@ -109,7 +115,8 @@ internal sealed class GenerationConfigReader(string path, JsonObject root)
     private double Number(string key, JsonNode? node) =>
         node is JsonValue value && value.TryGetValue(out double number) && double.IsFinite(number) ? number : throw Fault(key, node, "a finite number");
 
-    private bool? Flag(string key) => Value(key) is not { } node ? null : node is JsonValue value && value.TryGetValue(out bool flag) ? flag : throw Fault(key, node, "true or false");
+    private bool? Flag(string key) =>
+        Value(key) is not { } node ? null : node is JsonValue value && value.TryGetValue(out bool flag) ? flag : throw Fault(key, node, "true or false");
 
     private EarlyStopping? Stopping() => Value("early_stopping") switch
     {
@@ -142,8 +149,11 @@ internal sealed class GenerationConfigReader(string path, JsonObject root)
         return list.Count <= LongestList ? list : throw Fault(key, node, $"at most {LongestList} entries");
     }
 
-    private List<SequenceBias>? Biases() => Value("sequence_bias") is not { } node ? null : [.. List("sequence_bias", node).Select(entry =>
-        entry is JsonArray { Count: 2 } pair ? new SequenceBias(Ids("sequence_bias", pair[0]), Number("sequence_bias", pair[1])) : throw Fault("sequence_bias", entry, "a pair of ids and a bias"))];
+    private List<SequenceBias>? Biases() => Value("sequence_bias") is { } node ? [.. List("sequence_bias", node).Select(Bias)] : null;
+
+    private SequenceBias Bias(JsonNode? entry) => entry is JsonArray { Count: 2 } pair
+        ? new(Ids("sequence_bias", pair[0]), Number("sequence_bias", pair[1]))
+        : throw Fault("sequence_bias", entry, "a pair of ids and a bias");
 
     private LengthDecay? Decay() => Value("exponential_decay_length_penalty") switch
     {

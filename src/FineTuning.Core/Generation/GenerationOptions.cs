@@ -2,21 +2,26 @@ namespace FineTuning.Generation;
 
 /// <summary>How text is generated. The names are those of Hugging Face's <c>GenerationConfig</c>.</summary>
 /// <remarks>
-/// A value that is null is the one of the checkpoint's generation_config.json, else the default that is documented here. Where the file sets an id and none is wanted, say -1,
-/// or an empty list. Immutable and thread-safe, as long as the lists and the delegate are.
+/// A value that is null is the one of the checkpoint's generation_config.json, else the default that is documented here. Where the file sets an id and none is
+/// wanted, say -1, or an empty list. Immutable and thread-safe, as long as the lists and the delegate are.
 /// </remarks>
 public sealed record GenerationOptions
 {
     /// <summary>The most new tokens, the end token included. Default: what <see cref="MaxLength"/> leaves, else 20.</summary>
     public int? MaxNewTokens { get; init; }
 
-    /// <summary>The most tokens in all: the prompt of a decoder and its padding, or the start token of an encoder-decoder, count. <see cref="MaxNewTokens"/> goes before it.</summary>
+    /// <summary>
+    /// The most tokens in all: the prompt of a decoder and its padding, or the start token of an encoder-decoder, count. <see cref="MaxNewTokens"/> goes before
+    /// it.
+    /// </summary>
     public int? MaxLength { get; init; }
 
     /// <summary>No end token comes before so many new tokens. Default 0.</summary>
     public int? MinNewTokens { get; init; }
 
-    /// <summary>No end token comes before so many tokens in all, counted as in <see cref="MaxLength"/>. <see cref="MinNewTokens"/> goes before it. Default 0.</summary>
+    /// <summary>
+    /// No end token comes before so many tokens in all, counted as in <see cref="MaxLength"/>. <see cref="MinNewTokens"/> goes before it. Default 0.
+    /// </summary>
     public int? MinLength { get; init; }
 
     /// <summary>Whether tokens are drawn from the distribution; false: the most probable are taken. Default false.</summary>
@@ -43,13 +48,17 @@ public sealed record GenerationOptions
     /// <summary>Only so many of the most probable tokens are drawn from; those that tie with the last stay too; 0: all. Default 50.</summary>
     public int? TopK { get; init; }
 
-    /// <summary>Only the most probable tokens that together have this probability are drawn from, 0 to 1 (nucleus; Holtzman et al. 2020). Default 1: all.</summary>
+    /// <summary>
+    /// Only the most probable tokens that together have this probability are drawn from, 0 to 1 (nucleus; Holtzman et al. 2020). Default 1: all.
+    /// </summary>
     public double? TopP { get; init; }
 
     /// <summary>Only tokens with at least this part of the highest probability are drawn from, 0 to 1 (Nguyen et al. 2024). Default 0: all.</summary>
     public double? MinP { get; init; }
 
-    /// <summary>Only the tokens whose information is nearest to the entropy, with this probability together, above 0 to 1 (Meister et al. 2022). Default 1: all.</summary>
+    /// <summary>
+    /// Only the tokens whose information is nearest to the entropy, with this probability together, above 0 to 1 (Meister et al. 2022). Default 1: all.
+    /// </summary>
     public double? TypicalP { get; init; }
 
     /// <summary>Only tokens of at least this probability are drawn from, 0 to below 1 (Hewitt et al. 2022). Default 0: all.</summary>
@@ -58,7 +67,9 @@ public sealed record GenerationOptions
     /// <summary>The same with min(eta, sqrt(eta) exp(-entropy)), 0 to below 1 (Hewitt et al. 2022). Default 0: all.</summary>
     public double? EtaCutoff { get; init; }
 
-    /// <summary>The most probable tokens that together have this part of the entropy of the 100 best, above 0 to 1 (Potraghloo et al. 2025). Default: all.</summary>
+    /// <summary>
+    /// The most probable tokens that together have this part of the entropy of the 100 best, above 0 to 1 (Potraghloo et al. 2025). Default: all.
+    /// </summary>
     public double? TopH { get; init; }
 
     /// <summary>Tokens that occurred become less probable above 1, more probable below 1 (Keskar et al. 2019). Above 0. Default 1.</summary>
@@ -94,7 +105,10 @@ public sealed record GenerationOptions
     /// <summary>From some length on the end tokens become ever more probable. Default: no.</summary>
     public LengthDecay? ExponentialDecayLengthPenalty { get; init; }
 
-    /// <summary>How far scores are moved away from those after <see cref="NegativePromptIds"/> (Sanchez et al. 2023): u + g (a - u). Default 1: not at all. Decoders only.</summary>
+    /// <summary>
+    /// How far scores are moved away from those after <see cref="NegativePromptIds"/> (Sanchez et al. 2023): u + g (a - u). Default 1: not at all. Decoders
+    /// only.
+    /// </summary>
     public double? GuidanceScale { get; init; }
 
     /// <summary>The prompt that guidance moves away from, in tokens. Default: the last token of the prompt. It is not saved.</summary>

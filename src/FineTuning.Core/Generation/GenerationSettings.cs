@@ -9,7 +9,8 @@ namespace FineTuning.Generation;
 /// <param name="HasLearnedPositions">Whether there is no text beyond them: their embeddings are a table.</param>
 /// <param name="IsEncoderDecoder">Whether prompts go to an encoder.</param>
 /// <param name="HasTokenizer">Whether stop strings can be looked for.</param>
-internal sealed record GenerationBounds(int PromptLength, int VocabularySize, int? Positions = null, bool HasLearnedPositions = false, bool IsEncoderDecoder = false, bool HasTokenizer = false);
+internal sealed record GenerationBounds(
+    int PromptLength, int VocabularySize, int? Positions = null, bool HasLearnedPositions = false, bool IsEncoderDecoder = false, bool HasTokenizer = false);
 
 /// <summary>Options for one call: no value is missing, all are valid, lengths are counted in all.</summary>
 internal sealed class GenerationSettings
@@ -86,12 +87,18 @@ internal sealed class GenerationSettings
             violations.Add($"MaxLength is {length}, but the prompt alone has {prompt} tokens: set MaxNewTokens, or MaxLength to {prompt + 1} or more");
             return prompt + 1;
         }
-        long maximum = options.MaxNewTokens is { } added ? (long)prompt + added : options.MaxLength ?? Math.Min(prompt + NewTokensByDefault, bounds.Positions ?? int.MaxValue);
-        if (maximum <= prompt && options.MaxNewTokens is null) violations.Add($"the prompt has {prompt} tokens, and the model's {bounds.Positions} positions leave none for new ones: shorten the prompt, or set MaxNewTokens");
+        long maximum = options.MaxNewTokens is { } added ? (long)prompt + added
+            : options.MaxLength ?? Math.Min((long)prompt + NewTokensByDefault, bounds.Positions ?? int.MaxValue);
+        if (maximum <= prompt && options.MaxNewTokens is null)
+        {
+            violations.Add($"the prompt has {prompt} tokens, and the model's {bounds.Positions} positions leave none for new ones: shorten the prompt, or " +
+                "set MaxNewTokens");
+        }
         // The last token is never fed: it needs no position.
         if (bounds.HasLearnedPositions && maximum - 1 > bounds.Positions)
         {
-            violations.Add($"the prompt has {prompt} tokens and the text may grow to {maximum}, but the model has {bounds.Positions} positions: MaxNewTokens is at most {bounds.Positions - prompt + 1} for this prompt");
+            violations.Add($"the prompt has {prompt} tokens and the text may grow to {maximum}, but the model has {bounds.Positions} positions: " +
+                $"MaxNewTokens is at most {bounds.Positions - prompt + 1} for this prompt");
         }
         if (maximum > Array.MaxLength) violations.Add($"the text may grow to {maximum} tokens: at most {Array.MaxLength} are possible");
         return (int)Math.Min(maximum, Array.MaxLength);
@@ -110,8 +117,14 @@ internal sealed class GenerationSettings
         Known("ForcedEosTokenId", options.ForcedEosTokenId);
         Known("ForcedBosTokenId", options.ForcedBosTokenId is { } first ? [first] : null);
         Known("NegativePromptIds", options.NegativePromptIds);
-        if (options.StopStrings is { Count: > 0 } && !bounds.HasTokenizer) violations.Add("StopStrings are set, but there is no tokenizer to read the text with: load the model from a folder that has one");
-        if (options.GuidanceScale is { } scale && scale != 1 && bounds.IsEncoderDecoder) violations.Add("GuidanceScale is set: guidance needs a prompt in the decoder, and this model reads it with an encoder");
+        if (options.StopStrings is { Count: > 0 } && !bounds.HasTokenizer)
+        {
+            violations.Add("StopStrings are set, but there is no tokenizer to read the text with: load the model from a folder that has one");
+        }
+        if (options.GuidanceScale is { } scale && scale != 1 && bounds.IsEncoderDecoder)
+        {
+            violations.Add("GuidanceScale is set: guidance needs a prompt in the decoder, and this model reads it with an encoder");
+        }
     }
 
     private List<string> CollectIgnored()
@@ -144,7 +157,8 @@ internal sealed class GenerationSettings
         Note(options.NegativePromptIds is not null && options.GuidanceScale is null or 1, "NegativePromptIds", "GuidanceScale is 1");
         Note(EndTokens.Length > 0 && MinimumLength > MaximumLength, "the end token", $"texts have {MinimumLength} tokens or more, and end at {MaximumLength}");
         Note(EndTokens.Length == 0 && MinimumLength > 0, "the minimum length", "there is no end token");
-        foreach (int id in (options.SuppressTokens ?? []).Concat(options.BeginSuppressTokens ?? []).Where(id => id >= Bounds.VocabularySize).Distinct().Take(10))
+        IEnumerable<int> suppressed = (options.SuppressTokens ?? []).Concat(options.BeginSuppressTokens ?? []);
+        foreach (int id in suppressed.Where(id => id >= Bounds.VocabularySize).Distinct().Take(10))
         {
             ignored.Add($"token {id} is suppressed, but the model's vocabulary has {Bounds.VocabularySize} tokens");
         }

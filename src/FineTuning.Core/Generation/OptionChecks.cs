@@ -28,7 +28,10 @@ internal static class OptionChecks
         Whole("NoRepeatNgramSize", options.NoRepeatNgramSize, 0);
         Whole("EncoderNoRepeatNgramSize", options.EncoderNoRepeatNgramSize, 0);
         Within("LengthPenalty", options.LengthPenalty, double.MinValue, double.MaxValue);
-        if (options.EarlyStopping is { } stopping && !Enum.IsDefined(stopping)) violations.Add($"EarlyStopping is {stopping}: it is {string.Join(", ", Enum.GetNames<EarlyStopping>())}");
+        if (options.EarlyStopping is { } stopping && !Enum.IsDefined(stopping))
+        {
+            violations.Add($"EarlyStopping is {stopping}: it is {string.Join(", ", Enum.GetNames<EarlyStopping>())}");
+        }
         Within("RepetitionPenalty", options.RepetitionPenalty, 0, double.PositiveInfinity, withLeast: false);
         Within("EncoderRepetitionPenalty", options.EncoderRepetitionPenalty, 0, double.PositiveInfinity, withLeast: false);
         Within("GuidanceScale", options.GuidanceScale, double.MinValue, double.MaxValue);
@@ -51,7 +54,11 @@ internal static class OptionChecks
     {
         if (options.NumReturnSequences is not { } returned || returned < 2 || options.NumBeams < 1) return;
         int beams = options.NumBeams ?? 1;
-        if (beams == 1 && options.DoSample != true) violations.Add($"NumReturnSequences is {returned}: without DoSample and without beams there is one text; set DoSample, or NumBeams to {returned} or more");
+        if (beams == 1 && options.DoSample != true)
+        {
+            violations.Add($"NumReturnSequences is {returned}: without DoSample and without beams there is one text; set DoSample, or NumBeams to " +
+                $"{returned} or more");
+        }
         if (beams > 1 && returned > beams) violations.Add($"NumReturnSequences is {returned}: it is at most NumBeams, which is {beams}");
     }
 
@@ -78,20 +85,33 @@ internal static class OptionChecks
             if (biases.Count == 0) violations.Add("SequenceBias is empty: it holds one sequence or more; null: no bias");
             if (biases.Any(bias => bias?.Tokens is not { Count: > 0 })) violations.Add("SequenceBias holds an empty sequence: each has one token or more");
             Ids("SequenceBias", [.. biases.SelectMany(bias => bias?.Tokens ?? [])]);
-            if (biases.FirstOrDefault(bias => bias is not null && !double.IsFinite(bias.Bias)) is { } odd) violations.Add($"SequenceBias holds the bias {Text(odd.Bias)}: it is a finite number; use BadWordsIds for what must not come");
+            if (biases.FirstOrDefault(bias => bias is not null && !double.IsFinite(bias.Bias)) is { } odd)
+            {
+                violations.Add($"SequenceBias holds the bias {Text(odd.Bias)}: it is a finite number; use BadWordsIds for what must not come");
+            }
         }
         if (options.ExponentialDecayLengthPenalty is { } decay)
         {
             if (decay.Start < 0) violations.Add($"ExponentialDecayLengthPenalty starts at {decay.Start}: it is 0 or more");
-            if (!(decay.Factor > 0) || !double.IsFinite(decay.Factor)) violations.Add($"ExponentialDecayLengthPenalty has the factor {Text(decay.Factor)}: it is above 0");
+            if (!(decay.Factor > 0) || !double.IsFinite(decay.Factor))
+            {
+                violations.Add($"ExponentialDecayLengthPenalty has the factor {Text(decay.Factor)}: it is above 0");
+            }
             if (options.EosTokenId is not { Count: > 0 }) violations.Add("ExponentialDecayLengthPenalty is set, but there is no end token: set EosTokenId");
         }
         if (options.ForcedEosTokenId is { Count: > 0 } forced && options.SuppressTokens is { } suppressed && forced.All(suppressed.Contains))
         {
-            violations.Add($"ForcedEosTokenId ({string.Join(", ", forced)}) is in SuppressTokens as a whole: no token could come last; take one of them out of SuppressTokens");
+            violations.Add($"ForcedEosTokenId ({string.Join(", ", forced)}) is in SuppressTokens as a whole: no token could come last; take one of them out " +
+                "of SuppressTokens");
         }
-        if (options.ForcedBosTokenId is >= 0 and { } first && options.SuppressTokens?.Contains(first) == true) violations.Add($"ForcedBosTokenId {first} is in SuppressTokens: no token could come first");
-        if (options.StopStrings is { } stops && stops.Any(string.IsNullOrEmpty)) violations.Add("StopStrings holds an empty text: each has one character or more");
+        if (options.ForcedBosTokenId is >= 0 and { } first && options.SuppressTokens?.Contains(first) == true)
+        {
+            violations.Add($"ForcedBosTokenId {first} is in SuppressTokens: no token could come first");
+        }
+        if (options.StopStrings is { } stops && stops.Any(string.IsNullOrEmpty))
+        {
+            violations.Add("StopStrings holds an empty text: each has one character or more");
+        }
     }
 
     private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);

@@ -47,7 +47,10 @@ internal static class GenerationGoldens
         JsonObject root = File.Exists(path) ? (JsonObject)JsonNode.Parse(File.ReadAllText(path))! : [];
         foreach (JsonProperty argument in args.EnumerateObject())
         {
-            if (argument.Name is not ("prefix_allowed_by_step" or "decoder_input_ids" or "negative_prompt_ids")) root[argument.Name] = JsonNode.Parse(argument.Value.GetRawText());
+            if (argument.Name is not ("prefix_allowed_by_step" or "decoder_input_ids" or "negative_prompt_ids"))
+            {
+                root[argument.Name] = JsonNode.Parse(argument.Value.GetRawText());
+            }
         }
         return GenerationConfigFile.Parse("arguments", root.ToJsonString()).Options;
     }

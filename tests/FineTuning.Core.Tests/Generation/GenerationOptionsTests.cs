@@ -119,7 +119,8 @@ public sealed class GenerationOptionsTests
     [InlineData("""{ "stop_strings": "\ud800" }""")]
     [InlineData("""{ "decoder_start_token_id": [1, 2] }""")]
     [InlineData("""{ "top_k": 1, "top_k": 2 }""")]
-    public void A_hostile_file_is_a_typed_error(string json) => Assert.Throws<CheckpointException>(() => GenerationConfigFile.Parse("generation_config.json", json));
+    public void A_hostile_file_is_a_typed_error(string json) =>
+        Assert.Throws<CheckpointException>(() => GenerationConfigFile.Parse("generation_config.json", json));
 
     [Theory]
     [InlineData("""{ "penalty_alpha": 0.6 }""")]

@@ -28,7 +28,10 @@ internal static class GoldenComparison
         {
             for (int row = 0; row < count; row++)
             {
-                if (!GenerationGoldens.Near(scores[row].GetDouble(), run.Texts[row].Score!.Value, 2e-4)) yield return $"row {row} has the score {run.Texts[row].Score} instead of {scores[row]}";
+                if (!GenerationGoldens.Near(scores[row].GetDouble(), run.Texts[row].Score!.Value, 2e-4))
+                {
+                    yield return $"row {row} has the score {run.Texts[row].Score} instead of {scores[row]}";
+                }
             }
         }
         if (test.TryGetProperty("beam_indices", out JsonElement parents))
@@ -36,7 +39,10 @@ internal static class GoldenComparison
             for (int row = 0; row < count; row++)
             {
                 int[] theirs = [.. GenerationGoldens.Ids(parents[row]).TakeWhile(index => index >= 0)];
-                if (!theirs.SequenceEqual(run.Texts[row].Parents!)) yield return $"row {row} came by {string.Join(' ', run.Texts[row].Parents!)} instead of {string.Join(' ', theirs)}";
+                if (!theirs.SequenceEqual(run.Texts[row].Parents!))
+                {
+                    yield return $"row {row} came by {string.Join(' ', run.Texts[row].Parents!)} instead of {string.Join(' ', theirs)}";
+                }
             }
         }
         if (test.TryGetProperty("transition_scores", out JsonElement transitions))
@@ -46,7 +52,10 @@ internal static class GoldenComparison
                 float[] own = run.Texts[row].LogProbabilities!;
                 for (int step = 0; step < own.Length; step++)
                 {
-                    if (!GenerationGoldens.Near(GenerationGoldens.Number(transitions[row][step]), own[step], 2e-4)) yield return $"row {row}, token {step} has {own[step]} instead of {transitions[row][step]}";
+                    if (!GenerationGoldens.Near(GenerationGoldens.Number(transitions[row][step]), own[step], 2e-4))
+                    {
+                        yield return $"row {row}, token {step} has {own[step]} instead of {transitions[row][step]}";
+                    }
                 }
             }
         }

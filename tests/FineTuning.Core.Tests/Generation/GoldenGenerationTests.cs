@@ -26,7 +26,8 @@ public sealed class GoldenGenerationTests
             differences.AddRange(GoldenComparison.Texts(test, run).Concat(GoldenComparison.Beams(test, run)).Concat(Scores(name, file, run)).Take(3).Select(problem => $"{name}: {problem}"));
             compared++;
         }
-        Assert.True(differences.Count == 0, $"{differences.Count} differences in {compared} cases:{Environment.NewLine}{string.Join(Environment.NewLine, differences.Take(20))}");
+        Assert.True(differences.Count == 0, $"{differences.Count} differences in {compared} " +
+            $"cases:{Environment.NewLine}{string.Join(Environment.NewLine, differences.Take(20))}");
     }
 
     private static IEnumerable<string> Scores(string name, SafetensorsFile file, GoldenRun run)

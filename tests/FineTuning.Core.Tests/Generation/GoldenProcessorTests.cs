@@ -63,7 +63,10 @@ public sealed class GoldenProcessorTests
             if (mode.StartsWith("kept>=", StringComparison.Ordinal))
             {
                 int kept = own.Count(float.IsFinite);
-                if (kept < int.Parse(mode[6..], System.Globalization.CultureInfo.InvariantCulture) || kept > theirs.Count(float.IsFinite) + 1) return $"{kept} tokens are kept";
+                if (kept < int.Parse(mode[6..], System.Globalization.CultureInfo.InvariantCulture) || kept > theirs.Count(float.IsFinite) + 1)
+                {
+                    return $"{kept} tokens are kept";
+                }
                 continue;
             }
             if (mode == "sorted")

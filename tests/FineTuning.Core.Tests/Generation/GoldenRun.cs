@@ -35,7 +35,10 @@ internal sealed class GoldenRun
             int[][] table = GenerationGoldens.Rows(allowed);
             options = options with { PrefixAllowedTokens = (_, tokens) => table[(tokens.Length - prompts[0].Tokens.Length) % table.Length] };
         }
-        if (args.TryGetProperty("negative_prompt_ids", out JsonElement negative)) options = options with { NegativePromptIds = GenerationGoldens.Ids(negative[0]) };
+        if (args.TryGetProperty("negative_prompt_ids", out JsonElement negative))
+        {
+            options = options with { NegativePromptIds = GenerationGoldens.Ids(negative[0]) };
+        }
         var run = new GoldenRun(GenerationSettings.Of(options, model.Bounds(prompts, tokenizer is not null)), prompts);
         using IScoreSource source = model.Open(model.IsEncoderDecoder ? ids : null, model.IsEncoderDecoder ? mask : null);
         using IScoreSource? other = run.Settings.Guides ? model.Open(null, null) : null;

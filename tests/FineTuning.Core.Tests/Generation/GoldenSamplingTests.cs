@@ -29,7 +29,10 @@ public sealed class GoldenSamplingTests
                 for (int i = 0; i < size; i++)
                 {
                     double probability = Math.Exp(own[i] - sum), theirs = expected[(row * size) + i];
-                    if (Math.Abs(probability - theirs) > 1e-5 || (probability == 0) != (theirs == 0)) differences.Add($"{name}, row {row}, token {i}: {probability} instead of {theirs}");
+                    if (Math.Abs(probability - theirs) > 1e-5 || (probability == 0) != (theirs == 0))
+                    {
+                        differences.Add($"{name}, row {row}, token {i}: {probability} instead of {theirs}");
+                    }
                 }
             }
         }
@@ -54,7 +57,10 @@ public sealed class GoldenSamplingTests
                 double[] own = LogProbabilities(model, test, family, prompt, ids);
                 for (int i = 0; i < ids.Length; i++)
                 {
-                    if (!GenerationGoldens.Near(expected[i], own[i], 5e-4)) differences.Add($"{name}, {string.Join(' ', ids)}, token {i}: {own[i]} instead of {expected[i]}");
+                    if (!GenerationGoldens.Near(expected[i], own[i], 5e-4))
+                    {
+                        differences.Add($"{name}, {string.Join(' ', ids)}, token {i}: {own[i]} instead of {expected[i]}");
+                    }
                 }
                 compared++;
             }

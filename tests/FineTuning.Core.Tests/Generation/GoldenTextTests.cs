@@ -56,6 +56,35 @@ public sealed class GoldenTextTests
         });
     }
 
+    [Fact]
+    public async Task A_stream_gives_the_text_while_it_is_made_and_ends_with_its_reader()
+    {
+        GoldenModel model = GoldenModel.Require("text");
+        int[] prompt = Tokenizer.Value.Encode("Alice was").Ids.ToArray();
+        GenerationOptions options = new GenerationOptions { MaxNewTokens = 30 }.Over(GenerationConfigFile.Read(GenerationGoldens.Require("text")).Options);
+        int made = 0;
+        IAsyncEnumerable<string> Stream() => BackgroundStream.Run<string>("generation", (emit, stop) =>
+        {
+            IReadOnlyList<SearchPrompt> prompts = PromptRows.ForDecoder([prompt], null, options.PadTokenId, options.EosTokenId!);
+            GenerationSettings settings = GenerationSettings.Of(options, model.Bounds(prompts));
+            var pieces = new TextPieces(Tokenizer.Value, settings.EndTokens, emit);
+            using IScoreSource source = model.Open(null, null);
+            TokenSearch.Run(source, new(prompts, settings) { OnToken = (_, token) => { Interlocked.Increment(ref made); pieces.Append(token); } }, stop);
+            pieces.Complete();
+        }, capacity: 1);
+        var all = new List<string>();
+        await foreach (string piece in Stream()) all.Add(piece);
+        int whole = made;
+        Assert.True(all.Count > 5 && whole > 5);
+        made = 0;
+        await foreach (string piece in Stream())
+        {
+            Assert.Equal(all[0], piece);
+            break;
+        }
+        Assert.InRange(made, 1, whole - 1);
+    }
+
     private static void ForEach(string kind, Func<JsonElement, IEnumerable<string>> check)
     {
         var differences = new List<string>();

@@ -114,7 +114,8 @@ internal sealed class PlainGpt2 : IScoreSource
     {
         public Row(int layers) => (Keys, Values) = (Lists(layers), Lists(layers));
 
-        public Row(Row other) => (Keys, Values, Length) = ([.. other.Keys.Select(list => list.ToList())], [.. other.Values.Select(list => list.ToList())], other.Length);
+        public Row(Row other) =>
+            (Keys, Values, Length) = ([.. other.Keys.Select(list => list.ToList())], [.. other.Values.Select(list => list.ToList())], other.Length);
 
         public List<double[]>[] Keys { get; }
 

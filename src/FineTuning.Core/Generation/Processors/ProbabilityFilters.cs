@@ -11,7 +11,10 @@ internal sealed class MinPFilter(double part, FilterScratch scratch, int least =
     }
 }
 
-/// <summary>Tokens of a probability stay: epsilon, or, where it <paramref name="adapts"/>, min(epsilon, sqrt(epsilon) exp(-entropy)) (Hewitt et al. 2022, "Truncation sampling as language model desmoothing").</summary>
+/// <summary>
+/// Tokens of a probability stay: epsilon, or, where it <paramref name="adapts"/>, min(epsilon, sqrt(epsilon) exp(-entropy)) (Hewitt et al. 2022, "Truncation
+/// sampling as language model desmoothing").
+/// </summary>
 internal sealed class CutoffFilter(double epsilon, bool adapts, FilterScratch scratch, int least = 1) : Filter(scratch, least, float.NegativeInfinity)
 {
     public override void Apply(Span<float> scores, ReadOnlySpan<int> tokens, SearchPrompt prompt)
@@ -30,7 +33,9 @@ internal sealed class CutoffFilter(double epsilon, bool adapts, FilterScratch sc
     }
 }
 
-/// <summary>The tokens whose information is nearest to the entropy stay, until they have a probability together (Meister et al. 2022, "Locally typical sampling").</summary>
+/// <summary>
+/// The tokens whose information is nearest to the entropy stay, until they have a probability together (Meister et al. 2022, "Locally typical sampling").
+/// </summary>
 internal sealed class TypicalFilter(double mass, FilterScratch scratch, int least = 1) : Filter(scratch, least, float.NegativeInfinity)
 {
     public override void Apply(Span<float> scores, ReadOnlySpan<int> tokens, SearchPrompt prompt)

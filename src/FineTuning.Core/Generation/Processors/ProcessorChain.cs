@@ -27,7 +27,10 @@ internal sealed class ProcessorChain(IReadOnlyList<ILogitsProcessor> processors)
         if (options.RemoveInvalidValues == true) chain.Add(new InvalidValueProcessor());
         if (options.ExponentialDecayLengthPenalty is { } decay) chain.Add(new LengthDecayProcessor(prompt + decay.Start, decay.Factor, ends));
         if (options.SuppressTokens is { Count: > 0 } suppressed) chain.Add(new SuppressProcessor(suppressed));
-        if (options.BeginSuppressTokens is { Count: > 0 } begin) chain.Add(new SuppressProcessor(begin, prompt == 1 && options.ForcedBosTokenId is >= 0 ? 2 : prompt));
+        if (options.BeginSuppressTokens is { Count: > 0 } begin)
+        {
+            chain.Add(new SuppressProcessor(begin, prompt == 1 && options.ForcedBosTokenId is >= 0 ? 2 : prompt));
+        }
         if (settings.Samples) AddFilters(chain, options, size, settings.Beams == 1 ? 1 : Math.Max(2, ends.Length + 1));
         if (options.RenormalizeLogits == true) chain.Add(new NormalizingProcessor());
         return new(chain);

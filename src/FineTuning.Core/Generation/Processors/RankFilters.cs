@@ -3,7 +3,8 @@ namespace FineTuning.Generation;
 /// <summary>The k most probable tokens stay, and those that tie with the last of them.</summary>
 internal sealed class TopKFilter(int k, FilterScratch scratch, int least = 1, float removed = float.NegativeInfinity) : Filter(scratch, least, removed)
 {
-    public override void Apply(Span<float> scores, ReadOnlySpan<int> tokens, SearchPrompt prompt) => RemoveBelow(scores, Scratch.Largest(scores, Math.Max(k, Least)));
+    public override void Apply(Span<float> scores, ReadOnlySpan<int> tokens, SearchPrompt prompt) =>
+        RemoveBelow(scores, Scratch.Largest(scores, Math.Max(k, Least)));
 }
 
 /// <summary>The most probable tokens that together have a probability stay (Holtzman et al. 2020, "The curious case of neural text degeneration").</summary>
@@ -23,7 +24,9 @@ internal sealed class TopPFilter(double p, FilterScratch scratch, int least = 1,
     }
 }
 
-/// <summary>The most probable of the 100 best tokens stay that together have a part of these tokens' entropy (Potraghloo et al. 2025, "Top-H decoding").</summary>
+/// <summary>
+/// The most probable of the 100 best tokens stay that together have a part of these tokens' entropy (Potraghloo et al. 2025, "Top-H decoding").
+/// </summary>
 internal sealed class TopHFilter(double part, FilterScratch scratch) : Filter(scratch, 1, float.NegativeInfinity)
 {
     private const int Best = 100;

@@ -7,12 +7,16 @@ internal readonly struct DrawStream
 {
     private readonly ulong _key;
 
-    public DrawStream(long seed, int row, int step) => _key = DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)seed), (ulong)row), (ulong)step);
+    public DrawStream(long seed, int row, int step) =>
+        _key = DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)seed), (ulong)row), (ulong)step);
 
     /// <summary>Evenly distributed, from 0 to below 1.</summary>
     public double Uniform(int index = 0) => (DropoutStream.Combine(_key, (ulong)index) >> 11) * (1.0 / (1L << 53));
 
-    /// <summary>From the standard Gumbel distribution: the index of the largest of log-probability + Gumbel is a draw, the k largest are k draws without replacement (Kool et al. 2019).</summary>
+    /// <summary>
+    /// From the standard Gumbel distribution: the index of the largest of log-probability + Gumbel is a draw, the k largest are k draws without replacement
+    /// (Kool et al. 2019).
+    /// </summary>
     public double Gumbel(int index)
     {
         double uniform = ((DropoutStream.Combine(_key, (ulong)index) >> 11) + 0.5) * (1.0 / (1L << 53));

@@ -1,6 +1,9 @@
 namespace FineTuning.Generation;
 
-/// <summary>Moves scores away from those after another prompt: u + g (a - u) over log-probabilities (Sanchez et al. 2023, "Stay on topic with classifier-free guidance").</summary>
+/// <summary>
+/// Moves scores away from those after another prompt: u + g (a - u) over log-probabilities (Sanchez et al. 2023, "Stay on topic with classifier-free
+/// guidance").
+/// </summary>
 /// <remarks>It owns neither source.</remarks>
 internal sealed class GuidedScores(IScoreSource source, IScoreSource other, double scale, IReadOnlyList<int>? negativePrompt) : IScoreSource
 {

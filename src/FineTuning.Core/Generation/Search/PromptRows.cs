@@ -14,14 +14,20 @@ internal static class PromptRows
     public static IReadOnlyList<SearchPrompt> ForDecoder(IReadOnlyList<int[]> ids, IReadOnlyList<bool[]>? mask, int? pad, IReadOnlyList<int> endTokens)
     {
         int width = Width(ids);
-        if (mask is not null && (mask.Count != ids.Count || mask.Any(row => row.Length != width))) throw new ArgumentException($"the mask has not the shape of the ids: [{ids.Count}][{width}]", nameof(mask));
+        if (mask is not null && (mask.Count != ids.Count || mask.Any(row => row.Length != width)))
+        {
+            throw new ArgumentException($"the mask has not the shape of the ids: [{ids.Count}][{width}]", nameof(mask));
+        }
         bool infers = mask is null && pad is { } token && !endTokens.Contains(token);
         var prompts = new SearchPrompt[ids.Count];
         for (int row = 0; row < prompts.Length; row++)
         {
             bool[]? kept = mask?[row] ?? (infers ? [.. ids[row].Select(id => id != pad)] : null);
             int padding = kept is null ? 0 : Array.IndexOf(kept, true);
-            if (padding < 0) throw new ArgumentException($"row {row} of the prompts is padding alone: give it a token, for example the one that begins a text", nameof(ids));
+            if (padding < 0)
+            {
+                throw new ArgumentException($"row {row} of the prompts is padding alone: give it a token, for example the one that begins a text", nameof(ids));
+            }
             int[] tokens = ids[row];
             if (kept is not null && Array.IndexOf(kept, false, padding) >= 0)
             {
@@ -47,10 +53,16 @@ internal static class PromptRows
         if (prefix is not null)
         {
             Width(prefix);
-            if (prefix.Count != source.Count) throw new ArgumentException($"there are {prefix.Count} prefixes for {source.Count} inputs of the encoder", nameof(prefix));
+            if (prefix.Count != source.Count)
+            {
+                throw new ArgumentException($"there are {prefix.Count} prefixes for {source.Count} inputs of the encoder", nameof(prefix));
+            }
             if (prefix.Any(row => row[0] == start)) return [.. prefix.Select((row, i) => new SearchPrompt(i, row, 0, source[i]))];
         }
-        if (start is null or < 0) throw new InvalidOptionsException(["DecoderStartTokenId and BosTokenId are not set: an encoder-decoder needs a token that its decoder begins with"]);
+        if (start is null or < 0)
+        {
+            throw new InvalidOptionsException(["DecoderStartTokenId and BosTokenId are not set: a decoder needs a token to begin with"]);
+        }
         return [.. source.Select((row, i) => new SearchPrompt(i, [start.Value, .. prefix?[i] ?? []], 0, row))];
     }
 

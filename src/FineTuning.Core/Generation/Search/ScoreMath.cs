@@ -14,7 +14,8 @@ internal static class ScoreMath
         if (scores.Length >= Vector<float>.Count)
         {
             var best = new Vector<float>(scores);
-            for (i = Vector<float>.Count; i <= scores.Length - Vector<float>.Count; i += Vector<float>.Count) best = Vector.Max(best, new Vector<float>(scores[i..]));
+            int step = Vector<float>.Count;
+            for (i = step; i <= scores.Length - step; i += step) best = Vector.Max(best, new Vector<float>(scores[i..]));
             for (int lane = 0; lane < Vector<float>.Count; lane++) most = MathF.Max(most, best[lane]);
         }
         for (; i < scores.Length; i++) most = MathF.Max(most, scores[i]);
@@ -36,7 +37,11 @@ internal static class ScoreMath
     {
         float most = Max(scores);
         if (float.IsNaN(most) || float.IsPositiveInfinity(most)) throw NotANumber();
-        if (float.IsNegativeInfinity(most)) throw new FineTuningException("no token is left to choose from: the rules of the options contradict each other here; take one away, or allow the end token");
+        if (float.IsNegativeInfinity(most))
+        {
+            throw new FineTuningException("no token is left to choose from: the rules of the options contradict each other here; take one away, or allow " +
+                "the end token");
+        }
         return most + Math.Log(SumExp(scores, most));
     }
 
@@ -74,5 +79,6 @@ internal static class ScoreMath
     }
 
     private static FineTuningException NotANumber() =>
-        new("the model gave a score that is no number (NaN or infinite): its weights, or the precision they are computed in, do not hold; set RemoveInvalidValues to go on nevertheless");
+        new("the model gave a score that is no number (NaN or infinite): its weights, or the precision they are computed in, do not hold; set " +
+            "RemoveInvalidValues to go on nevertheless");
 }

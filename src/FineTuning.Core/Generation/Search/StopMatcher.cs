@@ -9,6 +9,9 @@ internal sealed class StopMatcher
     // Decoders may treat the first tokens they see in a way of their own: a space is lost, a character begins in the middle.
     private const int Margin = 8;
 
+    // The newest token may complete a character that bytes before it began, and with it turn a row of such characters into text: of these the last alone is new.
+    private const int Completed = 1;
+
     private readonly PretrainedTokenizer _tokenizer;
     private readonly string[] _stops;
     private readonly int _window;
@@ -23,10 +26,9 @@ internal sealed class StopMatcher
     /// <param name="tokens">The text so far, without padding: the prompt, whose end may begin a stop string, and what is new.</param>
     public bool IsMet(ReadOnlySpan<int> tokens)
     {
-        tokens = tokens[Math.Max(0, tokens.Length - _window)..];
-        string text = _tokenizer.Decode(tokens, skipSpecialTokens: false, cleanUp: false);
-        // Bytes of the newest token may have completed a character before it: what changed is what is new.
-        int known = _tokenizer.Decode(tokens[..^1], skipSpecialTokens: false, cleanUp: false).AsSpan().CommonPrefixLength(text);
+        tokens = tokens[Start(tokens)..];
+        string text = Decode(tokens);
+        int known = Math.Max(Decode(tokens[..^1]).AsSpan().CommonPrefixLength(text), text.Length - Decode(tokens[^1..]).Length - Completed);
         foreach (string stop in _stops)
         {
             int from = Math.Max(0, known - stop.Length + 1);
@@ -34,4 +36,14 @@ internal sealed class StopMatcher
         }
         return false;
     }
+
+    // Byte tokens in a row are decoded as a whole, and to nothing where the row begins within a character.
+    private int Start(ReadOnlySpan<int> tokens)
+    {
+        int start = Math.Max(0, tokens.Length - _window);
+        while (start > 0 && _tokenizer.Token(tokens[start]) is ['<', '0', 'x', _, _, '>']) start--;
+        return start;
+    }
+
+    private string Decode(ReadOnlySpan<int> tokens) => _tokenizer.Decode(tokens, skipSpecialTokens: false, cleanUp: false);
 }

@@ -31,7 +31,11 @@ internal static class TokenSearch
         GenerationSettings settings = request.Settings;
         int perPrompt = settings.Beams > 1 ? settings.Beams : settings.Returned;
         long scores = (long)request.Prompts.Count * perPrompt * source.VocabularySize;
-        if (scores > Array.MaxLength / sizeof(float)) throw new InvalidOptionsException([$"{request.Prompts.Count} prompts with {perPrompt} texts each have {scores} scores a token: at most {Array.MaxLength / sizeof(float)} are possible; generate from fewer prompts at once"]);
+        if (scores > Array.MaxLength / sizeof(float))
+        {
+            throw new InvalidOptionsException([$"{request.Prompts.Count} prompts with {perPrompt} texts each have {scores} scores a token: at most " +
+                $"{Array.MaxLength / sizeof(float)} are possible; generate from fewer prompts at once"]);
+        }
         ProcessorChain chain = request.Processors ?? ProcessorChain.Of(settings);
         return settings.Beams > 1 ? new BeamSearch(source, request, chain).Run(cancellation) : new RowSearch(source, request, chain).Run(cancellation);
     }

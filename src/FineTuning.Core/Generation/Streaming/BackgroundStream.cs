@@ -8,21 +8,24 @@ internal static class BackgroundStream
 {
     /// <summary>Runs the work on a new thread and gives what it emits, in order.</summary>
     /// <param name="name">The thread's name.</param>
-    /// <param name="work">Emits values; emitting waits while nobody takes them, and throws once nobody will. It should look at the token between two values.</param>
+    /// <param name="work">
+    /// Emits values. Emitting waits while nobody takes them, and throws once nobody will. Between two values it looks at the token.
+    /// </param>
     /// <param name="capacity">How many values may wait to be taken.</param>
     /// <param name="cancellation">Ends the work early.</param>
     /// <remarks>
-    /// The thread starts with the first value that is asked for. Who stops early ends the work, and goes on when it has ended: what it used can be disposed then. What the work throws is
-    /// thrown where the next value would come.
+    /// The thread starts with the first value that is asked for. Who stops early ends the work, and goes on when it has ended: what it used can be disposed
+    /// then. What the work throws is thrown where the next value would come.
     /// </remarks>
-    public static async IAsyncEnumerable<T> Run<T>(string name, Action<Action<T>, CancellationToken> work, int capacity = 64, [EnumeratorCancellation] CancellationToken cancellation = default)
+    public static async IAsyncEnumerable<T> Run<T>(
+        string name, Action<Action<T>, CancellationToken> work, int capacity = 64, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Channel<T> channel = Channel.CreateBounded<T>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
         Task ended = Start(name, work, channel.Writer, stop.Token);
         try
         {
-            // The writer ends the channel in every case: its token is not needed here, and with it a cancelled work could still be running behind the exception.
+            // The writer completes the channel in every case. Cancelling the read itself would not wait for it.
             await foreach (T value in channel.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
             {
                 cancellation.ThrowIfCancellationRequested();
