@@ -27,7 +27,7 @@ public sealed class StopMatcherLawTests
             tokenizers++;
             foreach (string text in Texts)
             {
-                int[] ids = [.. TryEncode(tokenizer, text)];
+                int[] ids = TryEncode(tokenizer, text);
                 string whole = tokenizer.Decode(ids, skipSpecialTokens: false, cleanUp: false);
                 foreach (string stop in Stops(whole))
                 {
@@ -52,8 +52,8 @@ public sealed class StopMatcherLawTests
 
     private static bool IsMet(PretrainedTokenizer tokenizer, int[] ids, string stop)
     {
-        string after = tokenizer.Decode(ids, skipSpecialTokens: false, cleanUp: false), before = tokenizer.Decode(ids[..^1], skipSpecialTokens: false, cleanUp: false);
-        int own = tokenizer.Decode(ids[^1..], skipSpecialTokens: false, cleanUp: false).Length;
+        string after = tokenizer.Decode(ids, skipSpecialTokens: false, cleanUp: false), before = tokenizer.Decode(ids.AsSpan(..^1), skipSpecialTokens: false, cleanUp: false);
+        int own = tokenizer.Decode(ids.AsSpan(^1..), skipSpecialTokens: false, cleanUp: false).Length;
         int known = Math.Max(before.AsSpan().CommonPrefixLength(after), after.Length - own - 1);
         for (int at = after.IndexOf(stop, StringComparison.Ordinal); at >= 0; at = at + 1 < after.Length ? after.IndexOf(stop, at + 1, StringComparison.Ordinal) : -1)
         {
@@ -74,11 +74,11 @@ public sealed class StopMatcherLawTests
         }
     }
 
-    private static IEnumerable<int> TryEncode(PretrainedTokenizer tokenizer, string text)
+    private static int[] TryEncode(PretrainedTokenizer tokenizer, string text)
     {
         try
         {
-            return tokenizer.Encode(text).Ids.ToArray();
+            return tokenizer.Encode(text).Ids;
         }
         catch (TokenizationException)
         {

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace FineTuning.Generation;
 
 /// <summary>A rule that takes tokens out of the distribution that is drawn from.</summary>
@@ -15,7 +17,14 @@ internal abstract class Filter(FilterScratch scratch, int least, float removed) 
     /// <summary>Takes out what is below a limit.</summary>
     protected void RemoveBelow(Span<float> scores, float limit)
     {
-        for (int i = 0; i < scores.Length; i++)
+        int i = 0;
+        Vector<float> least = new(limit), outside = new(removed);
+        for (; i <= scores.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            var some = new Vector<float>(scores[i..]);
+            Vector.ConditionalSelect(Vector.LessThan(some, least), outside, some).CopyTo(scores[i..]);
+        }
+        for (; i < scores.Length; i++)
         {
             if (scores[i] < limit) scores[i] = removed;
         }

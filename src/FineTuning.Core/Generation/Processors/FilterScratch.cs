@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace FineTuning.Generation;
 
 /// <summary>Memory that the filters of a generation share, so that none is asked for by the token.</summary>
@@ -20,7 +22,10 @@ internal sealed class FilterScratch(int vocabularySize)
         heap.Sort();
         for (int i = k; i < scores.Length; i++)
         {
-            if (scores[i] > heap[0]) Sink(heap, scores[i]);
+            // Most scores are below those that are kept: many are passed over at once.
+            int step = Vector<float>.Count;
+            while (i <= scores.Length - step && !Vector.GreaterThanAny(new Vector<float>(scores[i..]), new Vector<float>(heap[0]))) i += step;
+            if (i < scores.Length && scores[i] > heap[0]) Sink(heap, scores[i]);
         }
         return heap[0];
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace FineTuning.Generation;
 
 /// <summary>Replaces scores that are no numbers by 0, infinite ones by the largest and the smallest number.</summary>
@@ -28,6 +30,9 @@ internal sealed class TemperatureProcessor(double temperature) : RowProcessor
 
     public override void Apply(Span<float> scores, ReadOnlySpan<int> tokens, SearchPrompt prompt)
     {
-        for (int i = 0; i < scores.Length; i++) scores[i] /= _temperature;
+        int i = 0;
+        var divisor = new Vector<float>(_temperature);
+        for (; i <= scores.Length - Vector<float>.Count; i += Vector<float>.Count) (new Vector<float>(scores[i..]) / divisor).CopyTo(scores[i..]);
+        for (; i < scores.Length; i++) scores[i] /= _temperature;
     }
 }
