@@ -12,6 +12,7 @@ internal sealed class CheckpointReader : IDisposable
 {
     private readonly ITensorSource? _source;
     private readonly string _folder;
+    private readonly WeightBudget _budget;
     private readonly Generator _generator;
     private readonly Dictionary<string, string> _stored = new(StringComparer.Ordinal);
     private readonly List<string> _mapped = [];
@@ -25,6 +26,7 @@ internal sealed class CheckpointReader : IDisposable
     public CheckpointReader(ITensorSource? source, NameTable names, string folder, ModelLoadOptions options)
     {
         (_source, Names, _folder, Options, Device) = (source, names, folder, options, DeviceChoice.Resolve(options.Device));
+        _budget = new(source, folder);
         _generator = new Generator((ulong)options.Seed);
         foreach (string name in source?.Tensors.Keys ?? [])
         {
@@ -59,38 +61,41 @@ internal sealed class CheckpointReader : IDisposable
     /// <param name="draw">Draws it.</param>
     public Tensor Read(string name, long[] shape, bool isFresh, string advice, Func<Generator, Tensor> draw)
     {
+        _budget.Ask(name, shape);
         if (_source is null) return draw(_generator);
         if (isFresh)
         {
             _fresh.Add(name);
-            return draw(_generator);
+            return _faults.Count > 0 ? StandIn(shape) : draw(_generator);
         }
         if (!_stored.TryGetValue(name, out string? stored))
         {
             _faults.Add($"'{name}' of shape [{string.Join(", ", shape)}] is missing");
-            return zeros(shape);
+            return StandIn(shape);
         }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))
         {
             _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
-            return zeros(shape);
+            return StandIn(shape);
         }
         _mapped.Add(stored);
-        return _source.Read(stored);
+        return _source.ReadWeight(stored);
     }
 
     /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>
     public LoadReport Finish()
     {
-        if (_faults.Count > 0)
-        {
-            string all = _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}";
-            throw new CheckpointException(_folder, all);
-        }
+        if (_faults.Count > 0) throw Faulty();
         string[] ignored = [.. _stored.Values.Except(_mapped, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         return new([.. _mapped], [.. _fresh], ignored);
     }
 
     public void Dispose() => _generator.Dispose();
+
+    // Where sizes do not fit the file, memory is not taken for them: the faults found so far must do.
+    private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();
+
+    private CheckpointException Faulty() =>
+        new(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
 }

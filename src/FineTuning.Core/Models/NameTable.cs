@@ -15,6 +15,9 @@ internal sealed record NameRow(IReadOnlyList<string> Ours, string Theirs, Tensor
 
     public static implicit operator NameRow((string Ours, string Theirs, TensorLayout Layout) row) => new([row.Ours], row.Theirs, row.Layout);
 
+    /// <summary>Whether the checkpoint's name begins with a segment.</summary>
+    public bool Begins(string segment) => Theirs.TrimEnd('!').Split('.')[0] == segment;
+
     /// <summary>Several modules of a block that the checkpoint holds stacked.</summary>
     public static NameRow Fused(string block, IReadOnlyList<string> parts, string theirs, TensorLayout? layout = null) =>
         new([.. parts.Select(part => block + "." + part)], theirs, layout ?? TensorLayout.Plain);
@@ -69,6 +72,10 @@ internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
         bool prefixed = Prefix.Length > 0 && name.StartsWith(Prefix, StringComparison.Ordinal);
         return !prefixed && IsTrunk(name) ? Prefix + name : name;
     }
+
+    /// <summary>Whether a name of the trunk, or one that is read as such, begins with a segment, for example <c>bert</c> or <c>encoder</c>.</summary>
+    public bool Begins(string segment) =>
+        Prefix.Split('.')[0] == segment || Renames.Any(pair => pair.From.Split('.')[0] == segment) || trunk.Any(row => row.Begins(segment));
 
     private bool IsTrunk(string name) => trunk.Any(row => name.StartsWith(row.Theirs.Split('{')[0], StringComparison.Ordinal));
 

@@ -23,19 +23,33 @@ public sealed class OutputHead : IDisposable
         (Trunk, Kind, Outputs, _plan) = (trunk, kind, outputs, trunk.Model.Head(kind));
         Weights = new WeightSet(trunk.Weights);
         trunk.Retain();
+        try
+        {
+            (_dense, _output) = Make(reader);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private (HeadDense? Dense, Linear? Output) Make(CheckpointReader reader)
+    {
+        (Trunk trunk, HeadKind kind, int outputs) = (Trunk, Kind, Outputs);
         HeadSource from = HeadSource.Of(kind, new CheckpointHead(trunk.Config), reader.Options.FreshHead);
         var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan, from);
         int depth = Weights.HeadDepth, hidden = trunk.Plan.HiddenSize;
         bool hasDense = _plan.Dense is { } dense && (!_plan.IsOptional || builder.Holds(dense.Name));
-        if (hasDense) _dense = HeadDense.Make(builder, _plan.Dense!, depth, hidden);
-        if (_plan.Output is not { } plan) return;
+        HeadDense? below = hasDense ? HeadDense.Make(builder, _plan.Dense!, depth, hidden) : null;
+        if (_plan.Output is not { } plan) return (below, null);
         int width = _plan.Dense?.Width ?? hidden;
         Weight? matrix = null;
         // A matrix in the file that is not the embeddings wins over config.json, as in the reference: a copy of them is stored often, another one on purpose.
         if (plan.TiedToEmbeddings && !builder.HoldsOther("head.output.weight", trunk.TokenTable.Weight)) matrix = trunk.TokenTable.Weight;
         matrix ??= builder.Make("head.output.weight", WeightKind.Matrix, depth, outputs, width);
         Weight? bias = plan.Bias ? builder.Make(plan.BiasName + ".bias", WeightKind.Bias, depth, outputs) : null;
-        _output = builder.Linear("head.output", matrix, bias, ReferenceEquals(matrix, trunk.TokenTable.Weight));
+        return (below, builder.Linear("head.output", matrix, bias, ReferenceEquals(matrix, trunk.TokenTable.Weight)));
     }
 
     /// <summary>What it sits on.</summary>
@@ -72,10 +86,9 @@ public sealed class OutputHead : IDisposable
     public static OutputHead Load(string folder, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentNullException.ThrowIfNull(kind);
         FineTuningRuntime.Load();
-        ConfigFile config = ConfigFile.Read(folder);
-        using ITensorSource source = CheckpointFiles.Open(folder);
-        return Open(config, source, folder, kind, outputs, options ?? new ModelLoadOptions());
+        return WholeFolder.Read(folder, () => Alone(Trunk.Read(folder, options ?? new ModelLoadOptions(), Maker(kind, outputs))));
     }
 
     /// <summary>Makes a model of random weights from the text of a config.json.</summary>
@@ -88,8 +101,9 @@ public sealed class OutputHead : IDisposable
     public static OutputHead Create(string configuration, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        ArgumentNullException.ThrowIfNull(kind);
         FineTuningRuntime.Load();
-        return Open(ConfigFile.Parse("config.json", configuration), null, "config.json", kind, outputs, options ?? new ModelLoadOptions());
+        return Alone(Trunk.Draw(configuration, options ?? new ModelLoadOptions(), Maker(kind, outputs)));
     }
 
     /// <summary>Puts a head on a trunk, which other heads keep using: with the tensors of the folder that the trunk was loaded from, or fresh.</summary>
@@ -105,12 +119,13 @@ public sealed class OutputHead : IDisposable
         trunk.RequireHeld();
         string folder = trunk.Folder ?? "the model in memory";
         options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(), MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
-        using ITensorSource source = trunk.Folder is null ? new NoTensors() : CheckpointFiles.Open(trunk.Folder);
+        (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "") : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model);
+        using ITensorSource source = tensors.Source;
         using var reader = new CheckpointReader(source, trunk.Model.Names, folder, options);
         var head = new OutputHead(trunk, kind, OutputsOf(trunk, kind, outputs), reader);
         try
         {
-            LoadReport own = reader.Finish();
+            LoadReport own = SharedPrefix.Restored(reader.Finish(), tensors.Prefix);
             head.LoadReport = new([.. trunk.LoadReport.Mapped, .. own.Mapped], own.Fresh, [.. trunk.LoadReport.Ignored.Except(own.Mapped, StringComparer.Ordinal)]);
             FiniteWeights.Require([.. head.Weights.Skip(trunk.Weights.Count)], folder);
             return head;
@@ -200,14 +215,15 @@ public sealed class OutputHead : IDisposable
         return plan.SoftCap is { } cap ? (scores / Held(cap)).tanh() * Held(cap) : scores;
     }
 
-    private static OutputHead Open(ConfigFile config, ITensorSource? source, string folder, HeadKind kind, int outputs, ModelLoadOptions options)
+    private static Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> Maker(HeadKind kind, int outputs) =>
+        own => new OutputHead(own.Trunk, kind, OutputsOf(own.Trunk, kind, outputs), own.Reader);
+
+    // From here on the head is the only holder of its trunk.
+    private static OutputHead Alone((Trunk Trunk, OutputHead? Head) read)
     {
-        ArgumentNullException.ThrowIfNull(kind);
-        (Trunk trunk, OutputHead? head) = Trunk.Open(config, source, folder, options, own => new OutputHead(own.Trunk, kind, OutputsOf(own.Trunk, kind, outputs), own.Reader));
-        head!.LoadReport = trunk.LoadReport;
-        // From here on the head is the only holder.
-        trunk.Dispose();
-        return head;
+        read.Head!.LoadReport = read.Trunk.LoadReport;
+        read.Trunk.Dispose();
+        return read.Head;
     }
 
     private static int OutputsOf(Trunk trunk, HeadKind kind, int outputs)

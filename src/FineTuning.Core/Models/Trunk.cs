@@ -24,11 +24,24 @@ public sealed class Trunk : IDisposable
     {
         (Model, Config, Device) = (model, config, reader.Device);
         Weights.HeadDepth = Plan.LayerCount + 1;
+        try
+        {
+            (TokenTable, _encoder, _decoder) = Make(reader);
+        }
+        catch
+        {
+            Weights.Dispose();
+            throw;
+        }
+    }
+
+    private (EmbeddingTable Tokens, Stack? Encoder, Stack? Decoder) Make(CheckpointReader reader)
+    {
         var builder = new WeightBuilder(reader, Weights, Modules, Plan.InitializerRange);
         EmbeddingTable tokens = builder.Table("embeddings.token", Plan.Embedding.PaddingRow, Plan.VocabularySize, Plan.EmbeddingSize);
-        TokenTable = tokens;
-        _encoder = Plan.Encoder is null ? null : Stack.Make(builder, Plan, Plan.Encoder, tokens, 0);
-        _decoder = Plan.Decoder is null ? null : Stack.Make(builder, Plan, Plan.Decoder, tokens, Plan.Encoder?.Layers.Count ?? 0);
+        Stack? encoder = Plan.Encoder is null ? null : Stack.Make(builder, Plan, Plan.Encoder, tokens, 0);
+        Stack? decoder = Plan.Decoder is null ? null : Stack.Make(builder, Plan, Plan.Decoder, tokens, Plan.Encoder?.Layers.Count ?? 0);
+        return (tokens, encoder, decoder);
     }
 
     /// <summary>How the trunk is built.</summary>
@@ -66,9 +79,7 @@ public sealed class Trunk : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         FineTuningRuntime.Load();
-        ConfigFile config = ConfigFile.Read(folder);
-        using ITensorSource source = CheckpointFiles.Open(folder);
-        Trunk trunk = Open(config, source, folder, options ?? new ModelLoadOptions(), _ => null).Trunk;
+        Trunk trunk = WholeFolder.Read(folder, () => Read(folder, options ?? new ModelLoadOptions(), _ => null).Trunk);
         trunk.Folder = folder;
         return trunk;
     }
@@ -81,7 +92,7 @@ public sealed class Trunk : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
         FineTuningRuntime.Load();
-        return Open(ConfigFile.Parse("config.json", configuration), null, "config.json", options ?? new ModelLoadOptions(), _ => null).Trunk;
+        return Draw(configuration, options ?? new ModelLoadOptions(), _ => null).Trunk;
     }
 
     /// <summary>A trunk of its own with the same weights.</summary>
@@ -96,7 +107,7 @@ public sealed class Trunk : IDisposable
             MasterType = type == ScalarType.Float64 ? type : ScalarType.Float32,
             FrozenPrecision = TokenTable.Weight.CanTrain ? null : type == ScalarType.BFloat16 ? Precision.BFloat16 : Precision.Float32,
         };
-        Trunk copy = Open(Config, source, InMemory, options, _ => null).Trunk;
+        Trunk copy = Open(Model, Config, source, InMemory, options, _ => null).Trunk;
         copy.Tokenizer = Tokenizer;
         return copy;
     }
@@ -174,17 +185,54 @@ public sealed class Trunk : IDisposable
         if (Interlocked.Decrement(ref _holders) == 0) Weights.Dispose();
     }
 
-    /// <summary>Reads a trunk and, in the same reading, a head: what is missing is reported together.</summary>
+    /// <summary>The tensors of a folder, without a prefix that all of them share and the family does not know.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="config">Its config.json.</param>
+    /// <param name="model">Its family.</param>
+    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized.</exception>
+    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model)
+    {
+        ITensorSource stored = CheckpointFiles.Open(folder);
+        try
+        {
+            QuantizedCheckpoint.Refuse(config, stored, folder);
+            string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], model.Begins);
+            return (SharedPrefix.Without(stored, prefix), prefix);
+        }
+        catch
+        {
+            stored.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a trunk of a folder and, in the same reading, a head: what is missing is reported together.</summary>
+    /// <param name="folder">config.json and weights.</param>
+    /// <param name="options">Seed, dropout, device.</param>
+    /// <param name="head">Makes the head, which is to hold the trunk; gives null where there is none.</param>
+    internal static (Trunk Trunk, OutputHead? Head) Read(string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    {
+        ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
+        FamilyModel model = ModelFamilies.Of(config).Read(config);
+        (ITensorSource source, string prefix) = OpenTensors(folder, config, model);
+        using (source)
+        {
+            (Trunk trunk, OutputHead? made) = Open(model, config, source, folder, options, head);
+            trunk.LoadReport = SharedPrefix.Restored(trunk.LoadReport, prefix);
+            return (trunk, made);
+        }
+    }
+
+    /// <summary>Makes a trunk, and a head on it, of tensors or of random numbers.</summary>
+    /// <param name="model">Plans and names.</param>
     /// <param name="config">config.json.</param>
     /// <param name="source">The tensors; null: all are drawn.</param>
     /// <param name="folder">What messages call the checkpoint.</param>
-    /// <param name="options">Seed, dropout, device.</param>
-    /// <param name="head">Makes the head, which is to hold the trunk; gives null where there is none.</param>
+    /// <param name="options">Seed, device.</param>
+    /// <param name="head">Makes the head; gives null where there is none.</param>
     internal static (Trunk Trunk, OutputHead? Head) Open(
-        ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
-        config = config.WithDropout(options.Dropout);
-        FamilyModel model = ModelFamilies.Of(config).Read(config);
         using var reader = new CheckpointReader(source, model.Names, folder, options);
         var trunk = new Trunk(model, config, reader);
         OutputHead? made = null;
@@ -201,6 +249,13 @@ public sealed class Trunk : IDisposable
             trunk.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Makes a trunk, and a head on it, of random numbers.</summary>
+    internal static (Trunk Trunk, OutputHead? Head) Draw(string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    {
+        ConfigFile config = ConfigFile.Parse("config.json", configuration).WithDropout(options.Dropout);
+        return Open(ModelFamilies.Of(config).Read(config), config, null, "config.json", options, head);
     }
 
     private Tensor Run(TrunkInput input, ForwardContext context, WantedStates wanted, Range layers, List<Tensor>? states)

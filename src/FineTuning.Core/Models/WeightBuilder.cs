@@ -16,7 +16,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
 {
     private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
     private readonly IReadOnlyList<NameRow> _headNames = head?.Names ?? [];
-    private readonly bool _hasHead = head is not null && from.UsesHead && reader.Holds(reader.Names.TryMap(head.Mark + ".weight", head.Names)?.Whole ?? "");
+    private readonly bool _hasHead = from.UsesHead && HoldsHead(reader, head);
+    private readonly bool _keepsPooler = from.KeepsPooler ?? !HoldsHead(reader, head);
 
     public WeightSet Weights { get; } = weights;
 
@@ -103,10 +104,12 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         TensorLayout layout = name.Row.Layout;
         // A pooler belongs to the trunk, but a head of a task was tuned with it.
         bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
-        bool isFresh = head is not null && !_hasHead && !(isPooler && from.KeepsPooler && reader.Holds(name.Whole));
+        bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
         return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
     }
+
+    private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) => head is not null && reader.Names.TryMap(head.Mark + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole);
 
     private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch
     {

@@ -38,13 +38,13 @@ internal static class Kernels
             return torch.scaled_dot_product_attention(query, key, value, mask, 0.0, causal, scale=scale)
 
         def dropout_mask(counter: Tensor, low: int, high: int, threshold: int, kept: float) -> Tensor:
-            limit = 0xFFFFFFFF
-            x = ((counter * 0x9E3779B1) & limit) ^ low
-            x = ((x ^ (x >> 16)) * 0x85EBCA6B) & limit
-            x = ((x ^ (x >> 13)) * 0xC2B2AE35) & limit
+            limit = 4294967295
+            x = ((counter * 2654435761) & limit) ^ low
+            x = ((x ^ (x >> 16)) * 2246822507) & limit
+            x = ((x ^ (x >> 13)) * 3266489909) & limit
             x = ((x ^ (x >> 16)) + high) & limit
-            x = ((x ^ (x >> 15)) * 0x2C1B3C6D) & limit
-            x = ((x ^ (x >> 12)) * 0x297A2D39) & limit
+            x = ((x ^ (x >> 15)) * 739982445) & limit
+            x = ((x ^ (x >> 12)) * 695872825) & limit
             return ((x ^ (x >> 15)) >= threshold).float() * kept
         """;
 

@@ -25,6 +25,9 @@ internal sealed record FamilyModel(string ClassStem, TrunkPlan Plan, NameTable N
         throw new Errors.CheckpointException("config.json", $"a model of the kind '{Plan.ModelType}' has no head for {kind.Name}; it has heads for {known}");
     }
 
+    /// <summary>Whether one of the family's names begins with a segment.</summary>
+    public bool Begins(string segment) => Names.Begins(segment) || Heads.Values.Any(head => head.Names.Any(row => row.Begins(segment)));
+
     /// <summary>The class name that config.json gives trunk and head.</summary>
     public string ClassOf(HeadKind kind) => ClassStem + (Head(kind).ClassSuffix ?? kind.ClassSuffix);
 }
