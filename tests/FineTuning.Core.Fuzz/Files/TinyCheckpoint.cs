@@ -49,7 +49,7 @@ internal static class TinyCheckpoint
     {
         int number = int.Parse(model.LabelSet.Names[0]["first".Length..], System.Globalization.CultureInfo.InvariantCulture);
         using var scope = NewDisposeScope();
-        float bias = model.Encoder.Weights.Find("head.output.bias")!.Value[0].item<float>();
+        float bias = model.Head.Weights.Find("head.output.bias")!.Value[0].item<float>();
         if (bias != number) throw new BrokenLawException($"the labels are those of model {number}, the weights those of model {bias}");
         if (model.Tokenizer.TokenId($"t{number}") is null) throw new BrokenLawException($"the labels are those of model {number}, the tokenizer is another's");
         return number;
