@@ -7,7 +7,7 @@ namespace FineTuning.Tests.Architecture;
 public sealed class LayerTests
 {
     private static readonly Layers Library = new(typeof(FineTuner).Assembly, [
-        "Errors", "Diagnostics", "Tensors", "Models", "Adapters", "Generation", "Examples", "Metrics", "Heads", "Batching", "Training", "Strategies", "",
+        "Errors", "Diagnostics", "Tensors", "Models", "Adapters", "Generation", "Examples", "Metrics", "Tasks", "Batching", "Heads", "Training", "Strategies", "",
     ]);
 
     [Fact]

@@ -3,6 +3,8 @@ using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tasks;
+using FineTuning.Text;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -41,19 +43,21 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
     {
         options ??= new FewShotOptions<TLabel>();
+        new NullMembers().Value(options.Encoder, nameof(options.Encoder)).Entries(options.Labels, nameof(options.Labels)).Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(backbone, options.Encoder), options);
         try
         {
-            if (backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
-            LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, head.Labels, folder);
-            if (labels.Count != head.Labels.Count || !labels.Names.SequenceEqual(head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value), StringComparer.OrdinalIgnoreCase))
-            {
-                throw new InvalidOptionsException([$"{folder}: its head knows {string.Join(", ", head.Labels.Values)}, but {string.Join(", ", labels.Names)} are asked for"]);
-            }
-            model._head = (head.Head, labels);
+            if (options.Encoder.FreshHead || backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
+            // The names in this file are always somebody's, LABEL_0 too.
+            string[] names = [.. head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
+            var stored = new StoredOutputs(folder, names, true, false, "Encoder = new() { FreshHead = true }") { IsGeneric = false };
+            LabelSet<TLabel>? labels = LabelSet<TLabel>.Resolve(options.Labels, stored, violations, out string? refusal);
+            if (refusal is not null) violations.Add($"{folder}: {refusal}");
+            if (violations.Count > 0) throw new InvalidOptionsException(violations);
+            model._head = (head.Head, labels!);
             return model;
         }
         catch
@@ -75,7 +79,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         LabelSet<TLabel> labels = LabelsOf(data);
         int[] places = Places(data, labels);
         string[] texts = [.. data.Select(example => example.Text)];
-        TrainingResult? tuning = _options.PairsPerText == 0 ? null : DedicatedThread.Run("FineTuning.Core run", () => Tune(texts, places, cancellation));
+        TrainingResult? tuning = _options.PairsPerText == 0 ? null : Tune(texts, places, cancellation);
         cancellation.ThrowIfCancellationRequested();
         float[][] vectors = Encoder.Encode(texts, null, cancellation);
         LogisticRegression head = LogisticRegression.Fit(vectors, places, labels.Count, _options.HeadFit);
@@ -93,13 +97,15 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     {
         ArgumentNullException.ThrowIfNull(inputs);
         (LogisticRegression regression, LabelSet<TLabel> labels) = Head;
-        float[][] vectors = Encoder.Encode(inputs, null, cancellation);
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
+        TokenizedText[] texts = [.. inputs.Select(text => Encoder.Tokenize(text))];
+        float[][] vectors = Encoder.EncodeTokens(texts, cancellation);
         return
         [
             .. vectors.Select((vector, i) =>
             {
-                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(regression.Logits(vector)));
-                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, Encoder.Tokenize(inputs[i]).TruncatedTokens);
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(Finite(regression.Logits(vector))));
+                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, texts[i].TruncatedTokens);
             }),
         ];
     }
@@ -125,15 +131,16 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     private TrainingResult Tune(string[] texts, int[] places, CancellationToken cancellation)
     {
         using TunableModel<ScoredPair> model = Encoder.With(SimilarityLoss.CosineSimilarity());
-        var pairs = RowSet.Encode(model, FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed), "few-shot pairs", null, cancellation);
-        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), pairs.Rows.Count);
+        IEnumerable<ScoredPair> pairs = FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed);
         var recipe = new TrainingOptions
         {
             Epochs = _options.Epochs, BatchSize = _options.BatchSize, Seed = _options.Seed,
             Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
         };
         recipe.Validate(hasValidation: false);
-        return new TrainingLoop(model, pairs, null, recipe, new RunObserver { Logger = _logger }, cancellation).Run();
+        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger }) { DataName = "few-shot pairs" }.Train(pairs, cancellation);
+        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), result.TrainingRows);
+        return result;
     }
 
     private LabelSet<TLabel> LabelsOf(LabeledText<TLabel>[] data)
@@ -159,6 +166,12 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         }
         foreach (IGrouping<int, int> group in places.GroupBy(place => place).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
         return places;
+    }
+
+    private static float[] Finite(float[] logits)
+    {
+        Outputs.RequireFinite(logits);
+        return logits;
     }
 
     private static int LargestOf(float[] logits) => Array.IndexOf(logits, logits.Max());
