@@ -6,7 +6,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
 // heads: training steps of every head beside plain classification;
-// tokenize: ids and offsets beside npm's tokenizers;
+// tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
@@ -30,6 +30,9 @@ switch (args.FirstOrDefault())
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "tokenize-beside":
+        NeighboursCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "tokenize-compare":
         DifferenceCommand.Run(Arguments.Parse(args[1..]));
