@@ -1,4 +1,5 @@
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 
 namespace FineTuning.Heads;

@@ -2,6 +2,7 @@ using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -88,8 +89,8 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, Labels());
 
     /// <inheritdoc/>

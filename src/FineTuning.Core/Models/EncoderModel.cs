@@ -48,7 +48,7 @@ public sealed class EncoderModel : IDisposable
     public WeightSet Weights { get; }
 
     /// <summary>What became of every tensor of the checkpoint.</summary>
-    public LoadReport LoadReport { get; }
+    public LoadReport LoadReport { get; private set; }
 
     /// <summary>Opens a checkpoint folder.</summary>
     /// <param name="folder">config.json and weights.</param>
@@ -60,12 +60,21 @@ public sealed class EncoderModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         FineTuningRuntime.Load();
-        options ??= new ModelLoadOptions();
+        return WholeFolder.Read(folder, () => Read(folder, head, outputs, options ?? new ModelLoadOptions()));
+    }
+
+    private static EncoderModel Read(string folder, HeadKind head, int outputs, ModelLoadOptions options)
+    {
         ConfigFile config = ConfigFile.Read(folder);
         EncoderFamily family = EncoderFamilies.Of(config);
         ModelSpec spec = WithDropout(family.ReadSpec(config), options.Dropout);
-        using ITensorSource source = CheckpointFiles.Open(folder);
-        return new(config, family, spec, head, OutputsOf(head, outputs, spec), source, folder, options);
+        using ITensorSource stored = CheckpointFiles.Open(folder);
+        QuantizedCheckpoint.Refuse(config, stored, folder);
+        string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], family.Names(config).Begins);
+        using ITensorSource source = SharedPrefix.Without(stored, prefix);
+        var model = new EncoderModel(config, family, spec, head, OutputsOf(head, outputs, spec), source, folder, options);
+        model.LoadReport = SharedPrefix.Restored(model.LoadReport, prefix);
+        return model;
     }
 
     /// <summary>Makes a model of random weights from the text of a config.json.</summary>
@@ -162,6 +171,7 @@ public sealed class EncoderModel : IDisposable
     /// <param name="stored">
     /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
     /// </param>
+    /// <exception cref="CheckpointException">A weight is not finite, or would not be in bfloat16: it could not be loaded again.</exception>
     public void Save(string folder, SavedLabels? labels = null, Precision stored = Precision.Float32)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

@@ -14,6 +14,10 @@ namespace FineTuning.Tasks;
 /// </remarks>
 public abstract class TunableModel : IDisposable
 {
+    /// <summary>Makes libtorch usable: the constructor of a task of one's own may then make tensors and modules, also as the first code of a process.</summary>
+    /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
+    protected TunableModel() => FineTuningRuntime.Load();
+
     /// <summary>All weights, trainable or frozen.</summary>
     public abstract WeightSet Weights { get; }
 

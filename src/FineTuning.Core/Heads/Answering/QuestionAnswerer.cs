@@ -4,6 +4,7 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -107,8 +108,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open, with windows and threshold in question_answering.json. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) =>
         HeadFolder.Save(folder, Encoder, Tokenizer, null, new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write);
 

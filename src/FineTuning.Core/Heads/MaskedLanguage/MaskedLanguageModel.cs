@@ -151,8 +151,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer);
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation

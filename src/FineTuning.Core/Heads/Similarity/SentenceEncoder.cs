@@ -3,6 +3,7 @@ using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -151,8 +152,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <summary>
     /// Writes the model as a folder that sentence-transformers opens: modules.json, 1_Pooling, weights, tokenizer files. The folder is whole or as it was.
     /// </summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

@@ -3,6 +3,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -137,8 +138,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     /// <remarks>A CRF is saved beside the head (crf.transitions and so on); transformers opens the folder without it and reads each word by itself.</remarks>
     public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, new SavedLabels(Tags.StoredNames));
 

@@ -4,6 +4,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
@@ -111,9 +112,9 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     }
 
     /// <summary>Writes encoder and head; sentence-transformers opens the folder as an encoder. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
