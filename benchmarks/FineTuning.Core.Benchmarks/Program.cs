@@ -5,6 +5,7 @@ using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
+// memory: where the memory of a run goes;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
@@ -24,6 +25,9 @@ switch (args.FirstOrDefault())
         break;
     case "starter":
         StarterCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "memory":
+        MemoryCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
