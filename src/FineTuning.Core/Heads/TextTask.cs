@@ -2,7 +2,6 @@ using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
