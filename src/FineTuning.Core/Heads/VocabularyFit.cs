@@ -16,6 +16,9 @@ internal static class VocabularyFit
             throw new CheckpointException("the tokenizer", $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {spec.VocabularySize} rows. " +
                 "Take the tokenizer that belongs to the weights, or widen the embeddings with Pretrained.AddTokens");
         }
-        if (spec.PadTokenId >= spec.VocabularySize) throw new CheckpointException("config.json", $"'pad_token_id' is {spec.PadTokenId}, but the embeddings have {spec.VocabularySize} rows");
+        if (spec.PadTokenId >= spec.VocabularySize)
+        {
+            throw new CheckpointException("config.json", $"'pad_token_id' is {spec.PadTokenId}, but the embeddings have {spec.VocabularySize} rows");
+        }
     }
 }

@@ -79,7 +79,9 @@ internal sealed class SavingFolder : IDisposable
     public static bool IsCommittedIn(string target) => Directory.Exists(target)
         && new DirectoryInfo(target).EnumerateDirectories(Prefix + "*").Any(entry => IsOne(entry) && File.Exists(Path.Combine(entry.FullName, CommittedName)));
 
-    /// <summary>Clears away, or finishes, what killed processes have left in a folder. Saves that are in progress are left alone, and so is everything else.</summary>
+    /// <summary>
+    /// Clears away, or finishes, what killed processes have left in a folder. Saves that are in progress are left alone, and so is everything else.
+    /// </summary>
     public static void Sweep(string parent)
     {
         foreach (DirectoryInfo entry in new DirectoryInfo(parent).GetDirectories(Prefix + "*").Where(IsNamedSo))
