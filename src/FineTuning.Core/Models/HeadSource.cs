@@ -2,8 +2,11 @@ namespace FineTuning.Models;
 
 /// <summary>What of a checkpoint's head a model takes over.</summary>
 /// <param name="UsesHead">Whether the head is taken where the checkpoint has one; false: it is for another task, or is to be fresh.</param>
-/// <param name="KeepsPooler">Whether a pooler that stands in the checkpoint is taken even where the head is not: it was pretrained with the trunk.</param>
-internal readonly record struct HeadSource(bool UsesHead, bool KeepsPooler)
+/// <param name="KeepsPooler">
+/// Whether a pooler that stands in the checkpoint is taken even where the head is not: it was pretrained with the trunk, and not tuned with a task's head. Null:
+/// where the tensors of a head stand beside it, it was tuned with that.
+/// </param>
+internal readonly record struct HeadSource(bool UsesHead, bool? KeepsPooler)
 {
     /// <param name="kind">What the head is to be for.</param>
     /// <param name="held">What the head of a model in memory is for; null: config.json says it.</param>
@@ -12,7 +15,7 @@ internal readonly record struct HeadSource(bool UsesHead, bool KeepsPooler)
     public static HeadSource Of(HeadKind kind, HeadKind? held, CheckpointHead head, bool fresh)
     {
         bool serves = held is { } other ? other == kind : head.Serves(kind) != false;
-        bool ofTask = held is { } task ? task is not (HeadKind.None or HeadKind.MaskedLanguage) : head.IsOfTask ?? false;
-        return new(serves && !fresh, !(fresh && ofTask));
+        bool? ofTask = held is { } task ? task is not (HeadKind.None or HeadKind.MaskedLanguage) : head.IsOfTask;
+        return new(serves && !fresh, !fresh || kind is HeadKind.None or HeadKind.MaskedLanguage ? true : !ofTask);
     }
 }

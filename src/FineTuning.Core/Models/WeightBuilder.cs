@@ -14,7 +14,6 @@ internal sealed class WeightBuilder : IDisposable
     private readonly HeadKind _head;
     private readonly ITensorSource? _source;
     private readonly string _folder;
-    private readonly HeadSource _from;
     private readonly double _deviation;
     private readonly Device _device;
     private readonly ScalarType _type;
@@ -25,6 +24,7 @@ internal sealed class WeightBuilder : IDisposable
     private readonly List<string> _faults = [];
     private readonly HashSet<string> _tied = new(StringComparer.Ordinal);
     private readonly bool _hasHead;
+    private readonly bool _keepsPooler;
     private readonly WeightBudget _budget;
     private bool _finished;
 
@@ -35,7 +35,6 @@ internal sealed class WeightBuilder : IDisposable
         _source = source;
         _folder = folder;
         _budget = new(source, folder);
-        _from = from;
         _deviation = deviation;
         _device = DeviceChoice.Resolve(options.Device);
         _type = options.MasterType;
@@ -45,7 +44,9 @@ internal sealed class WeightBuilder : IDisposable
             string spelled = names.Normalize(name, head);
             if (!_stored.TryAdd(spelled, name)) _faults.Add($"'{name}' and '{_stored[spelled]}' are both in the file and mean the same tensor");
         }
-        _hasHead = from.UsesHead && OutputLayers.Marks(head).Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
+        bool holdsHead = OutputLayers.Marks(head).Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
+        _hasHead = from.UsesHead && holdsHead;
+        _keepsPooler = from.KeepsPooler ?? !holdsHead;
     }
 
     public WeightSet Weights { get; } = new();
@@ -100,7 +101,7 @@ internal sealed class WeightBuilder : IDisposable
         using (NewDisposeScope())
         {
             // A pooler belongs to the trunk, but a head of a task was tuned with it.
-            bool ofTrunk = !isHead || (_from.KeepsPooler && name.StartsWith(BertFamily.Pooler.Name + ".", StringComparison.Ordinal));
+            bool ofTrunk = !isHead || (_keepsPooler && name.StartsWith(BertFamily.Pooler.Name + ".", StringComparison.Ordinal));
             Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead, ofTrunk))];
             value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_type, _device).MoveToOuterDisposeScope();
         }

@@ -72,12 +72,12 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         return new TargetRow(tokens.Ids, TypesOf(tokens), label, null, example.Weight, count);
     }
 
-    /// <summary>What each word did to the score of the most probable label.</summary>
+    /// <summary>What each word did to the score of the most probable label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, -1);
 
-    /// <summary>What each word did to the score of a label.</summary>
+    /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     /// <param name="label">One of the model's labels.</param>

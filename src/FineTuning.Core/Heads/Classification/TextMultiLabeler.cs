@@ -76,7 +76,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, targets, example.Weight, example.Weight * LabelSet.Count);
     }
 
-    /// <summary>What each word did to the score of a label.</summary>
+    /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="label">One of the model's labels.</param>
     /// <param name="pair">The second text; null: there is none.</param>

@@ -50,7 +50,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
     }
 
-    /// <summary>What each word did to the number.</summary>
+    /// <summary>What each word did to the number: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));

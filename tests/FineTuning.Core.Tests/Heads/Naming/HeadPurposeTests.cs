@@ -68,6 +68,11 @@ public sealed class HeadPurposeTests
         using var choice = new EditedFolder(classifier, config => config["architectures"] = new JsonArray("BertForMultipleChoice"));
         using TextClassifier<string> chosen = Pretrained.TextClassifier(choice.Path, new TextClassifierOptions<string> { Labels = ["negative", "neutral", "positive"] });
         Assert.Equal(["classifier.weight", "classifier.bias"], chosen.Encoder.LoadReport.Fresh);
+        // Where config.json does not say what the head is for, its tensors do.
+        using var silent = new EditedFolder(classifier, config => config.Remove("architectures"));
+        using (TextClassifier<string> own = Pretrained.TextClassifier<string>(silent.Path)) Assert.Empty(own.Encoder.LoadReport.Fresh);
+        using (TextClassifier<string> anew = Pretrained.TextClassifier(silent.Path, new TextClassifierOptions<string> { FreshHead = true })) Assert.Equal(4, anew.Encoder.LoadReport.Fresh.Count);
+        using (SentenceEncoder encoder = Pretrained.SentenceEncoder(classifier, new SentenceEncoderOptions { FreshHead = true })) Assert.Empty(encoder.Encoder.LoadReport.Fresh);
     }
 
     [Fact]
