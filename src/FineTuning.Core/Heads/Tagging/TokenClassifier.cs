@@ -3,7 +3,6 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
