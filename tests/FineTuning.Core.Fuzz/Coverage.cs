@@ -17,7 +17,7 @@ internal sealed unsafe class Coverage
     public int Found { get; private set; }
 
     /// <summary>Makes the library of a folder count its branches.</summary>
-    public static void Instrument(string folder) => Fuzzer.Instrument(Path.Combine(folder, "FineTuning.Core.dll"), type => type.StartsWith("FineTuning.Text", StringComparison.Ordinal), Options.Value);
+    public static void Instrument(string folder) => Fuzzer.Instrument(Path.Combine(folder, "FineTuning.Text.dll"), type => type.StartsWith("FineTuning.Text", StringComparison.Ordinal), Options.Value);
 
     public static void Clear()
     {

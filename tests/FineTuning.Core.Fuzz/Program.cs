@@ -5,14 +5,14 @@ using FineTuning.Fuzz;
 // minimize TARGET FROM TO [BYTES]: keeps the inputs of a corpus that reach something; replay TARGET FILE...: runs inputs.
 string repository = Find("FineTuning.Core.sln") ?? Environment.CurrentDirectory;
 string Word(string name, string fallback) => Array.IndexOf(args, "--" + name) is >= 0 and int at && at + 1 < args.Length ? args[at + 1] : fallback;
-FuzzTarget Target(string name) => FuzzTarget.All.FirstOrDefault(target => target.Name == name) ?? throw new ArgumentException($"'{name}' was found where one of {string.Join(", ", FuzzTarget.All.Select(target => target.Name))} was expected");
+FuzzTarget Target(string name) => Targets.All.FirstOrDefault(target => target.Name == name) ?? throw new ArgumentException($"'{name}' was found where one of {string.Join(", ", Targets.All.Select(target => target.Name))} was expected");
 int Number(string word) => int.Parse(word, CultureInfo.InvariantCulture);
 string goldens = Environment.GetEnvironmentVariable("FINETUNING_GOLDENS") ?? Path.Combine(repository, "tests", "goldens");
 
 switch (args.FirstOrDefault())
 {
     case null:
-        Console.Error.WriteLine($"usage: {string.Join(" | ", FuzzTarget.All.Select(target => target.Name))} [--seconds N] [--seed N] [--corpus DIR] [--findings DIR]");
+        Console.Error.WriteLine($"usage: {string.Join(" | ", Targets.All.Select(target => target.Name))} [--seconds N] [--seed N] [--corpus DIR] [--findings DIR]");
         return 2;
     case "worker":
         new Worker(Target(args[1]), args[4], args[5], Number(args[3])).Run(Target(args[1]).Seeds(goldens), TimeSpan.FromSeconds(Number(args[2])));

@@ -13,7 +13,7 @@ public sealed class InvariantModeTests
     {
         string goldens = Path.Combine(Goldens.Repository, "tests", "goldens");
         if (Environment.GetEnvironmentVariable(Switch) == "1") Assert.Skip("this process is in that mode already");
-        string program = Path.Combine(AppContext.BaseDirectory, "FineTuning.Core.Tests.dll");
+        string program = Path.Combine(AppContext.BaseDirectory, "FineTuning.Text.Tests.dll");
         var start = new ProcessStartInfo("dotnet", [program, "--filter-class", typeof(GoldenTokenizerTests).FullName!]) { RedirectStandardOutput = true };
         start.Environment[Switch] = "1";
         start.Environment["FINETUNING_GOLDENS"] = goldens;

@@ -35,6 +35,8 @@ public sealed class PretrainedTokenizer
         IReadOnlyList<Decoder> decoders = parts.Decoder switch { null => [], SequenceDecoder sequence => sequence.Steps, { } single => [single] };
         FallsBackToBytes = decoders.Any(decoder => decoder is ByteFallbackDecoder);
         DecodesInParts = DecodedParts.Stay(decoders, _tokens);
+        TokensBefore = [.. parts.Template.Single.TakeWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
+        TokensAfter = [.. parts.Template.Single.SkipWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
@@ -64,6 +66,15 @@ public sealed class PretrainedTokenizer
 
     /// <summary>The most tokens the files say a text may have; null: they set no bound.</summary>
     public int? MaximumLength => _parts.MaximumLength;
+
+    /// <summary>What the model's vocabulary puts before a token that continues a word, for example <c>##</c>; empty: nothing.</summary>
+    public string ContinuationPrefix => _parts.Model.ContinuationPrefix;
+
+    /// <summary>The ids that the template puts before a single text.</summary>
+    public IReadOnlyList<int> TokensBefore { get; }
+
+    /// <summary>The ids that the template puts after a single text.</summary>
+    public IReadOnlyList<int> TokensAfter { get; }
 
     /// <summary>The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>). Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.</summary>
     /// <exception cref="CheckpointException">The folder's templates are no text.</exception>
@@ -206,12 +217,18 @@ public sealed class PretrainedTokenizer
         {
             if (Token(id) is { } token && !(skipSpecialTokens && IsSpecial(id))) tokens.Add(token);
         }
-        string text = Spell(tokens);
+        string text = Join(tokens);
         return (cleanUp ?? _parts.CleanUp) && _parts.Model is not BytePairModel ? TextCleanUp.Apply(text) : text;
     }
 
-    /// <summary>What the decoder makes of tokens.</summary>
-    internal string Spell(List<string> tokens) => _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens));
+    /// <summary>The text of tokens, as the files' decoder joins them; English spacing is left as it is.</summary>
+    /// <param name="tokens">Entries of the vocabulary, or any other texts.</param>
+    /// <exception cref="TokenizationException">The files' steps make the text more than 64 times as long.</exception>
+    public string Join(IReadOnlyList<string> tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply([.. tokens]));
+    }
 
     /// <summary>Writes the tokenizer files so that Hugging Face's libraries open them; chat templates into files of their own.</summary>
     /// <param name="folder">An existing folder.</param>

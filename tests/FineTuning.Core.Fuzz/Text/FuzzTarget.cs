@@ -5,8 +5,6 @@ internal abstract class FuzzTarget
 {
     private protected const string Separator = "\n\u241E\n";
 
-    public static IReadOnlyList<FuzzTarget> All { get; } = [new TokenizerTarget(), new TemplateTarget()];
-
     public abstract string Name { get; }
 
     /// <summary>Inputs to begin with; none where the goldens are not there.</summary>
