@@ -66,7 +66,7 @@ internal static class ChunkedCrossEntropy
             Tensor slopes = chunk.Slopes(layer.Smoothing, weights).to(hidden.dtype);
             gradients.Hidden?.narrow(0, start, count).addmm_(slopes, weight, 0, 1);
             gradients.Weight?.addmm_(slopes.t(), states, 1, 1);
-            gradients.Bias?.PlusInPlace(slopes.sum(0).to(gradients.Bias.dtype));
+            gradients.Bias?.PlusInPlace(slopes.sum([0]).to(gradients.Bias.dtype));
         }
         return gradients;
     }
@@ -80,12 +80,13 @@ internal static class ChunkedCrossEntropy
         {
             var gradients = (LinearGradients)vars[^1];
             ctx.save_data("gradients", gradients);
-            ctx.save_data("inputs", vars.Length - 1);
+            ctx.save_data("inputs", vars.Length);
             return gradients.Sum;
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
+            // What is not a tensor has a place of its own, which stays empty.
             int inputs = (int)ctx.get_data("inputs");
             try
             {
@@ -93,7 +94,7 @@ internal static class ChunkedCrossEntropy
                 // The loop's own losses are sums: their gradient is 1, and nothing is to be multiplied.
                 bool one = grad_output.device_type == DeviceType.CPU && grad_output.Number() == 1;
                 Tensor? Scaled(Tensor? gradient) => gradient is null ? null : one ? gradient.alias() : gradient * grad_output.to(gradient.dtype);
-                return [.. new[] { gradients.Hidden, gradients.Weight, gradients.Bias }.Take(inputs).Select(gradient => Scaled(gradient)!)];
+                return [.. new[] { gradients.Hidden, gradients.Weight, gradients.Bias }.Take(inputs - 1).Append(null).Select(gradient => Scaled(gradient)!)];
             }
             catch (Exception fault)
             {

@@ -56,9 +56,9 @@ internal static class TokenLogProbabilities
             Tensor slopes = chunk.Slopes(0, counts.narrow(0, start, count)).to(hidden.dtype);
             byHidden?.narrow(0, start, count).addmm_(slopes, weight, 0, 1);
             byWeight?.addmm_(slopes.t(), states, 1, 1);
-            byBias?.PlusInPlace(slopes.sum(0).to(byBias.dtype));
+            byBias?.PlusInPlace(slopes.sum([0]).to(byBias.dtype));
         }
-        return [.. new[] { byHidden, byWeight, byBias }.Take(inputs).Select(gradient => gradient!)];
+        return [.. new[] { byHidden, byWeight, byBias }.Take(inputs - 1).Append(null).Select(gradient => gradient!)];
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -69,7 +69,7 @@ internal static class TokenLogProbabilities
         {
             var layer = (LinearTargets)vars[^1];
             ctx.save_data("layer", layer);
-            ctx.save_data("inputs", vars.Length - 1);
+            ctx.save_data("inputs", vars.Length);
             return Forward(layer);
         }
 

@@ -105,6 +105,7 @@ public sealed class GoldenChatFileTests
         {
             var wanted = (JsonObject)JsonNode.Parse(expected[i].GetRawText())!;
             wanted.Remove("conversational");
+            if (!wanted.ContainsKey("stanford_prompt")) records[i].AsObject().Remove("stanford_prompt");
             if (JsonNode.DeepEquals(records[i], wanted)) continue;
             // The reference's cut of a row without a common start loses the difference; what must hold is that the parts make the texts of the file.
             if (IsDefect(wanted) && records[i]["prompt"]!.GetValue<string>().Length == 0) continue;

@@ -32,6 +32,9 @@ internal sealed class CausalRow : EncodedRow
     /// <summary>A part of the row as a text of its own.</summary>
     public CausalRow Part(int start, int length) => new(TokenIds[start..(start + length)], Learned[start..(start + length)]) { Index = Index };
 
+    /// <summary>The same tokens, learned from another one on.</summary>
+    public CausalRow LearnedFrom(int first) => new(TokenIds, [.. Enumerable.Range(0, Length).Select(i => i >= first)], Starts) { Index = Index };
+
     /// <summary>Several parts in one row.</summary>
     /// <param name="parts">In order; each is one text.</param>
     /// <param name="separate">Whether they do not see each other; else they are one text.</param>

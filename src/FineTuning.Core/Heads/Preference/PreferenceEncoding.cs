@@ -42,7 +42,11 @@ internal sealed class LabeledRow(CausalRow row, bool isDesirable) : EncodedRow(r
 /// <summary>Preferences as rows. No row leaves with an empty completion, whatever the maximal length. Thread-safe.</summary>
 /// <param name="encoding">Encodes prompts with completions; its rules learn completions.</param>
 /// <param name="lint">Looks over the pairs.</param>
-internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint lint)
+/// <param name="sharesPrompt">
+/// Whether both completions begin behind the same tokens, as losses beside a reference compare them: a space that one completion takes from the prompt, the
+/// other one learns as well. Else each begins where its own tokens do.
+/// </param>
+internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint lint, bool sharesPrompt = true)
 {
     public PairRow? Encode(PreferencePair example, EncodingReport report)
     {
@@ -52,6 +56,8 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
         CausalRow? better = Side("chosen", prompt, chosen, example.Tools, report);
         CausalRow? worse = better is null ? null : Side("rejected", prompt, rejected, example.Tools, report);
         if (better is null || worse is null) return null;
+        int first = Math.Min(Array.IndexOf(better.Learned, true), Array.IndexOf(worse.Learned, true));
+        if (sharesPrompt && prompt.Text is not null) (better, worse) = (better.LearnedFrom(first), worse.LearnedFrom(first));
         lint.Add(example, better.Targets, worse.Targets, report);
         return new(better, worse, example.Margin);
     }
