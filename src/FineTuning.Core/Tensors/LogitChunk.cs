@@ -48,7 +48,7 @@ internal sealed class LogitChunk
     {
         Tensor slopes = _logits.div_(_total!);
         if (smoothing > 0) slopes.PlusInPlace(-smoothing / _layer.Weight.shape[0]);
-        slopes.scatter_add_(1, _targets, full([_targets.shape[0], 1], smoothing - 1, slopes.dtype, slopes.device));
+        slopes.scatter_add_(1, _targets, full([_targets.shape[0], 1], Held(smoothing - 1), slopes.dtype, slopes.device));
         if (weights is not null) slopes.mul_(weights);
         if (_capSlopes is not null) slopes.mul_(_capSlopes);
         return slopes;

@@ -96,7 +96,7 @@ public sealed class ChunkedLossTests
     public void Where_everything_is_ignored_the_sum_is_nothing_and_so_is_the_gradient()
     {
         using var scope = NewDisposeScope();
-        LinearTargets layer = Layer(4, true, null, 0, false) with { Targets = full([Tokens], LinearTargets.Ignored, ScalarType.Int64) };
+        LinearTargets layer = Layer(4, true, null, 0, false) with { Targets = full([Tokens], Held(LinearTargets.Ignored), ScalarType.Int64) };
         Tensor sum = ChunkedCrossEntropy.Sum(layer);
         sum.backward();
         Assert.Equal(0, sum.item<double>());
@@ -120,7 +120,7 @@ public sealed class ChunkedLossTests
         LinearTargets layer = Layer(4, true, null, 0, false);
         foreach (LinearTargets bad in new[]
         {
-            layer with { Targets = full([Tokens], Words, ScalarType.Int64) }, layer with { Targets = full([Tokens], -1, ScalarType.Int64) },
+            layer with { Targets = full([Tokens], Held((long)Words), ScalarType.Int64) }, layer with { Targets = full([Tokens], Held(-1L), ScalarType.Int64) },
             layer with { Targets = zeros([Tokens - 1], ScalarType.Int64) }, layer with { Weight = rand([Words, Width + 1], ScalarType.Float64) },
             layer with { Weight = rand([Words, Width]) }, layer with { Bias = rand([Words + 1], ScalarType.Float64) }, layer with { Smoothing = 1 },
             layer with { SoftCap = 0 }, layer with { TokenWeights = rand([2]) },
