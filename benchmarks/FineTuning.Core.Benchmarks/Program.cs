@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
+using FineTuning.Benchmarks.Explaining;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
@@ -10,6 +11,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // chinese: a run from a configuration and a vocabulary;
+// chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -45,6 +47,9 @@ switch (args.FirstOrDefault())
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "explain":
+        ExplainCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

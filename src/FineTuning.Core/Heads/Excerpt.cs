@@ -24,12 +24,12 @@ internal static class ExampleParts
         where T : class => part ?? throw new TrainingDataException($"the record has no {what}: it is null; leave the record out, or give what is empty where there is nothing");
 }
 
-/// <summary>How much an example counts: more than nothing, and finite.</summary>
+/// <summary>How much an example counts: a number that float32 computes with.</summary>
 internal static class ExampleWeight
 {
     public static void Check(double weight, string text)
     {
-        if (weight is > 0 and < double.PositiveInfinity) return;
-        throw new TrainingDataException($"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not above 0 and finite; leave the example out instead");
+        if (Limits.IsWeight(weight)) return;
+        throw new TrainingDataException($"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not {Limits.Weights}; leave an example out that is not to count");
     }
 }

@@ -105,22 +105,48 @@ internal sealed class ConfigFile
         { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 
-    /// <summary>id2label: the order of the outputs is that of the numbers in its keys.</summary>
+    /// <summary>id2label: the names of the outputs by their numbers; where it is missing, label2id the other way round.</summary>
     public IReadOnlyDictionary<int, string> Labels()
     {
-        if (Value("id2label") is not { } node) return new Dictionary<int, string>();
         var labels = new SortedDictionary<int, string>();
+        if (Value("id2label") is not { } node)
+        {
+            foreach ((string name, int id) in OutputsByName())
+            {
+                if (!labels.TryAdd(id, name)) throw Fault($"'label2id' gives output {id} to '{Shorten(labels[id])}' and to '{Shorten(name)}'");
+            }
+            return labels;
+        }
         foreach ((string key, JsonNode? name) in node as JsonObject ?? throw Fault("'id2label' is not an object"))
         {
             if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension) throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
-            labels[id] = name is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"the label of {id} in 'id2label' is not a string");
+            if (labels.ContainsKey(id)) throw Fault($"'id2label' names output {id} twice");
+            labels[id] = NameOf(name) ?? throw Fault($"the label of {id} in 'id2label' is neither a string nor a number");
         }
         return labels;
     }
 
+    /// <summary>label2id: the numbers of the outputs by their names; empty where it is missing.</summary>
+    public IReadOnlyDictionary<string, int> OutputsByName()
+    {
+        var outputs = new Dictionary<string, int>(StringComparer.Ordinal);
+        if (Value("label2id") is not { } node) return outputs;
+        foreach ((string name, JsonNode? id) in node as JsonObject ?? throw Fault("'label2id' is not an object"))
+        {
+            bool counts = id is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and <= LargestDimension;
+            outputs[name] = counts ? id!.GetValue<int>() : throw Fault($"'label2id' gives '{Shorten(name)}' no whole number from 0 on");
+        }
+        return outputs;
+    }
+
+    internal static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
+
+    // Labels that are numbers, true or false stand in some files as such.
+    private static string? NameOf(JsonNode? name) => name is not JsonValue value ? null
+        : value.TryGetValue(out string? text) ? text
+        : value.GetValueKind() is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False ? value.ToJsonString() : null;
+
     private JsonNode? Value(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) ? node : null;
 
     private static string Shorten(JsonNode node) => Shorten(node.ToJsonString());
-
-    private static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
 }

@@ -16,10 +16,10 @@ public sealed class EncoderModel : IDisposable
     private readonly HeadDense? _pooler;
     private readonly Weight[][] _byDepth;
 
-    private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
+    private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options, HeadKind? held = null)
     {
         (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, DeviceChoice.Resolve(options.Device));
-        using var builder = new WeightBuilder(family.Names(config), kind, OutputLayers.Marks(kind), source, folder, options, spec.InitializerRange);
+        using var builder = new WeightBuilder(family.Names(config), kind, HeadSource.Of(kind, held, new CheckpointHead(config), options.FreshHead), source, folder, options, spec.InitializerRange);
         int depth = spec.LayerCount + 1;
         builder.Weights.HeadDepth = depth;
         _stack = EncoderStack.Make(builder, spec);
@@ -96,13 +96,17 @@ public sealed class EncoderModel : IDisposable
         options ??= new ModelLoadOptions();
         ModelSpec spec = WithDropout(_family.ReadSpec(_config), options.Dropout);
         using var source = new WeightSource(Weights);
-        return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options);
+        return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options, Head);
     }
 
     /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
     /// <param name="folder">The checkpoint folder.</param>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
     public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+
+    /// <summary>What a folder's config.json says of its head.</summary>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    internal static CheckpointHead ReadHead(string folder) => new(ConfigFile.Read(folder));
 
     /// <summary>The last hidden states.</summary>
     /// <param name="input">The batch.</param>

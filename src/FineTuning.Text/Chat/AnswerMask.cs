@@ -40,30 +40,6 @@ internal static class AnswerMask
         return mask;
     }
 
-    /// <summary>The mask that transformers 5 computes: from the token of a span's first character to the first token of its last, and what it does where one of them is missing.</summary>
-    /// <exception cref="ChatTemplateException">It fails: a span is empty and at the beginning.</exception>
-    public static bool[] Reference(ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, IReadOnlyList<TextSpan> spans)
-    {
-        var mask = new bool[starts.Length];
-        foreach (TextSpan span in spans)
-        {
-            if (span.End < 1) throw new ChatTemplateException("transformers computes no mask where a generation mark at the beginning is empty; leave ReferenceMask unset");
-            int first = TokenAt(starts, ends, span.Start), last = TokenAt(starts, ends, span.End - 1);
-            if (first < 0) break;
-            mask.AsSpan(first..(last > 0 ? Math.Max(first, last + 1) : mask.Length)).Fill(true);
-        }
-        return mask;
-    }
-
-    private static int TokenAt(ReadOnlySpan<int> starts, ReadOnlySpan<int> ends, int character)
-    {
-        for (int i = 0; i < starts.Length; i++)
-        {
-            if (starts[i] <= character && character < ends[i]) return i;
-        }
-        return -1;
-    }
-
     private static int FirstBehind(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, int start)
     {
         int[] prompt = tokenizer.Encode(text[..start], null, ChatEncoding.Bare).Ids;

@@ -40,12 +40,6 @@ public sealed record ChatOptions
     /// <summary>When encoding, the most tokens; null (default): nothing is cut. The side is the tokenizer's.</summary>
     public int? MaximumLength { get; init; }
 
-    /// <summary>
-    /// When encoding with a template that has generation marks, whether the mask is computed as transformers 5 does, its defects included: positions within captured text are
-    /// wrong, a last character that several tokens share is learned in part. For repeating its runs only. Default false.
-    /// </summary>
-    public bool ReferenceMask { get; init; }
-
     /// <summary>Told what is wrong with a conversation, and which fallback was taken. Null: nobody is.</summary>
     public ILogger? Logger { get; init; }
 

@@ -16,7 +16,7 @@ public enum AnswerSource
     PrefixRendering,
 }
 
-/// <summary>A rendered conversation. Immutable; places count UTF-16 units, the index of a C# string.</summary>
+/// <summary>A rendered conversation. Immutable; offsets count UTF-16 units, the index of a C# string.</summary>
 public sealed class ChatRendering
 {
     private readonly int _lost;
@@ -25,15 +25,14 @@ public sealed class ChatRendering
     {
         Text = output.Text[..length];
         Source = hasMarks ? AnswerSource.GenerationMarks : AnswerSource.None;
-        (Spans, ReferenceSpans) = (Within(output.Spans, length), Within(output.ReferenceSpans, length));
+        Spans = Within(output.Spans, length);
         AnswerRanges = Merged(Spans);
         _lost = output.Generations - output.Spans.Count;
     }
 
     private ChatRendering(ChatRendering rendering, IReadOnlyList<(int Start, int End)> answers)
     {
-        (Text, Source, AnswerRanges) = (rendering.Text, AnswerSource.PrefixRendering, answers);
-        (Spans, ReferenceSpans) = (rendering.Spans, rendering.ReferenceSpans);
+        (Text, Source, AnswerRanges, Spans) = (rendering.Text, AnswerSource.PrefixRendering, answers, rendering.Spans);
     }
 
     /// <summary>The text. It has its special tokens already: none are added when it is tokenized.</summary>
@@ -45,11 +44,8 @@ public sealed class ChatRendering
     /// <summary>How the ranges are known.</summary>
     public AnswerSource Source { get; }
 
-    /// <summary>Each mark's own place, in the order in which the marks end.</summary>
+    /// <summary>Where each mark stands, in the order in which the marks end.</summary>
     internal IReadOnlyList<TextSpan> Spans { get; }
-
-    /// <summary>Where transformers says the marks are.</summary>
-    internal IReadOnlyList<TextSpan> ReferenceSpans { get; }
 
     /// <summary>The text.</summary>
     public override string ToString() => Text;

@@ -21,27 +21,29 @@ internal static class ChatTemplateFiles
     public const string Main = "chat_template.jinja";
 
     private const string Folder = "additional_chat_templates", Extension = ".jinja", Default = "default", Config = "tokenizer_config.json", Key = "chat_template";
-    private const long LargestFile = 1 << 25;
     private const int MostFiles = 1000;
 
     private static readonly UTF8Encoding Strict = new(false, true);
 
     /// <summary>The template files of a folder, by name; those in the folder of further ones with a slash.</summary>
-    /// <exception cref="CheckpointException">One is too large, or there are too many.</exception>
-    public static IEnumerable<string> NamesIn(string folder)
+    /// <exception cref="CheckpointException">There are too many, or the folder of further ones cannot be read.</exception>
+    public static IEnumerable<string> NamesIn(FolderFiles files)
     {
-        string main = Path.Combine(folder, Main), additional = Path.Combine(folder, Folder);
         var names = new List<string>();
-        if (File.Exists(main)) names.Add(Main);
-        if (Directory.Exists(additional))
+        if (files.Has(Main)) names.Add(Main);
+        string additional = files.PathOf(Folder);
+        try
         {
-            names.AddRange(Directory.EnumerateFiles(additional).Select(path => Path.GetFileName(path)).Where(name => name.EndsWith(Extension, StringComparison.Ordinal)).Take(MostFiles + 1).Select(name => $"{Folder}/{name}"));
+            if (Directory.Exists(additional))
+            {
+                names.AddRange(Directory.EnumerateFiles(additional).Select(path => $"{Folder}/{Path.GetFileName(path)}").Where(name => name.EndsWith(Extension, StringComparison.Ordinal)).Take(MostFiles + 1));
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(additional, $"it cannot be read: {fault.Message}", fault);
         }
         if (names.Count > MostFiles) throw new CheckpointException(additional, $"it holds more than {MostFiles} templates");
-        foreach (string name in names)
-        {
-            if (new FileInfo(Path.Combine(folder, name)).Length > LargestFile) throw new CheckpointException(Path.Combine(folder, name), $"it is larger than {LargestFile >> 20} MiB");
-        }
         return names.Order(StringComparer.Ordinal);
     }
 
@@ -75,7 +77,7 @@ internal static class ChatTemplateFiles
             if (name != Default && !IsFileName(name)) throw new CheckpointException(Path.Combine(folder, Config), $"the chat template '{name}' cannot be saved: its name is no file's name");
             saved[name == Default ? Main : $"{Folder}/{name}{Extension}"] = Encoding.UTF8.GetBytes(text);
         }
-        if (files.ContainsKey(Config) && ConfigOf(files, folder) is { } config && config.Remove(Key)) saved[Config] = TokenAdding.Bytes(config);
+        if (files.ContainsKey(Config) && ConfigOf(files, folder) is { } config && config.Remove(Key)) saved[Config] = JsonFile.Bytes(config);
         return saved;
     }
 
@@ -118,18 +120,8 @@ internal static class ChatTemplateFiles
 
     private static string TextOf(JsonNode? node, string problem, string path) => node is JsonValue value && value.TryGetValue(out string? text) ? text : throw new CheckpointException(path, problem);
 
-    private static JsonObject ConfigOf(IReadOnlyDictionary<string, byte[]> files, string folder)
-    {
-        if (!files.TryGetValue(Config, out byte[]? contents)) return [];
-        try
-        {
-            return JsonNode.Parse(contents, null, new JsonDocumentOptions { MaxDepth = 128 }) as JsonObject ?? [];
-        }
-        catch (Exception fault) when (fault is JsonException or ArgumentException)
-        {
-            throw new CheckpointException(Path.Combine(folder, Config), $"it is no valid JSON: {fault.Message}", fault);
-        }
-    }
+    private static JsonObject ConfigOf(IReadOnlyDictionary<string, byte[]> files, string folder) =>
+        files.TryGetValue(Config, out byte[]? contents) ? JsonFile.Parse(contents, Path.Combine(folder, Config)) : [];
 
     // As the reference reads text files: line ends of every kind become \n, a byte order mark stays.
     private static FoundTemplate Decoded(byte[] contents, string path)

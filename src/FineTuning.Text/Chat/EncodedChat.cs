@@ -16,8 +16,6 @@ public sealed class EncodedChat
         _first = tokenizer.CutsLeft ? total - kept : 0;
         Range window = _first..(_first + kept);
         (Ids, Starts, Ends, LossMask) = (tokens.Ids[window], tokens.Starts[window], tokens.Ends[window], mask[window]);
-        // The reference computes its mask from what is left after cutting.
-        if (options.ReferenceMask && Source == AnswerSource.GenerationMarks) LossMask = AnswerMask.Reference(Starts, Ends, rendering.ReferenceSpans);
         LearnedTokens = LossMask.Count(learned => learned);
         TruncatedTokens = total - kept;
         TruncatedLearnedTokens = mask.Count(learned => learned) - LearnedTokens;

@@ -10,10 +10,10 @@ public sealed class ChatTemplateException : FineTuningException
     /// <param name="innerException">The cause, where there is one.</param>
     /// <param name="origin">Where the template stands: a file, and its name there where it has one; null: it was given as a text.</param>
     public ChatTemplateException(string problem, int? line = null, bool isRefusal = false, Exception? innerException = null, string? origin = null)
-        : base($"chat template{(origin is null ? "" : $" {origin}")}{(line is null ? "" : $", line {line}")}: {problem}", innerException) =>
+        : base($"chat template{(origin is null ? "" : $" {origin}")}{(line is null ? "" : $", line {line}")}: {Shortened.Of(problem)}", innerException) =>
         (Problem, Line, IsRefusal, Origin) = (problem, line, isRefusal, origin);
 
-    /// <summary>What is wrong, without the place; where the template refused, its own words.</summary>
+    /// <summary>What is wrong, without file and line; where the template refused, its own words in full.</summary>
     public string Problem { get; }
 
     /// <summary>Where the template stands: a file, and its name there where it has one; null: it was given as a text.</summary>

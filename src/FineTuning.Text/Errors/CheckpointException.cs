@@ -8,7 +8,7 @@ public sealed class CheckpointException : FineTuningException
     /// <param name="problem">What was found, what was expected, and what to do.</param>
     /// <param name="innerException">The cause, where there is one.</param>
     public CheckpointException(string path, string problem, Exception? innerException = null)
-        : base($"{path}: {problem}", innerException) => Path = path;
+        : base($"{path}: {Shortened.Of(problem)}", innerException) => Path = path;
 
     /// <summary>The file or folder that cannot be used.</summary>
     public string Path { get; }

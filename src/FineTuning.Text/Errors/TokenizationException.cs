@@ -7,7 +7,7 @@ public sealed class TokenizationException : FineTuningException
     /// <param name="message">What was found, what was expected, and what to do.</param>
     /// <param name="innerException">The cause, where there is one.</param>
     public TokenizationException(string message, Exception? innerException = null)
-        : base(message, innerException)
+        : base(Shortened.Of(message), innerException)
     {
     }
 }

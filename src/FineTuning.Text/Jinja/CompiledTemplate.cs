@@ -54,13 +54,12 @@ internal sealed class CompiledTemplate
         {
             throw new ChatTemplateException(fault.Message, fault.Line ?? (state.Line > 0 ? state.Line : null), fault.IsRefusal, fault, _origin);
         }
-        return new(state.Output.ToString(), state.Output.Spans, state.ReferenceSpans, state.Generations);
+        return new(state.Output.ToString(), state.Output.Spans, state.Generations);
     }
 }
 
 /// <summary>What a rendering gave.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Spans">Where generated text stands in it, in the order in which the blocks ended.</param>
-/// <param name="ReferenceSpans">Where the reference implementation says it stands.</param>
 /// <param name="Generations">How many generation blocks came to their end; more than there are spans where a filter changed a captured text beyond recognition.</param>
-internal sealed record TemplateOutput(string Text, IReadOnlyList<TextSpan> Spans, IReadOnlyList<TextSpan> ReferenceSpans, int Generations);
+internal sealed record TemplateOutput(string Text, IReadOnlyList<TextSpan> Spans, int Generations);

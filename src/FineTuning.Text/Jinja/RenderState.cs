@@ -6,7 +6,7 @@ internal sealed class RenderState
     public RenderState(Scope root, Budget budget, TimeProvider clock, IReadOnlyDictionary<string, BlockStatement> blocks)
     {
         (Root, Scope, Budget, Clock, Blocks) = (root, root, budget, clock, blocks);
-        Output = Page = new OutputBuffer(budget);
+        Output = new OutputBuffer(budget);
     }
 
     public Budget Budget { get; }
@@ -21,9 +21,6 @@ internal sealed class RenderState
     /// <summary>What is written to: the page, or a text that is captured.</summary>
     public OutputBuffer Output { get; set; }
 
-    /// <summary>What the template has written to its result so far.</summary>
-    public OutputBuffer Page { get; }
-
     public IReadOnlyDictionary<string, BlockStatement> Blocks { get; }
 
     /// <summary>The line of the template that is at work.</summary>
@@ -31,9 +28,6 @@ internal sealed class RenderState
 
     /// <summary>Generation blocks that came to their end.</summary>
     public int Generations { get; set; }
-
-    /// <summary>Where the reference implementation says generated text stands: it counts from the start of what is captured.</summary>
-    public List<TextSpan> ReferenceSpans { get; } = [];
 
     /// <summary>Runs statements whose text is captured, in a scope of their own.</summary>
     public (object Text, Flow Flow) Capture(Statement body, Scope scope)

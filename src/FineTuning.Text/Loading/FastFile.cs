@@ -24,14 +24,16 @@ internal static class FastFile
         return Reframed(parts, kind, files.Settings, path);
     }
 
-    // Begin and end tokens that the caller asks for are a template of their own, whatever the file's was.
+    // Begin and end tokens that the caller asks for are a template of their own, whatever the file's post-processor was: a template trims no offsets.
     private static TokenizerParts Reframed(TokenizerParts parts, TokenizerClass kind, TokenizerSettings settings, string path)
     {
         if (kind.Name == "T5" && settings.SpecialTokens.ContainsKey("eos_token")) return parts with { Template = Templates.Ending(parts.RoleId("eos_token", path)) };
         if (settings.AddBeginToken is null && settings.AddEndToken is null) return parts;
         return parts with
         {
-            Template = Templates.Around(settings.AddBeginToken == true ? parts.RoleId("bos_token", path) : null, settings.AddEndToken == true ? parts.RoleId("eos_token", path) : null),
+            Template = Templates.Around(
+                settings.AddBeginToken == true ? parts.RoleId("bos_token", path) : null, settings.AddEndToken == true ? parts.RoleId("eos_token", path) : null),
+            TrimOffsets = (false, false),
         };
     }
 

@@ -1,25 +1,33 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
-/// <summary>A JSON file read as data, bounded, with errors that name the file.</summary>
+/// <summary>JSON of a file as data, within bounds, with errors that name the file.</summary>
 internal static class JsonFile
 {
-    private const long LargestFile = 1L << 30;
+    // Objects and arrays in each other. Whatever was read can be written again.
+    private const int Deepest = 128;
 
-    /// <summary>The object in a file; null where the file does not exist.</summary>
-    /// <exception cref="CheckpointException">The file is too large or no JSON object.</exception>
-    public static JsonObject? TryRead(string folder, string name)
+    private static readonly JsonSerializerOptions Readable = new()
     {
-        string path = Path.Combine(folder, name);
-        if (!File.Exists(path)) return null;
-        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true, MaxDepth = Deepest + 8,
+    };
+
+    /// <summary>The object that a file holds. Of a key that stands there twice the last value holds, as in the reference.</summary>
+    /// <param name="contents">The file's bytes.</param>
+    /// <param name="path">The file, for messages.</param>
+    /// <exception cref="CheckpointException">It is no JSON object, nested too deeply, or has half a surrogate pair.</exception>
+    public static JsonObject Parse(ReadOnlyMemory<byte> contents, string path)
+    {
+        if (contents.IsEmpty) throw new CheckpointException(path, "it is empty, or no regular file");
         try
         {
-            using FileStream stream = File.OpenRead(path);
-            using JsonDocument document = JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 128 });
+            // A byte order mark is no JSON, but some editors write one.
+            if (contents.Span.StartsWith("\uFEFF"u8)) contents = contents[3..];
+            using JsonDocument document = JsonDocument.Parse(contents, new JsonDocumentOptions { MaxDepth = Deepest });
             return Node(document.RootElement.Clone()) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
         }
         catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
@@ -28,7 +36,10 @@ internal static class JsonFile
         }
     }
 
-    // Of a key that stands there twice the last holds, as in the reference's vocabularies; half a surrogate pair is refused here, not when it is first read.
+    /// <summary>The bytes of a file that holds an object, indented and with characters as they are.</summary>
+    public static byte[] Bytes(JsonObject node) => JsonSerializer.SerializeToUtf8Bytes(node, Readable);
+
+    // Half a surrogate pair is refused here, not when it is first read.
     private static JsonNode? Node(JsonElement element)
     {
         switch (element.ValueKind)

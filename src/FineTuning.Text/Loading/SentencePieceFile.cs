@@ -18,14 +18,11 @@ internal enum PieceKind
 /// <summary>A SentencePiece model (Kudo and Richardson 2018): the parts of its protocol buffer that tokenizing needs, read within bounds.</summary>
 internal sealed record SentencePieceFile(IReadOnlyList<(string Text, double Score, PieceKind Kind)> Pieces, bool IsUnigram, int UnknownId, string UnknownPiece, byte[] Charsmap)
 {
-    private const long LargestFile = 1L << 28;
     private const int MostPieces = 4_000_000;
 
     /// <exception cref="CheckpointException">The file is no such model, damaged, or of a kind that is not supported.</exception>
-    public static SentencePieceFile Read(string path)
+    public static SentencePieceFile Parse(ReadOnlyMemory<byte> contents, string path)
     {
-        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
-        byte[] contents = File.ReadAllBytes(path);
         var pieces = new List<(string Text, double Score, PieceKind Kind)>();
         int type = 1, unknown = 0;
         string unknownPiece = "<unk>";

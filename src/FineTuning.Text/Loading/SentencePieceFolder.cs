@@ -8,12 +8,13 @@ internal static class SentencePieceFolder
 {
     private static readonly string[] Names = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model"];
 
-    /// <summary>The model's path; null: the folder has none.</summary>
-    public static string? Find(TokenizerFiles files) => Names.Select(files.PathOf).FirstOrDefault(File.Exists);
+    /// <summary>The model's file; null: the folder has none.</summary>
+    public static string? Find(TokenizerFiles files) => Array.Find(Names, files.Source.Has);
 
-    public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind, string path)
+    public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind, string name)
     {
-        SentencePieceFile model = SentencePieceFile.Read(path);
+        string path = files.PathOf(name);
+        SentencePieceFile model = SentencePieceFile.Parse(files.Source.Contents(name), path);
         bool bytePairs = kind.Name is "Llama" or "Gemma";
         if (!bytePairs && kind.Name is not ("T5" or "Albert" or "XLMRoberta" or "Camembert" or "DebertaV2"))
         {
@@ -65,10 +66,11 @@ internal static class SentencePieceFolder
     {
         JsonObject? charsmap = model.Charsmap.Length == 0 ? null : new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(model.Charsmap) };
         if (kind.Name != "DebertaV2") return charsmap;
+        // White space goes before the character map makes spaces of other characters: what the map leaves at the edges stays.
         var steps = new List<JsonNode>();
         if (config.Flag("do_lower_case") ?? false) steps.Add(ClassPipelines.Of("Lowercase"));
+        steps.Add(ClassPipelines.Node("""{"type":"Strip","strip_left":true,"strip_right":true}"""));
         if (charsmap is not null) steps.Add(charsmap);
-        steps.Add(ClassPipelines.Node("""{"type":"Strip","strip_left":false,"strip_right":true}"""));
         steps.Add(ClassPipelines.Replace(" {2,}", " ", regex: true));
         return ClassPipelines.Sequence("normalizers", steps);
     }

@@ -44,15 +44,15 @@ internal static class SpecialTokens
     public static List<AddedToken> Loose(TokenizerFiles files, Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
     {
         var tokens = new List<AddedToken>();
-        foreach ((string content, JsonNode? id) in JsonFile.TryRead(files.Folder, "added_tokens.json") ?? [])
+        foreach ((string content, JsonNode? id) in files.Source.TryJson("added_tokens.json") ?? [])
         {
             if (content.Length > 0 && id is JsonValue value && value.TryGetValue(out int number) && number >= 0) tokens.Add(new AddedToken(content, number));
         }
         int next = Math.Max(vocabulary.Count == 0 ? -1 : vocabulary.Values.Max(), tokens.Select(token => token.Id).DefaultIfEmpty(-1).Max()) + 1;
         foreach (string content in roles.Values.Concat(Additional(files)))
         {
-            int place = tokens.FindIndex(token => token.Content == content);
-            if (place >= 0) tokens[place] = tokens[place] with { Special = true };
+            int index = tokens.FindIndex(token => token.Content == content);
+            if (index >= 0) tokens[index] = tokens[index] with { Special = true };
             else if (content.Length > 0) tokens.Add(new AddedToken(content, vocabulary.TryGetValue(content, out int id) ? id : next++) { Special = true });
         }
         return tokens;

@@ -1,5 +1,4 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace FineTuning.Text;
@@ -7,7 +6,7 @@ namespace FineTuning.Text;
 /// <summary>Adds tokens to a tokenizer and to the files it is saved as.</summary>
 internal static class TokenAdding
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true };
+    private const string ConfigName = "tokenizer_config.json";
 
     public static TokenizerParts Apply(TokenizerParts parts, IEnumerable<NewToken> tokens)
     {
@@ -23,8 +22,8 @@ internal static class TokenAdding
                 Normalized = token.Normalized ?? !token.Special,
                 Special = token.Special,
             };
-            int place = added.FindIndex(other => other.Id == entry.Id);
-            if (place >= 0) added[place] = entry;
+            int index = added.FindIndex(other => other.Id == entry.Id);
+            if (index >= 0) added[index] = entry;
             else added.Add(entry);
         }
         return parts with { AddedTokens = added, Files = Write(parts, added) };
@@ -44,20 +43,17 @@ internal static class TokenAdding
         var files = new Dictionary<string, byte[]>(parts.Files);
         if (files.TryGetValue("tokenizer.json", out byte[]? stored))
         {
-            JsonObject root = JsonNode.Parse(stored)!.AsObject();
+            JsonObject root = JsonFile.Parse(stored, Path.Combine(parts.Folder, "tokenizer.json"));
             root["added_tokens"] = new JsonArray([.. added.OrderBy(token => token.Id).Select(token => (JsonNode)Entry(token, withId: true))]);
-            files["tokenizer.json"] = JsonSerializer.SerializeToUtf8Bytes(root, Plain);
+            files["tokenizer.json"] = JsonFile.Bytes(root);
         }
-        JsonObject config = files.TryGetValue("tokenizer_config.json", out byte[]? settings) ? JsonNode.Parse(settings)!.AsObject() : [];
+        JsonObject config = files.TryGetValue(ConfigName, out byte[]? settings) ? JsonFile.Parse(settings, Path.Combine(parts.Folder, ConfigName)) : [];
         var decoder = new JsonObject();
-        foreach (AddedToken token in added.OrderBy(token => token.Id)) decoder[token.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)] = Entry(token, withId: false);
+        foreach (AddedToken token in added.OrderBy(token => token.Id)) decoder[token.Id.ToString(CultureInfo.InvariantCulture)] = Entry(token, withId: false);
         config["added_tokens_decoder"] = decoder;
-        files["tokenizer_config.json"] = Bytes(config);
+        files[ConfigName] = JsonFile.Bytes(config);
         return files;
     }
-
-    /// <summary>A settings file's bytes, readable and with characters as they are.</summary>
-    public static byte[] Bytes(JsonObject node) => JsonSerializer.SerializeToUtf8Bytes(node, Plain);
 
     private static JsonObject Entry(AddedToken token, bool withId)
     {

@@ -6,11 +6,7 @@ namespace FineTuning.Text;
 /// <summary>Reads the tokenizer files of a checkpoint folder as Hugging Face's AutoTokenizer does.</summary>
 internal static class TokenizerFolder
 {
-    private static readonly string[] FileNames =
-    [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-        "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model",
-    ];
+    private const string ModelConfig = "config.json", Config = "tokenizer_config.json";
 
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
     public static TokenizerParts Read(string folder, TokenizerSettings? settings = null)
@@ -18,8 +14,10 @@ internal static class TokenizerFolder
         TokenizerFiles files = ReadFiles(folder, settings);
         TokenizerClass kind = TokenizerClass.Of(files);
         TokenizerParts parts = files.Fast is null ? SlowFiles.Read(files, kind) : FastFile.Read(files, kind);
-        var stored = FileNames.Where(name => File.Exists(Path.Combine(folder, name))).Concat(ChatTemplateFiles.NamesIn(folder)).ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name)));
-        if (settings is not null) stored["tokenizer_config.json"] = TokenAdding.Bytes(files.Config);
+        foreach (string name in ChatTemplateFiles.NamesIn(files.Source)) files.Source.Contents(name);
+        // The model's own settings are the model's to save.
+        var stored = files.Source.Read.Where(file => file.Key != ModelConfig).ToDictionary(file => file.Key, file => file.Value);
+        if (settings is not null) stored[Config] = JsonFile.Bytes(files.Config);
         return parts with
         {
             MaximumLength = MaximumLength(files.Config),
@@ -38,22 +36,23 @@ internal static class TokenizerFolder
     public static (IReadOnlyDictionary<string, byte[]> Files, IReadOnlyDictionary<string, string> Tokens) ReadChat(string folder)
     {
         TokenizerFiles files = ReadFiles(folder, null);
-        IEnumerable<string> names = ChatTemplateFiles.NamesIn(folder);
-        if (File.Exists(Path.Combine(folder, "tokenizer_config.json"))) names = names.Append("tokenizer_config.json");
-        return (names.ToDictionary(name => name, name => File.ReadAllBytes(Path.Combine(folder, name))),
+        IEnumerable<string> names = ChatTemplateFiles.NamesIn(files.Source);
+        if (files.Source.Has(Config)) names = names.Append(Config);
+        return (names.ToDictionary(name => name, files.Source.Contents),
             ChatTokens.Of(SpecialTokens.Roles(files, TokenizerClass.Of(files)), files.Config, files.SpecialTokens));
     }
 
     private static TokenizerFiles ReadFiles(string folder, TokenizerSettings? settings)
     {
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
-        JsonObject config = JsonFile.TryRead(folder, "tokenizer_config.json") ?? [];
+        var source = new FolderFiles(folder);
+        JsonObject config = source.TryJson(Config) ?? [];
         return new(
-            folder,
-            JsonFile.TryRead(folder, "tokenizer.json"),
+            source,
+            source.TryJson("tokenizer.json"),
             settings is null ? config : settings.Over(config),
-            JsonFile.TryRead(folder, "special_tokens_map.json") ?? [],
-            JsonFile.TryRead(folder, "config.json") ?? [])
+            source.TryJson("special_tokens_map.json") ?? [],
+            source.TryJson(ModelConfig) ?? [])
         {
             Settings = settings ?? new TokenizerSettings(),
         };
@@ -65,10 +64,13 @@ internal static class TokenizerFolder
 }
 
 /// <summary>The JSON files of a tokenizer folder.</summary>
-internal sealed record TokenizerFiles(string Folder, JsonObject? Fast, JsonObject Config, JsonObject SpecialTokens, JsonObject ModelConfig)
+internal sealed record TokenizerFiles(FolderFiles Source, JsonObject? Fast, JsonObject Config, JsonObject SpecialTokens, JsonObject ModelConfig)
 {
     /// <summary>What was set by the caller and stands in the configuration already.</summary>
     public TokenizerSettings Settings { get; init; } = new();
 
-    public string PathOf(string name) => Path.Combine(Folder, name);
+    /// <summary>The folder, for messages.</summary>
+    public string Folder => Source.Folder;
+
+    public string PathOf(string name) => Source.PathOf(name);
 }

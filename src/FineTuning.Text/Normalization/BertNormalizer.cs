@@ -71,6 +71,17 @@ internal sealed class BertNormalizer : Normalizer
         text.Become(writer);
     }
 
+    /// <summary>Whether what becomes of a character does not depend on its neighbours.</summary>
+    public bool StandsAlone(char character) => !_strip || !Kept.Contains(character);
+
+    /// <summary>What becomes of a character.</summary>
+    public string Of(char character)
+    {
+        var one = new AlignedText([character], 0);
+        Apply(one);
+        return one.Characters.ToString();
+    }
+
     private bool IsPlain(ReadOnlySpan<char> text)
     {
         foreach (char character in text) if (character >= 128 || _ascii[character] == 0) return false;

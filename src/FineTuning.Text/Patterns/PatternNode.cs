@@ -1,28 +1,29 @@
 namespace FineTuning.Text;
 
 /// <summary>A regular expression as it was read.</summary>
-internal abstract record PatternNode
+/// <param name="Height">How many nodes stand above each other, this one included. Everything that walks the tree takes the stack for each of them.</param>
+internal abstract record PatternNode(int Height)
 {
     /// <summary>One code point of a set.</summary>
-    public sealed record Set(CodePointRanges Members) : PatternNode;
+    public sealed record Set(CodePointRanges Members) : PatternNode(1);
 
-    public sealed record Sequence(IReadOnlyList<PatternNode> Items) : PatternNode;
+    public sealed record Sequence(IReadOnlyList<PatternNode> Items) : PatternNode(Above(Items));
 
-    public sealed record Choice(IReadOnlyList<PatternNode> Items) : PatternNode;
+    public sealed record Choice(IReadOnlyList<PatternNode> Items) : PatternNode(Above(Items));
 
     /// <summary>From <paramref name="Least"/> to <paramref name="Most"/> times; -1: without end.</summary>
-    public sealed record Repeat(PatternNode Item, int Least, int Most, Greed Greed) : PatternNode;
+    public sealed record Repeat(PatternNode Item, int Least, int Most, Greed Greed) : PatternNode(Item.Height + 1);
 
     /// <summary>A group that nothing goes back into once it has matched.</summary>
-    public sealed record Atomic(PatternNode Item) : PatternNode;
+    public sealed record Atomic(PatternNode Item) : PatternNode(Item.Height + 1);
 
-    public sealed record Capture(PatternNode Item, int Number) : PatternNode;
+    public sealed record Capture(PatternNode Item, int Number) : PatternNode(Item.Height + 1);
 
-    public sealed record Reference(int Number) : PatternNode;
+    public sealed record Reference(int Number) : PatternNode(1);
 
-    public sealed record Look(PatternNode Item, bool Behind, bool Negative) : PatternNode;
+    public sealed record Look(PatternNode Item, bool Behind, bool Negative) : PatternNode(Item.Height + 1);
 
-    public sealed record Anchor(AnchorKind Kind) : PatternNode;
+    public sealed record Anchor(AnchorKind Kind) : PatternNode(1);
 
     /// <summary>How many code points every match has; null: not always as many.</summary>
     public int? Width() => this switch
@@ -33,9 +34,16 @@ internal abstract record PatternNode
         Capture capture => capture.Item.Width(),
         Repeat repeat => repeat.Least == repeat.Most && repeat.Item.Width() is { } width ? width * repeat.Least : null,
         Sequence sequence => sequence.Items.Aggregate((int?)0, (sum, item) => sum + item.Width()),
-        Choice choice => choice.Items.Select(item => item.Width()).Distinct().Count() == 1 ? choice.Items[0].Width() : null,
+        Choice choice => choice.Items.Select(item => item.Width()).Distinct().ToArray() is [var width] ? width : null,
         _ => null,
     };
+
+    private static int Above(IReadOnlyList<PatternNode> items)
+    {
+        int highest = 0;
+        foreach (PatternNode item in items) highest = Math.Max(highest, item.Height);
+        return highest + 1;
+    }
 
     /// <summary>The code points a match can begin with; null where it may be empty or anything.</summary>
     public CodePointRanges? First()
@@ -51,16 +59,17 @@ internal abstract record PatternNode
             case Repeat repeat:
                 return repeat.Least > 0 ? repeat.Item.First() : null;
             case Choice choice:
-                return choice.Items.Select(item => item.First()).Aggregate((CodePointRanges?)CodePointRanges.None, (all, first) => all is null || first is null ? null : all.Union(first));
+                List<CodePointRanges> firsts = [.. choice.Items.Select(item => item.First()).OfType<CodePointRanges>()];
+                return firsts.Count == choice.Items.Count ? CodePointRanges.UnionOf(firsts) : null;
             case Sequence sequence:
-                CodePointRanges union = CodePointRanges.None;
+                var beginnings = new List<CodePointRanges>();
                 foreach (PatternNode item in sequence.Items)
                 {
                     if (item is Look or Anchor) continue;
-                    if (item.First() is { } first) return union.Union(first);
+                    if (item.First() is { } first) return CodePointRanges.UnionOf(beginnings.Append(first));
                     // What may be left out adds what it can begin with, and the next one follows.
                     if (item is not Repeat { Least: 0 } optional || optional.Item.First() is not { } some) return null;
-                    union = union.Union(some);
+                    beginnings.Add(some);
                 }
                 return null;
             default:
@@ -82,7 +91,7 @@ internal enum Greed
     Possessive,
 }
 
-/// <summary>Places without a character.</summary>
+/// <summary>Positions without a character.</summary>
 internal enum AnchorKind
 {
     LineStart,

@@ -6,7 +6,7 @@ namespace FineTuning.Text;
 /// <summary>Reads regular expressions in the dialect of tokenizer.json: Oniguruma's Ruby syntax. What it does not know is refused, never guessed.</summary>
 internal sealed class PatternParser
 {
-    private const int LongestPattern = 10_000, Deepest = 64, MostRepeats = 1000;
+    private const int LongestPattern = 10_000, Deepest = 64, Highest = 4 * Deepest, MostRepeats = 1000;
 
     private readonly int[] _source;
     private int _at;
@@ -74,6 +74,8 @@ internal sealed class PatternParser
             // After braces a plus is no mark of possession in Ruby's syntax but one more repetition, and so is a question mark after {n}; the loop takes them up.
             if ((!braces || found.Least != found.Most) && Take("?")) greed = Greed.Lazy;
             else if (!braces && Take("+")) greed = Greed.Possessive;
+            // Repetitions of repetitions need no brackets: a**** is as deep as (((a*)*)*)*.
+            if (item.Height >= Highest) throw Fault("a nesting this deep");
             item = new PatternNode.Repeat(item, found.Least, found.Most, greed);
         }
         return item;
@@ -140,7 +142,7 @@ internal sealed class PatternParser
             result = new PatternNode.Capture(Choice(), number);
         }
         if (!Take(")")) throw Fault("a group without its end");
-        return result;
+        return result.Height <= Highest ? result : throw Fault("a nesting this deep");
     }
 
     // An option without a colon holds to the end of the group that it stands in.
@@ -256,32 +258,33 @@ internal sealed class PatternParser
         _at++;
         bool negative = Take("^");
         CodePointRanges? before = null;
-        CodePointRanges members = CodePointRanges.None;
+        var parts = new List<CodePointRanges>();
         for (bool first = true; ; first = false)
         {
             if (!More) throw Fault("a '[' without its end");
             if (!first && Take("]")) break;
             if (Take("&&"))
             {
-                before = before is null ? members : before.Intersect(members);
-                members = CodePointRanges.None;
+                before = Met();
+                parts.Clear();
             }
             else if (Take("[:"))
             {
-                members = members.Union(Posix());
+                parts.Add(Posix());
             }
             else if (Current == '[')
             {
-                members = members.Union(Class());
+                parts.Add(Class());
             }
             else
             {
-                members = members.Union(ClassMember());
+                parts.Add(ClassMember());
             }
         }
-        if (before is not null) members = before.Intersect(members);
         _depth--;
-        return negative ? members.Complement() : members;
+        return negative ? Met().Complement() : Met();
+
+        CodePointRanges Met() => before is null ? CodePointRanges.UnionOf(parts) : before.Intersect(CodePointRanges.UnionOf(parts));
     }
 
     private CodePointRanges ClassMember()

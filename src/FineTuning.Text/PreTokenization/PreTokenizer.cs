@@ -42,14 +42,29 @@ internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> steps) : 
     }
 }
 
+/// <summary>What a character is to BERT's pre-tokenizer.</summary>
+internal enum BertCharacter
+{
+    /// <summary>A part of a word.</summary>
+    Letter,
+
+    /// <summary>It ends a word and is dropped.</summary>
+    Space,
+
+    /// <summary>It is a word of its own.</summary>
+    Punctuation,
+}
+
 /// <summary>BERT's words: cut at white space, which is dropped, and around each punctuation mark.</summary>
 internal sealed class BertPreTokenizer : PreTokenizer
 {
     private static readonly CodePointSet Spaces = UnicodeTables.Set("bert_whitespace");
     private static readonly CodePointSet Punctuation = UnicodeTables.Set("bert_punctuation");
 
-    // 0: part of a word; 1: white space; 2: a mark.
-    private static readonly byte[] Ascii = [.. Enumerable.Range(0, 128).Select(character => (byte)(Spaces.Contains(character) ? 1 : Punctuation.Contains(character) ? 2 : 0))];
+    private static readonly BertCharacter[] Ascii = [.. Enumerable.Range(0, 128).Select(Kind)];
+
+    /// <summary>What a character of the normalized text is.</summary>
+    public static BertCharacter KindOf(char character) => character < 128 ? Ascii[character] : Kind(character);
 
     public override void Split(Piece piece, PieceList parts)
     {
@@ -59,10 +74,10 @@ internal sealed class BertPreTokenizer : PreTokenizer
         {
             if (characters[i] < 128 && Ascii[characters[i]] is var kind)
             {
-                if (kind != 0)
+                if (kind != BertCharacter.Letter)
                 {
                     if (i > start) parts.Add(new(piece.Text, piece.Start + start, i - start));
-                    if (kind == 2) parts.Add(new(piece.Text, piece.Start + i, 1));
+                    if (kind == BertCharacter.Punctuation) parts.Add(new(piece.Text, piece.Start + i, 1));
                     start = i + 1;
                 }
                 i++;
@@ -80,4 +95,7 @@ internal sealed class BertPreTokenizer : PreTokenizer
         }
         if (start < characters.Length) parts.Add(new(piece.Text, piece.Start + start, characters.Length - start));
     }
+
+    private static BertCharacter Kind(int point) =>
+        Spaces.Contains(point) ? BertCharacter.Space : Punctuation.Contains(point) ? BertCharacter.Punctuation : BertCharacter.Letter;
 }

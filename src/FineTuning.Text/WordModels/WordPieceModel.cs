@@ -13,19 +13,21 @@ internal sealed class WordPieceModel : WordModel
     // Where pieces go on that stand inside a word; -1: there are none.
     private readonly int _inside;
     private readonly int _unknown;
-    private readonly int _longestWord;
 
     public WordPieceModel(Dictionary<string, int> vocabulary, string unknown, string prefix, int longestWord)
     {
         _unknownToken = unknown;
         _vocabulary = vocabulary;
-        _longestWord = longestWord;
+        LongestWord = longestWord;
         ContinuationPrefix = prefix;
         _unknown = vocabulary.GetValueOrDefault(unknown, -1);
         foreach ((string piece, int id) in vocabulary) if (piece.Length > 0) _trie.Add(piece, id);
         _inside = PieceTrie.Start;
         foreach (char character in prefix) _inside = _inside < 0 ? -1 : _trie.Next(_inside, character);
     }
+
+    /// <summary>The most code points of a word; a longer one is unknown.</summary>
+    public int LongestWord { get; }
 
     public override IReadOnlyDictionary<string, int> Vocabulary => _vocabulary;
 
@@ -34,7 +36,7 @@ internal sealed class WordPieceModel : WordModel
     private protected override void Compute(ReadOnlySpan<char> word, TokenList output)
     {
         int first = output.Count;
-        if (word.Length > _longestWord && CodePoints(word) > _longestWord)
+        if (word.Length > LongestWord && CodePoints(word) > LongestWord)
         {
             output.Add(Unknown(word), 0, word.Length);
             return;

@@ -47,7 +47,7 @@ public sealed class GoldenChatFileTests
         "sharegpt" => Conversations.Read(path, RecordForm.ShareGpt, options).Select(Of),
         "alpaca" => Conversations.Read(path, RecordForm.Alpaca, options).Zip(PromptCompletions.Read(path, RecordForm.Alpaca, Quiet(options)), (chat, prompt) =>
         {
-            JsonNode record = Of(chat);
+            JsonObject record = Of(chat);
             record["stanford_prompt"] = prompt.Prompt.Text;
             return record;
         }),
@@ -61,7 +61,7 @@ public sealed class GoldenChatFileTests
     // The prompts are read beside the conversations; what is wrong is counted once.
     private static JsonReadingOptions? Quiet(JsonReadingOptions? options) => options is null ? null : options with { OnProblem = _ => { } };
 
-    private static JsonNode? Shape(JsonRow row, JsonReadingOptions? options)
+    private static JsonObject? Shape(JsonRow row, JsonReadingOptions? options)
     {
         try
         {
@@ -80,16 +80,16 @@ public sealed class GoldenChatFileTests
         }
     }
 
-    private static JsonNode Of(Conversation conversation) => new JsonObject { ["messages"] = Node(new TextOrTurns(conversation.Turns)) };
+    private static JsonObject Of(Conversation conversation) => new JsonObject { ["messages"] = Node(new TextOrTurns(conversation.Turns)) };
 
-    private static JsonNode Of(UnpairedPreference record)
+    private static JsonObject Of(UnpairedPreference record)
     {
-        JsonNode node = Node(("prompt", record.Prompt), ("completion", record.Completion));
+        JsonObject node = Node(("prompt", record.Prompt), ("completion", record.Completion));
         node["label"] = record.IsDesirable;
         return node;
     }
 
-    private static JsonNode Node(params (string Name, TextOrTurns Part)[] parts)
+    private static JsonObject Node(params (string Name, TextOrTurns Part)[] parts)
     {
         var node = new JsonObject();
         foreach ((string name, TextOrTurns part) in parts) node[name] = Node(part);

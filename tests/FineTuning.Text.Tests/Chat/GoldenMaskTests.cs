@@ -1,16 +1,15 @@
 using System.Text.Json;
-using FineTuning.Errors;
 using FineTuning.Text;
 using FineTuning.Text.Jinja;
 using Xunit;
 
 namespace FineTuning.Tests.Chat;
 
-/// <summary>Loss masks from generation marks against the reference: what a mark overlaps, and the reference's own mask with its defects.</summary>
+/// <summary>Loss masks from generation marks: the tokens that overlap a mark. Where the reference's own mask differs from that, it is a defect of the reference.</summary>
 public sealed class GoldenMaskTests
 {
     [Fact]
-    public void Masks_are_those_of_the_reference()
+    public void A_token_is_learned_where_it_overlaps_a_mark()
     {
         ChatGoldens goldens = ChatGoldens.Require();
         var differences = new List<string>();
@@ -24,16 +23,6 @@ public sealed class GoldenMaskTests
             string name = $"{row.GetProperty("tokenizer")} {row.GetProperty("template")} {row.GetProperty("conversation")} {(row.TryGetProperty("max_length", out JsonElement length) ? length : "")}";
             compared++;
             if (!AnswerMask.Overlapping(starts, ends, Union(spans)).SequenceEqual(overlap)) differences.Add($"{name}: not the overlap");
-            try
-            {
-                bool[] found = AnswerMask.Reference(starts, ends, spans);
-                if (row.TryGetProperty("error", out _)) differences.Add($"{name}: a mask instead of the reference's failure");
-                else if (!found.SequenceEqual(row.TryGetProperty("mask", out JsonElement mask) ? Bits(mask) : overlap)) differences.Add($"{name}: not the reference's mask");
-            }
-            catch (ChatTemplateException fault)
-            {
-                if (!row.TryGetProperty("error", out _)) differences.Add($"{name}: {fault.Message}");
-            }
         }
         Assert.True(compared > 0);
         Assert.True(differences.Count == 0, $"{differences.Count} of {compared} differ{Environment.NewLine}{string.Join(Environment.NewLine, differences.Take(40))}");
@@ -43,17 +32,22 @@ public sealed class GoldenMaskTests
     public void Texts_and_marks_of_the_masks_are_those_that_are_rendered()
     {
         ChatGoldens goldens = ChatGoldens.Require();
-        int compared = 0;
+        // Of templates that capture what they mark, the reference's positions are not those of the text.
+        HashSet<string> captured = [.. goldens.Rows("generation-spans.jsonl").Where(row => row.TryGetProperty("quirk", out _)).Select(row => row.GetProperty("template").GetString()!)];
+        int compared = 0, marked = 0;
         foreach (JsonElement row in goldens.Rows("assistant-masks.jsonl"))
         {
             if (goldens.Template(row.GetProperty("template").GetString()!) is not { } template) continue;
             ChatRendering rendering = goldens.Render(template, row);
             compared++;
             Assert.Equal((string)GoldenValues.Of(row.GetProperty("text")), rendering.Text);
+            if (captured.Contains(row.GetProperty("template").GetString()!)) continue;
+            marked++;
             Assert.Equal(row.GetProperty("spans").EnumerateArray().Select(span => (span[0].GetInt32(), span[1].GetInt32())),
-                rendering.ReferenceSpans.Select(span => (CodePoints.Offset(rendering.Text, span.Start), CodePoints.Offset(rendering.Text, span.End))));
+                rendering.Spans.Select(span => (CodePoints.Offset(rendering.Text, span.Start), CodePoints.Offset(rendering.Text, span.End))));
         }
         if (compared == 0) Assert.Skip("shared/chat-templates is not beside this checkout");
+        Assert.True(marked > 0);
     }
 
     private static (int[] Starts, int[] Ends) Offsets(JsonElement row, string text)

@@ -17,18 +17,16 @@ public sealed class GoldenRenderingTests
     }
 
     [Fact]
-    public void Generation_marks_stand_where_the_reference_says()
+    public void Generation_marks_stand_where_their_text_stands()
     {
         ChatGoldens goldens = ChatGoldens.Require();
         Compare(goldens, "generation-spans.jsonl", static (row, rendering) =>
         {
-            List<(int, int)> expected = Spans(row, "spans"), own = Points(rendering, rendering.Spans), reference = Points(rendering, rendering.ReferenceSpans);
-            if (!reference.SequenceEqual(expected)) return $"the reference's spans are {string.Join(' ', expected)}, found {string.Join(' ', reference)}";
-            bool quirk = row.TryGetProperty("quirk", out _);
-            if (!quirk) return own.SequenceEqual(expected) ? null : $"spans are {string.Join(' ', own)} instead of {string.Join(' ', expected)}";
-            if (!row.TryGetProperty("marked", out _)) return null;
-            List<(int, int)> marked = Spans(row, "marked");
-            return own.SequenceEqual(marked) ? null : $"spans are {string.Join(' ', own)} instead of {string.Join(' ', marked)}";
+            // Where the reference's positions are not those of the text, the row says which are; where the text was changed afterwards, nobody knows.
+            string right = row.TryGetProperty("quirk", out _) ? "marked" : "spans";
+            if (!row.TryGetProperty(right, out _)) return null;
+            List<(int, int)> expected = Spans(row, right), own = Points(rendering, rendering.Spans);
+            return own.SequenceEqual(expected) ? null : $"spans are {string.Join(' ', own)} instead of {string.Join(' ', expected)}";
         });
     }
 

@@ -74,6 +74,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal static SentenceEncoder Load(Backbone backbone, SentenceEncoderOptions? options)
     {
         options ??= new SentenceEncoderOptions();
+        options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
@@ -108,7 +109,14 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public float[][] Encode(IReadOnlyList<string> texts, string? prompt = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        TokenizedRow[] rows = [.. texts.Select(text => Row(Tokenize(text, prompt)))];
+        new NullMembers().Entries(texts, nameof(texts)).Require(nameof(texts));
+        return EncodeTokens([.. texts.Select(text => Tokenize(text, prompt))], cancellation);
+    }
+
+    /// <summary>The vectors of tokenized texts, in their order.</summary>
+    internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
+    {
+        TokenizedRow[] rows = [.. texts.Select(Row)];
         return PredictionBatches.Run(rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
@@ -174,11 +182,10 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
-    internal TokenizedRow Row(TokenizedText tokens) =>
-        new(tokens.Ids, Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null);
+    internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Encoder, tokens);
 
     internal EncoderInput Stack(IReadOnlyList<EncodedRow> rows) =>
-        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device);
+        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), EncoderText.PadId(Encoder, Tokenizer), Device);
 
     /// <returns>[rows, dimension], float32</returns>
     internal Tensor Embed(EncoderInput input, ForwardContext context)

@@ -94,18 +94,16 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
 
     private sealed class Evaluation(SimilarityModel<TExample> model, ISimilarityScores scores) : IEvaluation
     {
-        private double _loss;
-        private double _count;
+        private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
         {
             var texts = (TextsBatch)batch;
             Tensor embeddings = model.Embed(texts, context);
-            _loss += model.SumOf(texts, embeddings).Number();
-            _count += batch.TargetCount;
+            _loss.Add(model.SumOf(texts, embeddings), batch.TargetCount);
             scores.Add(new EmbeddedBatch(texts, embeddings));
         }
 
-        public Metrics.MetricReport Report() => scores.Report(_loss / _count);
+        public Metrics.MetricReport Report() => scores.Report(_loss.Value);
     }
 }

@@ -1,8 +1,10 @@
+using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Tasks;
+using FineTuning.Text;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -41,19 +43,21 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
     {
         options ??= new FewShotOptions<TLabel>();
+        new NullMembers().Value(options.Encoder, nameof(options.Encoder)).Entries(options.Labels, nameof(options.Labels)).Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(backbone, options.Encoder), options);
         try
         {
-            if (backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
-            LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, head.Labels, folder);
-            if (labels.Count != head.Labels.Count || !labels.Names.SequenceEqual(head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value), StringComparer.OrdinalIgnoreCase))
-            {
-                throw new InvalidOptionsException([$"{folder}: its head knows {string.Join(", ", head.Labels.Values)}, but {string.Join(", ", labels.Names)} are asked for"]);
-            }
-            model._head = (head.Head, labels);
+            if (options.Encoder.FreshHead || backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
+            // The names in this file are always somebody's, LABEL_0 too.
+            string[] names = [.. head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
+            var stored = new StoredOutputs(folder, names, true, false, "Encoder = new() { FreshHead = true }") { IsGeneric = false };
+            LabelSet<TLabel>? labels = LabelSet<TLabel>.Resolve(options.Labels, stored, violations, out string? refusal);
+            if (refusal is not null) violations.Add($"{folder}: {refusal}");
+            if (violations.Count > 0) throw new InvalidOptionsException(violations);
+            model._head = (head.Head, labels!);
             return model;
         }
         catch
@@ -93,13 +97,15 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     {
         ArgumentNullException.ThrowIfNull(inputs);
         (LogisticRegression regression, LabelSet<TLabel> labels) = Head;
-        float[][] vectors = Encoder.Encode(inputs, null, cancellation);
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
+        TokenizedText[] texts = [.. inputs.Select(text => Encoder.Tokenize(text))];
+        float[][] vectors = Encoder.EncodeTokens(texts, cancellation);
         return
         [
             .. vectors.Select((vector, i) =>
             {
-                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(regression.Logits(vector)));
-                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, Encoder.Tokenize(inputs[i]).TruncatedTokens);
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(Finite(regression.Logits(vector))));
+                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, texts[i].TruncatedTokens);
             }),
         ];
     }
@@ -160,6 +166,12 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         }
         foreach (IGrouping<int, int> group in places.GroupBy(place => place).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
         return places;
+    }
+
+    private static float[] Finite(float[] logits)
+    {
+        Outputs.RequireFinite(logits);
+        return logits;
     }
 
     private static int LargestOf(float[] logits) => Array.IndexOf(logits, logits.Max());

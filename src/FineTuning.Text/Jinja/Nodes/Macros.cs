@@ -47,7 +47,7 @@ internal sealed class CallBlockStatement(CallExpression call, MacroDefinition ca
     }
 }
 
-/// <summary>{% generation %}: what the assistant said. The place of its text is noted.</summary>
+/// <summary>{% generation %}: what the assistant said. Where its text stands is noted.</summary>
 internal sealed class GenerationStatement(Statement body, int line) : Statement(line)
 {
     public override IEnumerable<Node> Children => [body];
@@ -56,11 +56,10 @@ internal sealed class GenerationStatement(Statement body, int line) : Statement(
     {
         var scope = new Scope(state.Scope);
         scope.Set("caller", new UndefinedValue("a generation block has no caller"));
-        int reference = state.Page.Length, start = state.Output.Length;
+        int start = state.Output.Length;
         (object text, _) = state.Capture(body, scope);
         state.Output.Append(Kinds.Text(text)!, text is RichText rich ? rich.Spans : []);
         state.Output.Spans.Add(new(start, state.Output.Length));
-        state.ReferenceSpans.Add(new(reference, reference + state.Output.Length - start));
         state.Generations++;
         return Flow.Next;
     }

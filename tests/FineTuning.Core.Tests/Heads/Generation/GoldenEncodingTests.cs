@@ -129,7 +129,7 @@ public sealed class GoldenEncodingTests
         Assert.Equal(Array.IndexOf(row.Learned, true), before.Length);
     }
 
-    private static EncodedRow? Encode(JsonRow row, CausalEncoding encoding, EncodingReport report)
+    private static CausalRow? Encode(JsonRow row, CausalEncoding encoding, EncodingReport report)
     {
         if (row.Has("text")) return row["text"].Length == 0 ? null : encoding.Encode(row["text"], report);
         return row.Has("messages") ? encoding.Encode(Conversations.From([row]).Single(), report) : encoding.Encode(PromptCompletions.From([row]).Single(), report);
