@@ -192,6 +192,23 @@ public static class Pretrained
         return tokenizer;
     }
 
+    /// <summary>Writes a copy of a checkpoint folder with a chat format: its template, its tokens with mean rows, and the token that ends an answer as the end token.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files of a base model.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
+    /// <param name="format">For example <see cref="ChatFormat.ChatMl"/>.</param>
+    /// <returns>The tokenizer of the copy.</returns>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">The format ends answers with the tokenizer's end token, and there is none.</exception>
+    /// <exception cref="IOException">The target holds something other than a model, or cannot be written.</exception>
+    public static PretrainedTokenizer AddChatFormat(string folder, string target, ChatFormat format)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentException.ThrowIfNullOrWhiteSpace(target);
+        ArgumentNullException.ThrowIfNull(format);
+        FineTuningRuntime.Load();
+        return ChatFormatFiles.Write(folder, target, format);
+    }
+
     // Labels, weights and tokenizer are those of one folder, whatever saves into it meanwhile.
     private static T Read<T>(string folder, Func<Backbone, T> load)
     {
