@@ -5,8 +5,9 @@ using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
+// memory: where the memory of a run goes;
 // heads: training steps of every head beside plain classification;
-// tokenize: ids and offsets beside npm's tokenizers;
+// tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
@@ -25,11 +26,17 @@ switch (args.FirstOrDefault())
     case "starter":
         StarterCommand.Run(Arguments.Parse(args[1..]));
         break;
+    case "memory":
+        MemoryCommand.Run(Arguments.Parse(args[1..]));
+        break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "tokenize-beside":
+        NeighboursCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "tokenize-compare":
         DifferenceCommand.Run(Arguments.Parse(args[1..]));

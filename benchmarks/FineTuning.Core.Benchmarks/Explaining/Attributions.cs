@@ -91,7 +91,7 @@ internal static class Attributions
     private static double[] Fall(float[] scores) => [.. scores.Skip(1).Select(score => (double)scores[0] - score)];
 
     private static float[] Scores(TextClassifier<string> model, TokenizedRow[] rows, int output) => [.. PredictionBatches.Run(
-        rows,
+        model.Weights, rows,
         (batch, length) => PredictionBatches.Split(model.Head.Logits(TokenizedBatch.Stack(batch, length, model.PadId, CPU), ForwardContext.Evaluation()), batch.Length),
         CancellationToken.None).Select(logits => logits[output])];
 }

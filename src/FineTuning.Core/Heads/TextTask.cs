@@ -10,7 +10,7 @@ namespace FineTuning.Heads;
 /// <summary>A pretrained encoder, its tokenizer and a head over texts or pairs of texts: what text classification and regression share.</summary>
 /// <typeparam name="TExample">What the user trains on.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
     private readonly TruncationStrategy _truncation;
@@ -39,6 +39,9 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     /// <inheritdoc/>
     public override WeightSet Weights => Head.Weights;
+
+    /// <inheritdoc/>
+    public override int OutputsPerToken => Head.Outputs;
 
     /// <inheritdoc/>
     public override Device Device => Head.Device;
@@ -145,10 +148,11 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     private protected TextExplanation Explain(string text, string? pair, Func<float[], int> choose, Func<float[], (string Label, double Score)> name)
     {
         TokenizedText tokens = Tokenize(text, pair);
+        using WeightPass pass = Weights.Enter();
         _head.Answers();
         int[][] words = WordErasure.Words(tokens);
         TokenizedRow whole = EncoderText.Row(Trunk, tokens);
-        float[][] logits = PredictionBatches.Run([whole, .. words.Select(word => WordErasure.Without(whole, word))], Logits, CancellationToken.None);
+        float[][] logits = PredictionBatches.Run(Weights, [whole, .. words.Select(word => WordErasure.Without(whole, word))], Logits, CancellationToken.None);
         int output = choose(logits[0]);
         double[] values = [.. words.Select((_, i) => (double)logits[0][output] - logits[i + 1][output])];
         (string label, double score) = name(logits[0]);
@@ -169,7 +173,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     internal float[][] Logits(TokenizedText[] texts, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. texts.Select(text => new TokenizedRow(text.Ids, TypesOf(text)))];
-        return PredictionBatches.Run(rows, Logits, cancellation);
+        return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 
     private float[][] Logits(TokenizedRow[] rows, int length) =>

@@ -16,6 +16,9 @@ internal static class VocabularyFit
             throw new CheckpointException("the tokenizer", $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {plan.VocabularySize} rows. " +
                 "Take the tokenizer that belongs to the weights, or widen the embeddings with Pretrained.AddTokens");
         }
-        if (plan.PadTokenId >= plan.VocabularySize) throw new CheckpointException("config.json", $"'pad_token_id' is {plan.PadTokenId}, but the embeddings have {plan.VocabularySize} rows");
+        if (plan.PadTokenId >= plan.VocabularySize)
+        {
+            throw new CheckpointException("config.json", $"'pad_token_id' is {plan.PadTokenId}, but the embeddings have {plan.VocabularySize} rows");
+        }
     }
 }

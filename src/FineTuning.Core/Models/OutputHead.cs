@@ -154,6 +154,7 @@ public sealed class OutputHead : IDisposable
     public Tensor Logits(TrunkInput input, ForwardContext context)
     {
         RequireOutput();
+        using WeightPass pass = Weights.Enter();
         WantedStates wanted = _plan.Reads switch { HeadReads.First => WantedStates.First, HeadReads.LastReal => WantedStates.LastReal, _ => WantedStates.All };
         Tensor hidden = Trunk.Hidden(input, context, wanted);
         if (_plan.Reads == HeadReads.Mean) return Score(Mean(hidden, input.OwnMask), Own(context));
@@ -172,6 +173,7 @@ public sealed class OutputHead : IDisposable
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(indices);
         if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
+        using WeightPass pass = Weights.Enter();
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
         if (2 * indices.shape[0] <= input.Ids.numel()) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)), Own(context));
         Tensor scores = Logits(input, context);
@@ -188,20 +190,25 @@ public sealed class OutputHead : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Enum.IsDefined(stored)) throw new ArgumentOutOfRangeException(nameof(stored), stored, $"it is {string.Join(" or ", Enum.GetNames<Precision>())}");
+        using WeightPass pass = Weights.Enter();
         CheckpointWriter.Write(folder, this, labels, stored);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        Weights.Gate.RequireOutside();
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         Weights.Dispose();
         Trunk.Release();
     }
 
     /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>
-    internal Tensor? Pooled(TrunkInput input, ForwardContext context) =>
-        _dense?.Forward(Trunk.Hidden(input, context, WantedStates.First).select(1, 0), Own(context)).to(context.ResultType);
+    internal Tensor? Pooled(TrunkInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        return _dense?.Forward(Trunk.Hidden(input, context, WantedStates.First).select(1, 0), Own(context)).to(context.ResultType);
+    }
 
     /// <summary>From hidden states to scores, on any leading dimensions.</summary>
     internal Tensor Score(Tensor hidden, ForwardContext context)

@@ -99,6 +99,7 @@ public sealed class Trunk : IDisposable
     /// <returns>The caller's; it shares no memory with this one.</returns>
     public Trunk Copy()
     {
+        using WeightPass pass = Weights.Enter();
         using var source = new WeightSource(Weights);
         ScalarType type = TokenTable.Weight.Value.dtype;
         var options = new ModelLoadOptions
@@ -133,6 +134,7 @@ public sealed class Trunk : IDisposable
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(wanted);
+        using WeightPass pass = Weights.Enter();
         return Run(input, context, wanted, layers ?? .., null);
     }
 
@@ -147,18 +149,21 @@ public sealed class Trunk : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         if (_encoder is null) throw new InvalidOperationException($"a model of the kind '{Plan.ModelType}' has no encoder");
         RequirePositions(source);
+        using WeightPass pass = Weights.Enter();
         return _encoder.Forward(new(source, null, null, 0, _encoder.Count, null), context, Weights);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        Weights.Gate.RequireOutside();
         if (Interlocked.Exchange(ref _left, 1) == 0) Release();
     }
 
     /// <summary>The hidden states before the first layer and after each; the decoder's where there is one.</summary>
     internal IReadOnlyList<Tensor> AllStates(TrunkInput input, ForwardContext context)
     {
+        using WeightPass pass = Weights.Enter();
         var states = new List<Tensor>();
         Run(input, context, WantedStates.All, .., states);
         return states;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>Weights in a fixed order; a set owns those that were added to it, and may show those of other sets before them.</summary>
-/// <remarks>Not thread-safe while a run changes which weights train or weights are added; reading is safe from any thread otherwise. Disposing frees the tensors it owns.</remarks>
+/// <remarks>Not thread-safe while a run changes which weights train or weights are added; reading is safe from any thread that has entered (<see cref="Enter"/>).</remarks>
 public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 {
     private readonly WeightSet[] _shown;
@@ -13,6 +13,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
     private int _headDepth = 1;
     private Depths? _depths;
+    private int _closed;
+    private int _readers;
 
     /// <summary>A set that is empty, or shows the weights of other sets: what a head trains besides its own is its trunk's.</summary>
     /// <param name="shown">They stay their owner's, and are seen also where they are added later.</param>
@@ -20,6 +22,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     {
         ArgumentNullException.ThrowIfNull(shown);
         _shown = [.. shown];
+        Gate = shown.Length > 0 ? shown[0].Gate : new WeightGate();
     }
 
     /// <summary>How many weights there are.</summary>
@@ -67,6 +70,15 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return set;
     }
 
+    /// <summary>Who may touch the tensors: one gate for a trunk and all heads on it.</summary>
+    internal WeightGate Gate { get; }
+
+    /// <summary>Whether the set was disposed.</summary>
+    internal bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    /// <summary>Whether somebody reads the set.</summary>
+    internal bool HasReaders => Volatile.Read(ref _readers) != 0;
+
     /// <summary>Adds a weight; the set owns its tensor from now on.</summary>
     /// <param name="name">A name not yet in the set.</param>
     /// <param name="value">float32 (or float64): becomes a leaf that requires gradients. Of another type it is frozen for good.</param>
@@ -77,6 +89,14 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         ArgumentNullException.ThrowIfNull(value);
         return Add(name, value, kind, depth, [new WeightPart("", name, 0, value.dim() == 0 ? 1 : value.shape[0])]);
     }
+
+    /// <summary>
+    /// Enters as a reader, which every prediction does: while anybody reads, nothing is freed and no run writes. Reading inside reading costs nothing.
+    /// </summary>
+    /// <returns>Dispose it on the same thread, as soon as the tensors are read.</returns>
+    /// <exception cref="InvalidOperationException">A run trains the weights on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public WeightPass Enter() => Gate.Enter(this);
 
     /// <summary>The weight of that name, or null.</summary>
     /// <param name="name">This library's name of the weight.</param>
@@ -99,11 +119,22 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Frees the tensors that the set owns. Predictions that read it are waited for, a run that trains it is cancelled and waited for, who comes later is refused.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is called from inside a prediction, or from a handler of the run.</exception>
     public void Dispose()
     {
+        Gate.RequireOutside();
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        if (_shown.Length == 0) Gate.Close();
+        else Gate.Drain(this);
         foreach (Weight weight in _own) weight.Value.Dispose();
     }
+
+    internal void AddReader() => Interlocked.Increment(ref _readers);
+
+    internal void RemoveReader() => Interlocked.Decrement(ref _readers);
 
     /// <param name="name">A name not yet in the set.</param>
     /// <param name="value">The tensor.</param>

@@ -11,13 +11,15 @@ namespace FineTuning.Training;
 /// <summary>Streams a row set through a model: batches go in, numbers come out, logits are never kept.</summary>
 internal static class Evaluator
 {
-    private const int TokensInABatch = 8192;
+    private const int TokensInABatch = 2048;
+    private const int ScoresInABatch = 1 << 24;
     private const int RowsInABatch = 1024;
 
     public static MetricReport Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation)
     {
+        using WeightPass pass = model.Weights.Enter();
         IEvaluation evaluation = model.Evaluate();
-        foreach (PlannedBatch planned in Plan(rows))
+        foreach (PlannedBatch planned in Plan(model, rows))
         {
             cancellation.ThrowIfCancellationRequested();
             Add(model, rows, planned, evaluation);
@@ -30,14 +32,18 @@ internal static class Evaluator
     public static void DryRun(TunableModel model, RowSet rows, string metric)
     {
         IEvaluation evaluation = model.Evaluate();
-        Add(model, rows, Plan(rows)[^1], evaluation);
+        Add(model, rows, Plan(model, rows)[^1], evaluation);
         MetricReport report = evaluation.Report();
         if (report.TryGet(metric, out _)) return;
         throw new InvalidOptionsException([$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Values.Select(pair => pair.Key))}"]);
     }
 
-    private static List<PlannedBatch> Plan(RowSet rows) =>
-        BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, TokensInABatch, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);
+    // With many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.
+    private static List<PlannedBatch> Plan(TunableModel model, RowSet rows)
+    {
+        int tokens = Math.Clamp(ScoresInABatch / Math.Max(1, model.OutputsPerToken), 1, TokensInABatch);
+        return BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, tokens, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);
+    }
 
     private static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation)
     {

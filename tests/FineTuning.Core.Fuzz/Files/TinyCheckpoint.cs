@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Fuzz;
 
-/// <summary>A classifier of a few kilobytes, whole: configuration, weights, tokenizer. Each number gives another one, and each of its files shows the number.</summary>
+/// <summary>
+/// A classifier of a few kilobytes, whole: configuration, weights, tokenizer. Each number gives another one, and each of its files shows the number.
+/// </summary>
 internal static class TinyCheckpoint
 {
     private const string Configuration = """

@@ -123,11 +123,28 @@ internal static class JsonChecks
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (JsonProperty property in element.EnumerateObject())
         {
+            if (!IsText(property))
+            {
+                problems.Error(line, "a key holds half a surrogate pair: no valid text");
+                return false;
+            }
             if (!seen.Add(property.Name)) problems.Remark(line, $"the key '{property.Name}' occurs twice; the last one counts");
             if (property.Value.ValueKind == JsonValueKind.String && !IsText(property.Value)) problems.Error(line, $"'{property.Name}' holds half a surrogate pair: no valid text");
         }
         if (seen.Count == 0) problems.Error(line, "an empty object was found: it has no keys at all");
         return seen.Count > 0;
+    }
+
+    private static bool IsText(JsonProperty property)
+    {
+        try
+        {
+            return property.Name is not null;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private static bool IsText(JsonElement value)

@@ -27,7 +27,7 @@ internal sealed class MaskFilling
     {
         new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
         TextRow[] rows = [.. inputs.Select(input => new TextRow(Tokenize(input)))];
-        return PredictionBatches.Run(rows, Fill, cancellation);
+        return PredictionBatches.Run(_model.Weights, rows, Fill, cancellation);
     }
 
     private TokenizedText Tokenize(string text)

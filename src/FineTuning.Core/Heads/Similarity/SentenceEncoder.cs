@@ -12,7 +12,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Texts into vectors whose cosine says how close their meanings are: a pretrained encoder, its tokenizer, pooling and what follows it.</summary>
 /// <remarks>
-/// Encoding is thread-safe while the model is neither trained nor disposed. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
+/// Encoding is thread-safe; while a run trains the model it is refused. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
 /// Whoever creates the model disposes it.
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
@@ -123,7 +123,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. texts.Select(Row)];
-        return PredictionBatches.Run(rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
+        return PredictionBatches.Run(Weights, rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
     /// <summary>The cosine of two texts' vectors, from -1 to 1.</summary>
@@ -179,6 +179,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <summary>Writes all files into an existing folder.</summary>
     internal void WriteTo(string folder)
     {
+        using WeightPass pass = Weights.Enter();
         Head.Save(folder);
         Tokenizer.Save(folder);
         _files.Write(folder, _pooling, Trunk.Plan.HiddenSize, _tail, MaximumLength);

@@ -69,7 +69,7 @@ internal sealed class TagChain
             if (!source.Tensors.TryGetValue(name, out var found)) faults.Add($"'{name}' is missing");
             else if (!found.Shape.SequenceEqual(shape)) faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
         }
-        if (faults.Count == 0) return (source.ReadWeight(Transitions), source.Read(Start), source.Read(End));
+        if (faults.Count == 0) return (source.ReadWeight(Transitions), source.ReadWeight(Start), source.ReadWeight(End));
         throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; ask for a fresh head (FreshHead = true) if it is to be replaced");
     }
 }

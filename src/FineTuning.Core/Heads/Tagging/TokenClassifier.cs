@@ -3,7 +3,6 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,7 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A tag for each word, and the entities they make: a pretrained encoder with its tokenizer and a token head, with or without a CRF.</summary>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<string, IReadOnlyList<Entity>>
 {
     private readonly TaggingEncoder _encoder;
@@ -53,6 +52,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <inheritdoc/>
     public override WeightSet Weights => Head.Weights;
+
+    /// <inheritdoc/>
+    public override int OutputsPerToken => Tags.Count;
 
     /// <inheritdoc/>
     public override Device Device => Head.Device;
@@ -232,6 +234,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     internal TaggedPrediction[] Tag(EncodedSentence[] sentences, CancellationToken cancellation)
     {
+        using WeightPass pass = Weights.Enter();
         float[][] scores = Scores(sentences, cancellation);
         var probabilities = new double[sentences.Length][];
         int[][] best = Decoder.Best(scores, Device, probabilities);
@@ -243,7 +246,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         _head.Answers();
         SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows)];
-        float[][] values = PredictionBatches.Run(windows, Scores, cancellation);
+        float[][] values = PredictionBatches.Run(Weights, windows, Scores, cancellation);
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
         for (int i = 0; i < windows.Length; i++)
         {
