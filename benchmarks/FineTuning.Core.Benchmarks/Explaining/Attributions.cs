@@ -67,10 +67,10 @@ internal static class Attributions
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Tensor inTexts = tensor(text.Tokens.SequenceIds.Select(sequence => sequence >= 0).ToArray()).reshape(1, -1, 1), table = model.Encoder.Weights.Find("embeddings.token.weight")!.Value;
+        Tensor inTexts = tensor(text.Tokens.SequenceIds.Select(sequence => sequence >= 0).ToArray()).reshape(1, -1, 1), table = model.Head.Weights.Find("embeddings.token.weight")!.Value;
         Tensor nothing = (baseline is { } id ? table.select(0, id) : table.mean([0])).reshape(1, 1, -1);
-        Tensor start = IntegratedGradients.Vectors(model.Encoder, text.Row, model.PadId, embedded => where(inTexts, nothing, embedded));
-        return Sums(text, IntegratedGradients.Of(model.Encoder, text.Row, start, model.PadId, text.Output, Points));
+        Tensor start = IntegratedGradients.Vectors(model.Head, text.Row, model.PadId, embedded => where(inTexts, nothing, embedded));
+        return Sums(text, IntegratedGradients.Of(model.Head, text.Row, start, model.PadId, text.Output, Points));
     }
 
     private static double[] Gradient(TextClassifier<string> model, ReadText text, bool behind)

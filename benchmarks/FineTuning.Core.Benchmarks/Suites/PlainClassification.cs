@@ -44,6 +44,7 @@ internal sealed class PlainClassification : TunableModel<LabeledText<string>>
 
     protected override void Dispose(bool disposing)
     {
+        base.Dispose(disposing);
         _encoder.Dispose();
         _rows.Dispose();
     }
