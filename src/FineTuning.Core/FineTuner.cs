@@ -1,5 +1,4 @@
-using FineTuning.Batching;
-using FineTuning.Heads;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
@@ -174,7 +173,7 @@ public sealed class FineTuner<TExample>
     {
         ArgumentNullException.ThrowIfNull(data);
         Options.Validate(_validation is not null);
-        return DedicatedThread.Run("FineTuning.Core run", () => Run(data, _observer, cancellation));
+        return Run(_observer).Train(data, cancellation);
     }
 
     /// <summary>Tunes the model in place on a thread of its own.</summary>
@@ -188,16 +187,8 @@ public sealed class FineTuner<TExample>
         ArgumentNullException.ThrowIfNull(data);
         Options.Validate(_validation is not null);
         RunObserver observer = progress is null ? _observer : _observer with { Progress = _observer.Progress + progress.Report };
-        return DedicatedThread.Start("FineTuning.Core run", () => Run(data, observer, cancellation));
+        return Run(observer).TrainAsync(data, cancellation);
     }
 
-    private TrainingResult Run(IEnumerable<TExample> data, RunObserver observer, CancellationToken cancellation)
-    {
-        RowSet train = RowSet.Encode(_model, data, "training data", count => Encoding(observer, count), cancellation);
-        RowSet? validation = _validation is null ? null : RowSet.Encode(_model, _validation, "validation data", null, cancellation);
-        return new TrainingLoop(_model, train, validation, Options, observer, cancellation).Run();
-    }
-
-    private static void Encoding(RunObserver observer, long count) =>
-        observer.Progress?.Invoke(new(TrainingPhase.Encoding, 0, 0, 0, double.NaN, 0, 0, TimeSpan.Zero, null, count));
+    private TrainingRun<TExample> Run(RunObserver observer) => new(_model, Options, observer) { Validation = _validation };
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using FineTuning.Batching;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 using static TorchSharp.torch;

@@ -2,6 +2,7 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using static TorchSharp.torch;
 

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using FineTuning.Batching;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using FineTuning.Training;
 using TorchSharp;

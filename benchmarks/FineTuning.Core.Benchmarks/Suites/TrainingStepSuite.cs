@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 using TorchSharp;

@@ -1,6 +1,7 @@
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 
 namespace FineTuning.Batching;
 
@@ -8,7 +9,7 @@ internal sealed class RowSet
 {
     private const int ExamplesInAChunk = 1024;
 
-    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingReport report)
+    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report)
     {
         Rows = rows;
         Report = report;
@@ -19,7 +20,8 @@ internal sealed class RowSet
 
     public IReadOnlyList<int> Lengths { get; }
 
-    public EncodingReport Report { get; }
+    /// <summary>What happened to the examples.</summary>
+    public EncodingSummary Report { get; }
 
     /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>
     /// <param name="model">Encodes.</param>
@@ -44,10 +46,10 @@ internal sealed class RowSet
         if (index == 0) throw new TrainingDataException($"the {name} holds no records; at least one is needed");
         if (rows.All(row => row.TargetCount <= 0))
         {
-            string reasons = string.Join(", ", report.Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
+            string reasons = string.Join(", ", report.Summary().Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(model.Arrange(rows), report);
+        return new(model.Arrange(rows), report.Summary());
     }
 
     private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)

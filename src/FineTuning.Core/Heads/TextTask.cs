@@ -1,5 +1,7 @@
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -11,8 +13,6 @@ namespace FineTuning.Heads;
 /// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
-    private const int TokensInAPredictionBatch = 4096;
-
     private readonly TruncationStrategy _truncation;
 
     private protected TextTask(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
@@ -94,13 +94,6 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         return LossOf(Encoder.Logits(tokens.Input, context), tokens);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        // The weights are the encoder's: freeing them is all there is.
-        base.Dispose(disposing);
-    }
-
     internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
 
     internal TokenizedText Tokenize(string text, string? pair)
@@ -148,28 +141,10 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <summary>The unprocessed outputs for each text, in their order; computed in batches of similar length.</summary>
     internal float[][] Logits(TokenizedText[] texts, CancellationToken cancellation)
     {
-        var logits = new float[texts.Length][];
-        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(i => texts[i].Ids.Length)];
-        for (int start = 0; start < order.Length;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int end = start + 1;
-            while (end < order.Length && (end + 1 - start) * texts[order[end]].Ids.Length <= TokensInAPredictionBatch) end++;
-            LogitsInto(logits, texts, order.AsSpan(start, end - start));
-            start = end;
-        }
-        return logits;
+        TokenizedRow[] rows = [.. texts.Select(text => new TokenizedRow(text.Ids, TypesOf(text)))];
+        return PredictionBatches.Run(rows, Logits, cancellation);
     }
 
-    private void LogitsInto(float[][] logits, TokenizedText[] texts, ReadOnlySpan<int> places)
-    {
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
-        var rows = new EncodedRow[places.Length];
-        for (int i = 0; i < rows.Length; i++) rows[i] = new TokenizedRow(texts[places[i]].Ids, TypesOf(texts[places[i]]));
-        int length = rows.Max(row => row.Length);
-        float[] values = Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
-        int outputs = values.Length / rows.Length;
-        for (int i = 0; i < rows.Length; i++) logits[places[i]] = values[(i * outputs)..((i + 1) * outputs)];
-    }
+    private float[][] Logits(TokenizedRow[] rows, int length) =>
+        PredictionBatches.Split(Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
 }

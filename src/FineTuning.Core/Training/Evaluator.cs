@@ -3,6 +3,7 @@ using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;

@@ -4,6 +4,7 @@ using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Heads;
 using FineTuning.Metrics;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 
 namespace FineTuning.Training;
@@ -130,10 +131,14 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         StepRecord last = _history.Count == 0 ? new(0, 0, double.NaN, 0, 0) : _history[^1];
         TimeSpan? remaining = Steps == 0 ? null : TimeSpan.FromSeconds(_clock.Elapsed.TotalSeconds / Steps * Math.Max(0, _totalSteps - Steps));
         double speed = _training > TimeSpan.Zero ? _tokens / _training.TotalSeconds : 0;
-        return new(phase, Steps, _totalSteps, Epochs, last.Loss, last.LearningRate, speed, _clock.Elapsed, remaining);
+        return new()
+        {
+            Phase = phase, Step = Steps, TotalSteps = _totalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
+            TokensPerSecond = speed, Elapsed = _clock.Elapsed, Remaining = remaining,
+        };
     }
 
-    private void Describe(EncodingReport report, string data)
+    private void Describe(EncodingSummary report, string data)
     {
         if (report.TruncatedExamples > 0) Warn($"{report.TruncatedExamples} {data} examples were cut at the maximal length and lost {report.TruncatedTokens} tokens");
         if (report.EmptyTexts > 0) Warn($"{report.EmptyTexts} {data} texts are empty");

@@ -5,6 +5,7 @@ using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -19,18 +19,39 @@ public enum TrainingPhase
 }
 
 /// <summary>How far a run is: raised after every step, for progress bars.</summary>
-/// <param name="Phase">What the run is doing.</param>
-/// <param name="Step">Optimizer steps done.</param>
-/// <param name="TotalSteps">Optimizer steps of the whole run.</param>
-/// <param name="Epoch">Epochs done, as a fraction.</param>
-/// <param name="Loss">The mean loss of the step; NaN before the first.</param>
-/// <param name="LearningRate">The rate of the step.</param>
-/// <param name="TokensPerSecond">Real tokens trained on a second, since the start.</param>
-/// <param name="Elapsed">Time since the run began.</param>
-/// <param name="Remaining">An estimate of the time left; null where nothing is known yet.</param>
-/// <param name="ExamplesEncoded">While encoding: examples done.</param>
-public sealed record TrainingProgress(
-    TrainingPhase Phase, long Step, long TotalSteps, double Epoch, double Loss, double LearningRate, double TokensPerSecond, TimeSpan Elapsed, TimeSpan? Remaining, long ExamplesEncoded = 0);
+/// <remarks>Immutable.</remarks>
+public sealed record TrainingProgress
+{
+    /// <summary>What the run is doing.</summary>
+    public TrainingPhase Phase { get; init; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public long Step { get; init; }
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public long TotalSteps { get; init; }
+
+    /// <summary>Epochs done, as a fraction.</summary>
+    public double Epoch { get; init; }
+
+    /// <summary>The mean loss of the step; NaN before the first.</summary>
+    public double Loss { get; init; } = double.NaN;
+
+    /// <summary>The rate of the step.</summary>
+    public double LearningRate { get; init; }
+
+    /// <summary>Real tokens trained on a second, since the start.</summary>
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>Time since the run began.</summary>
+    public TimeSpan Elapsed { get; init; }
+
+    /// <summary>An estimate of the time left; null where nothing is known yet.</summary>
+    public TimeSpan? Remaining { get; init; }
+
+    /// <summary>While encoding: examples done.</summary>
+    public long ExamplesEncoded { get; init; }
+}
 
 /// <summary>One optimizer step of a run's history.</summary>
 /// <param name="Step">From 1.</param>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using FineTuning.Heads;
 using FineTuning.Metrics;
+using FineTuning.Tasks;
 
 namespace FineTuning.Training;
 
@@ -31,10 +32,10 @@ public sealed record TrainingResult
     public required string Metric { get; init; }
 
     /// <summary>What happened to the training examples while they became tokens.</summary>
-    public required EncodingReport TrainingData { get; init; }
+    public required EncodingSummary TrainingData { get; init; }
 
     /// <summary>What happened to the validation examples; null without any.</summary>
-    public required EncodingReport? ValidationData { get; init; }
+    public required EncodingSummary? ValidationData { get; init; }
 
     /// <summary>Training rows.</summary>
     public required int TrainingRows { get; init; }

@@ -11,7 +11,7 @@ public sealed class LayerTests
 {
     private static readonly string[] Rooms =
     [
-        "Errors", "Diagnostics", "Tensors", "Text", "Models", "Adapters", "Generation", "Examples", "Metrics", "Heads", "Batching", "Training", "Strategies", "",
+        "Errors", "Diagnostics", "Tensors", "Text", "Models", "Adapters", "Generation", "Examples", "Metrics", "Tasks", "Batching", "Heads", "Training", "Strategies", "",
     ];
 
     private static readonly Assembly Library = typeof(FineTuningException).Assembly;

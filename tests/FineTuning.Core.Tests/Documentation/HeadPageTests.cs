@@ -2,6 +2,7 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Strategies;
+using FineTuning.Tasks;
 using FineTuning.Training;
 using Xunit;
 

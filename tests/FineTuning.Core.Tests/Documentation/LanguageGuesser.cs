@@ -1,8 +1,8 @@
 // snippet: custom-task
 using FineTuning.Examples;
-using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -3,6 +3,7 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using Xunit;
 
 namespace FineTuning.Tests.Heads;

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Strategies;
+using FineTuning.Tasks;
 using Xunit;
 
 namespace FineTuning.Tests.Heads;

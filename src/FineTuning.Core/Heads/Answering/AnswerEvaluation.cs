@@ -1,5 +1,6 @@
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;

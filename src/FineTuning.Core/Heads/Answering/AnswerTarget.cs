@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
+using FineTuning.Tasks;
 
 namespace FineTuning.Heads;
 

@@ -1,7 +1,9 @@
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -14,7 +16,6 @@ namespace FineTuning.Heads;
 /// </remarks>
 public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredictor<(string Question, string Context), AnswerSpan>
 {
-    private const int TokensInAPredictionBatch = 4096;
     private const int QuestionsInAChunk = 64;
 
     private readonly QuestionAnswererOptions _options;
@@ -204,22 +205,14 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <summary>The scores of each window, [tokens, 2] flattened, in their order; computed in batches of similar length.</summary>
     internal float[][] Logits(AnswerWindow[] windows, CancellationToken cancellation)
     {
-        var logits = new float[windows.Length][];
-        int[] order = [.. Enumerable.Range(0, windows.Length).OrderBy(i => windows[i].Tokens.Ids.Length)];
-        for (int start = 0; start < order.Length;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int end = start + 1;
-            while (end < order.Length && (end + 1 - start) * windows[order[end]].Tokens.Ids.Length <= TokensInAPredictionBatch) end++;
-            using var scope = NewDisposeScope();
-            using var gradients = no_grad();
-            TokenizedRow[] rows = [.. order[start..end].Select(i => new TokenizedRow(windows[i].Tokens.Ids, TypesOf(windows[i])))];
-            int length = rows[^1].Length;
-            float[] values = Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
-            for (int i = 0; i < rows.Length; i++) logits[order[start + i]] = values.AsSpan(i * length * 2, rows[i].Length * 2).ToArray();
-            start = end;
-        }
-        return logits;
+        TokenizedRow[] rows = [.. windows.Select(window => new TokenizedRow(window.Tokens.Ids, TypesOf(window)))];
+        return PredictionBatches.Run(rows, Logits, cancellation);
+    }
+
+    private float[][] Logits(TokenizedRow[] rows, int length)
+    {
+        float[][] padded = PredictionBatches.Split(Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
+        return [.. padded.Select((values, i) => values[..(rows[i].Length * 2)])];
     }
 
     private int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;

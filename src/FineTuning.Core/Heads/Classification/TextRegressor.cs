@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;

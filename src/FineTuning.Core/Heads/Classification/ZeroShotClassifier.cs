@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 
 namespace FineTuning.Heads;

@@ -1,5 +1,7 @@
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,8 +11,6 @@ namespace FineTuning.Heads;
 /// <summary>Fills masks: scores of the whole vocabulary at the masks alone, and what the text would read.</summary>
 internal sealed class MaskFilling
 {
-    private const int TokensInABatch = 4096;
-
     private readonly MaskedLanguageModel _model;
     private readonly int[]? _targets;
     private readonly int _count;
@@ -25,18 +25,8 @@ internal sealed class MaskFilling
 
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
     {
-        TokenizedText[] texts = [.. inputs.Select(Tokenize)];
-        var filled = new FilledText[texts.Length];
-        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(i => texts[i].Ids.Length)];
-        for (int start = 0; start < order.Length;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int end = start + 1;
-            while (end < order.Length && (end + 1 - start) * texts[order[end]].Ids.Length <= TokensInABatch) end++;
-            FillBatch(filled, texts, order[start..end]);
-            start = end;
-        }
-        return filled;
+        TextRow[] rows = [.. inputs.Select(input => new TextRow(Tokenize(input)))];
+        return PredictionBatches.Run(rows, Fill, cancellation);
     }
 
     private TokenizedText Tokenize(string text)
@@ -55,29 +45,27 @@ internal sealed class MaskFilling
         return tokens;
     }
 
-    private void FillBatch(FilledText[] filled, TokenizedText[] texts, int[] batch)
+    private FilledText[] Fill(TextRow[] rows, int length)
     {
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
-        EncodedRow[] rows = [.. batch.Select(i => new TokenizedRow(texts[i].Ids, null))];
-        int length = rows.Max(row => row.Length), vocabulary = _model.Encoder.Spec.VocabularySize;
-        int[][] masks = [.. batch.Select(i => Enumerable.Range(0, texts[i].Ids.Length).Where(place => texts[i].Ids[place] == _model.MaskId).ToArray())];
-        long[] places = [.. masks.SelectMany((own, row) => own.Select(place => ((long)row * length) + place))];
+        int[][] masks = [.. rows.Select(row => Enumerable.Range(0, row.Length).Where(index => row.TokenIds[index] == _model.MaskId).ToArray())];
+        long[] indices = [.. masks.SelectMany((own, row) => own.Select(index => ((long)row * length) + index))];
         EncoderInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
-        Tensor logits = _model.Encoder.LogitsAt(input, tensor(places, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
+        Tensor logits = _model.Encoder.LogitsAt(input, tensor(indices, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
+        var filled = new FilledText[rows.Length];
         int done = 0;
-        for (int row = 0; row < batch.Length; row++)
+        for (int row = 0; row < rows.Length; row++)
         {
-            TokenizedText text = texts[batch[row]];
+            TokenizedText text = rows[row].Text;
             var own = new FilledMask[masks[row].Length];
             for (int i = 0; i < own.Length; i++)
             {
-                int place = masks[row][i];
+                int index = masks[row][i];
                 double[] scores = Probabilities.Softmax(logits[done++].data<float>().ToArray());
-                own[i] = new(text.Starts[place], text.Ends[place], [.. Best(scores).Select(id => Candidate(text, place, id, scores[id], own.Length == 1))]);
+                own[i] = new(text.Starts[index], text.Ends[index], [.. Best(scores).Select(id => Candidate(text, index, id, scores[id], own.Length == 1))]);
             }
-            filled[batch[row]] = new(own, text.TruncatedTokens);
+            filled[row] = new(own, text.TruncatedTokens);
         }
+        return filled;
     }
 
     private IEnumerable<int> Best(double[] scores) => (_targets ?? Enumerable.Range(0, scores.Length)).OrderByDescending(id => scores[id]).Take(_count);
@@ -103,5 +91,10 @@ internal sealed class MaskFilling
             if (id >= 0 && id < vocabulary) ids.Add(id);
         }
         return ids.Count > 0 ? [.. ids] : throw new ArgumentException("none of the targets has a token; name at least one entry of the vocabulary or one text", nameof(targets));
+    }
+
+    private sealed class TextRow(TokenizedText text) : TokenizedRow(text.Ids, null)
+    {
+        public TokenizedText Text { get; } = text;
     }
 }

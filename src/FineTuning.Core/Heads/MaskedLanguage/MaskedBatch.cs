@@ -1,4 +1,5 @@
 using FineTuning.Models;
+using FineTuning.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 

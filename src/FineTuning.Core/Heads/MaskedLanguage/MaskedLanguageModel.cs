@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;

@@ -1,3 +1,4 @@
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 
 namespace FineTuning.Heads;

@@ -1,3 +1,5 @@
+using FineTuning.Tasks;
+
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;

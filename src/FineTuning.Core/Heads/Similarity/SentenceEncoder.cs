@@ -1,6 +1,8 @@
+using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,8 +16,6 @@ namespace FineTuning.Heads;
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 {
-    private const int TokensInABatch = 4096;
-
     private readonly SentenceFiles _files;
     private readonly PoolingModule _pooling;
     private readonly List<SentenceModule> _tail = [];
@@ -108,19 +108,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public float[][] Encode(IReadOnlyList<string> texts, string? prompt = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        var rows = new TokenizedRow[texts.Count];
-        for (int i = 0; i < rows.Length; i++) rows[i] = Row(Tokenize(texts[i], prompt));
-        var vectors = new float[rows.Length][];
-        int[] order = [.. Enumerable.Range(0, rows.Length).OrderBy(i => rows[i].Length)];
-        for (int start = 0; start < order.Length;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int end = start + 1;
-            while (end < order.Length && (long)(end + 1 - start) * rows[order[end]].Length <= TokensInABatch) end++;
-            EncodeInto(vectors, rows, order.AsSpan(start, end - start));
-            start = end;
-        }
-        return vectors;
+        TokenizedRow[] rows = [.. texts.Select(text => Row(Tokenize(text, prompt)))];
+        return PredictionBatches.Run(rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
     /// <summary>The cosine of two texts' vectors, from -1 to 1.</summary>
@@ -198,16 +187,6 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         Tensor embeddings = _pooling.Forward(hidden.to(context.ResultType), input.Mask);
         foreach (SentenceModule module in _tail) embeddings = module.Forward(embeddings, context);
         return embeddings;
-    }
-
-    private void EncodeInto(float[][] vectors, TokenizedRow[] rows, ReadOnlySpan<int> places)
-    {
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
-        var batch = new EncodedRow[places.Length];
-        for (int i = 0; i < batch.Length; i++) batch[i] = rows[places[i]];
-        float[] values = Embed(Stack(batch), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
-        for (int i = 0; i < batch.Length; i++) vectors[places[i]] = values[(i * Dimension)..((i + 1) * Dimension)];
     }
 
     // The set of the trunk is what its own file holds; weights of modules after it are saved in theirs. The tensors are the same.

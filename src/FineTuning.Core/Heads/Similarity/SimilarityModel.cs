@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using FineTuning.Models;
+using FineTuning.Tasks;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;

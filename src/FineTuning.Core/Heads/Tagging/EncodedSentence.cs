@@ -1,3 +1,5 @@
+using FineTuning.Tasks;
+
 namespace FineTuning.Heads;
 
 /// <summary>A token that carries a label: a word's first, or each.</summary>

@@ -1,6 +1,7 @@
 using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using TorchSharp;
 

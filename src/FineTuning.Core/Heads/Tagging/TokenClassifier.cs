@@ -1,6 +1,8 @@
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,8 +13,6 @@ namespace FineTuning.Heads;
 /// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
 public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<string, IReadOnlyList<Entity>>
 {
-    private const int TokensInAPredictionBatch = 4096;
-
     private readonly TaggingEncoder _encoder;
     private readonly TargetTags _targets;
     private readonly TagChain _chain;
@@ -221,25 +221,29 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <summary>The unprocessed outputs of all units of each sentence, units times tags; computed in batches of similar length.</summary>
     internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
     {
+        SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows)];
+        float[][] values = PredictionBatches.Run(windows, Scores, cancellation);
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
-        SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows).OrderBy(window => window.Length)];
-        for (int start = 0; start < windows.Length;)
+        for (int i = 0; i < windows.Length; i++)
         {
-            cancellation.ThrowIfCancellationRequested();
-            int end = start + 1;
-            while (end < windows.Length && (end + 1 - start) * windows[end].Length <= TokensInAPredictionBatch) end++;
-            using var scope = NewDisposeScope();
-            using var gradients = no_grad();
-            var batch = (TokenizedBatch)Collate(windows[start..end], windows[end - 1].Length);
-            float[] values = UnitLogits(batch, ForwardContext.Evaluation()).cpu().data<float>().ToArray();
-            int at = 0;
-            foreach (SentenceWindow window in windows.AsSpan(start, end - start))
-            {
-                foreach ((_, int unit) in window.Owned) values.AsSpan(at++ * Tags.Count, Tags.Count).CopyTo(scores[window.Sentence].AsSpan(unit * Tags.Count));
-            }
-            start = end;
+            int owned = 0;
+            foreach ((_, int unit) in windows[i].Owned) values[i].AsSpan(owned++ * Tags.Count, Tags.Count).CopyTo(scores[windows[i].Sentence].AsSpan(unit * Tags.Count));
         }
         return [.. sentences.Select(sentence => scores[sentence])];
+    }
+
+    private float[][] Scores(SentenceWindow[] windows, int length)
+    {
+        float[] values = UnitLogits((TokenizedBatch)Collate(windows, length), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+        var scores = new float[windows.Length][];
+        int start = 0;
+        for (int i = 0; i < scores.Length; i++)
+        {
+            int end = start + (windows[i].Owned.Length * Tags.Count);
+            scores[i] = values[start..end];
+            start = end;
+        }
+        return scores;
     }
 
     private EncodedSentence Sentence(TaggedText example) => example switch

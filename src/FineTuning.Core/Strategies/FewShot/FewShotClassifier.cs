@@ -1,8 +1,8 @@
-using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -75,7 +75,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         LabelSet<TLabel> labels = LabelsOf(data);
         int[] places = Places(data, labels);
         string[] texts = [.. data.Select(example => example.Text)];
-        TrainingResult? tuning = _options.PairsPerText == 0 ? null : DedicatedThread.Run("FineTuning.Core run", () => Tune(texts, places, cancellation));
+        TrainingResult? tuning = _options.PairsPerText == 0 ? null : Tune(texts, places, cancellation);
         cancellation.ThrowIfCancellationRequested();
         float[][] vectors = Encoder.Encode(texts, null, cancellation);
         LogisticRegression head = LogisticRegression.Fit(vectors, places, labels.Count, _options.HeadFit);
@@ -125,15 +125,16 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     private TrainingResult Tune(string[] texts, int[] places, CancellationToken cancellation)
     {
         using TunableModel<ScoredPair> model = Encoder.With(SimilarityLoss.CosineSimilarity());
-        var pairs = RowSet.Encode(model, FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed), "few-shot pairs", null, cancellation);
-        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), pairs.Rows.Count);
+        IEnumerable<ScoredPair> pairs = FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed);
         var recipe = new TrainingOptions
         {
             Epochs = _options.Epochs, BatchSize = _options.BatchSize, Seed = _options.Seed,
             Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
         };
         recipe.Validate(hasValidation: false);
-        return new TrainingLoop(model, pairs, null, recipe, new RunObserver { Logger = _logger }, cancellation).Run();
+        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger }) { DataName = "few-shot pairs" }.Train(pairs, cancellation);
+        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), result.TrainingRows);
+        return result;
     }
 
     private LabelSet<TLabel> LabelsOf(LabeledText<TLabel>[] data)

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using TorchSharp;
 using Xunit;
 using static FineTuning.Tensors.Scalars;
@@ -96,9 +97,9 @@ public sealed class AnsweringLawTests : IDisposable
             Assert.Null(model.Encode(moved, report));
             Assert.Null(model.Encode(gone, report));
             Assert.NotNull(model.Encode(second, report));
-            Assert.Equal(2, report.Skipped.Single().Value);
-            Assert.Equal(["gone", "moved"], report.Names[report.Skipped.Single().Key]);
-            Assert.Equal(1, report.Remarks.Single().Value);
+            Assert.Equal(2, report.Summary().Skipped.Single().Value);
+            Assert.Equal(["gone", "moved"], report.Summary().Names[report.Summary().Skipped.Single().Key]);
+            Assert.Equal(1, report.Summary().Remarks.Single().Value);
         }
         using (QuestionAnswerer model = _tiny.Load(new QuestionAnswererOptions { MismatchedAnswers = MismatchedAnswers.Repair }))
         {
@@ -106,7 +107,7 @@ public sealed class AnsweringLawTests : IDisposable
             var row = (QuestionRow)model.Encode(moved, report)!;
             Assert.Equal(11, row.Windows[0].Window.Starts[row.Windows[0].Target.Start - row.Windows[0].Window.First]);
             Assert.Null(model.Encode(gone, report));
-            Assert.Equal(1, report.Remarks.Single().Value);
+            Assert.Equal(1, report.Summary().Remarks.Single().Value);
         }
         using (QuestionAnswerer model = _tiny.Load(new QuestionAnswererOptions { MismatchedAnswers = MismatchedAnswers.Refuse }))
         {
@@ -125,13 +126,13 @@ public sealed class AnsweringLawTests : IDisposable
         Assert.All(row.Windows.Skip(1), window => Assert.Equal((0, 0), window.Target));
         Assert.Equal(row.Windows.Length, row.TargetCount);
         Assert.All(((QuestionRow)model.Encode(new("what is it?", context), report)!).Windows, window => Assert.Equal((0, 0), window.Target));
-        Assert.Empty(report.Remarks);
+        Assert.Empty(report.Summary().Remarks);
         Assert.Equal(0, model.Encode(new("what is it?", context, new GivenAnswer(context[..180], 0)), report)!.TargetCount);
-        Assert.Equal(1, report.Remarks.Single().Value);
+        Assert.Equal(1, report.Summary().Remarks.Single().Value);
         string question = string.Join(' ', Enumerable.Repeat("what", 20));
         Assert.Null(model.Encode(new(question, context, new GivenAnswer("tree", 4)), report));
         Assert.Null(model.Encode(new("what?", " "), report));
-        Assert.Equal(2, report.Skipped.Values.Sum());
+        Assert.Equal(2, report.Summary().Skipped.Values.Sum());
         Assert.Throws<ArgumentException>(() => model.Predict(question, context));
         Assert.False(model.Predict("what?", "").HasAnswer);
     }

@@ -2,6 +2,7 @@ using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Text;
 using FineTuning.Training;

@@ -1,4 +1,5 @@
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using Xunit;
 
 namespace FineTuning.Tests.Heads;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 using Xunit;

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Text;
 using Xunit;
 
@@ -119,7 +120,7 @@ public sealed class TaggingLawTests
         using TokenClassifier model = Pretrained.TokenClassifier(folder), strict = Pretrained.TokenClassifier(folder, null, new() { BrokenTags = BrokenTags.Refuse });
         var report = new EncodingReport();
         Assert.NotNull(model.Encode(new TaggedWords(["a", "b"], ["O", "I-PER"]), report));
-        Assert.Contains(report.Remarks, remark => remark.Key.Contains("not well formed in IOB2", StringComparison.Ordinal) && remark.Value == 1);
+        Assert.Contains(report.Summary().Remarks, remark => remark.Key.Contains("not well formed in IOB2", StringComparison.Ordinal) && remark.Value == 1);
         Refused(strict, new TaggedWords(["a", "b"], ["O", "I-PER"]), "I-PER after O");
         Refused(model, new TaggedWords(["a"], ["B-ORG"]), "'B-ORG'");
         Refused(model, new TaggedWords(["a"], ["E-PER"]), "E-PER is no IOB2 tag");
@@ -127,9 +128,9 @@ public sealed class TaggingLawTests
         Refused(model, new AnnotatedText("Ada", [new("PER", 0, 9)]), "no part of the 3 characters");
         Refused(model, new AnnotatedText("Ada met", [new("PER", 0, 5), new("LOC", 3, 7)]), "overlap");
         Assert.NotNull(model.Encode(new AnnotatedText("Adams met", [new("PER", 0, 3)]), report));
-        Assert.Contains(report.Remarks, remark => remark.Key.Contains("widened", StringComparison.Ordinal));
+        Assert.Contains(report.Summary().Remarks, remark => remark.Key.Contains("widened", StringComparison.Ordinal));
         Assert.Null(model.Encode(new TaggedWords([], []), report));
-        Assert.Equal(1, report.Skipped.Values.Sum());
+        Assert.Equal(1, report.Summary().Skipped.Values.Sum());
         Assert.Throws<InvalidOptionsException>(() => Pretrained.TokenClassifier(folder, ["PER"], new() { Tags = ["O", "X"] }));
         Assert.Throws<InvalidOptionsException>(() => model.PredictBatch(["x"], new EntityOptions { Stride = -1 }));
         using TokenClassifier chained = Pretrained.TokenClassifier(folder, null, new() { Crf = true });

@@ -5,7 +5,7 @@ using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FineTuning.Heads;
+namespace FineTuning.Tasks;
 
 /// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
 /// <remarks>All members are called on the run's own thread, inside a torch dispose scope.</remarks>

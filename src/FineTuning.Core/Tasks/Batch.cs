@@ -1,4 +1,4 @@
-namespace FineTuning.Heads;
+namespace FineTuning.Tasks;
 
 /// <summary>Rows collated into tensors for one forward pass.</summary>
 /// <remarks>Made and disposed by the loop on its own thread, inside a torch dispose scope. Heads derive their own batches with the tensors they need.</remarks>

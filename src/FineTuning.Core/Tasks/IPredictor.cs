@@ -1,4 +1,4 @@
-namespace FineTuning.Heads;
+namespace FineTuning.Tasks;
 
 /// <summary>Something that answers: a tuned model in a service, or a fake in a unit test.</summary>
 /// <typeparam name="TInput">What is asked.</typeparam>

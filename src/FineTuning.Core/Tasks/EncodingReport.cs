@@ -1,6 +1,8 @@
-namespace FineTuning.Heads;
+using System.Collections.ObjectModel;
 
-/// <summary>What happened to the examples while they became tokens: nothing is cut or left out in silence.</summary>
+namespace FineTuning.Tasks;
+
+/// <summary>Counts what happens to the examples while they become tokens: nothing is cut or left out in silence.</summary>
 /// <remarks>Thread-safe.</remarks>
 public sealed class EncodingReport
 {
@@ -14,30 +16,20 @@ public sealed class EncodingReport
     private long _truncatedTokens;
     private int _emptyTexts;
 
-    /// <summary>How many examples lost tokens at the maximal length.</summary>
-    public int TruncatedExamples => _truncatedExamples;
-
-    /// <summary>How many tokens were lost at the maximal length.</summary>
-    public long TruncatedTokens => Interlocked.Read(ref _truncatedTokens);
-
-    /// <summary>How many texts were empty or white space.</summary>
-    public int EmptyTexts => _emptyTexts;
-
-    /// <summary>How many examples were left out, by reason.</summary>
-    public IReadOnlyDictionary<string, int> Skipped
+    /// <summary>What was counted so far; it no longer changes.</summary>
+    public EncodingSummary Summary()
     {
-        get
+        lock (_lock)
         {
-            lock (_lock) return new SortedDictionary<string, int>(_skipped, StringComparer.Ordinal);
-        }
-    }
-
-    /// <summary>What was changed or could not be used as it stood, in examples that are used all the same, and how often.</summary>
-    public IReadOnlyDictionary<string, int> Remarks
-    {
-        get
-        {
-            lock (_lock) return new SortedDictionary<string, int>(_remarks, StringComparer.Ordinal);
+            return new EncodingSummary
+            {
+                TruncatedExamples = _truncatedExamples,
+                TruncatedTokens = _truncatedTokens,
+                EmptyTexts = _emptyTexts,
+                Skipped = Copy(_skipped, count => count),
+                Remarks = Copy(_remarks, count => count),
+                Names = Copy(_names, names => (IReadOnlyList<string>)Array.AsReadOnly(names.ToArray())),
+            };
         }
     }
 
@@ -55,27 +47,24 @@ public sealed class EncodingReport
     public void Truncated(int tokens)
     {
         if (tokens <= 0) return;
-        Interlocked.Increment(ref _truncatedExamples);
-        Interlocked.Add(ref _truncatedTokens, tokens);
+        lock (_lock)
+        {
+            _truncatedExamples++;
+            _truncatedTokens += tokens;
+        }
     }
 
     /// <summary>Counts an empty text.</summary>
-    public void Empty() => Interlocked.Increment(ref _emptyTexts);
+    public void Empty()
+    {
+        lock (_lock) _emptyTexts++;
+    }
 
     /// <summary>Counts an example that is left out.</summary>
     /// <param name="reason">Why, in a few words that are the same for all such examples.</param>
     public void Skip(string reason)
     {
         lock (_lock) _skipped[reason] = _skipped.GetValueOrDefault(reason) + 1;
-    }
-
-    /// <summary>Some of the examples that were left out or changed, by reason: the first few names in ordinal order, for those data sets whose examples have names.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<string>> Names
-    {
-        get
-        {
-            lock (_lock) return new SortedDictionary<string, IReadOnlyList<string>>(_names.ToDictionary(pair => pair.Key, pair => (IReadOnlyList<string>)[.. pair.Value]), StringComparer.Ordinal);
-        }
     }
 
     /// <summary>Names an example that is left out or changed.</summary>
@@ -93,9 +82,10 @@ public sealed class EncodingReport
         }
     }
 
-    /// <summary>The names kept for a reason, for a message; empty where there are none.</summary>
-    internal string NamesOf(string reason)
+    private static ReadOnlyDictionary<string, TOut> Copy<TIn, TOut>(SortedDictionary<string, TIn> counted, Func<TIn, TOut> value)
     {
-        lock (_lock) return _names.TryGetValue(reason, out SortedSet<string>? names) ? $" (for example {string.Join(", ", names)})" : "";
+        var copy = new SortedDictionary<string, TOut>(StringComparer.Ordinal);
+        foreach ((string key, TIn found) in counted) copy[key] = value(found);
+        return new(copy);
     }
 }

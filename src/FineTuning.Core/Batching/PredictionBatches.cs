@@ -1,0 +1,45 @@
+using FineTuning.Tasks;
+using static TorchSharp.torch;
+
+namespace FineTuning.Batching;
+
+/// <summary>The one way to predict over many inputs: sort by length, cut at a token budget, compute without gradients, answer in the order of the inputs.</summary>
+internal static class PredictionBatches
+{
+    private const int TokenBudget = 4096;
+
+    /// <summary>Answers all rows.</summary>
+    /// <param name="rows">In any order; they stay as they are.</param>
+    /// <param name="forward">Computes the rows of a batch, padded to a number of tokens, in a dispose scope of its own. Gives one result a row.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    /// <returns>One result a row, in their order.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static TResult[] Run<TRow, TResult>(IReadOnlyList<TRow> rows, Func<TRow[], int, IReadOnlyList<TResult>> forward, CancellationToken cancellation)
+        where TRow : EncodedRow
+    {
+        var results = new TResult[rows.Count];
+        int[] order = [.. Enumerable.Range(0, rows.Count).OrderBy(index => rows[index].Length)];
+        for (int start = 0; start < order.Length;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int end = start + 1;
+            while (end < order.Length && (long)(end + 1 - start) * rows[order[end]].Length <= TokenBudget) end++;
+            using var scope = NewDisposeScope();
+            using var gradients = no_grad();
+            IReadOnlyList<TResult> answers = forward([.. order[start..end].Select(index => rows[index])], rows[order[end - 1]].Length);
+            for (int i = start; i < end; i++) results[order[i]] = answers[i - start];
+            start = end;
+        }
+        return results;
+    }
+
+    /// <summary>The numbers of each row.</summary>
+    /// <param name="outputs">[rows, ...], float32</param>
+    /// <param name="rows">How many rows there are.</param>
+    public static float[][] Split(Tensor outputs, int rows)
+    {
+        float[] values = outputs.cpu().data<float>().ToArray();
+        int width = values.Length / rows;
+        return [.. Enumerable.Range(0, rows).Select(row => values[(row * width)..((row + 1) * width)])];
+    }
+}
