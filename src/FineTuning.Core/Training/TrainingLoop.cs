@@ -14,12 +14,12 @@ namespace FineTuning.Training;
 
 /// <summary>THE loop: it never asks which task it runs.</summary>
 /// <remarks>One run; all of it on the thread that calls <see cref="Run"/>.</remarks>
-internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation)
+internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation, Stopwatch? clock = null)
 {
     private readonly BatchRules _rules = new(
         options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf, train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
 
-    private readonly RunRecord _record = new(model, train, validation, options, observer);
+    private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
     public TrainingResult Run()
     {
@@ -27,16 +27,15 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         using OptimizerState optimizer = options.Optimizer.CreateState();
         var gradients = new GradientStep(options, optimizer);
         using var best = new BestWeights([.. model.Weights.Where(weight => !options.Frozen.Matches(weight, model.Weights.HeadDepth))]);
-        var selection = new Selection(MetricDirection.HigherIsBetter(_record.Metric), options.EarlyStopping);
-        var plateau = options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, MetricDirection.HigherIsBetter(_record.Metric)) : null;
-
         long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
         long totalSteps = options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch);
         long interval = options.EvaluateEvery.Resolve(stepsInAnEpoch);
         freezing.Begin(0);
         gradients.Regroup(model.Weights);
         _record.Begin(stepsInAnEpoch, totalSteps);
-        DryRun(gradients);
+        bool higherIsBetter = !_record.ShouldEnd(cancellation) && DryRun(gradients) == MetricDirection.Higher;
+        var selection = new Selection(higherIsBetter, options.EarlyStopping);
+        var plateau = options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higherIsBetter) : null;
 
         try
         {
@@ -111,13 +110,18 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private void Evaluate(Selection selection, PlateauState? plateau, BestWeights best)
     {
         _record.BeginEvaluation();
-        MetricReport report;
+        MetricReport? report;
         try
         {
-            report = Evaluator.Evaluate(model, validation!, cancellation);
+            report = Evaluator.Evaluate(model, validation!, cancellation, isTimeUp: _record.EvaluationIsLate);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
+            return;
+        }
+        if (report is null)
+        {
+            _record.GiveUpEvaluation();
             return;
         }
         double value = report[_record.Metric];
@@ -129,7 +133,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     }
 
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
-    private void DryRun(GradientStep gradients)
+    private MetricDirection? DryRun(GradientStep gradients)
     {
         PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         using (var scope = NewDisposeScope())
@@ -140,7 +144,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         }
         _record.NoteIdleWeights(gradients.Names(gradient => gradient is null));
         gradients.Clear();
-        if (validation is not null) Evaluator.DryRun(model, validation, _record.Metric);
+        return validation is null ? null : Evaluator.DryRun(model, validation, _record.Metric);
     }
 
     private DivergedException Diverged(long step, PlannedBatch[] window, string problem)

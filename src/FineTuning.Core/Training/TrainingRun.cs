@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FineTuning.Batching;
 using FineTuning.Tasks;
 
@@ -25,9 +26,12 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
 
     private TrainingResult Run(IEnumerable<TExample> data, CancellationToken cancellation)
     {
-        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, cancellation);
-        RowSet? validation = Validation is null ? null : RowSet.Encode(Model, Validation, "validation data", null, cancellation);
-        return new TrainingLoop(Model, train, validation, Options, Observer, cancellation).Run();
+        // What reading takes is part of the run's time.
+        var clock = Stopwatch.StartNew();
+        bool IsTimeUp() => Options.TimeLimit is { } limit && clock.Elapsed >= limit;
+        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, cancellation, Options.RowsOfAllSteps, IsTimeUp);
+        RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, cancellation, null, IsTimeUp);
+        return new TrainingLoop(Model, train, validation, Options, Observer, cancellation, clock).Run();
     }
 
     private void Encoding(long count) => Observer.Progress?.Invoke(new TrainingProgress { Phase = TrainingPhase.Encoding, ExamplesEncoded = count });

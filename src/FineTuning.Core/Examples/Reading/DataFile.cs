@@ -32,13 +32,12 @@ internal static class DataFile
     public static Stream Open(string path, ProblemSink problems, out bool readsTwice)
     {
         if (Directory.Exists(path)) throw problems.Refusal(null, "it is a folder; name the file in it");
-        // A buffer of its own would ask a pipe for its position.
-        Stream file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
+        Stream file = Bytes(path);
         readsTwice = file.CanSeek;
         try
         {
             (Stream bytes, byte[] start) = LookedAt(file);
-            if (start is [0x1F, 0x8B, ..]) (bytes, start) = LookedAt(new GzipContent(bytes));
+            if (start is [0x1F, 0x8B, ..]) (bytes, start) = LookedAt(new GzipContent(bytes, readsTwice ? () => Bytes(path) : null));
             foreach ((byte[] mark, string what) in Foreign)
             {
                 if (start.AsSpan().StartsWith(mark) && !IsText(mark, start)) throw problems.Refusal(null, $"the file is {what}");
@@ -85,6 +84,9 @@ internal static class DataFile
         }
         return null;
     }
+
+    // A buffer of its own would ask a pipe for its position.
+    private static FileStream Bytes(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
 
     private static (Stream Bytes, byte[] Start) LookedAt(Stream stream)
     {

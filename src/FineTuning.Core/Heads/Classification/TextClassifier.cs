@@ -77,8 +77,17 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, string? pair, TLabel label) => Explain(text, pair, LabelSet.Require(label));
 
+    /// <summary>What a user's metric gets: the true label and the classification.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(TLabel), typeof(Classification<TLabel>));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
+
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows)
+    {
+        HashSet<int> present = [.. rows.Select(row => ((TargetRow)row).Label)];
+        return MissingClasses.Of("labels", LabelSet.Names, present.Contains);
+    }
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.SingleLabel);
 
@@ -115,7 +124,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         foreach ((TLabel label, double weight) in options.ClassWeights ?? new Dictionary<TLabel, double>())
         {
             if (labels.PlaceOf(label) < 0) violations.Add($"ClassWeights names '{label}', which is not a label");
-            if (weight is not (> 0 and < double.PositiveInfinity)) violations.Add($"ClassWeights gives '{label}' {weight}: a weight is above 0");
+            if (!ExampleWeight.IsValid(weight)) violations.Add($"ClassWeights gives '{label}' {weight}: a weight is {ExampleWeight.Range}");
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
@@ -123,6 +132,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     private sealed class Evaluation(TextClassifier<TLabel> model) : IEvaluation
     {
         private readonly ClassificationAccumulator _accumulator = new(model.LabelSet.Names);
+        private readonly MetricCollector<TLabel, Classification<TLabel>> _user = model.CollectMetrics<TLabel, Classification<TLabel>>();
         private double _loss;
         private double _count;
 
@@ -138,8 +148,19 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
             {
                 _accumulator.Add(((TargetRow)batch.Rows[row]).Label, probabilities.AsSpan(row * classes, classes));
             }
+            if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss / _count);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
+
+        private void AddToUserMetrics(Batch batch, float[] logits)
+        {
+            LabelSet<TLabel> labels = model.LabelSet;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(logits.AsSpan(row * labels.Count, labels.Count)));
+                _user.Add(labels.Labels[((TargetRow)batch.Rows[row]).Label], new(scores[0].Label, scores[0].Score, scores, 0));
+            }
+        }
     }
 }

@@ -46,7 +46,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         foreach ((TLabel label, double weight) in options.PositiveWeights ?? new Dictionary<TLabel, double>())
         {
             if (labels.PlaceOf(label) < 0) violations.Add($"PositiveWeights names '{label}', which is not a label");
-            if (weight is not (> 0 and < double.PositiveInfinity)) violations.Add($"PositiveWeights gives '{label}' {weight}: a weight is above 0");
+            if (!ExampleWeight.IsValid(weight)) violations.Add($"PositiveWeights gives '{label}' {weight}: a weight is {ExampleWeight.Range}");
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
@@ -86,8 +86,14 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         return Explain(text, pair, _ => place, logits => (LabelSet.Names[place], Probabilities.Sigmoid(logits)[place]));
     }
 
+    /// <summary>What a user's metric gets: the true labels and the prediction.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<TLabel>), typeof(MultiLabelPrediction<TLabel>));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
+
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) =>
+        MissingClasses.Of("labels", LabelSet.Names, label => rows.Any(row => ((TargetRow)row).Targets![label] == 1));
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.MultiLabel);
 
@@ -106,6 +112,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     private sealed class Evaluation(TextMultiLabeler<TLabel> model) : IEvaluation
     {
         private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
+        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user = model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
         private double _loss;
         private double _count;
 
@@ -121,8 +128,20 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             {
                 _accumulator.Add(((TargetRow)batch.Rows[row]).Targets, probabilities.AsSpan(row * labels, labels));
             }
+            if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss / _count);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
+
+        private void AddToUserMetrics(Batch batch, float[] logits)
+        {
+            LabelSet<TLabel> labels = model.LabelSet;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                float[] targets = ((TargetRow)batch.Rows[row]).Targets!;
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Sigmoid(logits.AsSpan(row * labels.Count, labels.Count)));
+                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)], new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
+            }
+        }
     }
 }

@@ -39,10 +39,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
-        if (!double.IsFinite(example.Score))
-        {
-            throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not a finite number");
-        }
+        ExampleWeight.CheckNumber(example.Score, "score", example.Text);
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
@@ -53,8 +50,11 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));
 
+    /// <summary>What a user's metric gets: the true number and the predicted one.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(double), typeof(double));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
 
     private protected override SavedLabels Labels() => new(["LABEL_0"], ProblemType.Regression);
 
@@ -66,6 +66,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     private sealed class Evaluation(TextRegressor model) : IEvaluation
     {
         private readonly RegressionAccumulator _accumulator = new();
+        private readonly MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
         private double _loss;
         private double _count;
 
@@ -76,9 +77,14 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
             _loss += model.LossOf(logits, tokens).Number();
             _count += batch.TargetCount;
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
-            for (int row = 0; row < values.Length; row++) _accumulator.Add(((TargetRow)batch.Rows[row]).Targets![0], values[row]);
+            for (int row = 0; row < values.Length; row++)
+            {
+                double target = ((TargetRow)batch.Rows[row]).Targets![0];
+                _accumulator.Add(target, values[row]);
+                _user.Add(target, values[row]);
+            }
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss / _count);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
     }
 }

@@ -46,8 +46,8 @@ public sealed class LikelihoodAccumulator
     /// <exception cref="InvalidOperationException">No token was added.</exception>
     public MetricReport Report()
     {
-        var values = new List<KeyValuePair<string, double>> { new("loss", NegativeLogLikelihood), new("perplexity", Perplexity), new("bits_per_token", BitsPerToken) };
-        if (_bytesAreKnown && _bytes > 0) values.Add(new("bits_per_byte", BitsPerByte));
+        var values = new List<MetricValue> { MetricValue.Lower("loss", NegativeLogLikelihood), MetricValue.Lower("perplexity", Perplexity), MetricValue.Lower("bits_per_token", BitsPerToken) };
+        if (_bytesAreKnown && _bytes > 0) values.Add(MetricValue.Lower("bits_per_byte", BitsPerByte));
         return new(values);
     }
 }
