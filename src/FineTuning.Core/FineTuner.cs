@@ -20,7 +20,7 @@ public static class FineTuner
 
 /// <summary>A model, a recipe and who is told of the run. Each verb returns another tuner; nothing happens before <c>Train</c>.</summary>
 /// <typeparam name="TExample">What the model is trained on.</typeparam>
-/// <remarks>Immutable and thread-safe; but two runs must not tune one model at a time, and nobody may predict with it meanwhile.</remarks>
+/// <remarks>Immutable and thread-safe. One run trains a model at a time: a second one, and predictions meanwhile, are refused.</remarks>
 public sealed class FineTuner<TExample>
 {
     private readonly TunableModel<TExample> _model;

@@ -1,3 +1,4 @@
+using FineTuning.Models;
 using FineTuning.Tasks;
 using static TorchSharp.torch;
 
@@ -9,14 +10,18 @@ internal static class PredictionBatches
     private const int TokenBudget = 4096;
 
     /// <summary>Answers all rows.</summary>
+    /// <param name="weights">What is read: nobody trains or frees it meanwhile.</param>
     /// <param name="rows">In any order; they stay as they are.</param>
     /// <param name="forward">Computes the rows of a batch, padded to a number of tokens, in a dispose scope of its own. Gives one result a row.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <returns>One result a row, in their order.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static TResult[] Run<TRow, TResult>(IReadOnlyList<TRow> rows, Func<TRow[], int, IReadOnlyList<TResult>> forward, CancellationToken cancellation)
+    /// <exception cref="InvalidOperationException">A run trains the weights.</exception>
+    public static TResult[] Run<TRow, TResult>(
+        WeightSet weights, IReadOnlyList<TRow> rows, Func<TRow[], int, IReadOnlyList<TResult>> forward, CancellationToken cancellation)
         where TRow : EncodedRow
     {
+        using WeightPass pass = weights.Enter();
         var results = new TResult[rows.Count];
         int[] order = [.. Enumerable.Range(0, rows.Count).OrderBy(index => rows[index].Length)];
         for (int start = 0; start < order.Length;)

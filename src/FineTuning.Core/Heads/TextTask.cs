@@ -10,7 +10,7 @@ namespace FineTuning.Heads;
 /// <summary>A pretrained encoder, its tokenizer and a head over texts or pairs of texts: what text classification and regression share.</summary>
 /// <typeparam name="TExample">What the user trains on.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
     private readonly TruncationStrategy _truncation;
@@ -34,6 +34,9 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     /// <inheritdoc/>
     public override WeightSet Weights => Encoder.Weights;
+
+    /// <inheritdoc/>
+    public override int OutputsPerToken => Encoder.Outputs;
 
     /// <inheritdoc/>
     public override Device Device => Encoder.Device;
@@ -121,6 +124,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     private protected TextExplanation Explain(string text, string? pair, Func<float[], int> choose, Func<float[], (string Label, double Score)> name)
     {
         TokenizedText tokens = Tokenize(text, pair);
+        using WeightPass pass = Weights.Enter();
         float[] logits = Logits([tokens], CancellationToken.None)[0];
         double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
         (string label, double score) = name(logits);
@@ -142,7 +146,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     internal float[][] Logits(TokenizedText[] texts, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. texts.Select(text => new TokenizedRow(text.Ids, TypesOf(text)))];
-        return PredictionBatches.Run(rows, Logits, cancellation);
+        return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 
     private float[][] Logits(TokenizedRow[] rows, int length) =>

@@ -1,63 +1,74 @@
 namespace FineTuning.Metrics;
 
 /// <summary>How often each label was taken for each: rows are references, columns predictions.</summary>
-/// <remarks>Filled by one thread; a report's matrix no longer changes.</remarks>
+/// <remarks>
+/// Filled by one thread; a report's matrix no longer changes. It holds only what occurred, so that its memory grows with the rows that were counted and not
+/// with the square of the labels.
+/// </remarks>
 public sealed class ConfusionMatrix
 {
-    private readonly double[,] _counts;
+    private readonly Dictionary<(int Reference, int Predicted), double> _counts;
+    private readonly double[] _rows;
+    private readonly double[] _columns;
 
     /// <summary>Creates an empty matrix.</summary>
     /// <param name="labels">The labels' names in order.</param>
     public ConfusionMatrix(IReadOnlyList<string> labels)
     {
         ArgumentNullException.ThrowIfNull(labels);
-        Labels = labels;
-        _counts = new double[labels.Count, labels.Count];
+        (Labels, _counts, _rows, _columns) = (labels, [], new double[labels.Count], new double[labels.Count]);
+    }
+
+    private ConfusionMatrix(ConfusionMatrix other)
+    {
+        (Labels, Total) = (other.Labels, other.Total);
+        (_counts, _rows, _columns) = (new(other._counts), [.. other._rows], [.. other._columns]);
     }
 
     /// <summary>The labels' names in order.</summary>
     public IReadOnlyList<string> Labels { get; }
 
     /// <summary>The weight of rows of one label that were taken for another.</summary>
-    /// <param name="reference">The place of the true label.</param>
-    /// <param name="predicted">The place of the predicted label.</param>
-    public double this[int reference, int predicted] => _counts[reference, predicted];
-
-    /// <summary>The weight of all rows.</summary>
-    public double Total
+    /// <param name="reference">The index of the true label.</param>
+    /// <param name="predicted">The index of the predicted label.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no label of that index.</exception>
+    public double this[int reference, int predicted]
     {
         get
         {
-            double total = 0;
-            foreach (double count in _counts) total += count;
-            return total;
+            Check(reference, predicted);
+            return _counts.GetValueOrDefault((reference, predicted));
         }
     }
 
+    /// <summary>The weight of all rows.</summary>
+    public double Total { get; private set; }
+
     /// <summary>Counts a row.</summary>
-    /// <param name="reference">The place of the true label.</param>
-    /// <param name="predicted">The place of the predicted label.</param>
+    /// <param name="reference">The index of the true label.</param>
+    /// <param name="predicted">The index of the predicted label.</param>
     /// <param name="weight">How much it counts.</param>
-    public void Add(int reference, int predicted, double weight = 1) => _counts[reference, predicted] += weight;
-
-    internal ConfusionMatrix Copy()
+    /// <exception cref="ArgumentOutOfRangeException">There is no label of that index.</exception>
+    public void Add(int reference, int predicted, double weight = 1)
     {
-        var copy = new ConfusionMatrix(Labels);
-        Array.Copy(_counts, copy._counts, _counts.Length);
-        return copy;
+        Check(reference, predicted);
+        _counts[(reference, predicted)] = _counts.GetValueOrDefault((reference, predicted)) + weight;
+        _rows[reference] += weight;
+        _columns[predicted] += weight;
+        Total += weight;
     }
 
-    internal double Row(int reference)
-    {
-        double sum = 0;
-        for (int i = 0; i < Labels.Count; i++) sum += _counts[reference, i];
-        return sum;
-    }
+    internal ConfusionMatrix Copy() => new(this);
 
-    internal double Column(int predicted)
+    internal double Row(int reference) => _rows[reference];
+
+    internal double Column(int predicted) => _columns[predicted];
+
+    private void Check(int reference, int predicted)
     {
-        double sum = 0;
-        for (int i = 0; i < Labels.Count; i++) sum += _counts[i, predicted];
-        return sum;
+        ArgumentOutOfRangeException.ThrowIfNegative(reference);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(reference, Labels.Count);
+        ArgumentOutOfRangeException.ThrowIfNegative(predicted);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(predicted, Labels.Count);
     }
 }

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>A pretrained encoder with the head of one task.</summary>
-/// <remarks>Forward passes are thread-safe while nothing trains. Whoever loads the model disposes it.</remarks>
+/// <remarks>Forward passes are thread-safe; while a run trains the model they are refused. Whoever loads the model disposes it, once, also where several heads share it.</remarks>
 public sealed class EncoderModel : IDisposable
 {
     private readonly ConfigFile _config;
@@ -94,6 +94,7 @@ public sealed class EncoderModel : IDisposable
     public EncoderModel WithHead(HeadKind head, int outputs = 0, ModelLoadOptions? options = null)
     {
         options ??= new ModelLoadOptions();
+        using WeightPass pass = Weights.Enter();
         ModelSpec spec = WithDropout(_family.ReadSpec(_config), options.Dropout);
         using var source = new WeightSource(Weights);
         return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options);
@@ -108,11 +109,19 @@ public sealed class EncoderModel : IDisposable
     /// <param name="input">The batch.</param>
     /// <param name="context">The pass.</param>
     /// <returns>[batch, tokens, hidden], float32</returns>
-    public Tensor Hidden(EncoderInput input, ForwardContext context) => Run(input, context, firstOnly: false, null);
+    public Tensor Hidden(EncoderInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        return Run(input, context, firstOnly: false, null);
+    }
 
     /// <summary>The last hidden state of the first token, for which alone the last layer is computed where it can be.</summary>
     /// <returns>[batch, 1 or tokens, hidden], float32; the first along dimension 1 counts</returns>
-    internal Tensor HiddenOfFirst(EncoderInput input, ForwardContext context) => Run(input, context, firstOnly: true, null);
+    internal Tensor HiddenOfFirst(EncoderInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        return Run(input, context, firstOnly: true, null);
+    }
 
     /// <summary>The head's scores.</summary>
     /// <param name="input">The batch.</param>
@@ -121,6 +130,7 @@ public sealed class EncoderModel : IDisposable
     public Tensor Logits(EncoderInput input, ForwardContext context)
     {
         if (_head is null) throw new InvalidOperationException("the model was loaded without a head");
+        using WeightPass pass = Weights.Enter();
         Tensor hidden = Run(input, context, _head.FirstTokenOnly, null);
         return _head.Forward(hidden, input, Pass(Spec.LayerCount + 1, context));
     }
@@ -135,6 +145,7 @@ public sealed class EncoderModel : IDisposable
         if (_head is null) throw new InvalidOperationException("the model was loaded without a head");
         ArgumentNullException.ThrowIfNull(places);
         if (Head == HeadKind.SequenceClassification) throw new InvalidOperationException("a head over sequences has no scores at places");
+        using WeightPass pass = Weights.Enter();
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
         if (2 * places.shape[0] <= input.Ids.numel()) return _head.Forward(Run(input, context, firstOnly: false, null, places), input, Pass(Spec.LayerCount + 1, context));
         Tensor scores = Logits(input, context);
@@ -151,6 +162,7 @@ public sealed class EncoderModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Enum.IsDefined(stored)) throw new ArgumentOutOfRangeException(nameof(stored), stored, $"it is {string.Join(" or ", Enum.GetNames<Precision>())}");
+        using WeightPass pass = Weights.Enter();
         CheckpointWriter.Write(folder, _config, _family, Head, Weights, labels, stored);
     }
 
@@ -160,14 +172,18 @@ public sealed class EncoderModel : IDisposable
     /// <summary>The hidden states before the first layer and after each.</summary>
     internal IReadOnlyList<Tensor> HiddenStates(EncoderInput input, ForwardContext context)
     {
+        using WeightPass pass = Weights.Enter();
         var states = new List<Tensor>();
         Run(input, context, firstOnly: false, states);
         return states;
     }
 
     /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>
-    internal Tensor? Pooled(EncoderInput input, ForwardContext context) =>
-        _pooler?.Forward(Run(input, context, firstOnly: true, null).select(1, 0), Pass(Spec.LayerCount + 1, context)).to(context.ResultType);
+    internal Tensor? Pooled(EncoderInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        return _pooler?.Forward(Run(input, context, firstOnly: true, null).select(1, 0), Pass(Spec.LayerCount + 1, context)).to(context.ResultType);
+    }
 
     private void RequireFinite(string folder)
     {

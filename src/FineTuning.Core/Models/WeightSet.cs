@@ -4,11 +4,20 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>All weights of a model in a fixed order, and their owner.</summary>
-/// <remarks>Not thread-safe while a run changes which weights train; reading is safe from any thread otherwise. Disposing frees the tensors.</remarks>
+/// <remarks>Reading is safe from any thread that has entered (<see cref="Enter"/>). Whoever owns the trunk disposes it, once, also where several heads share it.</remarks>
 public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 {
     private readonly List<Weight> _weights = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
+
+    /// <summary>An empty set.</summary>
+    public WeightSet()
+        : this(new WeightGate())
+    {
+    }
+
+    /// <param name="gate">That of the trunk whose tensors the set shares.</param>
+    internal WeightSet(WeightGate gate) => Gate = gate;
 
     /// <summary>The parameters of a plain TorchSharp module, by their names in it: what a task of one's own trains.</summary>
     /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights: they are neither saved nor put back.</param>
@@ -29,6 +38,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         set.HeadDepth = set.Max(weight => weight.Depth);
         return set;
     }
+
+    /// <summary>Who may touch the tensors: one gate for a trunk and all heads on it.</summary>
+    internal WeightGate Gate { get; }
 
     /// <summary>How many weights there are.</summary>
     public int Count => _weights.Count;
@@ -57,6 +69,14 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return weight;
     }
 
+    /// <summary>
+    /// Enters as a reader, which every prediction does: while anybody reads, nothing is freed and no run writes. Reading inside reading costs nothing.
+    /// </summary>
+    /// <returns>Dispose it on the same thread, as soon as the tensors are read.</returns>
+    /// <exception cref="InvalidOperationException">A run trains the weights on another thread.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public WeightPass Enter() => Gate.Enter(this);
+
     /// <summary>The weight of that name, or null.</summary>
     /// <param name="name">This library's name of the weight.</param>
     public Weight? Find(string name) => _byName.GetValueOrDefault(name);
@@ -77,9 +97,11 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <inheritdoc/>
+    /// <summary>Frees the tensors. Predictions inside are waited for, a run is cancelled and waited for, who comes later is refused.</summary>
+    /// <exception cref="InvalidOperationException">It is called from inside a prediction, or from a handler of the run.</exception>
     public void Dispose()
     {
+        if (!Gate.Close()) return;
         foreach (Weight weight in _weights) weight.Value.Dispose();
     }
 }

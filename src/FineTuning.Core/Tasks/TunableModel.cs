@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 namespace FineTuning.Tasks;
 
 /// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
-/// <remarks>All members are called on the run's own thread, inside a torch dispose scope.</remarks>
+/// <remarks>
+/// All members but <see cref="Dispose()"/> are called on the run's own thread, inside a torch dispose scope. A model that predicts enters its weights
+/// (<see cref="WeightSet.Enter"/>) while it does. Whoever made the model disposes it; of several that share a trunk, whoever made the trunk.
+/// </remarks>
 public abstract class TunableModel : IDisposable
 {
     private readonly List<UserMetric> _metrics = [];
@@ -21,6 +24,9 @@ public abstract class TunableModel : IDisposable
 
     /// <summary>The metric by which evaluations are compared where the user names none, for example <c>accuracy</c>; <c>loss</c> always exists.</summary>
     public virtual string PrimaryMetric => "loss";
+
+    /// <summary>The most scores that are computed for one token: with many, evaluations take fewer tokens at once, so that memory stays bounded. Default 1.</summary>
+    public virtual int OutputsPerToken => 1;
 
     /// <summary>Pads and stacks rows into tensors on <see cref="Device"/>.</summary>
     /// <param name="rows">At least one row that this model encoded.</param>
@@ -105,7 +111,7 @@ public abstract class TunableModel : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees the weights.</summary>
+    /// <summary>Frees the weights, once the last who is inside has left; a run is cancelled.</summary>
     /// <param name="disposing">Always true: there is no finalizer.</param>
     protected virtual void Dispose(bool disposing)
     {

@@ -7,6 +7,7 @@ namespace FineTuning.Training;
 /// <param name="weights">Those that train at some time of the run; the others never change.</param>
 internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
 {
+    private const string Path = "best/";
     private Tensor[]? _copies;
 
     /// <summary>Whether there is a copy.</summary>
@@ -15,10 +16,14 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
     /// <summary>Copies the weights as they are.</summary>
     public void Keep()
     {
+        using var scope = NewDisposeScope();
         using var gradients = no_grad();
         if (_copies is null)
         {
-            _copies = [.. weights.Select(weight => weight.Value.detach().clone().DetachFromDisposeScope())];
+            // They leave the scope together: where memory ends half-way, nothing is left behind.
+            Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
+            foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
+            _copies = copies;
             return;
         }
         for (int i = 0; i < weights.Count; i++) _copies[i].copy_(weights[i].Value);
@@ -27,8 +32,20 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
     /// <summary>Puts the copy back.</summary>
     public void Restore()
     {
+        using var scope = NewDisposeScope();
         using var gradients = no_grad();
         for (int i = 0; i < weights.Count; i++) weights[i].Value.copy_(_copies![i]);
+    }
+
+    public void Export(StateWriter state)
+    {
+        if (_copies is null) return;
+        for (int i = 0; i < weights.Count; i++) state.Add(Path + weights[i].Name, _copies[i]);
+    }
+
+    public void Import(StateReader state)
+    {
+        if (state.Below(Path).Count > 0) _copies = state.Copies(Path, weights);
     }
 
     public void Dispose()

@@ -12,6 +12,7 @@ namespace FineTuning.Training;
 internal static class Evaluator
 {
     private const int TokensInABatch = 8192;
+    private const int ScoresInABatch = 1 << 24;
     private const int RowsInABatch = 1024;
 
     /// <summary>Evaluates all rows.</summary>
@@ -23,9 +24,10 @@ internal static class Evaluator
     /// <returns>The metrics; null where the time was up first: metrics of a part would not be comparable.</returns>
     public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation, Action<int>? done = null, Func<bool>? isTimeUp = null)
     {
+        using WeightPass pass = model.Weights.Enter();
         IEvaluation evaluation = model.NewEvaluation();
         int count = 0;
-        foreach (PlannedBatch planned in Plan(rows))
+        foreach (PlannedBatch planned in Plan(model, rows))
         {
             cancellation.ThrowIfCancellationRequested();
             if (isTimeUp?.Invoke() == true) return null;
@@ -42,7 +44,7 @@ internal static class Evaluator
     public static MetricDirection DryRun(TunableModel model, RowSet rows, string metric)
     {
         IEvaluation evaluation = model.NewEvaluation();
-        Add(model, rows, Plan(rows)[^1], evaluation);
+        Add(model, rows, Plan(model, rows)[^1], evaluation);
         MetricReport report = evaluation.Report();
         MetricDirection? direction = report.Find(metric)?.Direction;
         return direction switch
@@ -53,8 +55,12 @@ internal static class Evaluator
         };
     }
 
-    private static List<PlannedBatch> Plan(RowSet rows) =>
-        BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, TokensInABatch, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);
+    // With many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.
+    private static List<PlannedBatch> Plan(TunableModel model, RowSet rows)
+    {
+        int tokens = Math.Clamp(ScoresInABatch / Math.Max(1, model.OutputsPerToken), 1, TokensInABatch);
+        return BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, tokens, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);
+    }
 
     private static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation)
     {

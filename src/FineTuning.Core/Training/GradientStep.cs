@@ -50,8 +50,20 @@ internal sealed class GradientStep(TrainingOptions options, OptimizerState optim
         }
     }
 
-    /// <summary>Names of the weights whose gradient fulfils a condition; a weight without one has null.</summary>
-    public IReadOnlyList<string> Names(Func<Tensor?, bool> condition)
+    /// <summary>Whether any weight has a gradient.</summary>
+    public bool Any()
+    {
+        using var scope = NewDisposeScope();
+        return Trainable.Any(weight => weight.Value.grad is not null);
+    }
+
+    /// <summary>Names of the weights that train and have no gradient.</summary>
+    public IReadOnlyList<string> Idle() => Names(gradient => gradient is null);
+
+    /// <summary>Names of the weights whose gradient is not finite.</summary>
+    public IReadOnlyList<string> NotFinite() => Names(gradient => gradient is not null && !gradient.isfinite().all().item<bool>());
+
+    private string[] Names(Func<Tensor?, bool> condition)
     {
         using var scope = NewDisposeScope();
         return [.. Trainable.Where(weight => condition(weight.Value.grad)).Select(weight => weight.Name)];

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using FineTuning.Batching;
 using FineTuning.Diagnostics;
-using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Tasks;
 using FineTuning.Tensors;
@@ -16,46 +15,56 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
 
     private readonly Stopwatch _clock = clock ?? Stopwatch.StartNew();
-    private readonly List<StepRecord> _history = [];
     private readonly List<EvaluationRecord> _evaluations = [];
     private readonly List<string> _warnings = [];
-    private long _stepsInAnEpoch = 1, _totalSteps = 1, _tokens, _tokensOfStep, _computedTokens, _evaluationStarted;
-    private int _emptySteps, _stepsAtEvaluation = -1;
-    private TimeSpan _training;
-    private EvaluationRecord? _best;
+    private RunCounters _counters = new();
+    private StepHistory _history = new();
+    private TimeSpan _before;
+    private long _tokensOfStep, _evaluationStarted;
 
     /// <summary>The metric by which weights are compared.</summary>
     public string Metric { get; } = options.Metric ?? model.PrimaryMetric;
 
+    /// <summary>How long the run is.</summary>
+    public RunLength Length { get; private set; } = new(1, 1);
+
     /// <summary>Optimizer steps done.</summary>
-    public long Steps => _history.Count;
+    public long Steps => _counters.Steps;
 
     /// <summary>Why the run ends; null while it goes on.</summary>
     public StopReason? Stop { get; set; }
 
-    /// <summary>Whether there were steps since the last evaluation.</summary>
-    public bool EvaluationIsDue => _stepsAtEvaluation != Steps;
+    /// <summary>Whether all steps are done or something else ended the run.</summary>
+    public bool IsOver => Stop is not null || Steps >= Length.TotalSteps;
 
-    private double Epochs => Steps / (double)_stepsInAnEpoch;
+    /// <summary>Whether there were steps since the last evaluation, or none at all yet.</summary>
+    public bool EvaluationIsDue => _counters.StepsAtEvaluation != Steps;
 
-    public void Begin(long stepsInAnEpoch, long totalSteps)
+    private double Epochs => Steps / (double)Length.StepsInAnEpoch;
+
+    private TimeSpan Elapsed => _before + _clock.Elapsed;
+
+    private EvaluationRecord? Best => options.KeepBest ? _evaluations.FindLast(record => record.IsBest) : _evaluations.LastOrDefault();
+
+    public void Begin(RunLength length)
     {
-        (_stepsInAnEpoch, _totalSteps) = (stepsInAnEpoch, totalSteps);
+        Length = length;
         Describe(train.Report, "training");
         foreach (string warning in model.WarningsAbout(train.Rows)) Warn(warning);
         if (validation is not null) Describe(validation.Report, "validation");
-        TrainingLog.Started(observer.Logger, model.Weights.ParameterCount(trainableOnly: true), model.Weights.ParameterCount(), train.Rows.Count, totalSteps);
+        TrainingLog.Started(
+            observer.Logger, model.Weights.ParameterCount(trainableOnly: true), model.Weights.ParameterCount(), train.Rows.Count, length.TotalSteps);
     }
 
     public bool ShouldEnd(CancellationToken cancellation)
     {
         if (cancellation.IsCancellationRequested) Stop = StopReason.Cancelled;
-        else if (options.TimeLimit is { } limit && _clock.Elapsed >= limit) Stop = StopReason.TimeLimit;
+        else if (options.TimeLimit is { } limit && Elapsed >= limit) Stop = StopReason.TimeLimit;
         return Stop is not null;
     }
 
     /// <summary>Whether an evaluation has to be given up.</summary>
-    public bool EvaluationIsLate() => options.TimeLimit is { } limit && _clock.Elapsed >= limit + Grace;
+    public bool EvaluationIsLate() => options.TimeLimit is { } limit && Elapsed >= limit + Grace;
 
     /// <summary>Notes that an evaluation was given up.</summary>
     public void GiveUpEvaluation()
@@ -64,26 +73,26 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         Warn($"the evaluation after step {Steps} was given up: the time limit ({options.TimeLimit}) was over; it counts nowhere");
     }
 
+    public void BeginStep() => _tokensOfStep = 0;
+
     public void AddTokens(Batch batch)
     {
         _tokensOfStep += batch.RealTokens;
-        _computedTokens += (long)batch.PaddedLength * batch.Rows.Count;
+        _counters = _counters with { ComputedTokens = _counters.ComputedTokens + ((long)batch.PaddedLength * batch.Rows.Count) };
     }
 
     public void AddStep(double loss, double rate, double norm, TimeSpan duration)
     {
-        _training += duration;
-        _tokens += _tokensOfStep;
-        _history.Add(new(Steps + 1, (Steps + 1) / (double)_stepsInAnEpoch, loss, rate, norm));
-        observer.Step(Progress(TrainingPhase.Training), _history[^1], _tokensOfStep, duration);
-        _tokensOfStep = 0;
+        _counters = _counters with { Training = _counters.Training + duration, Tokens = _counters.Tokens + _tokensOfStep };
+        StepRecord step = Add(loss, rate, norm);
+        observer.Step(Progress(TrainingPhase.Training), step, _tokensOfStep, duration);
     }
 
     public void AddEmptyStep(double rate)
     {
-        if (_emptySteps++ == 0) Warn($"step {Steps + 1} had no targets at all and changed nothing; such steps are counted in the history with a loss of 0");
-        _history.Add(new(Steps + 1, (Steps + 1) / (double)_stepsInAnEpoch, 0, rate, 0));
-        _tokensOfStep = 0;
+        if (_counters.EmptySteps == 0) Warn($"step {Steps + 1} had no targets at all and changed nothing; such steps are counted in the history with a loss of 0");
+        _counters = _counters with { EmptySteps = _counters.EmptySteps + 1 };
+        Add(0, rate, 0);
     }
 
     public void BeginEvaluation()
@@ -94,13 +103,14 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
 
     public void AddEvaluation(MetricReport report, bool isBest)
     {
-        double loss = _history.Skip(Math.Max(0, _stepsAtEvaluation)).Select(step => step.Loss).DefaultIfEmpty(double.NaN).Average();
+        double loss = _counters.StepsSinceEvaluation == 0 ? double.NaN : _counters.LossSinceEvaluation / _counters.StepsSinceEvaluation;
         var record = new EvaluationRecord(Steps, Epochs, loss, report, isBest);
-        _stepsAtEvaluation = (int)Steps;
+        _counters = _counters with { StepsAtEvaluation = Steps, LossSinceEvaluation = 0, StepsSinceEvaluation = 0 };
         _evaluations.Add(record);
-        if (isBest || !options.KeepBest) _best = record;
+        ThinConfusions();
         TrainingMeters.Evaluation(Stopwatch.GetElapsedTime(_evaluationStarted));
-        TrainingLog.Evaluated(observer.Logger, Steps, Epochs, string.Join(", ", report.Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
+        TrainingLog.Evaluated(
+            observer.Logger, Steps, Epochs, string.Join(", ", report.Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
         observer.Evaluated?.Invoke(record);
     }
 
@@ -109,46 +119,84 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         if (names.Count > 0) Warn($"{names.Count} weights get no gradient from the loss and stay as they are: {string.Join(", ", names.Take(5))}");
     }
 
+    /// <summary>What goes into the run's state; the state's other parts are left to the caller.</summary>
+    public (RunCounters Counters, HistoryValues History, IReadOnlyList<EvaluationRecord> Evaluations, IReadOnlyList<string> Warnings) Export() =>
+        (_counters with { Elapsed = Elapsed }, _history.Values(), [.. _evaluations], [.. _warnings]);
+
+    public void Import(RunState state)
+    {
+        (_counters, _history, _before) = (state.Counters, StepHistory.From(state.History), state.Counters.Elapsed);
+        _evaluations.AddRange(state.Evaluations);
+        // What this run has said already in the same words is not said twice.
+        _warnings.InsertRange(0, state.Warnings.Except(_warnings));
+    }
+
     public TrainingResult Finish()
     {
         // The allocator keeps what batches of varying shapes leave behind; a service that trained should not.
         ProcessMemory.Trim();
         StopReason reason = Stop ?? StopReason.Completed;
-        TrainingLog.Finished(observer.Logger, reason.ToString(), Steps, _clock.Elapsed.TotalSeconds, Metric, _best?.Metrics[Metric] ?? double.NaN);
+        HistoryValues history = _history.Values();
+        TrainingLog.Finished(observer.Logger, reason.ToString(), Steps, Elapsed.TotalSeconds, Metric, Best?.Metrics[Metric] ?? double.NaN);
         observer.Progress?.Invoke(Progress(TrainingPhase.Finished));
         return new TrainingResult
         {
             StopReason = reason,
             Steps = Steps,
             Epochs = Epochs,
-            History = _history,
+            History = history.Steps,
+            SmoothedLoss = history.SmoothedLoss,
             Evaluations = _evaluations,
-            Best = _best,
+            Best = Best,
             Metric = Metric,
             TrainingData = train.Report,
             ValidationData = validation?.Report,
             TrainingRows = train.Rows.Count,
             ValidationRows = validation?.Rows.Count ?? 0,
             Parameters = (model.Weights.ParameterCount(trainableOnly: true), model.Weights.ParameterCount()),
-            Elapsed = _clock.Elapsed,
-            TrainingTime = _training,
-            Tokens = _tokens,
-            PaddingShare = _computedTokens == 0 ? 0 : 1 - (_tokens / (double)_computedTokens),
+            Elapsed = Elapsed,
+            TrainingTime = _counters.Training,
+            Tokens = _counters.Tokens,
+            PaddingShare = _counters.ComputedTokens == 0 ? 0 : 1 - (_counters.Tokens / (double)_counters.ComputedTokens),
             PeakMemory = ProcessMemory.Peak,
             Options = options,
             Warnings = _warnings,
         };
     }
 
+    private StepRecord Add(double loss, double rate, double norm)
+    {
+        long steps = Steps + 1;
+        var step = new StepRecord(steps, steps / (double)Length.StepsInAnEpoch, loss, rate, norm);
+        _history.Add(step);
+        _counters = _counters with
+        {
+            Steps = steps, LossSinceEvaluation = _counters.LossSinceEvaluation + loss, StepsSinceEvaluation = _counters.StepsSinceEvaluation + 1,
+        };
+        return step;
+    }
+
+    // Of many labels a confusion matrix is large, and only those of the best and of the last evaluation are looked at.
+    private void ThinConfusions()
+    {
+        EvaluationRecord? best = Best;
+        for (int i = 0; i < _evaluations.Count - 1; i++)
+        {
+            EvaluationRecord record = _evaluations[i];
+            if (record.Metrics.Confusion is null || ReferenceEquals(record, best)) continue;
+            _evaluations[i] = record with { Metrics = new MetricReport(record.Metrics.Metrics, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
+        }
+    }
+
     private TrainingProgress Progress(TrainingPhase phase)
     {
-        StepRecord last = _history.Count == 0 ? new(0, 0, double.NaN, 0, 0) : _history[^1];
-        TimeSpan? remaining = Steps == 0 ? null : TimeSpan.FromSeconds(_clock.Elapsed.TotalSeconds / Steps * Math.Max(0, _totalSteps - Steps));
-        double speed = _training > TimeSpan.Zero ? _tokens / _training.TotalSeconds : 0;
+        StepRecord last = _history.Last ?? new(0, 0, double.NaN, 0, 0);
         return new()
         {
-            Phase = phase, Step = Steps, TotalSteps = _totalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
-            TokensPerSecond = speed, Elapsed = _clock.Elapsed, Remaining = remaining,
+            Phase = phase, Step = Steps, TotalSteps = Length.TotalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
+            TokensPerSecond = _counters.Training > TimeSpan.Zero ? _counters.Tokens / _counters.Training.TotalSeconds : 0,
+            Elapsed = Elapsed,
+            Remaining = Steps == 0 ? null : TimeSpan.FromSeconds(Elapsed.TotalSeconds / Steps * Math.Max(0, Length.TotalSteps - Steps)),
         };
     }
 

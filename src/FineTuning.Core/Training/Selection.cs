@@ -5,24 +5,28 @@ namespace FineTuning.Training;
 /// <param name="stopping">Patience and minimal gain; null: never stop.</param>
 internal sealed class Selection(bool higherIsBetter, EarlyStopping? stopping)
 {
-    private double _anchor = double.NaN;
-    private int _waited;
-
-    /// <summary>The best value so far; NaN before the first.</summary>
-    public double Best { get; private set; } = double.NaN;
+    /// <summary>What is known so far.</summary>
+    public SelectionValues Values { get; set; } = new(double.NaN, 0, double.NaN);
 
     /// <summary>Whether the patience is used up.</summary>
-    public bool ShouldStop => stopping is not null && _waited >= stopping.Patience;
+    public bool ShouldStop => stopping is not null && Values.Waited >= stopping.Patience;
 
     /// <summary>Takes a value; true where it is the best so far (the first of equals).</summary>
     public bool Observe(double value)
     {
-        if (double.IsNaN(_anchor) || Gain(value, _anchor) > (stopping?.MinimalGain ?? 0)) (_anchor, _waited) = (value, 0);
-        else _waited++;
-        if (!double.IsNaN(Best) && !(Gain(value, Best) > 0)) return false;
-        Best = value;
-        return true;
+        (double anchor, int waited, double best) = Values;
+        if (double.IsNaN(anchor) || Gain(value, anchor) > (stopping?.MinimalGain ?? 0)) (anchor, waited) = (value, 0);
+        else waited++;
+        bool isBest = double.IsNaN(best) || Gain(value, best) > 0;
+        Values = new(anchor, waited, isBest ? value : best);
+        return isBest;
     }
 
     private double Gain(double value, double reference) => higherIsBetter ? value - reference : reference - value;
 }
+
+/// <summary>What <see cref="Selection"/> knows.</summary>
+/// <param name="Anchor">The last value whose gain counted; NaN before the first.</param>
+/// <param name="Waited">Evaluations since then.</param>
+/// <param name="Best">The best value; NaN before the first.</param>
+internal sealed record SelectionValues(double Anchor, int Waited, double Best);

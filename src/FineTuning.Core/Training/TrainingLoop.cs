@@ -2,17 +2,15 @@ using System.Diagnostics;
 using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
-using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Tensors;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;
 
-/// <summary>THE loop: it never asks which task it runs.</summary>
+/// <summary>THE loop: it never asks which task it runs, nor which features hang on its points.</summary>
 /// <remarks>One run; all of it on the thread that calls <see cref="Run"/>.</remarks>
 internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation, Stopwatch? clock = null)
 {
@@ -21,135 +19,150 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
+    /// <summary>What the run goes on from; null: it begins.</summary>
+    public RunState? From { get; init; }
+
     public TrainingResult Run()
     {
-        var freezing = new FreezeState(model.Weights, options);
-        using OptimizerState optimizer = options.Optimizer.CreateState();
-        var gradients = new GradientStep(options, optimizer);
-        using var best = new BestWeights([.. model.Weights.Where(weight => !options.Frozen.Matches(weight, model.Weights.HeadDepth))]);
-        long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
-        long totalSteps = options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch);
-        long interval = options.EvaluateEvery.Resolve(stepsInAnEpoch);
-        freezing.Begin(0);
-        gradients.Regroup(model.Weights);
-        _record.Begin(stepsInAnEpoch, totalSteps);
-        bool higherIsBetter = !_record.ShouldEnd(cancellation) && DryRun(gradients) == MetricDirection.Higher;
-        var selection = new Selection(higherIsBetter, options.EarlyStopping);
-        var plateau = options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higherIsBetter) : null;
-
+        using var run = new RunParts(model, options, _record);
+        Begin(run);
         try
         {
-            for (int epoch = 0; _record.Steps < totalSteps && _record.Stop is null; epoch++)
+            run.At(feature => feature.Begin(run));
+            Evaluate(run);
+            while (!_record.IsOver)
             {
-                if (freezing.Begin(epoch)) gradients.Regroup(model.Weights);
-                foreach (PlannedBatch[] window in BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch).Chunk(options.Accumulation))
+                (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
+                run.BeginEpoch(epoch);
+                foreach (PlannedBatch[] window in BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch).Chunk(options.Accumulation).Skip((int)done))
                 {
-                    if (_record.ShouldEnd(cancellation) || _record.Steps >= totalSteps) break;
-                    double rate = options.Optimizer.LearningRate * options.Schedule.Factor(_record.Steps, totalSteps) * (plateau?.Factor ?? 1);
-                    if (!Step(window, epoch, rate, gradients)) break;
-                    if (validation is null || (_record.Steps % interval != 0 && _record.Steps != totalSteps)) continue;
-                    Evaluate(selection, plateau, best);
-                    if (selection.ShouldStop) _record.Stop = StopReason.StoppedEarly;
+                    if (_record.IsOver || !Step(run, window, epoch)) break;
+                    Evaluate(run);
                 }
             }
-            if (validation is not null && _record.EvaluationIsDue && !cancellation.IsCancellationRequested) Evaluate(selection, plateau, best);
+            if (!cancellation.IsCancellationRequested) Evaluate(run, last: true);
         }
         finally
         {
             // Also where the run fails: the model is left with the best weights that were seen.
-            gradients.Clear();
-            if (best.Any && options.KeepBest) best.Restore();
+            run.Gradients.Clear();
+            run.At(feature => feature.End(run));
+            if (run.Best.Any && options.KeepBest) run.Best.Restore();
         }
         TrainingResult result = _record.Finish();
         if (result.Metrics is { } metrics) model.Adopt(metrics);
         return result;
     }
 
-    /// <summary>One optimizer step over a window of micro-batches; false where it was cancelled, and nothing was changed.</summary>
-    private bool Step(PlannedBatch[] window, long epoch, double rate, GradientStep gradients)
+    private void Begin(RunParts run)
+    {
+        long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
+        run.BeginEpoch((From?.Counters.Steps ?? 0) / stepsInAnEpoch);
+        _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
+        // Where reading the data took all the time, there is nothing to rehearse.
+        if (!_record.ShouldEnd(cancellation)) DryRun(run);
+        if (From is not null) run.Import(From);
+    }
+
+    /// <summary>One optimizer step over a window of micro-batches; false where the run ends instead, and nothing was changed.</summary>
+    private bool Step(RunParts run, PlannedBatch[] window, long epoch)
     {
         long started = Stopwatch.GetTimestamp();
-        long step = _record.Steps + 1;
-        double loss = 0, targets = 0;
-        for (int micro = 0; micro < window.Length; micro++)
+        _record.BeginStep();
+        StepTally tally = default;
+        for (int micro = 0; micro < window.Length && !tally.IsOver; micro++)
         {
-            if (cancellation.IsCancellationRequested)
-            {
-                gradients.Clear();
-                return false;
-            }
-            (double sum, double count) = Backward(window[micro], epoch, new DropoutStream(options.Seed, step, micro), step);
-            (loss, targets) = (loss + sum, targets + count);
+            tally += _record.ShouldEnd(cancellation) ? StepTally.Stop : Backward(run, window[micro], epoch, micro);
         }
-        if (targets <= 0)
+        if (run.Gradients.Any()) tally += StepTally.Gradient;
+        tally = run.Reduce(tally);
+        if (tally.Failures > 0) throw Diverged(window, $"the loss is {tally.Loss}");
+        if (tally.Stops > 0 || tally.Targets <= 0)
         {
-            // Nothing to learn in the whole window: the weights stay as they are, and the step is counted.
-            gradients.Clear();
-            _record.AddEmptyStep(rate);
-            return true;
+            // A window without anything to learn is counted; one in which the run ends is not.
+            run.Gradients.Clear();
+            if (tally.Stops == 0) _record.AddEmptyStep(run.Rate);
+            return tally.Stops == 0;
         }
-        double norm = gradients.Norm(targets);
-        if (!double.IsFinite(norm)) throw Diverged(step, window, $"a gradient is {norm} ({string.Join(", ", gradients.Names(gradient => gradient is not null && !gradient.isfinite().all().item<bool>()).Take(3))})");
-        gradients.Apply(rate, targets, norm);
-        gradients.Clear();
-        _record.AddStep(loss / targets, rate, norm, Stopwatch.GetElapsedTime(started));
+        if (tally.Gradients == 0) throw new InvalidOptionsException([$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
+        run.At(feature => feature.AfterGradients(run, tally.Targets));
+        double rate = run.Rate, norm = run.Gradients.Norm(tally.Targets);
+        if (!double.IsFinite(norm)) throw Diverged(window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
+        run.Gradients.Apply(rate, tally.Targets, norm);
+        run.Gradients.Clear();
+        _record.AddStep(tally.Loss / tally.Targets, rate, norm, Stopwatch.GetElapsedTime(started));
+        run.At(feature => feature.AfterStep(run));
         return true;
     }
 
-    private (double Sum, double Count) Backward(PlannedBatch planned, long epoch, DropoutStream dropout, long step)
+    private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, int micro)
     {
         using var scope = NewDisposeScope();
-        Batch batch = model.Collate([.. planned.Rows.Select(place => train.Rows[place])], planned.PaddedLength, new BatchMoment(options.Seed, epoch));
+        Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
-        if (batch.TargetCount <= 0) return (0, 0);
-        double sum = model.AddGradients(batch, ForwardContext.For(dropout, options.Precision));
-        if (!double.IsFinite(sum)) throw Diverged(step, [planned], $"the loss is {sum}");
-        return (sum, batch.TargetCount);
+        if (batch.TargetCount <= 0) return default;
+        ForwardContext context = ForwardContext.For(new DropoutStream(options.Seed, _record.Steps + 1, micro), options.Precision);
+        run.At(feature => feature.BeforeForward(run, batch));
+        double sum = model.AddGradients(batch, context);
+        if (!double.IsFinite(sum)) return new(sum, batch.TargetCount, 0, 1, 0);
+        run.At(feature => feature.AfterBackward(run, batch, context));
+        return new(sum, batch.TargetCount, 0, 0, 0);
     }
 
-    private void Evaluate(Selection selection, PlateauState? plateau, BestWeights best)
+    // After a step where it is due, and at the end.
+    private void Evaluate(RunParts run, bool last = false)
     {
+        if (validation is null || !_record.EvaluationIsDue) return;
+        bool isDue = _record.Steps > 0 && (_record.Steps % options.EvaluateEvery.Resolve(_record.Length.StepsInAnEpoch) == 0 || _record.Steps == _record.Length.TotalSteps);
+        if (!isDue && !last) return;
         _record.BeginEvaluation();
-        MetricReport? report;
+        run.At(feature => feature.BeforeEvaluation(run));
         try
         {
-            report = Evaluator.Evaluate(model, validation!, cancellation, isTimeUp: _record.EvaluationIsLate);
+            if (Evaluator.Evaluate(model, validation, cancellation, isTimeUp: _record.EvaluationIsLate) is not { } report)
+            {
+                _record.GiveUpEvaluation();
+                return;
+            }
+            double value = report[_record.Metric];
+            if (double.IsNaN(value)) throw new DivergedException(_record.Steps, $"the metric '{_record.Metric}' of the validation data is NaN after step {_record.Steps}: {report}");
+            bool isBest = run.Selection.Observe(value);
+            run.Plateau?.Observe(value);
+            if (isBest && options.KeepBest) run.Best.Keep();
+            _record.AddEvaluation(report, isBest);
+            if (run.Selection.ShouldStop && !_record.IsOver) _record.Stop = StopReason.StoppedEarly;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            return;
+            // The next step ends the run.
         }
-        if (report is null)
+        finally
         {
-            _record.GiveUpEvaluation();
-            return;
+            run.At(feature => feature.AfterEvaluation(run));
         }
-        double value = report[_record.Metric];
-        if (double.IsNaN(value)) throw new DivergedException(_record.Steps, $"the metric '{_record.Metric}' of the validation data is NaN after step {_record.Steps}: {report}");
-        bool isBest = selection.Observe(value);
-        plateau?.Observe(value);
-        if (isBest && options.KeepBest) best.Keep();
-        _record.AddEvaluation(report, isBest);
     }
 
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
-    private MetricDirection? DryRun(GradientStep gradients)
+    private void DryRun(RunParts run)
     {
         PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         using (var scope = NewDisposeScope())
         {
-            Batch batch = model.Collate([.. largest.Rows.Select(place => train.Rows[place])], largest.PaddedLength, new BatchMoment(options.Seed, 0));
+            Batch batch = model.Collate(RowsOf(largest), largest.PaddedLength, new BatchMoment(options.Seed, 0));
             double loss = model.AddGradients(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
-            if (!double.IsFinite(loss)) throw Diverged(0, [largest], $"the loss is {loss} before the first step");
+            if (!double.IsFinite(loss)) throw Diverged([largest], $"the loss is {loss} before the first step");
         }
-        _record.NoteIdleWeights(gradients.Names(gradient => gradient is null));
-        gradients.Clear();
-        return validation is null ? null : Evaluator.DryRun(model, validation, _record.Metric);
+        _record.NoteIdleWeights(run.Gradients.Idle());
+        run.Gradients.Clear();
+        if (validation is not null) run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
     }
 
-    private DivergedException Diverged(long step, PlannedBatch[] window, string problem)
+    private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => train.Rows[index])];
+
+    private DivergedException Diverged(PlannedBatch[] window, string problem)
     {
-        string rows = string.Join(", ", window.SelectMany(batch => batch.Rows).Select(place => train.Rows[place].Index).Order().Take(20));
+        long step = _record.Steps + 1;
+        string rows = string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20));
         TrainingLog.Diverged(observer.Logger, step, problem);
         return new DivergedException(step, $"in step {step} {problem}; training records {rows}. Lower the learning rate ({options.Optimizer.LearningRate}), lengthen the warm-up, clip harder, or look at these records.");
     }

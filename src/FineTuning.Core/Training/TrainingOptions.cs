@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FineTuning.Errors;
 using FineTuning.Tensors;
 
@@ -70,7 +71,7 @@ public sealed record TrainingOptions
     public double LayerDecay { get; init; } = 1;
 
     /// <summary>Further factors on the rates of chosen weights; those of all matching entries are multiplied.</summary>
-    public IReadOnlyList<RateFactor> RateFactors { get; init; } = [];
+    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value); } = ValueList<RateFactor>.Empty;
 
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
     public bool DecayBiasesAndNorms { get; init; }
@@ -86,6 +87,21 @@ public sealed record TrainingOptions
 
     /// <summary>Whether the weights of the best evaluation (the first of equals) are put back at the end. Default true; without validation data the last are kept.</summary>
     public bool KeepBest { get; init; } = true;
+
+    /// <summary>What the run does besides, in the order in which it is done. Default: nothing.</summary>
+    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value); } = ValueList<RunFeature>.Empty;
+
+    /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
+    public string ToJson() => RecipeFile.Write(this);
+
+    /// <summary>Reads a recipe that <see cref="ToJson"/> wrote; it equals the one that was written.</summary>
+    /// <param name="json">The text; settings that are left out have their defaults, unknown ones are refused.</param>
+    /// <exception cref="InvalidOptionsException">The text is no recipe. Whether its settings are in range is checked where a run begins.</exception>
+    public static TrainingOptions FromJson(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        return RecipeFile.Read(json);
+    }
 
     private void CollectNulls(List<string> violations)
     {
@@ -122,6 +138,8 @@ public sealed record TrainingOptions
         EvaluateEvery.CollectViolations(violations);
         Optimizer.CollectViolations(violations);
         Schedule.CollectViolations(violations);
+        foreach (RunFeature feature in Features) feature.CollectViolations(violations, hasValidation);
+        violations.AddRange(Features.GroupBy(feature => feature.GetType()).Where(group => group.Count() > 1).Select(group => $"{group.Key.Name} stands {group.Count()} times among the features: once is enough"));
         if (EarlyStopping is { } stopping)
         {
             if (stopping.Patience < 1) violations.Add($"the patience of early stopping is {stopping.Patience}: it is 1 or more evaluations");
@@ -147,7 +165,8 @@ public sealed record RateFactor(WeightFilter Weights, double Factor);
 /// <remarks>Immutable.</remarks>
 public readonly record struct EvaluationInterval
 {
-    private EvaluationInterval(long steps, double share) => (StepCount, EpochShare) = (steps, share);
+    [JsonConstructor]
+    private EvaluationInterval(long stepCount, double epochShare) => (StepCount, EpochShare) = (stepCount, epochShare);
 
     /// <summary>After each epoch.</summary>
     public static EvaluationInterval Epoch => default;

@@ -19,10 +19,13 @@ public sealed record TrainingResult
     /// <summary>Epochs done, as a fraction.</summary>
     public required double Epochs { get; init; }
 
-    /// <summary>Every optimizer step.</summary>
+    /// <summary>The optimizer steps: all of a run of up to 4,095, else the first, the last and some thousands between them at equal distances.</summary>
     public required IReadOnlyList<StepRecord> History { get; init; }
 
-    /// <summary>Every evaluation of the validation data; empty without any.</summary>
+    /// <summary>The smoothed loss at each entry of the history, taken over all steps.</summary>
+    internal IReadOnlyList<double> SmoothedLoss { get; init; } = [];
+
+    /// <summary>Every evaluation of the validation data, confusion matrices with the best and the last alone; empty without any.</summary>
     public required IReadOnlyList<EvaluationRecord> Evaluations { get; init; }
 
     /// <summary>The evaluation whose weights the model has now; null without validation data.</summary>

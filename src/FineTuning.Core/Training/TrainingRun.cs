@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using FineTuning.Batching;
+using FineTuning.Models;
 using FineTuning.Tasks;
 
 namespace FineTuning.Training;
 
-/// <summary>One run from records to a tuned model: encodes the data, then hands it to the loop.</summary>
+/// <summary>One run from records to a tuned model: takes the model for itself, encodes the data, then hands it to the loop.</summary>
 /// <param name="Model">Tuned in place.</param>
 /// <param name="Options">Valid.</param>
 /// <param name="Observer">Told what happens.</param>
@@ -19,19 +20,31 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
     public IEnumerable<TExample>? Validation { get; init; }
 
     /// <summary>Runs on a thread of its own and waits for it.</summary>
-    public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation) => DedicatedThread.Run(ThreadName, () => Run(data, cancellation));
+    public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation)
+    {
+        RunPass pass = Model.Weights.Gate.Register();
+        return DedicatedThread.Run(ThreadName, () => Run(data, pass, cancellation));
+    }
 
     /// <summary>Runs on a thread of its own.</summary>
-    public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, CancellationToken cancellation) => DedicatedThread.Start(ThreadName, () => Run(data, cancellation));
-
-    private TrainingResult Run(IEnumerable<TExample> data, CancellationToken cancellation)
+    public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, CancellationToken cancellation)
     {
+        RunPass pass = Model.Weights.Gate.Register();
+        return DedicatedThread.Start(ThreadName, () => Run(data, pass, cancellation));
+    }
+
+    private TrainingResult Run(IEnumerable<TExample> data, RunPass pass, CancellationToken cancellation)
+    {
+        using RunPass own = pass;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, pass.Stop);
         // What reading takes is part of the run's time.
         var clock = Stopwatch.StartNew();
         bool IsTimeUp() => Options.TimeLimit is { } limit && clock.Elapsed >= limit;
-        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, cancellation, Options.RowsOfAllSteps, IsTimeUp);
-        RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, cancellation, null, IsTimeUp);
-        return new TrainingLoop(Model, train, validation, Options, Observer, cancellation, clock).Run();
+        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, stop.Token, Options.RowsOfAllSteps, IsTimeUp);
+        RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp);
+        // Until here predictions go on: only now are weights written.
+        pass.Begin(Model.Weights.Where(weight => !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
+        return new TrainingLoop(Model, train, validation, Options, Observer, stop.Token, clock).Run();
     }
 
     private void Encoding(long count) => Observer.Progress?.Invoke(new TrainingProgress { Phase = TrainingPhase.Encoding, ExamplesEncoded = count });

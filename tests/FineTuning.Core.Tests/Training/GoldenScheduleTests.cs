@@ -42,7 +42,7 @@ public sealed class GoldenScheduleTests
             long total = (long)Number("total", expected.Length);
             for (int step = 0; step < expected.Length; step++)
             {
-                double actual = schedule.Factor(step, total) * (plateau?.Factor ?? 1);
+                double actual = schedule.Factor(step, total) * (plateau?.Values.Factor ?? 1);
                 if (!(Math.Abs(actual - expected[step]) <= 1e-9)) differences.Add($"{entry.Name} at {step}: {actual} instead of {expected[step]}");
                 plateau?.Observe(entry.Value.GetProperty("metric")[step].GetDouble());
             }

@@ -12,7 +12,7 @@ namespace FineTuning.Heads;
 /// <summary>Answers to questions, found in a text of any length: a pretrained encoder with its tokenizer and scores for first and last tokens.</summary>
 /// <remarks>
 /// A text that is longer than the model takes is read in overlapping windows. Where no answer is allowed (SQuAD 2.0), a run with validation data tunes the
-/// threshold on it, and the saved folder keeps it. Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.
+/// threshold on it, and the saved folder keeps it. Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.
 /// </remarks>
 public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredictor<(string Question, string Context), AnswerSpan>
 {
@@ -92,6 +92,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public IReadOnlyList<AnswerSpan> PredictBatch(IReadOnlyList<(string Question, string Context)> inputs, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        using WeightPass pass = Weights.Enter();
         var answers = new List<AnswerSpan>(inputs.Count);
         foreach ((string Question, string Context)[] chunk in inputs.Chunk(QuestionsInAChunk))
         {
@@ -220,7 +221,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     internal float[][] Logits(AnswerWindow[] windows, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. windows.Select(window => new TokenizedRow(window.Tokens.Ids, TypesOf(window)))];
-        return PredictionBatches.Run(rows, Logits, cancellation);
+        return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 
     private float[][] Logits(TokenizedRow[] rows, int length)

@@ -12,7 +12,7 @@ namespace FineTuning.Heads;
 
 /// <summary>One label for a text or a pair of texts: a pretrained encoder with its tokenizer and a classification head.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Classification<TLabel>>
     where TLabel : notnull
 {

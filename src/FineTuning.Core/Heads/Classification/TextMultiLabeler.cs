@@ -12,7 +12,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Any number of labels for a text or a pair of texts: each output has its own probability.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>, MultiLabelPrediction<TLabel>>
     where TLabel : notnull
 {

@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A number for a text or a pair of texts, learned by squared error.</summary>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 {
     private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)

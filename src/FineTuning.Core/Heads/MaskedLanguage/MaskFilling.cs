@@ -26,7 +26,7 @@ internal sealed class MaskFilling
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
     {
         TextRow[] rows = [.. inputs.Select(input => new TextRow(Tokenize(input)))];
-        return PredictionBatches.Run(rows, Fill, cancellation);
+        return PredictionBatches.Run(_model.Weights, rows, Fill, cancellation);
     }
 
     private TokenizedText Tokenize(string text)

@@ -11,7 +11,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Texts into vectors whose cosine says how close their meanings are: a pretrained encoder, its tokenizer, pooling and what follows it.</summary>
 /// <remarks>
-/// Encoding is thread-safe while the model is neither trained nor disposed. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
+/// Encoding is thread-safe; while a run trains the model it is refused. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
 /// Whoever creates the model disposes it.
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
@@ -109,7 +109,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         TokenizedRow[] rows = [.. texts.Select(text => Row(Tokenize(text, prompt)))];
-        return PredictionBatches.Run(rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
+        return PredictionBatches.Run(Weights, rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
     /// <summary>The cosine of two texts' vectors, from -1 to 1.</summary>
@@ -161,6 +161,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <summary>Writes all files into an existing folder.</summary>
     internal void WriteTo(string folder)
     {
+        using WeightPass pass = Weights.Enter();
         Encoder.Save(folder);
         Tokenizer.Save(folder);
         _files.Write(folder, _pooling, Encoder.Spec.HiddenSize, _tail, MaximumLength);
@@ -192,7 +193,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     // The set of the trunk is what its own file holds; weights of modules after it are saved in theirs. The tensors are the same.
     private static WeightSet Joined(WeightSet trunk)
     {
-        var weights = new WeightSet { HeadDepth = trunk.HeadDepth };
+        var weights = new WeightSet(trunk.Gate) { HeadDepth = trunk.HeadDepth };
         foreach (Weight weight in trunk) weights.Add(weight.Name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
         return weights;
     }

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A tag for each word, and the entities they make: a pretrained encoder with its tokenizer and a token head, with or without a CRF.</summary>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<string, IReadOnlyList<Entity>>
 {
     private readonly TaggingEncoder _encoder;
@@ -44,6 +44,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <inheritdoc/>
     public override WeightSet Weights => Encoder.Weights;
+
+    /// <inheritdoc/>
+    public override int OutputsPerToken => Tags.Count;
 
     /// <inheritdoc/>
     public override Device Device => Encoder.Device;
@@ -224,6 +227,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     internal TaggedPrediction[] Tag(EncodedSentence[] sentences, CancellationToken cancellation)
     {
+        using WeightPass pass = Weights.Enter();
         float[][] scores = Scores(sentences, cancellation);
         var probabilities = new double[sentences.Length][];
         int[][] best = Decoder.Best(scores, Device, probabilities);
@@ -234,7 +238,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
     {
         SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows)];
-        float[][] values = PredictionBatches.Run(windows, Scores, cancellation);
+        float[][] values = PredictionBatches.Run(Weights, windows, Scores, cancellation);
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
         for (int i = 0; i < windows.Length; i++)
         {

@@ -14,13 +14,13 @@ namespace FineTuning.Strategies;
 /// (SetFit, Tunstall et al. 2022).
 /// </summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe while the model is neither trained nor disposed. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classification<TLabel>>, IDisposable
     where TLabel : notnull
 {
     private readonly FewShotOptions<TLabel> _options;
     private readonly ILogger _logger;
-    private (LogisticRegression Regression, LabelSet<TLabel> Labels)? _head;
+    private volatile Fitted? _head;
 
     private FewShotClassifier(SentenceEncoder encoder, FewShotOptions<TLabel> options) =>
         (Encoder, _options, _logger) = (encoder, options, options.Logger ?? NullLogger.Instance);
@@ -35,7 +35,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
     public LabelSet<TLabel> LabelSet => Head.Labels;
 
-    private (LogisticRegression Regression, LabelSet<TLabel> Labels) Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
+    private Fitted Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
 
     /// <summary>Loads an encoder and, where the folder has one, its head; see <c>Pretrained.FewShotClassifier</c>.</summary>
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
@@ -53,7 +53,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
             {
                 throw new InvalidOptionsException([$"{folder}: its head knows {string.Join(", ", head.Labels.Values)}, but {string.Join(", ", labels.Names)} are asked for"]);
             }
-            model._head = (head.Head, labels);
+            model._head = new(head.Head, labels);
             return model;
         }
         catch
@@ -80,7 +80,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         float[][] vectors = Encoder.Encode(texts, null, cancellation);
         LogisticRegression head = LogisticRegression.Fit(vectors, places, labels.Count, _options.HeadFit);
         SimilarityLog.HeadFitted(_logger, head.Report.Iterations, head.Report.Loss, head.Report.Gradient);
-        _head = (head, labels);
+        _head = new(head, labels);
         double right = vectors.Zip(places).Count(pair => LargestOf(head.Logits(pair.First)) == pair.Second);
         return new(tuning, head.Report.Iterations, right / places.Length);
     }
@@ -161,6 +161,9 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         foreach (IGrouping<int, int> group in places.GroupBy(place => place).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
         return places;
     }
+
+    // One reference, so that a prediction meanwhile sees the old head or the new one and never half of each.
+    private sealed record Fitted(LogisticRegression Regression, LabelSet<TLabel> Labels);
 
     private static int LargestOf(float[] logits) => Array.IndexOf(logits, logits.Max());
 }

@@ -8,7 +8,7 @@ internal sealed class FreezeState
 {
     private readonly WeightSet _weights;
     private readonly TrainingOptions _options;
-    private int _lowest = -1;
+    private long _lowest = -1;
 
     /// <exception cref="InvalidOptionsException">A rule means no weight, or nothing is left to train.</exception>
     public FreezeState(WeightSet weights, TrainingOptions options)
@@ -22,10 +22,10 @@ internal sealed class FreezeState
 
     /// <summary>Sets what trains in an epoch; true where it changed.</summary>
     /// <param name="epoch">From 0.</param>
-    public bool Begin(int epoch)
+    public bool Begin(long epoch)
     {
         int head = _weights.HeadDepth;
-        int lowest = _options.UnfreezeEvery is { } every ? Math.Max(0, head - (epoch / every)) : 0;
+        long lowest = _options.UnfreezeEvery is { } every ? Math.Max(0, head - (epoch / every)) : 0;
         if (lowest == _lowest) return false;
         _lowest = lowest;
         foreach (Weight weight in _weights) weight.IsTrainable = weight.Depth >= lowest && !_options.Frozen.Matches(weight, head);

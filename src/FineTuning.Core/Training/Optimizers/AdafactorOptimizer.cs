@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using static FineTuning.Tensors.Scalars;
@@ -8,6 +9,7 @@ namespace FineTuning.Training;
 /// <summary>Adafactor; see <see cref="Optimizer.Adafactor"/>.</summary>
 public sealed record AdafactorOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal AdafactorOptimizer(double learningRate, double weightDecay, bool relativeStep, bool scaleByWeight)
         : base(learningRate, weightDecay) => (RelativeStep, ScaleByWeight) = (relativeStep, scaleByWeight);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
@@ -8,6 +9,7 @@ namespace FineTuning.Training;
 /// <summary>AdamW; see <see cref="Optimizer.AdamW"/>.</summary>
 public sealed record AdamWOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal AdamWOptimizer(double learningRate, double weightDecay, double beta1, double beta2, double epsilon, bool amsGrad)
         : base(learningRate, weightDecay) => (Beta1, Beta2, Epsilon, AmsGrad) = (beta1, beta2, epsilon, amsGrad);
 
@@ -37,6 +39,7 @@ public sealed record AdamWOptimizer : Optimizer
 /// <summary>Adam; see <see cref="Optimizer.Adam"/>.</summary>
 public sealed record AdamOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal AdamOptimizer(double learningRate, double weightDecay, double beta1, double beta2, double epsilon, bool amsGrad)
         : base(learningRate, weightDecay) => (Beta1, Beta2, Epsilon, AmsGrad) = (beta1, beta2, epsilon, amsGrad);
 

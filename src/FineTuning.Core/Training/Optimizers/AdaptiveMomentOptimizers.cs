@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using static FineTuning.Tensors.Scalars;
@@ -8,6 +9,7 @@ namespace FineTuning.Training;
 /// <summary>RAdam; see <see cref="Optimizer.RAdam"/>.</summary>
 public sealed record RAdamOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal RAdamOptimizer(double learningRate, double weightDecay, double beta1, double beta2, double epsilon)
         : base(learningRate, weightDecay) => (Beta1, Beta2, Epsilon) = (beta1, beta2, epsilon);
 
@@ -58,6 +60,7 @@ public sealed record RAdamOptimizer : Optimizer
 /// <summary>NAdam; see <see cref="Optimizer.NAdam"/>.</summary>
 public sealed record NAdamOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal NAdamOptimizer(double learningRate, double weightDecay, double beta1, double beta2, double epsilon, double momentumDecay)
         : base(learningRate, weightDecay) => (Beta1, Beta2, Epsilon, MomentumDecay) = (beta1, beta2, epsilon, momentumDecay);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using static FineTuning.Tensors.Scalars;
@@ -8,6 +9,7 @@ namespace FineTuning.Training;
 /// <summary>Stochastic gradient descent; see <see cref="Optimizer.Sgd"/>.</summary>
 public sealed record SgdOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal SgdOptimizer(double learningRate, double weightDecay, double momentum, bool nesterov)
         : base(learningRate, weightDecay) => (Momentum, Nesterov) = (momentum, nesterov);
 
@@ -46,6 +48,7 @@ public sealed record SgdOptimizer : Optimizer
 /// <summary>RMSprop; see <see cref="Optimizer.RmsProp"/>.</summary>
 public sealed record RmsPropOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal RmsPropOptimizer(double learningRate, double weightDecay, double smoothing, double momentum, double epsilon)
         : base(learningRate, weightDecay) => (Smoothing, Momentum, Epsilon) = (smoothing, momentum, epsilon);
 
@@ -89,6 +92,7 @@ public sealed record RmsPropOptimizer : Optimizer
 /// <summary>Adagrad; see <see cref="Optimizer.Adagrad"/>.</summary>
 public sealed record AdagradOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal AdagradOptimizer(double learningRate, double weightDecay, double epsilon)
         : base(learningRate, weightDecay) => Epsilon = epsilon;
 
@@ -118,6 +122,7 @@ public sealed record AdagradOptimizer : Optimizer
 /// <summary>Lion; see <see cref="Optimizer.Lion"/>.</summary>
 public sealed record LionOptimizer : Optimizer
 {
+    [JsonConstructor]
     internal LionOptimizer(double learningRate, double weightDecay, double beta1, double beta2)
         : base(learningRate, weightDecay) => (Beta1, Beta2) = (beta1, beta2);
 

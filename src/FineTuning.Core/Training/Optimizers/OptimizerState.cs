@@ -10,14 +10,31 @@ namespace FineTuning.Training;
 /// <param name="GradientDivisor">Gradients are sums: each is divided by this (the count of targets over the clipping factor).</param>
 internal readonly record struct UpdateSettings(double Rate, double Decay, double GradientDivisor);
 
-/// <summary>An optimizer at work: it owns the moments of the weights it has seen.</summary>
+/// <summary>An optimizer at work: it owns the moments of the weights it has seen, by their names.</summary>
 /// <remarks>Used on the run's thread, without gradients, inside a dispose scope.</remarks>
 internal abstract class OptimizerState : IDisposable
 {
-    private readonly Dictionary<Weight, WeightMoments> _moments = [];
+    private const string Path = "optimizer/";
+    private readonly Dictionary<string, WeightMoments> _moments = new(StringComparer.Ordinal);
 
     /// <summary>Updates the weights of one group in place.</summary>
     public abstract void Step(IReadOnlyList<Weight> weights, Tensor[] gradients, UpdateSettings settings);
+
+    /// <summary>Writes the moments of each weight below its name.</summary>
+    public void Export(StateWriter state)
+    {
+        foreach ((string name, WeightMoments moments) in _moments) moments.Export(state, $"{Path}{name}/");
+    }
+
+    /// <summary>Takes over the moments of these weights.</summary>
+    public void Import(StateReader state, IReadOnlyList<Weight> weights)
+    {
+        foreach (Weight weight in weights)
+        {
+            string path = $"{Path}{weight.Name}/";
+            if (state.Below(path).Count > 0) MomentsOf(weight).Import(state, path, weight.Value.device);
+        }
+    }
 
     public void Dispose()
     {
@@ -26,7 +43,7 @@ internal abstract class OptimizerState : IDisposable
 
     protected WeightMoments MomentsOf(Weight weight)
     {
-        if (!_moments.TryGetValue(weight, out WeightMoments? moments)) _moments[weight] = moments = new WeightMoments();
+        if (!_moments.TryGetValue(weight.Name, out WeightMoments? moments)) _moments[weight.Name] = moments = new WeightMoments();
         return moments;
     }
 }
@@ -34,6 +51,7 @@ internal abstract class OptimizerState : IDisposable
 /// <summary>The tensors and numbers an optimizer keeps of one weight.</summary>
 internal sealed class WeightMoments : IDisposable
 {
+    private const string Steps = "#steps", Products = "#product";
     private readonly Dictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
 
     /// <summary>How many updates the weight has had.</summary>
@@ -47,6 +65,24 @@ internal sealed class WeightMoments : IDisposable
     {
         if (!_tensors.TryGetValue(name, out Tensor? tensor)) _tensors[name] = tensor = make().DetachFromDisposeScope();
         return tensor;
+    }
+
+    public void Export(StateWriter state, string path)
+    {
+        state.Add(path + Steps, Step);
+        state.Add(path + Products, Product);
+        foreach ((string name, Tensor tensor) in _tensors) state.Add(path + name, tensor);
+    }
+
+    public void Import(StateReader state, string path, Device device)
+    {
+        Step = (long)(state.Number(path + Steps) ?? 0);
+        Product = state.Number(path + Products) ?? 1;
+        using var gradients = no_grad();
+        foreach (string name in state.Below(path))
+        {
+            if (state.Find(path + name) is { } found) _tensors[name] = found.to(device, copy: true).DetachFromDisposeScope();
+        }
     }
 
     public void Dispose()

@@ -49,7 +49,7 @@ internal static class HtmlReport
 
     private static void Charts(StringBuilder html, TrainingResult result)
     {
-        var loss = new List<Curve> { new("training loss", Smoothed(result.History)) };
+        var loss = new List<Curve> { new("training loss", [.. result.History.Zip(result.SmoothedLoss, (step, loss) => ((double)step.Step, loss))]) };
         if (result.Evaluations.Count > 0) loss.Add(new("validation loss", [.. result.Evaluations.Select(entry => ((double)entry.Step, entry.Metrics["loss"]))], Marked: true));
         html.Append("<div class=\"charts\"><div><h2>Loss</h2>").Append(SvgChart.Of(loss, "step", result.Best?.Step)).Append("</div>");
         if (result.Evaluations.Count > 0)
@@ -61,21 +61,6 @@ internal static class HtmlReport
         }
         html.Append("<div><h2>Learning rate</h2>").Append(SvgChart.Of([new("learning rate", [.. result.History.Select(step => ((double)step.Step, step.LearningRate))])], "step")).Append("</div>");
         html.Append("<div><h2>Gradient norm</h2>").Append(SvgChart.Of([new("gradient norm before clipping", [.. result.History.Select(step => ((double)step.Step, step.GradientNorm))])], "step")).Append("</div></div>");
-    }
-
-    // An exponential mean over about twenty steps, without the bias of its start: single batches jump too much to be read.
-    private static List<(double X, double Y)> Smoothed(IReadOnlyList<StepRecord> history)
-    {
-        const double kept = 0.9;
-        double mean = 0, weight = 0;
-        var points = new List<(double, double)>(history.Count);
-        foreach (StepRecord step in history)
-        {
-            mean = (kept * mean) + ((1 - kept) * step.Loss);
-            weight = (kept * weight) + (1 - kept);
-            points.Add((step.Step, mean / weight));
-        }
-        return points;
     }
 
     private static void Evaluations(StringBuilder html, TrainingResult result)
@@ -131,6 +116,7 @@ internal static class HtmlReport
             ("batch size", options.BatchSize), ("token budget", options.TokenBudget), ("accumulation", options.Accumulation), ("clip norm", options.ClipNorm), ("seed", options.Seed),
             ("precision", options.Precision), ("frozen", options.Frozen), ("unfreeze every", options.UnfreezeEvery), ("layer decay", options.LayerDecay),
             ("group by length", options.GroupByLength), ("shuffle", options.Shuffle), ("pad to multiple of", options.PadToMultipleOf), ("metric", options.Metric), ("early stopping", options.EarlyStopping),
+            ("features", options.Features.Count == 0 ? null : string.Join(", ", options.Features)),
         })
         {
             if (value is null) continue;

@@ -1,6 +1,6 @@
 namespace FineTuning.Training;
 
-internal sealed record PlateauSchedule(Warmup Climbing, double Multiplier, int Patience, double Threshold, double Minimum) : Schedule(Climbing)
+internal sealed record PlateauSchedule(Warmup Warmup, double Multiplier, int Patience, double Threshold, double Minimum) : Schedule(Warmup)
 {
     // The part that depends on evaluations is the run's: see PlateauState.
     private protected override double Proper(long step, long total, long climb) => 1;
@@ -20,20 +20,28 @@ internal sealed class PlateauState(PlateauSchedule schedule, bool higherIsBetter
 {
     // A difference below this is rounding, and the rate stays as it is.
     private const double SmallestChange = 1e-8;
-    private double _best = higherIsBetter ? double.NegativeInfinity : double.PositiveInfinity;
-    private int _waited;
 
-    /// <summary>What the schedule's factor is multiplied by.</summary>
-    public double Factor { get; private set; } = 1;
+    /// <summary>What is known so far.</summary>
+    public PlateauValues Values { get; set; } = new(higherIsBetter ? double.NegativeInfinity : double.PositiveInfinity, 0, 1);
 
     public void Observe(double value)
     {
-        bool better = higherIsBetter ? value > _best * (1 + schedule.Threshold) || double.IsNegativeInfinity(_best) : value < _best * (1 - schedule.Threshold);
-        if (better) (_best, _waited) = (value, 0);
-        else _waited++;
-        if (_waited <= schedule.Patience) return;
-        double lowered = Math.Max(Factor * schedule.Multiplier, schedule.Minimum);
-        if (Factor - lowered > SmallestChange) Factor = lowered;
-        _waited = 0;
+        (double best, int waited, double factor) = Values;
+        bool better = higherIsBetter ? value > best * (1 + schedule.Threshold) || double.IsNegativeInfinity(best) : value < best * (1 - schedule.Threshold);
+        if (better) (best, waited) = (value, 0);
+        else waited++;
+        if (waited > schedule.Patience)
+        {
+            double lowered = Math.Max(factor * schedule.Multiplier, schedule.Minimum);
+            if (factor - lowered > SmallestChange) factor = lowered;
+            waited = 0;
+        }
+        Values = new(best, waited, factor);
     }
 }
+
+/// <summary>What a plateau schedule knows in one run.</summary>
+/// <param name="Best">The best value so far.</param>
+/// <param name="Waited">Evaluations without a gain since.</param>
+/// <param name="Factor">What the schedule's factor is multiplied by.</param>
+internal sealed record PlateauValues(double Best, int Waited, double Factor);

@@ -1,11 +1,11 @@
 namespace FineTuning.Training;
 
-internal sealed record ConstantSchedule(Warmup Climbing) : Schedule(Climbing)
+internal sealed record ConstantSchedule(Warmup Warmup) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb) => 1;
 }
 
-internal sealed record PolynomialSchedule(Warmup Climbing, double Power, double Minimum) : Schedule(Climbing)
+internal sealed record PolynomialSchedule(Warmup Warmup, double Power, double Minimum) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb) =>
         step >= total ? Minimum : ((1 - Minimum) * Math.Pow(1 - (step / (double)total), Power)) + Minimum;
@@ -18,7 +18,7 @@ internal sealed record PolynomialSchedule(Warmup Climbing, double Power, double 
     }
 }
 
-internal sealed record CosineSchedule(Warmup Climbing, double Minimum, double Cycles) : Schedule(Climbing)
+internal sealed record CosineSchedule(Warmup Warmup, double Minimum, double Cycles) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb)
     {
@@ -34,7 +34,7 @@ internal sealed record CosineSchedule(Warmup Climbing, double Minimum, double Cy
     }
 }
 
-internal sealed record RestartsSchedule(Warmup Climbing, int Cycles) : Schedule(Climbing)
+internal sealed record RestartsSchedule(Warmup Warmup, int Cycles) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb)
     {
@@ -74,7 +74,7 @@ internal sealed record WarmRestartsSchedule(int FirstSteps, int Growth, double M
     }
 }
 
-internal sealed record InverseRootSchedule(Warmup Climbing, int? Timescale) : Schedule(Climbing)
+internal sealed record InverseRootSchedule(Warmup Warmup, int? Timescale) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb)
     {
@@ -89,7 +89,7 @@ internal sealed record InverseRootSchedule(Warmup Climbing, int? Timescale) : Sc
     }
 }
 
-internal sealed record StableDecaySchedule(Warmup Climbing, Warmup Decay, double Minimum) : Schedule(Climbing)
+internal sealed record StableDecaySchedule(Warmup Warmup, Warmup Decay, double Minimum) : Schedule(Warmup)
 {
     private protected override double Climb(double share) => (share * (1 - Minimum)) + Minimum;
 
@@ -129,7 +129,7 @@ internal sealed record OneCycleSchedule(double Peak, double StartDivisor, double
     }
 }
 
-internal sealed record StepSchedule(Warmup Climbing, int Every, double Multiplier) : Schedule(Climbing)
+internal sealed record StepSchedule(Warmup Warmup, int Every, double Multiplier) : Schedule(Warmup)
 {
     private protected override double Proper(long step, long total, long climb) => Math.Pow(Multiplier, step / Every);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace FineTuning.Training;
 
@@ -6,6 +7,7 @@ namespace FineTuning.Training;
 /// <remarks>Immutable.</remarks>
 public readonly record struct Warmup
 {
+    [JsonConstructor]
     private Warmup(double amount, bool isShare) => (Amount, IsShare) = (amount, isShare);
 
     /// <summary>No warm-up.</summary>

@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+
+namespace FineTuning.Models;
+
+/// <summary>
+/// Who may touch the tensors of a trunk and of the heads on it: any number of readers at once, or one run that writes; disposal waits for all of them.
+/// </summary>
+/// <remarks>Thread-safe. A reader costs two atomic additions; a reader inside another on the same thread costs nothing.</remarks>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "The run owns its pass and disposes it; the gate only knows of it.")]
+internal sealed class WeightGate
+{
+    // The flags stand above the number of readers in one word, so that a reader asks and enters in one step.
+    private const int Writing = 1 << 28, Closed = 1 << 29, Exiting = 1 << 30, Flags = Writing | Closed | Exiting;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+    private static readonly ConditionalWeakTable<WeightGate, object> Gates = [];
+    private static int _exitThread;
+
+    [ThreadStatic]
+    private static WeightGate? _inside;
+
+    private readonly object _changes = new();
+    private int _state;
+    private RunPass? _run;
+
+    static WeightGate() => AppDomain.CurrentDomain.ProcessExit += (_, _) => EndAll(TimeSpan.FromSeconds(5));
+
+    public WeightGate()
+    {
+        Gates.Add(this, this);
+        if (_exitThread != 0) _state = Exiting;
+    }
+
+    private bool HasReaders => (Volatile.Read(ref _state) & ~Flags) != 0;
+
+    /// <summary>Enters as a reader.</summary>
+    /// <param name="reads">What is read: a run that writes none of it does not mind.</param>
+    /// <exception cref="InvalidOperationException">A run writes what would be read, or the process is exiting.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public WeightPass Enter(WeightSet reads)
+    {
+        WeightGate? outer = _inside;
+        if (ReferenceEquals(outer, this)) return default;
+        while ((Interlocked.Increment(ref _state) & Flags) != 0 && !MayStay(reads))
+        {
+        }
+        _inside = this;
+        return new(this, outer);
+    }
+
+    public void Leave(WeightGate? outer)
+    {
+        _inside = outer;
+        StepOut();
+    }
+
+    /// <summary>Registers a run: a second one is refused from now on, readers are not yet.</summary>
+    /// <exception cref="InvalidOperationException">Another run trains the weights.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public RunPass Register()
+    {
+        lock (_changes)
+        {
+            ThrowIfOver();
+            if (_run is not null) throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
+            return _run = new RunPass(this);
+        }
+    }
+
+    /// <summary>Lets the run write: readers that would read what it writes are refused from now on, and those inside are waited for.</summary>
+    public void BeginWriting(CancellationToken cancellation)
+    {
+        Interlocked.Or(ref _state, Writing);
+        lock (_changes)
+        {
+            while (HasReaders)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Monitor.Wait(_changes, Look);
+            }
+        }
+        _inside = this;
+    }
+
+    public void EndRun()
+    {
+        if (ReferenceEquals(_inside, this)) _inside = null;
+        lock (_changes)
+        {
+            Interlocked.And(ref _state, ~Writing);
+            _run = null;
+            Monitor.PulseAll(_changes);
+        }
+    }
+
+    /// <summary>Refuses all who come, ends a run, and waits for the last who is inside.</summary>
+    /// <returns>Whether this call was the first: its caller frees the tensors.</returns>
+    /// <exception cref="InvalidOperationException">The calling thread is inside itself.</exception>
+    public bool Close()
+    {
+        if (ReferenceEquals(_inside, this) || _run is { IsOwnThread: true })
+        {
+            throw new InvalidOperationException("the model cannot be disposed from inside its own run or prediction: dispose it when that has returned");
+        }
+        bool first = (Interlocked.Or(ref _state, Closed) & Closed) == 0;
+        Await(() => true);
+        return first;
+    }
+
+    // At the end of the process native libraries are torn down while background threads go on: nothing may compute by then.
+    private static void EndAll(TimeSpan limit)
+    {
+        _exitThread = Environment.CurrentManagedThreadId;
+        long start = Environment.TickCount64;
+        WeightGate[] gates = [.. Gates.Select(pair => pair.Key)];
+        foreach (WeightGate gate in gates)
+        {
+            Interlocked.Or(ref gate._state, Exiting);
+            gate._run?.Cancel();
+        }
+        foreach (WeightGate gate in gates)
+        {
+            // Who calls for the exit from inside a run or a prediction cannot be waited for.
+            if (!ReferenceEquals(_inside, gate)) gate.Await(() => Environment.TickCount64 - start < limit.TotalMilliseconds);
+        }
+    }
+
+    private void Await(Func<bool> goesOn)
+    {
+        _run?.Cancel();
+        lock (_changes)
+        {
+            while ((HasReaders || _run is not null) && goesOn()) Monitor.Wait(_changes, Look);
+        }
+    }
+
+    // Called where a flag is set: true where the reader stays, counted; false where it is to ask again.
+    private bool MayStay(WeightSet reads)
+    {
+        RunPass? run = _run;
+        int flags = Volatile.Read(ref _state) & Flags;
+        if ((flags & (Closed | Exiting)) == 0)
+        {
+            if (run is null || run.IsOwnThread) return true;
+            if (!run.Writes(reads))
+            {
+                if (run.IsWriting) return true;
+                // The run still waits for readers: one that it would not mind comes back when it writes, so that it need not wait for ever.
+                StepOut();
+                lock (_changes) Monitor.Wait(_changes, Look);
+                return false;
+            }
+        }
+        StepOut();
+        ThrowIfOver();
+        throw new InvalidOperationException("a run trains this model: predict when it has ended, or with a copy of the model loaded for itself");
+    }
+
+    private void ThrowIfOver()
+    {
+        int state = Volatile.Read(ref _state);
+        if ((state & Closed) != 0) throw new ObjectDisposedException("model", "the model has been disposed: load it again");
+        if ((state & Exiting) == 0) return;
+        // An exception on a background thread would end the process with an error of its own: such a thread just stops here.
+        if (Environment.CurrentManagedThreadId != _exitThread) Thread.Sleep(Timeout.Infinite);
+        throw new InvalidOperationException("the process is exiting: nothing can be computed any more");
+    }
+
+    private void StepOut()
+    {
+        if ((Interlocked.Decrement(ref _state) & Flags) == 0) return;
+        lock (_changes) Monitor.PulseAll(_changes);
+    }
+}

@@ -1,0 +1,68 @@
+using FineTuning.Models;
+using FineTuning.Tasks;
+
+namespace FineTuning.Training;
+
+/// <summary>What a feature does at the points of the loop; by default nothing.</summary>
+/// <remarks>All members are called on the run's thread. What they throw ends the run. Tensors that outlive a call are the feature's own to free.</remarks>
+internal abstract class LoopFeature : IDisposable
+{
+    /// <summary>Before the first step, or before the first after a state was imported.</summary>
+    public virtual void Begin(RunParts run)
+    {
+    }
+
+    /// <summary>Before the forward pass of a micro-batch, in its scope.</summary>
+    public virtual void BeforeForward(RunParts run, Batch batch)
+    {
+    }
+
+    /// <summary>After the backward pass of a micro-batch, in its scope: its gradients are added to those of the window, as sums.</summary>
+    public virtual void AfterBackward(RunParts run, Batch batch, ForwardContext context)
+    {
+    }
+
+    /// <summary>Joins what the window came to with that of others who train the same weights.</summary>
+    public virtual StepTally Reduce(StepTally tally) => tally;
+
+    /// <summary>When the gradients of the window are complete, before they are measured and clipped.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="targetCount">What the sums are divided by later: a gradient that is added is multiplied by it.</param>
+    public virtual void AfterGradients(RunParts run, double targetCount)
+    {
+    }
+
+    /// <summary>After a step has changed the weights and is counted.</summary>
+    public virtual void AfterStep(RunParts run)
+    {
+    }
+
+    /// <summary>Before the validation data is evaluated.</summary>
+    public virtual void BeforeEvaluation(RunParts run)
+    {
+    }
+
+    /// <summary>After it, the best weights kept; also where it failed or was cancelled.</summary>
+    public virtual void AfterEvaluation(RunParts run)
+    {
+    }
+
+    /// <summary>At the end, before the best weights are put back; also where the run failed.</summary>
+    public virtual void End(RunParts run)
+    {
+    }
+
+    /// <summary>Writes what it keeps, below a name of its own.</summary>
+    public virtual void Export(StateWriter state)
+    {
+    }
+
+    /// <summary>Takes over what it wrote.</summary>
+    public virtual void Import(RunParts run, StateReader state)
+    {
+    }
+
+    public virtual void Dispose()
+    {
+    }
+}

@@ -1,0 +1,20 @@
+namespace FineTuning.Training;
+
+/// <summary>Something that a run does besides the recipe's own settings: a plain value that stands in the recipe, compared and stored by its settings.</summary>
+/// <remarks>
+/// A feature is a folder: its record, what it does at the points of the loop, and one extension method of the tuner. The loop never learns of it. Immutable.
+/// </remarks>
+public abstract record RunFeature
+{
+    private protected RunFeature()
+    {
+    }
+
+    /// <summary>What it keeps and does in one run.</summary>
+    internal abstract LoopFeature Start();
+
+    /// <summary>Adds what is wrong with the settings.</summary>
+    internal virtual void CollectViolations(List<string> violations, bool hasValidation)
+    {
+    }
+}

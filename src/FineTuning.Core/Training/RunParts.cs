@@ -1,0 +1,134 @@
+using System.Diagnostics.CodeAnalysis;
+using FineTuning.Errors;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Tasks;
+
+namespace FineTuning.Training;
+
+/// <summary>The parts of one run, each with its own state: what the loop drives, what features see, what is exported and imported.</summary>
+internal sealed class RunParts : IDisposable
+{
+    private readonly OptimizerState _optimizer;
+    private readonly FreezeState _freezing;
+    private readonly LoopFeature[] _features;
+
+    /// <exception cref="InvalidOptionsException">A rule of the recipe means no weight, or nothing is left to train.</exception>
+    public RunParts(TunableModel model, TrainingOptions options, RunRecord record)
+    {
+        (Model, Options, Record) = (model, options, record);
+        _freezing = new FreezeState(model.Weights, options);
+        Trained = [.. model.Weights.Where(weight => !options.Frozen.Matches(weight, model.Weights.HeadDepth))];
+        _optimizer = options.Optimizer.CreateState();
+        Gradients = new GradientStep(options, _optimizer);
+        Best = new BestWeights(Trained);
+        CompareBy(MetricDirection.Higher);
+        _features = [.. options.Features.Select(feature => feature.Start())];
+    }
+
+    /// <summary>What is trained.</summary>
+    public TunableModel Model { get; }
+
+    /// <summary>The recipe.</summary>
+    public TrainingOptions Options { get; }
+
+    /// <summary>Counts, times and history.</summary>
+    public RunRecord Record { get; }
+
+    /// <summary>The weights that train at some time of the run.</summary>
+    public IReadOnlyList<Weight> Trained { get; }
+
+    /// <summary>From gradients to updates.</summary>
+    public GradientStep Gradients { get; }
+
+    /// <summary>A copy of the weights at the best evaluation.</summary>
+    public BestWeights Best { get; }
+
+    /// <summary>Which evaluation is the best.</summary>
+    public Selection Selection { get; private set; }
+
+    /// <summary>How far a plateau schedule has fallen; null for any other schedule.</summary>
+    public PlateauState? Plateau { get; private set; }
+
+    /// <summary>The rate of the next step.</summary>
+    public double Rate => Options.Optimizer.LearningRate * Options.Schedule.Factor(Record.Steps, Record.Length.TotalSteps) * (Plateau?.Values.Factor ?? 1);
+
+    /// <summary>Sets which way the metric gets better, once an evaluation has said so; nothing was compared before.</summary>
+    [MemberNotNull(nameof(Selection))]
+    public void CompareBy(MetricDirection direction)
+    {
+        bool higher = direction == MetricDirection.Higher;
+        Selection = new Selection(higher, Options.EarlyStopping);
+        Plateau = Options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higher) : null;
+    }
+
+    /// <summary>Sets which weights train in an epoch.</summary>
+    public void BeginEpoch(long epoch)
+    {
+        if (_freezing.Begin(epoch)) Gradients.Regroup(Model.Weights);
+    }
+
+    /// <summary>Calls each feature, in the order of the recipe.</summary>
+    public void At(Action<LoopFeature> point) => Array.ForEach(_features, point);
+
+    /// <summary>The tally after all features have reduced it.</summary>
+    public StepTally Reduce(StepTally tally) => _features.Aggregate(tally, (reduced, feature) => feature.Reduce(reduced));
+
+    /// <summary>The state between two steps.</summary>
+    /// <returns>The caller disposes it.</returns>
+    public RunState Export()
+    {
+        var state = new StateWriter();
+        try
+        {
+            foreach (Weight weight in Trained) state.Add(WeightPath + weight.Name, weight.Value);
+            _optimizer.Export(state);
+            Best.Export(state);
+            At(feature => feature.Export(state));
+        }
+        catch
+        {
+            state.Discard();
+            throw;
+        }
+        (RunCounters counters, HistoryValues history, IReadOnlyList<EvaluationRecord> evaluations, IReadOnlyList<string> warnings) = Record.Export();
+        return new RunState
+        {
+            Recipe = Options, Length = Record.Length, Counters = counters, History = history, Evaluations = evaluations, Warnings = warnings,
+            Selection = Selection.Values, Plateau = Plateau?.Values, Tensors = state.Tensors, Numbers = state.Numbers,
+        };
+    }
+
+    /// <summary>Takes over a state; everything is checked, and all that does not fit is reported at once.</summary>
+    /// <exception cref="InvalidOptionsException">It is that of another recipe, of other data or of another model.</exception>
+    public void Import(RunState state)
+    {
+        var faults = new List<string>();
+        if (state.Recipe != Options) faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
+        if (state.Length != Record.Length)
+        {
+            faults.Add($"the state is that of {state.Length.StepsInAnEpoch} steps an epoch and {state.Length.TotalSteps} in all; this data gives {Record.Length.StepsInAnEpoch} and {Record.Length.TotalSteps}: give the same data");
+        }
+        if (faults.Count > 0) throw new InvalidOptionsException(faults);
+        var reader = new StateReader(state);
+        foreach (Weight weight in Trained) reader.CopyTo(WeightPath + weight.Name, weight.Value);
+        _optimizer.Import(reader, Trained);
+        Best.Import(reader);
+        At(feature => feature.Import(this, reader));
+        faults.AddRange(reader.Faults.Select(fault => $"the run's state does not fit the model: {fault}"));
+        faults.AddRange(reader.Unread.Select(name => $"the run's state does not fit the model: nothing here is named '{name}'"));
+        if (faults.Count > 0) throw new InvalidOptionsException(faults);
+        Record.Import(state);
+        Selection.Values = state.Selection;
+        if (Plateau is not null && state.Plateau is not null) Plateau.Values = state.Plateau;
+    }
+
+    public void Dispose()
+    {
+        At(feature => feature.Dispose());
+        Best.Dispose();
+        _optimizer.Dispose();
+    }
+
+    private const string WeightPath = "weights/";
+}
