@@ -1,4 +1,5 @@
 using System.Globalization;
+using FineTuning;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;

@@ -71,7 +71,7 @@ public sealed record TrainingOptions
     public double LayerDecay { get; init; } = 1;
 
     /// <summary>Further factors on the rates of chosen weights; those of all matching entries are multiplied.</summary>
-    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value); } = ValueList<RateFactor>.Empty;
+    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value ?? throw new ArgumentNullException(nameof(RateFactors))); } = ValueList<RateFactor>.Empty;
 
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
     public bool DecayBiasesAndNorms { get; init; }
@@ -89,7 +89,7 @@ public sealed record TrainingOptions
     public bool KeepBest { get; init; } = true;
 
     /// <summary>What the run does besides, in the order in which it is done. Default: nothing.</summary>
-    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value); } = ValueList<RunFeature>.Empty;
+    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features))); } = ValueList<RunFeature>.Empty;
 
     /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
     public string ToJson() => RecipeFile.Write(this);

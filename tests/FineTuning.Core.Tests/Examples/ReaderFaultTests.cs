@@ -243,7 +243,7 @@ public sealed class ReaderFaultTests : IDisposable
         Assert.True(Refused(() => JsonLines.Read(key).Count(), key, "occurs twice").Length < 2500);
         string large = Write("a.json", $"[{new string(' ', 5000)}]");
         Refused(() => JsonFile.Read(large, new JsonReadingOptions { LongestText = 1000 }).Count(), large, "LongestText");
-        Assert.Throws<InvalidOptionsException>(() => JsonFile.Read(large, new JsonReadingOptions { DeepestNesting = 1_000_000, LongestText = 0 })).Violations.Single(violation => violation.Contains("DeepestNesting", StringComparison.Ordinal));
+        Assert.Equal(2, Assert.Throws<InvalidOptionsException>(() => JsonFile.Read(large, new JsonReadingOptions { DeepestNesting = 1_000_000, LongestText = 0 })).Violations.Count);
         if (!File.Exists("/dev/zero")) return;
         Refused(() => Csv.Read("/dev/zero").Count(), "/dev/zero", "NUL");
         Refused(() => JsonFile.Read("/dev/zero").Count(), "/dev/zero", "NUL");

@@ -90,7 +90,7 @@ public sealed class JsonFile : IEnumerable<JsonRow>
     }
 
     /// <summary>Whether the keys above the records are texts, each once; those of records are looked at one by one.</summary>
-    private bool Usable(JsonElement root, ProblemSink problems)
+    private static bool Usable(JsonElement root, ProblemSink problems)
     {
         if (root.ValueKind != JsonValueKind.Object) return true;
         var seen = new HashSet<string>(StringComparer.Ordinal);
