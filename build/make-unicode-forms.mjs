@@ -1,4 +1,4 @@
-// Writes src/FineTuning.Core/Text/Unicode/forms.txt: decompositions and scripts as Unicode 14 has them (but for what the reference leaves alone), combining classes as Unicode 9.
+// Writes src/FineTuning.Text/Unicode/forms.txt: decompositions and scripts as Unicode 14 has them (but for what the reference leaves alone), combining classes as Unicode 9.
 // Run from the repository: node build/make-unicode-forms.mjs (a node whose ICU has Unicode 14 or newer). Format: see make-unicode-tables.cs.
 import { writeFileSync } from "node:fs";
 
@@ -67,4 +67,4 @@ for (const script of scripts) {
   const test = new RegExp(`\\p{Script=${script}}`, "u");
   ranges("script." + script, points.filter(p => test.test(text(p))));
 }
-writeFileSync("src/FineTuning.Core/Text/Unicode/forms.txt", lines.join("\n") + "\n");
+writeFileSync("src/FineTuning.Text/Unicode/forms.txt", lines.join("\n") + "\n");

@@ -1,4 +1,4 @@
-// Writes src/FineTuning.Core/Text/Unicode/tables.txt: the character classes and mappings that the reference tokenizers apply, which follow several
+// Writes src/FineTuning.Text/Unicode/tables.txt: the character classes and mappings that the reference tokenizers apply, which follow several
 // versions of Unicode and so differ from any platform's. Run from the repository: dotnet run build/make-unicode-tables.cs -- FOLDER, where FOLDER is
 // goldens/tokenizers/unicode. Format of a line: name, a tab, base-36 numbers that are each added to the one before (ranges: first, last, first, last ...);
 // a line that starts with '=' is a mapping: pairs of code point and replacement (code points joined by '.').
@@ -28,7 +28,7 @@ foreach (JsonProperty entry in normalizers.RootElement.EnumerateObject())
     }
 }
 foreach (JsonProperty script in scripts.RootElement.EnumerateObject()) Ranges("reference_script." + script.Name, script.Value);
-File.WriteAllText("src/FineTuning.Core/Text/Unicode/tables.txt", output.ToString());
+File.WriteAllText("src/FineTuning.Text/Unicode/tables.txt", output.ToString());
 
 void Ranges(string name, JsonElement numbers)
 {

@@ -1,14 +1,16 @@
 using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
+using FineTuning.Benchmarks.Explaining;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
+// memory: where the memory of a run goes;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets beside npm's tokenizers;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
-// chinese: a run from a configuration and a vocabulary;
+// chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -23,6 +25,9 @@ switch (args.FirstOrDefault())
         break;
     case "starter":
         StarterCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "memory":
+        MemoryCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
@@ -41,6 +46,9 @@ switch (args.FirstOrDefault())
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "explain":
+        ExplainCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

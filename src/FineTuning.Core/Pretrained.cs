@@ -20,7 +20,7 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextClassifier<TLabel> TextClassifier<TLabel>(string folder, TextClassifierOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Backbone.Of(Folder(folder)), options);
+        where TLabel : notnull => Read(folder, backbone => Heads.TextClassifier<TLabel>.Load(backbone, options));
 
     /// <summary>Any number of labels for a text or a pair of texts.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
@@ -29,21 +29,21 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(string folder, TextMultiLabelerOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(Folder(folder)), options);
+        where TLabel : notnull => Read(folder, backbone => Heads.TextMultiLabeler<TLabel>.Load(backbone, options));
 
     /// <summary>A number for a text or a pair of texts.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(Folder(folder)), options);
+    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Read(folder, backbone => Heads.TextRegressor.Load(backbone, options));
 
     /// <summary>What could stand in the place of a mask: to train on plain texts of a domain before a task, or to fill masks.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">What is masked, how texts are packed and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or the tokenizer has no mask token.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Heads.MaskedLanguageModel.Load(Folder(folder), options);
+    public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Read(folder, _ => Heads.MaskedLanguageModel.Load(folder, options));
 
     /// <summary>One label for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
@@ -72,21 +72,21 @@ public static class Pretrained
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or no label means entailment.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) => Heads.ZeroShotClassifier.Load(Folder(folder), options);
+    public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) => Read(folder, _ => Heads.ZeroShotClassifier.Load(folder, options));
 
     /// <summary>Vectors for texts: a folder of sentence-transformers (modules.json), or a plain encoder, whose vectors are then the mean over tokens.</summary>
     /// <param name="folder">modules.json and what it names, or config.json, weights and tokenizer files.</param>
     /// <param name="options">Pooling, maximal length and the rest; null: what the folder says.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(Folder(folder)), options);
+    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Read(folder, backbone => Heads.SentenceEncoder.Load(backbone, options));
 
     /// <summary>Answers to questions, found in a text: extractive question answering.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults, or what the folder was saved with.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(Folder(folder)), options);
+    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Read(folder, backbone => Heads.QuestionAnswerer.Load(backbone, options));
 
     /// <summary>A classifier that learns from a handful of texts of each label: a sentence encoder, with the head that was saved with it or one that <c>Train</c> fits.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
@@ -95,7 +95,7 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not those of the saved head.</exception>
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(string folder, FewShotOptions<TLabel>? options = null)
-        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(Folder(folder)), options);
+        where TLabel : notnull => Read(folder, backbone => Strategies.FewShotClassifier<TLabel>.Load(backbone, options));
 
     /// <summary>A tag for each word, and the entities they make.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
@@ -104,7 +104,7 @@ public static class Pretrained
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
     public static TokenClassifier TokenClassifier(string folder, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
-        Heads.TokenClassifier.Load(Backbone.Of(Folder(folder)), types, options);
+        Read(folder, backbone => Heads.TokenClassifier.Load(backbone, types, options));
 
     /// <summary>A tag for each word, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
     /// <param name="adapted">Stays as it is, and its caller's.</param>
@@ -136,40 +136,49 @@ public static class Pretrained
 
     /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
-    /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. What this library saved there is replaced.</param>
     /// <param name="tokens">What to add; one that is in the vocabulary keeps its id.</param>
     /// <param name="rows">Rows of the embeddings by token, each as long as these are wide; null, or a token that is not here: the mean of all rows that were there.</param>
     /// <returns>The tokenizer of the copy.</returns>
     /// <remarks>Weights are written in one file as float32. Rows that a checkpoint keeps spare behind its vocabulary are taken first, and stay as they are unless given.</remarks>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="ArgumentException">A row has another length, or is for a token that is not added.</exception>
-    /// <exception cref="IOException">The target holds something other than a model, or cannot be written.</exception>
+    /// <exception cref="IOException">The target holds what this library did not save, or cannot be written.</exception>
     public static PretrainedTokenizer AddTokens(string folder, string target, IEnumerable<NewToken> tokens, IReadOnlyDictionary<string, float[]>? rows = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(target);
         ArgumentNullException.ThrowIfNull(tokens);
         NewToken[] added = [.. tokens];
         FineTuningRuntime.Load();
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Folder(folder)).WithTokens(added);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        PretrainedTokenizer? tokenizer = null;
+        AtomicFolder.Write(target, fresh => tokenizer = WholeFolder.Read(folder, () => Widen(folder, fresh, added, rows ?? new Dictionary<string, float[]>())));
+        return tokenizer!;
+    }
+
+    private static PretrainedTokenizer Widen(string folder, string fresh, NewToken[] added, IReadOnlyDictionary<string, float[]> rows)
+    {
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder).WithTokens(added);
         var byId = new Dictionary<int, float[]>();
-        foreach ((string token, float[] row) in rows ?? new Dictionary<string, float[]>())
+        foreach ((string token, float[] row) in rows)
         {
             if (!Array.Exists(added, other => other.Content == token)) throw new ArgumentException($"there is a row for '{token}', which is not among the tokens to add", nameof(rows));
             byId[tokenizer.TokenId(token)!.Value] = row;
         }
         int size = added.Select(token => tokenizer.TokenId(token.Content) ?? -1).DefaultIfEmpty(-1).Max() + 1;
-        AtomicFolder.Write(target, fresh =>
-        {
-            FolderCopy.WithoutWeights(folder, fresh);
-            VocabularyWidening.Write(folder, fresh, size, byId);
-            tokenizer.Save(fresh);
-        });
+        // What a reading left that was not of one folder.
+        foreach (string entry in Directory.EnumerateDirectories(fresh)) Directory.Delete(entry, recursive: true);
+        foreach (string entry in Directory.EnumerateFiles(fresh)) File.Delete(entry);
+        FolderCopy.WithoutWeights(folder, fresh);
+        VocabularyWidening.Write(folder, fresh, size, byId);
+        tokenizer.Save(fresh);
         return tokenizer;
     }
 
-    private static string Folder(string folder)
+    // Labels, weights and tokenizer are those of one folder, whatever saves into it meanwhile.
+    private static T Read<T>(string folder, Func<Backbone, T> load)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return folder;
+        return WholeFolder.Read(folder, () => load(Backbone.Of(folder)));
     }
 }

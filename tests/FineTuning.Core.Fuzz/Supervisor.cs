@@ -37,10 +37,20 @@ internal static class Supervisor
         return process.ExitCode;
     }
 
+    /// <summary>Starts a command of this program as it is.</summary>
+    public static Process Child(string[] words, bool redirect = true)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "FineTuning.Core.Fuzz.dll"), .. words]) { RedirectStandardOutput = redirect };
+        return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start");
+    }
+
     public static string Instrumented()
     {
         string copy = Directory.CreateTempSubdirectory("instrumented").FullName;
         foreach (string file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetExtension(file) is ".dll" or ".json")) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        // Native libraries are large, and nothing in them is counted.
+        string natives = Path.Combine(AppContext.BaseDirectory, "runtimes");
+        if (Directory.Exists(natives)) Directory.CreateSymbolicLink(Path.Combine(copy, "runtimes"), natives);
         Coverage.Instrument(copy);
         return copy;
     }

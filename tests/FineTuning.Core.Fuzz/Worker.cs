@@ -40,7 +40,7 @@ internal sealed class Worker(FuzzTarget target, string corpus, string findings, 
     }
 
     // A change may have torn a surrogate pair, which no file holds.
-    private static string Storable(string input) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(input));
+    internal static string Storable(string input) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(input));
 
     private void Tell(TimeSpan time) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"{target.Name}: {time.TotalSeconds:0} s, {_runs} runs, {_coverage.Found} branches, {_inputs.Count} inputs, {_known.Count} findings, {Environment.WorkingSet >> 20} MB"));

@@ -90,7 +90,7 @@ internal static class RealPipelines
 
     private static JsonObject BytePairs(string source)
     {
-        SentencePieceFile file = SentencePieceFile.Read(source);
+        SentencePieceFile file = SentencePieceFile.Parse(File.ReadAllBytes(source), source);
         List<(string Text, double Score)> pieces = [.. file.Pieces.Select(piece => (piece.Text, piece.Score))];
         JsonArray merges = [.. SentencePieceMerges.Of(pieces).Select(merge => new JsonArray(merge.Left, merge.Right))];
         JsonObject model = new()
@@ -107,7 +107,7 @@ internal static class RealPipelines
 
     private static JsonObject Unigram(string source)
     {
-        SentencePieceFile file = SentencePieceFile.Read(source);
+        SentencePieceFile file = SentencePieceFile.Parse(File.ReadAllBytes(source), source);
         JsonArray pieces = [.. file.Pieces.Select(piece => new JsonArray(piece.Text, piece.Score))];
         JsonObject? map = file.Charsmap.Length == 0 ? null : new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(file.Charsmap) };
         JsonObject model = new() { ["type"] = "Unigram", ["unk_id"] = file.UnknownId, ["vocab"] = pieces, ["byte_fallback"] = false };

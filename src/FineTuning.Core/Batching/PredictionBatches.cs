@@ -41,9 +41,10 @@ internal static class PredictionBatches
     /// <summary>The numbers of each row.</summary>
     /// <param name="outputs">[rows, ...], float32</param>
     /// <param name="rows">How many rows there are.</param>
+    /// <exception cref="Errors.NonFiniteException">A number is NaN or infinite.</exception>
     public static float[][] Split(Tensor outputs, int rows)
     {
-        float[] values = outputs.cpu().data<float>().ToArray();
+        float[] values = Outputs.Read(outputs);
         int width = values.Length / rows;
         return [.. Enumerable.Range(0, rows).Select(row => values[(row * width)..((row + 1) * width)])];
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using FineTuning.Errors;
 
 namespace FineTuning.Heads;
@@ -39,29 +38,13 @@ internal static class ExampleParts
         where T : class => part ?? throw new TrainingDataException($"the record has no {what}: it is null; leave the record out, or give what is empty where there is nothing");
 }
 
-/// <summary>Numbers that neither vanish nor overflow where they are multiplied and squared in float32 or bfloat16.</summary>
+/// <summary>How much an example counts: a number that float32 computes with.</summary>
 internal static class ExampleWeight
 {
-    private const double SmallestWeight = 1e-12, LargestWeight = 1e12, SmallestNumber = 1e-30, LargestNumber = 1e18;
-
-    /// <summary>What a message says of the range.</summary>
-    public const string Range = "from 1e-12 to 1e12";
-
-    /// <summary>Whether a weight of rows or labels is in range.</summary>
-    public static bool IsValid(double weight) => weight is >= SmallestWeight and <= LargestWeight;
-
     /// <exception cref="TrainingDataException">The weight is out of range.</exception>
     public static void Check(double weight, string text)
     {
-        if (IsValid(weight)) return;
-        throw new TrainingDataException(string.Create(CultureInfo.InvariantCulture, $"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not {Range}, where float32 computes with it; weights count against each other only: scale them all, or leave the example out"));
-    }
-
-    /// <exception cref="TrainingDataException">The number is not finite, or float32 would lose it.</exception>
-    public static double CheckNumber(double number, string what, string text)
-    {
-        if (number == 0 || Math.Abs(number) is >= SmallestNumber and <= LargestNumber) return number;
-        string problem = double.IsFinite(number) ? "cannot be learned in float32: it is 0, or from 1e-30 to 1e18 in size; scale the numbers" : "is not a finite number";
-        throw new TrainingDataException(string.Create(CultureInfo.InvariantCulture, $"the {what} {number} of \"{Excerpt.Of(text)}\" {problem}"));
+        if (Limits.IsWeight(weight)) return;
+        throw new TrainingDataException($"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not {Limits.Weights}; leave an example out that is not to count");
     }
 }

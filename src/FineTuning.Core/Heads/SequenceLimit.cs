@@ -10,8 +10,10 @@ internal static class SequenceLimit
     // Attention's cost grows with the square of the length: models that would take more are asked for it explicitly.
     private const int DefaultCeiling = 512;
 
+    /// <exception cref="CheckpointException">The tokenizer has ids that the embeddings have no row for.</exception>
     public static int Resolve(ModelSpec spec, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
     {
+        VocabularyFit.Require(spec, tokenizer);
         int allowed = spec.MaximumTokens ?? int.MaxValue;
         if (asked is { } length)
         {

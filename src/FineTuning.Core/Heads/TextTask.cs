@@ -2,6 +2,7 @@ using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -14,9 +15,11 @@ namespace FineTuning.Heads;
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
     private readonly TruncationStrategy _truncation;
+    private readonly UntrainedHead _head;
 
-    private protected TextTask(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
+    private protected TextTask(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options, string name)
     {
+        _head = new(encoder.LoadReport, name, options.Logger);
         _truncation = options.Truncation;
         Encoder = encoder;
         Tokenizer = tokenizer;
@@ -41,7 +44,12 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <inheritdoc/>
     public override Device Device => Encoder.Device;
 
+    /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
+    public bool HasUntrainedHead => _head.IsUntrained;
+
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The text is longer than the model takes, and is not to be cut.</exception>
+    /// <exception cref="NonFiniteException">The model computed NaN or infinite numbers.</exception>
     public TPrediction Predict(string input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -64,27 +72,26 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <param name="inputs">The texts; a pair of null: there is none.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="ArgumentException">A text is null, or longer than the model takes while it is not to be cut.</exception>
+    /// <exception cref="NonFiniteException">The model computed NaN or infinite numbers.</exception>
     public IReadOnlyList<TPrediction> PredictBatch(IReadOnlyList<(string Text, string? Pair)> inputs, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var texts = new TokenizedText[inputs.Count];
-        for (int i = 0; i < texts.Length; i++) texts[i] = Tokenize(inputs[i].Text, inputs[i].Pair);
+        for (int i = 0; i < texts.Length; i++)
+        {
+            if (inputs[i].Text is null) throw new ArgumentException($"text {i} is null; give an empty text where there is nothing", nameof(inputs));
+            texts[i] = Tokenize(inputs[i].Text, inputs[i].Pair);
+        }
+        _head.Answers();
         float[][] logits = Logits(texts, cancellation);
         return [.. logits.Select((row, i) => Decode(row, texts[i]))];
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
-    public void Save(string folder)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        AtomicFolder.Write(folder, target =>
-        {
-            Encoder.Save(target, Labels());
-            Tokenizer.Save(target);
-        });
-    }
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
+    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, Labels());
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
@@ -93,28 +100,36 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
+        _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
         return LossOf(Encoder.Logits(tokens.Input, context), tokens);
     }
 
-    internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    internal int PadId => EncoderText.PadId(Encoder, Tokenizer);
 
+    /// <exception cref="ArgumentException">The text is longer than the model takes, and is not to be cut.</exception>
     internal TokenizedText Tokenize(string text, string? pair)
     {
         ArgumentNullException.ThrowIfNull(text);
-        // An empty second text is none, as in Hugging Face's pipelines: there is nothing to separate.
-        TokenizedText tokens = Tokenizer.Encode(text, string.IsNullOrEmpty(pair) ? null : pair, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = _truncation });
-        if (tokens.Ids.Length > MaximumLength)
-        {
-            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {MaximumLength}; shorten it, or let it be cut (Truncation)");
-        }
-        return tokens;
+        TokenizedText tokens = TokensOf(text, pair);
+        return TooLong(text, tokens) is { } problem ? throw new ArgumentException(problem, nameof(text)) : tokens;
     }
+
+    private TokenizedText TokensOf(string text, string? pair)
+    {
+        // An empty second text is none, as in Hugging Face's pipelines: there is nothing to separate.
+        return Tokenizer.Encode(text, string.IsNullOrEmpty(pair) ? null : pair, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = _truncation });
+    }
+
+    private string? TooLong(string text, TokenizedText tokens) => tokens.Ids.Length <= MaximumLength ? null
+        : $"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {MaximumLength}; shorten it, or let it be cut (Truncation)";
 
     /// <summary>The tokens of a training example, with what was cut and what was empty counted.</summary>
     private protected TokenizedText Tokenize(string text, string? pair, EncodingReport report)
     {
-        TokenizedText tokens = Tokenize(ExampleParts.Require(text, "text"), pair);
+        TokenizedText tokens = TokensOf(ExampleParts.Require(text, "text"), pair);
+        if (TooLong(text, tokens) is { } problem) throw new TrainingDataException(problem);
         report.Truncated(tokens.TruncatedTokens);
         if (string.IsNullOrWhiteSpace(text)) report.Empty();
         return tokens;
@@ -125,15 +140,18 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     {
         TokenizedText tokens = Tokenize(text, pair);
         using WeightPass pass = Weights.Enter();
-        float[] logits = Logits([tokens], CancellationToken.None)[0];
-        double[] values = GradientTimesInput.Of(Encoder, new TokenizedRow(tokens.Ids, TypesOf(tokens)), PadId, choose(logits));
-        (string label, double score) = name(logits);
-        return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, values);
+        _head.Answers();
+        int[][] words = WordErasure.Words(tokens);
+        TokenizedRow whole = EncoderText.Row(Encoder, tokens);
+        float[][] logits = PredictionBatches.Run(Weights, [whole, .. words.Select(word => WordErasure.Without(whole, word))], Logits, CancellationToken.None);
+        int output = choose(logits[0]);
+        double[] values = [.. words.Select((_, i) => (double)logits[0][output] - logits[i + 1][output])];
+        (string label, double score) = name(logits[0]);
+        return TextExplanation.Of(text, string.IsNullOrEmpty(pair) ? null : pair, label, score, tokens, words, values, logits[0][output]);
     }
 
     /// <summary>Type ids, or null where all are 0 or the model takes none.</summary>
-    internal int[]? TypesOf(TokenizedText tokens) =>
-        Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
+    internal int[]? TypesOf(TokenizedText tokens) => EncoderText.TypesOf(Encoder, tokens);
 
     private protected abstract SavedLabels Labels();
 

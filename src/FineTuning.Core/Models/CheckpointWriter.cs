@@ -20,6 +20,8 @@ internal static class CheckpointWriter
         configuration["architectures"] = new JsonArray(family.ClassOf(config, head));
         configuration.Remove("torch_dtype");
         bool halves = stored == Precision.BFloat16;
+        // What is infinite in the file could not be loaded again.
+        FiniteWeights.Require(weights, folder);
         string type = halves ? "bfloat16" : "float32";
         configuration["dtype"] = type;
         // The 4.x line reads only this key; the 5.x line reads either.

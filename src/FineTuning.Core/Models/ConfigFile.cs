@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
+using FineTuning.Tensors;
 
 namespace FineTuning.Models;
 
@@ -9,8 +11,10 @@ namespace FineTuning.Models;
 internal sealed class ConfigFile
 {
     private const long LargestFile = 16L << 20;
-    private const int LargestDimension = 1 << 24;
+    private const int LargestDimension = 1 << 22;
     private const int LargestList = 4096;
+    private const int LongestProblem = 1000;
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     private readonly string _path;
 
@@ -28,24 +32,35 @@ internal sealed class ConfigFile
         string path = Path.Combine(folder, "config.json");
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
         if (!File.Exists(path)) throw new CheckpointException(path, "it is missing; a checkpoint folder holds config.json, weights and tokenizer files");
-        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
-        return Parse(path, File.ReadAllText(path));
+        return ReadFile(path, LargestFile);
     }
 
+    /// <summary>A file of another name that is read by the same rules.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">The most bytes it may have.</param>
+    /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
+    public static ConfigFile ReadFile(string path, long limit) => new(path, StrictJson.ReadObject(path, limit));
+
+    /// <exception cref="CheckpointException">The text is no JSON object.</exception>
     public static ConfigFile Parse(string path, string json)
     {
+        byte[] bytes;
         try
         {
-            JsonNode? root = JsonNode.Parse(json.TrimStart('\uFEFF'), null, new JsonDocumentOptions { MaxDepth = 64 });
-            return new(path, root as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object"));
+            bytes = Strict.GetBytes(json);
         }
-        catch (Exception fault) when (fault is JsonException or ArgumentException)
+        catch (EncoderFallbackException fault)
         {
-            throw new CheckpointException(path, $"it is no valid JSON: {fault.Message}", fault);
+            throw new CheckpointException(path, "it holds half of a surrogate pair, which is no character", fault);
         }
+        return new(path, StrictJson.Object(path, bytes));
     }
 
-    public CheckpointException Fault(string problem) => new(_path, problem);
+    /// <summary>An object of a list, read by the same rules.</summary>
+    public static ConfigFile Of(string path, JsonObject root) => new(path, root);
+
+    /// <summary>What is wrong with the file; values in it may be of any length.</summary>
+    public CheckpointException Fault(string problem) => new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
 
     public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
 
@@ -105,22 +120,48 @@ internal sealed class ConfigFile
         { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 
-    /// <summary>id2label: the order of the outputs is that of the numbers in its keys.</summary>
+    /// <summary>id2label: the names of the outputs by their numbers; where it is missing, label2id the other way round.</summary>
     public IReadOnlyDictionary<int, string> Labels()
     {
-        if (Value("id2label") is not { } node) return new Dictionary<int, string>();
         var labels = new SortedDictionary<int, string>();
+        if (Value("id2label") is not { } node)
+        {
+            foreach ((string name, int id) in OutputsByName())
+            {
+                if (!labels.TryAdd(id, name)) throw Fault($"'label2id' gives output {id} to '{Shorten(labels[id])}' and to '{Shorten(name)}'");
+            }
+            return labels;
+        }
         foreach ((string key, JsonNode? name) in node as JsonObject ?? throw Fault("'id2label' is not an object"))
         {
             if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension) throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
-            labels[id] = name is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"the label of {id} in 'id2label' is not a string");
+            if (labels.ContainsKey(id)) throw Fault($"'id2label' names output {id} twice");
+            labels[id] = NameOf(name) ?? throw Fault($"the label of {id} in 'id2label' is neither a string nor a number");
         }
         return labels;
     }
 
+    /// <summary>label2id: the numbers of the outputs by their names; empty where it is missing.</summary>
+    public IReadOnlyDictionary<string, int> OutputsByName()
+    {
+        var outputs = new Dictionary<string, int>(StringComparer.Ordinal);
+        if (Value("label2id") is not { } node) return outputs;
+        foreach ((string name, JsonNode? id) in node as JsonObject ?? throw Fault("'label2id' is not an object"))
+        {
+            bool counts = id is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and <= LargestDimension;
+            outputs[name] = counts ? id!.GetValue<int>() : throw Fault($"'label2id' gives '{Shorten(name)}' no whole number from 0 on");
+        }
+        return outputs;
+    }
+
+    internal static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
+
+    // Labels that are numbers, true or false stand in some files as such.
+    private static string? NameOf(JsonNode? name) => name is not JsonValue value ? null
+        : value.TryGetValue(out string? text) ? text
+        : value.GetValueKind() is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False ? value.ToJsonString() : null;
+
     private JsonNode? Value(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) ? node : null;
 
     private static string Shorten(JsonNode node) => Shorten(node.ToJsonString());
-
-    private static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "…");
 }

@@ -16,10 +16,10 @@ public sealed class EncoderModel : IDisposable
     private readonly HeadDense? _pooler;
     private readonly Weight[][] _byDepth;
 
-    private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options)
+    private EncoderModel(ConfigFile config, EncoderFamily family, ModelSpec spec, HeadKind kind, int outputs, ITensorSource? source, string folder, ModelLoadOptions options, HeadKind? held = null)
     {
         (_config, _family, Spec, Head, Outputs, Device) = (config, family, spec, kind, outputs, DeviceChoice.Resolve(options.Device));
-        using var builder = new WeightBuilder(family.Names(config), kind, OutputLayers.Marks(kind), source, folder, options, spec.InitializerRange);
+        using var builder = new WeightBuilder(family.Names(config), kind, HeadSource.Of(kind, held, new CheckpointHead(config), options.FreshHead), source, folder, options, spec.InitializerRange);
         int depth = spec.LayerCount + 1;
         builder.Weights.HeadDepth = depth;
         _stack = EncoderStack.Make(builder, spec);
@@ -48,7 +48,7 @@ public sealed class EncoderModel : IDisposable
     public WeightSet Weights { get; }
 
     /// <summary>What became of every tensor of the checkpoint.</summary>
-    public LoadReport LoadReport { get; }
+    public LoadReport LoadReport { get; private set; }
 
     /// <summary>Opens a checkpoint folder.</summary>
     /// <param name="folder">config.json and weights.</param>
@@ -60,12 +60,21 @@ public sealed class EncoderModel : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         FineTuningRuntime.Load();
-        options ??= new ModelLoadOptions();
+        return WholeFolder.Read(folder, () => Read(folder, head, outputs, options ?? new ModelLoadOptions()));
+    }
+
+    private static EncoderModel Read(string folder, HeadKind head, int outputs, ModelLoadOptions options)
+    {
         ConfigFile config = ConfigFile.Read(folder);
         EncoderFamily family = EncoderFamilies.Of(config);
         ModelSpec spec = WithDropout(family.ReadSpec(config), options.Dropout);
-        using ITensorSource source = CheckpointFiles.Open(folder);
-        return new(config, family, spec, head, OutputsOf(head, outputs, spec), source, folder, options);
+        using ITensorSource stored = CheckpointFiles.Open(folder);
+        QuantizedCheckpoint.Refuse(config, stored, folder);
+        string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], family.Names(config).Begins);
+        using ITensorSource source = SharedPrefix.Without(stored, prefix);
+        var model = new EncoderModel(config, family, spec, head, OutputsOf(head, outputs, spec), source, folder, options);
+        model.LoadReport = SharedPrefix.Restored(model.LoadReport, prefix);
+        return model;
     }
 
     /// <summary>Makes a model of random weights from the text of a config.json.</summary>
@@ -97,13 +106,17 @@ public sealed class EncoderModel : IDisposable
         using WeightPass pass = Weights.Enter();
         ModelSpec spec = WithDropout(_family.ReadSpec(_config), options.Dropout);
         using var source = new WeightSource(Weights);
-        return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options);
+        return new(_config, _family, spec, head, OutputsOf(head, outputs, spec), source, "the model in memory", options, Head);
     }
 
     /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
     /// <param name="folder">The checkpoint folder.</param>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
     public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+
+    /// <summary>What a folder's config.json says of its head.</summary>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    internal static CheckpointHead ReadHead(string folder) => new(ConfigFile.Read(folder));
 
     /// <summary>The last hidden states.</summary>
     /// <param name="input">The batch.</param>
@@ -158,6 +171,7 @@ public sealed class EncoderModel : IDisposable
     /// <param name="stored">
     /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
     /// </param>
+    /// <exception cref="CheckpointException">A weight is not finite, or would not be in bfloat16: it could not be loaded again.</exception>
     public void Save(string folder, SavedLabels? labels = null, Precision stored = Precision.Float32)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

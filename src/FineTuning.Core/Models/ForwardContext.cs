@@ -32,10 +32,15 @@ public sealed class ForwardContext
     /// <summary>What takes the place of the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
 
-    /// <summary>The same kind of pass, without dropout, with other token embeddings: to differentiate by them.</summary>
-    /// <param name="embedded">Is given the embeddings and gives what is computed on with.</param>
+    /// <summary>What takes the place of the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
+    internal Func<Tensor, Tensor>? Normalized { get; private init; }
+
+    /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
+    /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with; null: they stay.</param>
+    /// <param name="normalized">Is given the sum of all embeddings behind the norm, and gives what is computed on with; null: it stays.</param>
     /// <param name="computeType">In which type it is computed.</param>
-    internal static ForwardContext Observing(Func<Tensor, Tensor> embedded, ScalarType computeType) => new(null, computeType) { Embedded = embedded };
+    internal static ForwardContext Observing(Func<Tensor, Tensor>? embedded, Func<Tensor, Tensor>? normalized, ScalarType computeType) =>
+        new(null, computeType) { Embedded = embedded, Normalized = normalized };
 
     /// <summary>A pass without dropout in another type than float32.</summary>
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);

@@ -10,7 +10,10 @@ public sealed record ModelLoadOptions
     /// <summary>The seed of weights that the checkpoint does not have. Default 42.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Whether a head of another size than asked for is replaced by a fresh one; false (default): that is an error. A head that is not there at all is always fresh.</summary>
+    /// <summary>
+    /// Whether the whole head is drawn fresh, whatever the checkpoint holds, with the pooler where a task's head was tuned with it; false (default): the
+    /// checkpoint's is used, and one of another size is an error. A head that is not there, or is for another task, is always fresh.
+    /// </summary>
     public bool FreshHead { get; init; }
 
     /// <summary>Dropout of hidden states, attention and head, from 0 to below 1; null: what config.json says.</summary>

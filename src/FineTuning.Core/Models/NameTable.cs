@@ -40,6 +40,10 @@ internal sealed class NameTable(string prefix, IReadOnlyList<(string Ours, strin
         return !prefixed && IsTrunk(name) ? Prefix + name : name;
     }
 
+    /// <summary>Whether a name of the family begins with a segment, for example <c>bert</c>, <c>encoder</c> or <c>classifier</c>.</summary>
+    public bool Begins(string segment) => Prefix.Split('.')[0] == segment
+        || trunk.Concat(heads.Values.SelectMany(names => names)).Any(pair => pair.Theirs.TrimEnd('!').Split('.')[0] == segment);
+
     private bool IsTrunk(string name) => trunk.Any(pair => name.StartsWith(pair.Theirs.Split('{')[0], StringComparison.Ordinal));
 
     // An entry that ends in '!' is the tensor's whole name (a bare parameter without .weight).

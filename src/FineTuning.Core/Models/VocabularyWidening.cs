@@ -31,7 +31,9 @@ internal static class VocabularyWidening
         {
             if (row.Length != spec.EmbeddingSize) throw new ArgumentException($"the row of the token {id} has {row.Length} numbers; the embeddings have {spec.EmbeddingSize}", nameof(rows));
         }
-        using ITensorSource source = CheckpointFiles.Open(folder);
+        using ITensorSource stored = CheckpointFiles.Open(folder);
+        QuantizedCheckpoint.Refuse(config, stored, folder);
+        using ITensorSource source = SharedPrefix.Without(stored, SharedPrefix.Of([.. stored.Tensors.Keys], family.Names(config).Begins));
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         var tensors = new List<(string Name, Tensor Value)>();

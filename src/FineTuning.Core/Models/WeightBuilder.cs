@@ -14,7 +14,6 @@ internal sealed class WeightBuilder : IDisposable
     private readonly HeadKind _head;
     private readonly ITensorSource? _source;
     private readonly string _folder;
-    private readonly bool _freshHead;
     private readonly double _deviation;
     private readonly Device _device;
     private readonly ScalarType _type;
@@ -25,14 +24,17 @@ internal sealed class WeightBuilder : IDisposable
     private readonly List<string> _faults = [];
     private readonly HashSet<string> _tied = new(StringComparer.Ordinal);
     private readonly bool _hasHead;
+    private readonly bool _keepsPooler;
+    private readonly WeightBudget _budget;
+    private bool _finished;
 
-    public WeightBuilder(NameTable names, HeadKind head, IReadOnlyList<string> headModules, ITensorSource? source, string folder, ModelLoadOptions options, double deviation)
+    public WeightBuilder(NameTable names, HeadKind head, HeadSource from, ITensorSource? source, string folder, ModelLoadOptions options, double deviation)
     {
         _names = names;
         _head = head;
         _source = source;
         _folder = folder;
-        _freshHead = options.FreshHead;
+        _budget = new(source, folder);
         _deviation = deviation;
         _device = DeviceChoice.Resolve(options.Device);
         _type = options.MasterType;
@@ -42,7 +44,9 @@ internal sealed class WeightBuilder : IDisposable
             string spelled = names.Normalize(name, head);
             if (!_stored.TryAdd(spelled, name)) _faults.Add($"'{name}' and '{_stored[spelled]}' are both in the file and mean the same tensor");
         }
-        _hasHead = headModules.Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
+        bool holdsHead = OutputLayers.Marks(head).Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
+        _hasHead = from.UsesHead && holdsHead;
+        _keepsPooler = from.KeepsPooler ?? !holdsHead;
     }
 
     public WeightSet Weights { get; } = new();
@@ -62,7 +66,7 @@ internal sealed class WeightBuilder : IDisposable
     /// <summary>Whether the checkpoint holds a tensor of the head that has the shape of a weight, but other values.</summary>
     public bool HoldsOther(string name, Weight weight)
     {
-        if (_source is null || !_stored.TryGetValue(_names.Map(name, _head), out string? stored) || !_source.Tensors[stored].Shape.SequenceEqual(weight.Value.shape)) return false;
+        if (_source is null || !_hasHead || !_stored.TryGetValue(_names.Map(name, _head), out string? stored) || !_source.Tensors[stored].Shape.SequenceEqual(weight.Value.shape)) return false;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         return _source.Read(stored).to(_type, _device).ne(weight.Value).any().item<bool>();
@@ -74,16 +78,18 @@ internal sealed class WeightBuilder : IDisposable
     /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>
     public LoadReport Finish()
     {
-        if (_faults.Count > 0)
-        {
-            Weights.Dispose();
-            throw new CheckpointException(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
-        }
+        if (_faults.Count > 0) throw Faulty();
+        _finished = true;
         string[] ignored = [.. _stored.Values.Except(_mapped, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         return new(_mapped, _fresh, ignored);
     }
 
-    public void Dispose() => _generator.Dispose();
+    /// <summary>Frees the weights too where they were not finished.</summary>
+    public void Dispose()
+    {
+        _generator.Dispose();
+        if (!_finished) Weights.Dispose();
+    }
 
     private Weight Make(string name, IReadOnlyList<string> sources, WeightKind kind, int depth, long[] shape, bool isHead)
     {
@@ -94,41 +100,45 @@ internal sealed class WeightBuilder : IDisposable
         Tensor value;
         using (NewDisposeScope())
         {
-            Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead))];
+            // A pooler belongs to the trunk, but a head of a task was tuned with it.
+            bool ofTrunk = !isHead || (_keepsPooler && name.StartsWith(BertFamily.Pooler.Name + ".", StringComparison.Ordinal));
+            Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead, ofTrunk))];
             value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_type, _device).MoveToOuterDisposeScope();
         }
         if (!value.shape.SequenceEqual(whole)) throw new InvalidOperationException($"'{name}' has the shape [{string.Join(", ", value.shape)}]");
         return Weights.Add(name, value, kind, depth, parts);
     }
 
-    private Tensor Tensor(string theirs, WeightKind kind, long[] shape, bool isHead)
+    private Tensor Tensor(string theirs, WeightKind kind, long[] shape, bool isHead, bool ofTrunk)
     {
+        _budget.Ask(theirs, shape);
         if (_source is null) return Draw(kind, shape);
+        if (isHead && !_hasHead && !(ofTrunk && _stored.ContainsKey(theirs)))
+        {
+            _fresh.Add(theirs);
+            return _faults.Count > 0 ? StandIn(shape) : Draw(kind, shape);
+        }
         if (!_stored.TryGetValue(theirs, out string? stored))
         {
-            if (isHead && !_hasHead)
-            {
-                _fresh.Add(theirs);
-                return Draw(kind, shape);
-            }
             _faults.Add($"'{theirs}' of shape [{string.Join(", ", shape)}] is missing");
-            return zeros(shape);
+            return StandIn(shape);
         }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))
         {
-            if (isHead && _freshHead)
-            {
-                _fresh.Add(theirs);
-                return Draw(kind, shape);
-            }
             string advice = isHead ? "; ask for a fresh head (FreshHead = true) if it is to be replaced" : "";
             _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
-            return zeros(shape);
+            return StandIn(shape);
         }
         _mapped.Add(stored);
-        return _source.Read(stored);
+        return _source.ReadWeight(stored);
     }
+
+    // Where sizes do not fit the file, memory is not taken for them: the faults found so far must do.
+    private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();
+
+    private CheckpointException Faulty() =>
+        new(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
 
     private Tensor Draw(WeightKind kind, long[] shape) => kind switch
     {

@@ -16,6 +16,10 @@ public abstract class TunableModel : IDisposable
 {
     private readonly List<UserMetric> _metrics = [];
 
+    /// <summary>Makes libtorch usable: the constructor of a task of one's own may then make tensors and modules, also as the first code of a process.</summary>
+    /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
+    protected TunableModel() => FineTuningRuntime.Load();
+
     /// <summary>All weights, trainable or frozen.</summary>
     public abstract WeightSet Weights { get; }
 

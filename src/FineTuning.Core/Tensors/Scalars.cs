@@ -15,7 +15,14 @@ public static class Scalars
     // A scalar is read in the call it is made for; no single expression has nearly as many.
     private const int Kept = 64;
 
-    private static readonly Scalar One = 1.ToScalar();
+    private static readonly Scalar One;
+
+    // These may be the first that a process asks of torch.
+    static Scalars()
+    {
+        FineTuningRuntime.Load();
+        One = 1.ToScalar();
+    }
 
     [ThreadStatic]
     private static Scalar[]? _kept;

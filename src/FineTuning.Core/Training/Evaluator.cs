@@ -11,7 +11,7 @@ namespace FineTuning.Training;
 /// <summary>Streams a row set through a model: batches go in, numbers come out, logits are never kept.</summary>
 internal static class Evaluator
 {
-    private const int TokensInABatch = 8192;
+    private const int TokensInABatch = 2048;
     private const int ScoresInABatch = 1 << 24;
     private const int RowsInABatch = 1024;
 

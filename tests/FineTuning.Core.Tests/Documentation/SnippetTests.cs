@@ -3,7 +3,7 @@ using Xunit;
 
 namespace FineTuning.Tests.Documentation;
 
-/// <summary>Every C# block of README and docs is a region of this folder's code, letter for letter, which is compiled and run by the tests beside it.</summary>
+/// <summary>Every C# block of README and docs is a region in a Documentation folder of the test projects, letter for letter, which is compiled and run by the tests beside it.</summary>
 public sealed partial class SnippetTests
 {
     public static TheoryData<string> Pages() =>
@@ -33,8 +33,9 @@ public sealed partial class SnippetTests
 
     private static HashSet<string> Regions()
     {
-        string folder = Path.Combine(Goldens.Repository, "tests", "FineTuning.Core.Tests", "Documentation");
-        return [.. Directory.EnumerateFiles(folder, "*.cs").Where(path => !path.EndsWith("SnippetTests.cs", StringComparison.Ordinal))
+        IEnumerable<string> folders = Directory.EnumerateDirectories(Path.Combine(Goldens.Repository, "tests"), "*.Tests")
+            .Select(project => Path.Combine(project, "Documentation")).Where(Directory.Exists);
+        return [.. folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs")).Where(path => !path.EndsWith("SnippetTests.cs", StringComparison.Ordinal))
             .SelectMany(path => RegionsOf().Matches(File.ReadAllText(path)).Select(match => Normal(match.Groups[1].Value)))];
     }
 

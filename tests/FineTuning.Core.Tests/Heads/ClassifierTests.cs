@@ -42,7 +42,7 @@ public sealed class ClassifierTests
         Assert.Contains(result.Warnings, warning => warning.Contains("cut", StringComparison.Ordinal));
 
         using TextClassifier<bool> strict = Model(new TextClassifierOptions<bool> { MaximumLength = 32, Truncation = TruncationStrategy.None });
-        Assert.Contains("takes 32", Assert.Throws<TrainingDataException>(() => strict.Predict(longText)).Message, StringComparison.Ordinal);
+        Assert.Contains("takes 32", Assert.Throws<ArgumentException>(() => strict.Predict(longText)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

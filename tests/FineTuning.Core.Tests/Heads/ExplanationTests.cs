@@ -1,64 +1,46 @@
 using System.Xml.Linq;
 using FineTuning.Examples;
 using FineTuning.Heads;
-using FineTuning.Models;
-using FineTuning.Tests.Models;
 using FineTuning.Training;
-using TorchSharp;
 using Xunit;
-using static FineTuning.Tensors.Scalars;
-using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Heads;
 
-/// <summary>Explanations equal finite differences, stand at the right characters, and show any text safely.</summary>
+/// <summary>Explanations say what leaving out a word does, point the right way, stand at the right characters, and show any text safely.</summary>
 public sealed class ExplanationTests
 {
     private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
 
-    public static TheoryData<string, string> Cases()
+    [Fact]
+    public void A_word_is_worth_what_the_score_loses_without_it()
     {
-        var cases = new TheoryData<string, string>();
-        foreach (TheoryDataRow<string, string> row in ModelCase.All().Where(row => row.Data.Item2 == "seqcls")) cases.Add(row);
-        return cases;
-    }
+        using TextClassifier<string> model = Pretrained.TextClassifier(Starter, new TextClassifierOptions<string> { Labels = ["a", "b"], MaximumLength = 40 });
+        using TextMultiLabeler<string> labeler = Pretrained.TextMultiLabeler(Starter, new TextMultiLabelerOptions<string> { Labels = ["a", "b"], MaximumLength = 40 });
+        using TextRegressor regressor = Pretrained.TextRegressor(Starter, new TextOptions { MaximumLength = 40 });
+        // Words between spaces, of one piece and of several: cutting them out of the text gives the tokens that are left.
+        const string text = "please reset my unbelievable password now";
+        string[] words = text.Split(' ');
+        Check(model.Explain(text, "it is late", "b"), (shown, pair) => model.Logits([model.Tokenize(shown, pair)], default)[0], 1, "it is late");
+        Check(labeler.Explain(text, "b"), (shown, pair) => labeler.Logits([labeler.Tokenize(shown, pair)], default)[0], 1, null);
+        Check(regressor.Explain(text), (shown, pair) => regressor.Logits([regressor.Tokenize(shown, pair)], default)[0], 0, null);
 
-    [Theory]
-    [MemberData(nameof(Cases))]
-    public void Each_token_and_their_sum_equal_the_finite_difference_along_the_embedding(string family, string head)
-    {
-        const double step = 1e-5;
-        using var scope = NewDisposeScope();
-        ModelCase test = ModelCase.Open(family, head);
-        using EncoderModel model = test.Load(new ModelLoadOptions { MasterType = ScalarType.Float64, Dropout = 0 });
-        int length = test.Lengths[0];
-        int[] ids = [.. test.Ids[0].narrow(0, 0, length).data<long>().Select(id => (int)id)];
-        var row = new TokenizedRow(ids, null);
-        double[] values = GradientTimesInput.Of(model, row, 0, 1, ScalarType.Float64);
-        Assert.Equal(length, values.Length);
-        Assert.All(model.Weights, weight => Assert.Null(weight.Value.grad));
-
-        double Score(Tensor factors)
+        void Check(TextExplanation explanation, Func<string, string?, float[]> logits, int output, string? pair)
         {
-            using var inner = NewDisposeScope();
-            using var gradients = no_grad();
-            ForwardContext context = ForwardContext.Observing(embedded => embedded * factors, ScalarType.Float64);
-            return model.Logits(TokenizedBatch.Stack([row], length, 0, CPU), context)[0, 1].Number();
-        }
-        double Difference(Tensor direction) => (Score((direction * Held(step)).Plus(1)) - Score(Minus(1, direction * Held(step)))) / (2 * step);
-        Tensor everything = ones([1, length, 1], ScalarType.Float64);
-        double bound = 1e-6 * Math.Max(1, values.Max(Math.Abs));
-        Assert.Equal(Difference(everything), values.Sum(), length * bound);
-        for (int i = 0; i < length; i++)
-        {
-            Tensor one = zeros([1, length, 1], ScalarType.Float64);
-            one[0, i, 0] = 1.0;
-            Assert.Equal(Difference(one), values[i], bound);
+            WordAttribution[] own = [.. explanation.Words.Where(word => word.Sequence == 0)];
+            Assert.Equal(words, own.Select(word => word.Word));
+            float whole = logits(text, pair)[output];
+            for (int i = 0; i < own.Length; i++)
+            {
+                string without = string.Join(' ', words.Where((_, other) => other != i));
+                Assert.Equal(whole - logits(without, pair)[output], own[i].Value, 1e-4);
+            }
+            if (pair is not null) Assert.Equal(whole - logits(text, "it late")[output], explanation.Words.Single(word => word is { Sequence: 1, Word: "is" }).Value, 1e-4);
+            Assert.Equal(whole, explanation.Words.Sum(word => word.Value) + explanation.Rest, 1e-4);
         }
     }
 
     [Fact]
-    public void Words_stand_where_the_text_has_them_and_carry_the_sum_of_their_tokens()
+    public void Words_stand_where_the_text_has_them()
     {
         using TextClassifier<string> model = Pretrained.TextClassifier(Starter, new TextClassifierOptions<string> { Labels = ["a", "b"], MaximumLength = 40 });
         const string text = "Please reset   my unbelievable password!", pair = "now";
@@ -66,25 +48,34 @@ public sealed class ExplanationTests
         Assert.Equal("b", explanation.Label);
         Assert.Equal(["Please", "reset", "my", "unbelievable", "password", "!"], explanation.Words.Where(word => word.Sequence == 0).Select(word => word.Word));
         Assert.All(explanation.Words, word => Assert.Equal(word.Word, (word.Sequence == 0 ? text : pair)[word.Start..word.End]));
-        FineTuning.Text.TokenizedText tokens = model.Tokenize(text, pair);
-        double sum = GradientTimesInput.Of(model.Encoder, new TokenizedRow(tokens.Ids, model.TypesOf(tokens)), model.PadId, 1).Sum();
-        Assert.Equal(sum, explanation.Words.Sum(word => word.Value) + explanation.Rest, 1e-6);
         Assert.Equal(model.Predict(text, pair).Scores.First(score => score.Label == "b").Score, explanation.Score, 1e-6);
         Assert.Equal(model.Predict(text).Label, model.Explain(text).Label);
         Assert.Throws<ArgumentException>(() => model.Explain(text, null, "c"));
         Assert.Equal(Math.Abs(explanation.Strongest(1)[0].Value), explanation.Words.Max(word => Math.Abs(word.Value)));
+        // Of a text that is cut, only what the model read is explained.
+        TextExplanation cut = model.Explain(string.Join(' ', Enumerable.Repeat("parcel", 60)));
+        Assert.True(cut.TruncatedTokens > 0);
+        Assert.Equal(38, cut.Words.Count);
     }
 
     [Fact]
-    public void A_learned_word_is_what_mattered()
+    public void Words_that_decide_the_label_point_to_it_from_either_side()
     {
         using TextClassifier<bool> model = Pretrained.TextClassifier(Starter, new TextClassifierOptions<bool> { MaximumLength = 24, Dropout = 0 });
         string[] others = ["the order is here", "my account and the invoice", "where is my order", "please help me with the delivery"];
-        LabeledText<bool>[] data = [.. Enumerable.Range(0, 64).Select(i => new LabeledText<bool>(i % 2 == 0 ? $"refund {others[i / 2 % 4]}" : others[i / 2 % 4], i % 2 == 0))];
+        LabeledText<bool>[] data = [.. Enumerable.Range(0, 96).Select(i => new LabeledText<bool>($"{(i % 2 == 0 ? "refund" : "password")} {others[i / 2 % 4]}", i % 2 == 0))];
         FineTuner.For(model).WithOptimizer(Optimizer.AdamW(learningRate: 5e-4)).Epochs(4).BatchSize(8).Train(data);
-        TextExplanation explanation = model.Explain("the order is here refund", null, true);
-        Assert.Equal("refund", explanation.Strongest(1)[0].Word);
-        Assert.True(explanation.Strongest(1)[0].Value > 0);
+        foreach (string text in others)
+        {
+            foreach (bool label in new[] { false, true })
+            {
+                foreach (string word in new[] { "refund", "password" })
+                {
+                    WordAttribution strongest = model.Explain($"{word} {text}", null, label).Strongest(1)[0];
+                    Assert.Equal((word, (word == "refund") == label), (strongest.Word, strongest.Value > 0));
+                }
+            }
+        }
     }
 
     [Theory]

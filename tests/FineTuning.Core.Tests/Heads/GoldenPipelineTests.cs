@@ -83,7 +83,7 @@ public sealed class GoldenPipelineTests
             }
             return refused ? "was answered instead of refused" : Compare(test.GetProperty("expected"), answers);
         }
-        catch (Exception failure) when (failure is FineTuning.Errors.FineTuningException && test.TryGetProperty("error", out _))
+        catch (Exception failure) when (failure is ArgumentException or FineTuning.Errors.FineTuningException && test.TryGetProperty("error", out _))
         {
             return null;
         }

@@ -18,7 +18,7 @@ internal sealed class Blocks : IDisposable
 
     public Blocks() => Builder = new(
         new NameTable("", [.. Modules.Select(module => (module, module))], new Dictionary<HeadKind, IReadOnlyList<(string, string)>>()),
-        HeadKind.None, [], null, "", new ModelLoadOptions { MasterType = ScalarType.Float64 }, 0.4);
+        HeadKind.None, default, null, "", new ModelLoadOptions { MasterType = ScalarType.Float64 }, 0.4);
 
     public WeightBuilder Builder { get; }
 

@@ -16,6 +16,12 @@ public sealed class FewShotTests
         Weather,
     }
 
+    private enum Kindred
+    {
+        Weather,
+        ANIMAL,
+    }
+
     [Fact]
     public void Every_text_begins_as_many_similar_as_dissimilar_pairs()
     {
@@ -121,7 +127,20 @@ public sealed class FewShotTests
                 Assert.Equal(model.Predict(text).Label.ToString(), byName.Predict(text).Label);
                 Assert.Equal(model.Encoder.Encode(text), encoder.Encode(text));
             }
-            Assert.Throws<InvalidOptionsException>(() => Pretrained.FewShotClassifier(saved, new FewShotOptions<string> { Labels = ["x", "y", "z"] }).Dispose());
+            using FewShotClassifier<string> permuted = Pretrained.FewShotClassifier(saved, new FewShotOptions<string> { Labels = ["weather", "Animal"] });
+            using FewShotClassifier<Kindred> kindred = Pretrained.FewShotClassifier<Kindred>(saved);
+            foreach (string text in TinySentences.Texts(10))
+            {
+                Assert.Equal(model.Predict(text).Label.ToString(), permuted.Predict(text).Label, ignoreCase: true);
+                Assert.Equal(model.Predict(text).Label.ToString(), kindred.Predict(text).Label.ToString(), ignoreCase: true);
+                Assert.Equal(again.Predict(text).Confidence, permuted.Predict(text).Confidence);
+            }
+            string refusal = Assert.Throws<InvalidOptionsException>(() => Pretrained.FewShotClassifier(saved, new FewShotOptions<string> { Labels = ["x", "y", "z"] }).Dispose()).Message;
+            Assert.Contains("Animal", refusal, StringComparison.Ordinal);
+            Assert.Contains("x, y, z", refusal, StringComparison.Ordinal);
+            Assert.Contains("FreshHead", refusal, StringComparison.Ordinal);
+            Assert.Throws<InvalidOptionsException>(() => Pretrained.FewShotClassifier<bool>(saved).Dispose());
+            using (FewShotClassifier<string> anew = Pretrained.FewShotClassifier(saved, new FewShotOptions<string> { Labels = ["x", "y", "z"], Encoder = new() { FreshHead = true } })) Assert.False(anew.IsTrained);
             File.WriteAllText(Path.Combine(saved, "few_shot_head.json"), """{"dimension":16,"id2label":{"0":"a","1":"b","2":"c"}}""");
             Assert.Throws<CheckpointException>(() => Pretrained.FewShotClassifier<string>(saved).Dispose());
         }

@@ -1,7 +1,6 @@
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,15 +12,13 @@ internal sealed class AnswerEvaluation(QuestionAnswerer model) : IEvaluation
     private readonly AnswerAccumulator _accumulator = new(model.AllowsNoAnswer);
     private readonly Dictionary<QuestionRow, (AnswerSearch Search, int Missing)> _open = [];
     private readonly MetricCollector<IReadOnlyList<string>, string> _user = model.CollectMetrics<IReadOnlyList<string>, string>();
-    private double _loss;
-    private double _count;
+    private readonly MeanLoss _loss = new();
 
     public void Add(Batch batch, ForwardContext context)
     {
         var tokens = (TokenizedBatch)batch;
         Tensor logits = model.Encoder.Logits(tokens.Input, context);
-        _loss += model.LossOf(logits, tokens).Number();
-        _count += batch.TargetCount;
+        _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
         float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
         for (int i = 0; i < batch.Rows.Count; i++)
         {
@@ -44,7 +41,7 @@ internal sealed class AnswerEvaluation(QuestionAnswerer model) : IEvaluation
         // What is still open was shown in part: the dry run's batch.
         foreach ((QuestionRow question, (AnswerSearch search, _)) in _open) Score(question, search);
         _open.Clear();
-        return _user.Extend(_accumulator.Report(_loss / _count, model.NoAnswerThreshold));
+        return _user.Extend(_accumulator.Report(_loss.Value, model.NoAnswerThreshold));
     }
 
     private void Score(QuestionRow question, AnswerSearch search)

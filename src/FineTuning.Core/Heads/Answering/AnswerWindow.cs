@@ -32,7 +32,7 @@ internal sealed class AnswerWindows(PretrainedTokenizer tokenizer, int maximumLe
     // A long question may leave hardly any step: then windows would be as many as tokens.
     private const int ManyWindows = 4096;
 
-    private readonly int _added = tokenizer.Parts.Template.AddedTokens(pair: true);
+    private readonly int _added = tokenizer.Encode("", "").Ids.Length;
 
     /// <summary>All windows; null where the question leaves no room for the text.</summary>
     public AnswerWindow[]? Of(string question, string context)

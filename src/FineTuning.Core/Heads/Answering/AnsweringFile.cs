@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FineTuning.Errors;
+using FineTuning.Tensors;
 
 namespace FineTuning.Heads;
 
@@ -26,11 +27,10 @@ internal sealed record AnsweringFile(int? MaximumLength, int? Stride, bool? Allo
         if (folder is null) return new(null, null, null, null);
         string path = Path.Combine(folder, Name);
         if (!File.Exists(path)) return new(null, null, null, null);
-        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 10} KiB");
         AnsweringFile? file;
         try
         {
-            file = JsonSerializer.Deserialize<AnsweringFile>(File.ReadAllText(path), Format);
+            file = StrictJson.ReadObject(path, LargestFile).Deserialize<AnsweringFile>(Format);
         }
         catch (JsonException failure)
         {

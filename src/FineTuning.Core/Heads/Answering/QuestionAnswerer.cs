@@ -4,6 +4,7 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -20,9 +21,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
 
     private readonly QuestionAnswererOptions _options;
     private readonly AnswerWindows _windows;
+    private readonly UntrainedHead _head;
 
-    private QuestionAnswerer(EncoderModel encoder, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file)
+    private QuestionAnswerer(EncoderModel encoder, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file, string name)
     {
+        _head = new(encoder.LoadReport, name, options.Logger);
         (Encoder, Tokenizer, _options) = (encoder, tokenizer, options);
         MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength ?? file.MaximumLength);
         options.Validate(MaximumLength);
@@ -50,6 +53,9 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <summary>How far no answer must be ahead of the best answer, in logits, to be given. A run with validation data sets it to what gave the best F1 there, unless the options name one.</summary>
     public double NoAnswerThreshold { get; set; }
 
+    /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
+    public bool HasUntrainedHead => _head.IsUntrained;
+
     /// <inheritdoc/>
     public override WeightSet Weights => Encoder.Weights;
 
@@ -63,19 +69,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     internal static QuestionAnswerer Load(Backbone backbone, QuestionAnswererOptions? options)
     {
         options ??= new QuestionAnswererOptions();
+        options.Members().Require(nameof(options));
         options.Validate(options.MaximumLength ?? int.MaxValue);
         AnsweringFile file = AnsweringFile.Read(backbone.Folder);
-        PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.QuestionAnswering, 0, options.LoadOptions());
-        try
-        {
-            return new(encoder, tokenizer, options, file);
-        }
-        catch
-        {
-            encoder.Dispose();
-            throw;
-        }
+        return backbone.Open(HeadKind.QuestionAnswering, 0, options.LoadOptions(), (encoder, tokenizer) => new QuestionAnswerer(encoder, tokenizer, options, file, backbone.Name));
     }
 
     /// <inheritdoc/>
@@ -93,6 +90,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         ArgumentNullException.ThrowIfNull(inputs);
         using WeightPass pass = Weights.Enter();
+        _head.Answers();
         var answers = new List<AnswerSpan>(inputs.Count);
         foreach ((string Question, string Context)[] chunk in inputs.Chunk(QuestionsInAChunk))
         {
@@ -110,18 +108,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open, with windows and threshold in question_answering.json. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
-    public void Save(string folder)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        AtomicFolder.Write(folder, target =>
-        {
-            Encoder.Save(target);
-            Tokenizer.Save(target);
-            new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write(target);
-        });
-    }
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
+    public void Save(string folder) =>
+        HeadFolder.Save(folder, Encoder, Tokenizer, null, new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write);
 
     /// <inheritdoc/>
     public override EncodedRow? Encode(AnsweredQuestion example, EncodingReport report)
@@ -187,6 +177,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
+        _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
         return LossOf(Encoder.Logits(tokens.Input, context), tokens);
     }
@@ -230,7 +222,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         return [.. padded.Select((values, i) => values[..(rows[i].Length * 2)])];
     }
 
-    private int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    private int PadId => EncoderText.PadId(Encoder, Tokenizer);
 
     private AnswerSearch Search(AnswerWindow[] windows, ReadOnlySpan<float[]> logits)
     {
@@ -240,6 +232,5 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         return search;
     }
 
-    private int[]? TypesOf(AnswerWindow window) =>
-        Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(window.Tokens.TypeIds, id => id != 0) ? window.Tokens.TypeIds : null;
+    private int[]? TypesOf(AnswerWindow window) => EncoderText.TypesOf(Encoder, window.Tokens);
 }

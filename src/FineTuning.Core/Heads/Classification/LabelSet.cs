@@ -12,17 +12,14 @@ public sealed class LabelSet<TLabel>
     private readonly Dictionary<TLabel, int> _places;
 
     internal LabelSet(IReadOnlyList<TLabel> labels)
+        : this(labels, Checked(labels))
     {
-        var problems = new List<string>();
-        if (labels.Count < 2) problems.Add($"there are {labels.Count} labels: a classifier needs 2 or more");
-        _places = [];
-        for (int i = 0; i < labels.Count; i++)
-        {
-            if (!_places.TryAdd(labels[i], i)) problems.Add($"label '{labels[i]}' is listed twice");
-        }
-        if (problems.Count > 0) throw new InvalidOptionsException(problems);
-        Labels = labels;
-        Names = [.. labels.Select(NameOf)];
+    }
+
+    private LabelSet(IReadOnlyList<TLabel> labels, IReadOnlyList<string> names)
+    {
+        (Labels, Names) = (labels, names);
+        _places = labels.Select((label, place) => (label, place)).ToDictionary(pair => pair.label, pair => pair.place);
     }
 
     /// <summary>The labels in the order of the model's outputs.</summary>
@@ -40,38 +37,80 @@ public sealed class LabelSet<TLabel>
 
     /// <exception cref="ArgumentException">There is no such label.</exception>
     internal int Require(TLabel label) => PlaceOf(label) is >= 0 and int place ? place
-        : throw new ArgumentException($"'{label}' is not one of the model's {Count} labels: {Excerpt.Of(string.Join(", ", Names))}", nameof(label));
+        : throw new ArgumentException($"'{label}' is not one of the model's {Count} labels: {OutputNames.List(Names)}", nameof(label));
 
     /// <summary>
-    /// The labels a model has: those the user lists; else an enum's values or false and true; else the checkpoint's own, where it names any.
+    /// The labels a model has: those the user lists; else an enum's values or false and true; else the checkpoint's own. Where the checkpoint's head is taken
+    /// over, each stands at the output that has its name.
     /// </summary>
-    internal static LabelSet<TLabel> Resolve(IReadOnlyList<TLabel>? listed, IReadOnlyDictionary<int, string> stored, string folder)
+    /// <param name="listed">The user's list; null: there is none.</param>
+    /// <param name="stored">What the checkpoint says of its outputs.</param>
+    /// <param name="violations">Gets what is wrong with the labels.</param>
+    /// <param name="refusal">Why the checkpoint's head cannot be that of these labels; null: it can.</param>
+    /// <returns>Null where there is a violation.</returns>
+    internal static LabelSet<TLabel>? Resolve(IReadOnlyList<TLabel>? listed, StoredOutputs stored, List<string> violations, out string? refusal)
     {
-        if (listed is not null) return new(listed);
-        bool named = stored.Count > 1 && stored.Any(pair => pair.Value != $"LABEL_{pair.Key}");
-        if (typeof(TLabel).IsEnum) return OfEnum(named ? stored : null);
-        if (typeof(TLabel) == typeof(bool)) return new([(TLabel)(object)false, (TLabel)(object)true]);
-        if (named && typeof(TLabel) == typeof(string)) return new([.. Ordered(stored).Select(name => (TLabel)(object)name)]);
-        if (named && Ordered(stored).All(name => long.TryParse(name, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)))
+        refusal = null;
+        IReadOnlyList<TLabel>? meant = listed ?? Declared();
+        if ((meant ?? Named(stored)) is not { } labels)
         {
-            return new([.. Ordered(stored).Select(name => (TLabel)Convert.ChangeType(name, typeof(TLabel), CultureInfo.InvariantCulture))]);
+            violations.Add($"{stored.Folder}: the checkpoint names no labels of type {typeof(TLabel).Name}; list them in the options (Labels = [...])");
+            return null;
         }
-        throw new InvalidOptionsException([$"{folder}: the checkpoint names no labels of type {typeof(TLabel).Name}; list them in the options (Labels = [...])"]);
+        int before = violations.Count;
+        CollectViolations(labels, violations);
+        if (violations.Count > before) return null;
+        if (meant is null) return new(labels, stored.Names);
+        OutputOrder order = stored.Order([.. labels.Select(NameOf)], stated: listed is not null, "labels", "Labels");
+        refusal = order.Refusal;
+        return new([.. order.Indices.Select(index => labels[index])], order.Names);
     }
 
-    // A checkpoint tuned before keeps the order of its outputs, whatever the order in which the enum is declared today.
-    private static LabelSet<TLabel> OfEnum(IReadOnlyDictionary<int, string>? stored)
+    private static void CollectViolations(IReadOnlyList<TLabel> labels, List<string> violations)
     {
-        TLabel[] declared = [.. Enum.GetValues(typeof(TLabel)).Cast<TLabel>().Distinct()];
-        if (stored is not null)
+        if (labels.Count < 2) violations.Add($"there are {labels.Count} labels: a classifier needs 2 or more");
+        var seen = new HashSet<TLabel>();
+        var names = new Dictionary<string, TLabel>(StringComparer.Ordinal);
+        foreach (TLabel label in labels)
         {
-            var byName = declared.ToDictionary(NameOf, StringComparer.OrdinalIgnoreCase);
-            if (stored.Count == declared.Length && Ordered(stored).All(byName.ContainsKey)) return new([.. Ordered(stored).Select(name => byName[name])]);
+            if (!seen.Add(label)) violations.Add($"label '{label}' is listed twice");
+            else if (!names.TryAdd(NameOf(label), label)) violations.Add($"two labels have the name '{NameOf(label)}': a checkpoint cannot tell them apart");
         }
-        return new(declared);
     }
 
-    private static IEnumerable<string> Ordered(IReadOnlyDictionary<int, string> stored) => stored.OrderBy(pair => pair.Key).Select(pair => pair.Value);
+    private static string[] Checked(IReadOnlyList<TLabel> labels)
+    {
+        var violations = new List<string>();
+        CollectViolations(labels, violations);
+        return violations.Count > 0 ? throw new InvalidOptionsException(violations) : [.. labels.Select(NameOf)];
+    }
+
+    private static TLabel[]? Declared() => typeof(TLabel).IsEnum ? [.. Enum.GetValues(typeof(TLabel)).Cast<TLabel>().Distinct()]
+        : typeof(TLabel) == typeof(bool) ? [(TLabel)(object)false, (TLabel)(object)true] : null;
+
+    /// <summary>The checkpoint's names as labels; null: it has none, or they are not of the type.</summary>
+    private static TLabel[]? Named(StoredOutputs stored)
+    {
+        IReadOnlyList<string> names = stored.Defaults;
+        if (names.Count < 2) return null;
+        if (typeof(TLabel) == typeof(string)) return [.. names.Cast<TLabel>()];
+        TypeCode type = Type.GetTypeCode(typeof(TLabel));
+        if (type is < TypeCode.SByte or > TypeCode.UInt64) return null;
+        var labels = new TLabel[names.Count];
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (!decimal.TryParse(names[i], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out decimal number)) return null;
+            try
+            {
+                labels[i] = (TLabel)Convert.ChangeType(number, typeof(TLabel), CultureInfo.InvariantCulture);
+            }
+            catch (OverflowException)
+            {
+                return null;
+            }
+        }
+        return labels;
+    }
 
     private static string NameOf(TLabel label) => label switch
     {

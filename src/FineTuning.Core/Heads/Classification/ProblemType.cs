@@ -10,16 +10,14 @@ internal static class ProblemType
     public const string MultiLabel = "multi_label_classification";
     public const string Regression = "regression";
 
-    /// <summary>The encoder, unless its head was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.</summary>
-    /// <param name="encoder">Disposed where it is refused.</param>
+    /// <summary>Refuses a head that was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.</summary>
+    /// <param name="encoder">Trunk and head.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="expected">What the head is used for.</param>
-    /// <param name="options">With <see cref="TextOptions.FreshHead"/> the user has said that the head is to be trained anew.</param>
     /// <exception cref="CheckpointException">The head was trained for something else.</exception>
-    public static EncoderModel Require(EncoderModel encoder, string name, string expected, TextOptions options)
+    public static void Require(EncoderModel encoder, string name, string expected)
     {
-        if (encoder.Spec.ProblemType is not { } found || found == expected || options.FreshHead || encoder.LoadReport.Fresh.Count > 0) return encoder;
-        encoder.Dispose();
+        if (encoder.Spec.ProblemType is not { } found || found == expected || encoder.LoadReport.Fresh.Count > 0) return;
         string remedy = found switch
         {
             SingleLabel => "open it with Pretrained.TextClassifier",
@@ -27,6 +25,6 @@ internal static class ProblemType
             Regression => "open it with Pretrained.TextRegressor",
             _ => $"{SingleLabel}, {MultiLabel} and {Regression} are known; correct config.json",
         };
-        throw new CheckpointException(name, $"config.json says of its head problem_type '{found}', but it is used for '{expected}'; {remedy}, or set FreshHead to train this head for the other purpose");
+        throw new CheckpointException(name, $"config.json says of its head problem_type '{found}', but it is used for '{expected}'; {remedy}, or set FreshHead to train a fresh head for the other purpose");
     }
 }

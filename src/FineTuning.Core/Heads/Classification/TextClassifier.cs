@@ -3,7 +3,6 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -20,8 +19,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     private readonly double _gamma;
     private readonly float[]? _classWeights;
 
-    private TextClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options)
-        : base(encoder, tokenizer, options)
+    private TextClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options, string name)
+        : base(encoder, tokenizer, options, name)
     {
         LabelSet = labels;
         _smoothing = options.LabelSmoothing;
@@ -39,11 +38,19 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     internal static TextClassifier<TLabel> Load(Backbone backbone, TextClassifierOptions<TLabel>? options)
     {
         options ??= new TextClassifierOptions<TLabel>();
-        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
-        Validate(options, labels);
-        PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.SingleLabel, options);
-        return new(encoder, tokenizer, labels, options);
+        options.Members().Require(nameof(options));
+        StoredOutputs stored = backbone.Outputs(HeadKind.SequenceClassification, options.FreshHead);
+        var violations = new List<string>();
+        LabelSet<TLabel>? labels = LabelSet<TLabel>.Resolve(options.Labels, stored, violations, out string? refusal);
+        CollectViolations(options, labels, violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return backbone.Open(HeadKind.SequenceClassification, labels!.Count, options.LoadOptions(), Make, stored, refusal);
+
+        TextClassifier<TLabel> Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        {
+            ProblemType.Require(encoder, backbone.Name, ProblemType.SingleLabel);
+            return new(encoder, tokenizer, labels, options, backbone.Name);
+        }
     }
 
     /// <inheritdoc/>
@@ -56,7 +63,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         int label = LabelSet.PlaceOf(example.Label);
         if (label < 0)
         {
-            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {Excerpt.Of(string.Join(", ", LabelSet.Names))}");
+            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
         }
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
@@ -65,12 +72,12 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         return new TargetRow(tokens.Ids, TypesOf(tokens), label, null, example.Weight, count);
     }
 
-    /// <summary>What each word did to the score of the most probable label.</summary>
+    /// <summary>What each word did to the score of the most probable label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, -1);
 
-    /// <summary>What each word did to the score of a label.</summary>
+    /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     /// <param name="label">One of the model's labels.</param>
@@ -114,34 +121,26 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         return Explain(text, pair, Chosen, logits => (LabelSet.Names[Chosen(logits)], Probabilities.Softmax(logits)[Chosen(logits)]));
     }
 
-    private static void Validate(TextClassifierOptions<TLabel> options, LabelSet<TLabel> labels)
+    private static void CollectViolations(TextClassifierOptions<TLabel> options, LabelSet<TLabel>? labels, List<string> violations)
     {
-        var violations = new List<string>();
         if (options.LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {options.LabelSmoothing}: it is from 0 to below 1");
         if (options.FocalGamma is not (>= 0 and <= 100)) violations.Add($"FocalGamma is {options.FocalGamma}: it is from 0 to 100");
         if (options is { FocalGamma: > 0, LabelSmoothing: > 0 }) violations.Add("FocalGamma and LabelSmoothing are both set: choose one");
         options.CollectViolations(violations);
-        foreach ((TLabel label, double weight) in options.ClassWeights ?? new Dictionary<TLabel, double>())
-        {
-            if (labels.PlaceOf(label) < 0) violations.Add($"ClassWeights names '{label}', which is not a label");
-            if (!ExampleWeight.IsValid(weight)) violations.Add($"ClassWeights gives '{label}' {weight}: a weight is {ExampleWeight.Range}");
-        }
-        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        Limits.LabelWeights(options.ClassWeights, labels, nameof(options.ClassWeights), violations);
     }
 
     private sealed class Evaluation(TextClassifier<TLabel> model) : IEvaluation
     {
         private readonly ClassificationAccumulator _accumulator = new(model.LabelSet.Names);
         private readonly MetricCollector<TLabel, Classification<TLabel>> _user = model.CollectMetrics<TLabel, Classification<TLabel>>();
-        private double _loss;
-        private double _count;
+        private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).Number();
-            _count += batch.TargetCount;
+            _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();
             int classes = model.LabelSet.Count;
             for (int row = 0; row < batch.Rows.Count; row++)
@@ -151,7 +150,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
             if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
 
         private void AddToUserMetrics(Batch batch, float[] logits)
         {

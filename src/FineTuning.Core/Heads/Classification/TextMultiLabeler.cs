@@ -3,7 +3,6 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,8 +17,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
 {
     private readonly float[]? _positiveWeights;
 
-    private TextMultiLabeler(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options)
-        : base(encoder, tokenizer, options)
+    private TextMultiLabeler(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options, string name)
+        : base(encoder, tokenizer, options, name)
     {
         LabelSet = labels;
         Threshold = options.Threshold;
@@ -39,19 +38,21 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     internal static TextMultiLabeler<TLabel> Load(Backbone backbone, TextMultiLabelerOptions<TLabel>? options)
     {
         options ??= new TextMultiLabelerOptions<TLabel>();
-        LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, backbone.Labels(), backbone.Name);
+        options.Members().Require(nameof(options));
+        StoredOutputs stored = backbone.Outputs(HeadKind.SequenceClassification, options.FreshHead);
         var violations = new List<string>();
-        if (options.Threshold is not (> 0 and < 1)) violations.Add($"Threshold is {options.Threshold}: it is above 0 and below 1");
+        LabelSet<TLabel>? labels = LabelSet<TLabel>.Resolve(options.Labels, stored, violations, out string? refusal);
+        Limits.Threshold(options.Threshold, violations);
         options.CollectViolations(violations);
-        foreach ((TLabel label, double weight) in options.PositiveWeights ?? new Dictionary<TLabel, double>())
-        {
-            if (labels.PlaceOf(label) < 0) violations.Add($"PositiveWeights names '{label}', which is not a label");
-            if (!ExampleWeight.IsValid(weight)) violations.Add($"PositiveWeights gives '{label}' {weight}: a weight is {ExampleWeight.Range}");
-        }
+        Limits.LabelWeights(options.PositiveWeights, labels, nameof(options.PositiveWeights), violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, labels.Count, options.LoadOptions()), backbone.Name, ProblemType.MultiLabel, options);
-        return new(encoder, tokenizer, labels, options);
+        return backbone.Open(HeadKind.SequenceClassification, labels!.Count, options.LoadOptions(), Make, stored, refusal);
+
+        TextMultiLabeler<TLabel> Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        {
+            ProblemType.Require(encoder, backbone.Name, ProblemType.MultiLabel);
+            return new(encoder, tokenizer, labels, options, backbone.Name);
+        }
     }
 
     /// <inheritdoc/>
@@ -66,7 +67,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             int place = LabelSet.PlaceOf(label);
             if (place < 0)
             {
-                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {Excerpt.Of(string.Join(", ", LabelSet.Names))}");
+                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
             }
             targets[place] = 1;
         }
@@ -75,7 +76,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, targets, example.Weight, example.Weight * LabelSet.Count);
     }
 
-    /// <summary>What each word did to the score of a label.</summary>
+    /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="label">One of the model's labels.</param>
     /// <param name="pair">The second text; null: there is none.</param>
@@ -113,15 +114,13 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     {
         private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
         private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user = model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
-        private double _loss;
-        private double _count;
+        private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).Number();
-            _count += batch.TargetCount;
+            _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();
             int labels = model.LabelSet.Count;
             for (int row = 0; row < batch.Rows.Count; row++)
@@ -131,7 +130,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
 
         private void AddToUserMetrics(Batch batch, float[] logits)
         {

@@ -1,5 +1,6 @@
 using FineTuning.Models;
 using FineTuning.Text;
+using Microsoft.Extensions.Logging;
 
 namespace FineTuning.Heads;
 
@@ -16,22 +17,30 @@ public record TextOptions
     /// <summary>The seed of weights that the checkpoint does not have (a new head). Default 42.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Whether a head in the checkpoint with another number of labels is replaced by a fresh one; false (default): that is an error.</summary>
+    /// <summary>
+    /// Whether the whole head is drawn fresh, whatever the checkpoint holds, with the pooler where a task's head was tuned with it; false (default): the
+    /// checkpoint's head is taken over where it is for this task, and other labels than its own are an error.
+    /// </summary>
     public bool FreshHead { get; init; }
 
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to below 1; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
+    /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: nobody is.</summary>
+    public ILogger? Logger { get; init; }
+
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+
+    internal virtual NullMembers Members() => new NullMembers().Value(Device, nameof(Device));
 
     internal void CollectViolations(List<string> violations)
     {
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a text needs at least 3 tokens");
         if (!Enum.IsDefined(Truncation)) violations.Add($"Truncation is {Truncation}: it is {string.Join(", ", Enum.GetNames<TruncationStrategy>())}");
-        if (Dropout is not (null or (>= 0 and < 1))) violations.Add($"Dropout is {Dropout}: it is from 0 to below 1");
+        Limits.Dropout(Dropout, violations);
     }
 }
 
@@ -40,10 +49,13 @@ public record TextOptions
 public sealed record TextClassifierOptions<TLabel> : TextOptions
     where TLabel : notnull
 {
-    /// <summary>The labels in the order of the outputs. Null: an enum's values, false and true, or the names in the checkpoint.</summary>
+    /// <summary>
+    /// The labels. Null: an enum's values, false and true, or the names in the checkpoint. Labels that the checkpoint's head has, too, are found by their names,
+    /// in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// </summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 
-    /// <summary>How much an example of a label counts; labels not named count 1. Null: all count 1.</summary>
+    /// <summary>How much an example of a label counts, from 1e-20 to 1e20; labels not named count 1. Null: all count 1.</summary>
     public IReadOnlyDictionary<TLabel, double>? ClassWeights { get; init; }
 
     /// <summary>The share of the target spread over all labels (Szegedy et al. 2016, equation 9), from 0 (default) to below 1.</summary>
@@ -51,6 +63,8 @@ public sealed record TextClassifierOptions<TLabel> : TextOptions
 
     /// <summary>Gamma of the focal loss (Lin et al. 2017, equation 5): (1 - p)^gamma times the log loss; 0 (default): plain cross-entropy.</summary>
     public double FocalGamma { get; init; }
+
+    internal override NullMembers Members() => base.Members().Entries(Labels, nameof(Labels));
 }
 
 /// <summary>How a multi-label classifier is loaded and trained.</summary>
@@ -58,12 +72,17 @@ public sealed record TextClassifierOptions<TLabel> : TextOptions
 public sealed record TextMultiLabelerOptions<TLabel> : TextOptions
     where TLabel : notnull
 {
-    /// <summary>The labels in the order of the outputs. Null: an enum's values, or the names in the checkpoint.</summary>
+    /// <summary>
+    /// The labels. Null: an enum's values, or the names in the checkpoint. Labels that the checkpoint's head has, too, are found by their names, in any order;
+    /// where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// </summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 
-    /// <summary>The probability from which a label is given, above 0 and below 1. Default 0.5.</summary>
+    /// <summary>The probability from which a label is given, from 1e-6 to 1 - 1e-6. Default 0.5.</summary>
     public double Threshold { get; init; } = 0.5;
 
-    /// <summary>How much a positive of a label counts against its negatives; labels not named count 1. Null: all count 1.</summary>
+    /// <summary>How much a positive of a label counts against its negatives, from 1e-20 to 1e20; labels not named count 1. Null: all count 1.</summary>
     public IReadOnlyDictionary<TLabel, double>? PositiveWeights { get; init; }
+
+    internal override NullMembers Members() => base.Members().Entries(Labels, nameof(Labels));
 }

@@ -3,7 +3,6 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -14,8 +13,8 @@ namespace FineTuning.Heads;
 /// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 {
-    private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options)
-        : base(encoder, tokenizer, options)
+    private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options, string name)
+        : base(encoder, tokenizer, options, name)
     {
     }
 
@@ -26,11 +25,17 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     internal static TextRegressor Load(Backbone backbone, TextOptions? options)
     {
         options ??= new TextOptions();
+        options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        return new(ProblemType.Require(backbone.Encoder(HeadKind.SequenceClassification, 1, options.LoadOptions()), backbone.Name, ProblemType.Regression, options), tokenizer, options);
+        return backbone.Open(HeadKind.SequenceClassification, 1, options.LoadOptions(), Make);
+
+        TextRegressor Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        {
+            ProblemType.Require(encoder, backbone.Name, ProblemType.Regression);
+            return new(encoder, tokenizer, options, backbone.Name);
+        }
     }
 
     /// <inheritdoc/>
@@ -39,13 +44,13 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
-        ExampleWeight.CheckNumber(example.Score, "score", example.Text);
+        if (!Limits.IsTarget(example.Score)) throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not {Limits.Targets}");
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
     }
 
-    /// <summary>What each word did to the number.</summary>
+    /// <summary>What each word did to the number: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));
@@ -67,15 +72,13 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     {
         private readonly RegressionAccumulator _accumulator = new();
         private readonly MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
-        private double _loss;
-        private double _count;
+        private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
             Tensor logits = model.Encoder.Logits(tokens.Input, context);
-            _loss += model.LossOf(logits, tokens).Number();
-            _count += batch.TargetCount;
+            _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
             for (int row = 0; row < values.Length; row++)
             {
@@ -85,6 +88,6 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
             }
         }
 
-        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss / _count));
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
     }
 }

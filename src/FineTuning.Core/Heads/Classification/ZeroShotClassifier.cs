@@ -27,11 +27,8 @@ public sealed class ZeroShotClassifier : IDisposable
     private readonly int _entailment;
     private readonly int _contradiction;
 
-    private ZeroShotClassifier(TextClassifier<string> inference, int entailment)
-    {
-        // The reference's rule: contradiction is the first label, or the last where the first is entailment.
-        (_inference, _entailment, _contradiction) = (inference, entailment, entailment == 0 ? inference.LabelSet.Count - 1 : 0);
-    }
+    private ZeroShotClassifier(TextClassifier<string> inference, int entailment, int contradiction) =>
+        (_inference, _entailment, _contradiction) = (inference, entailment, contradiction);
 
     /// <summary>The trunk and its head.</summary>
     public EncoderModel Encoder => _inference.Encoder;
@@ -43,21 +40,33 @@ public sealed class ZeroShotClassifier : IDisposable
     internal static ZeroShotClassifier Load(string folder, TextOptions? options)
     {
         options ??= new TextOptions();
-        IReadOnlyDictionary<int, string> labels = EncoderModel.ReadLabels(folder);
-        string[] names = [.. labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
-        int entailment = Array.FindIndex(names, name => name.StartsWith("entail", StringComparison.OrdinalIgnoreCase));
-        if (entailment < 0 || names.Length < 2)
-        {
-            throw new CheckpointException(folder, $"none of its labels means entailment ({(names.Length == 0 ? "there are none" : Excerpt.Of(string.Join(", ", names)))}); a checkpoint of natural language inference was expected, with a label that begins with 'entail'");
-        }
+        options.Members().Require(nameof(options));
+        Backbone backbone = Backbone.Of(folder);
+        IReadOnlyList<string> names = backbone.Outputs(HeadKind.SequenceClassification, freshHead: false).Names;
+        (int entailment, int contradiction) = Meanings(folder, names);
         var own = new TextClassifierOptions<string>
         {
-            Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout,
+            Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout, Logger = options.Logger,
         };
-        TextClassifier<string> inference = TextClassifier<string>.Load(Backbone.Of(folder), own);
-        if (inference.Encoder.LoadReport.Fresh.Count == 0) return new(inference, entailment);
+        TextClassifier<string> inference = TextClassifier<string>.Load(backbone, own);
+        if (inference.Encoder.LoadReport.Fresh.Count == 0) return new(inference, entailment, contradiction);
         inference.Dispose();
         throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Encoder.LoadReport.Fresh)} are missing); without one no inference is learned");
+    }
+
+    /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their places.</summary>
+    private static (int Entailment, int Contradiction) Meanings(string folder, IReadOnlyList<string> names)
+    {
+        int[] Beginning(string start) => [.. Enumerable.Range(0, names.Count).Where(i => names[i].StartsWith(start, StringComparison.OrdinalIgnoreCase))];
+        string found = names.Count == 0 ? "there are none" : OutputNames.List(names);
+        string expected = "a checkpoint of natural language inference was expected, with one label that begins with 'entail' and one that begins with 'contradict', or with two labels in all; "
+            + "where this is one, name its outputs in config.json (id2label)";
+        int[] entailments = Beginning("entail"), contradictions = Beginning("contradict");
+        if (entailments.Length == 0 || names.Count < 2) throw new CheckpointException(folder, $"none of its labels means entailment ({found}); {expected}");
+        if (entailments.Length > 1) throw new CheckpointException(folder, $"several of its labels mean entailment ({found}); {expected}");
+        // Of two labels the other one means that it does not follow, whatever it is called.
+        if (contradictions.Length == 0 && names.Count == 2) return (entailments[0], 1 - entailments[0]);
+        return contradictions.Length == 1 ? (entailments[0], contradictions[0]) : throw new CheckpointException(folder, $"not one of its labels means contradiction, but {contradictions.Length} do ({found}); {expected}");
     }
 
     /// <summary>The labels with their probabilities, the most probable first.</summary>
@@ -101,6 +110,8 @@ public sealed class ZeroShotClassifier : IDisposable
     private static string[] Hypotheses(IReadOnlyList<string> labels, ZeroShotOptions options)
     {
         ArgumentNullException.ThrowIfNull(labels);
+        new NullMembers().Entries(labels, nameof(labels)).Require(nameof(labels));
+        new NullMembers().Value(options.Template, nameof(options.Template)).Require(nameof(options));
         if (labels.Count == 0) throw new ArgumentException("there are no labels; name at least one", nameof(labels));
         string[] around = options.Template.Split(Place);
         if (around.Length != 2) throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} places for a label; write {Place} where it goes, exactly once", nameof(options));
@@ -115,7 +126,7 @@ public sealed class ZeroShotClassifier : IDisposable
         }
         catch (ArgumentException failure) when (failure is not ArgumentNullException)
         {
-            throw new TrainingDataException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", failure);
+            throw new ArgumentException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", nameof(hypothesis), failure);
         }
     }
 

@@ -20,7 +20,7 @@ internal static class ExplanationPage
         var html = new StringBuilder("<div>");
         Marked(html, explanation, explanation.Text, 0);
         if (explanation.Pair is not null) Marked(html, explanation, explanation.Pair, 1);
-        html.Append(CultureInfo.InvariantCulture, $"<p>Blue spoke for '{Escape(explanation.Label)}', orange against it; the special tokens did {explanation.Rest:0.####}.");
+        html.Append(CultureInfo.InvariantCulture, $"<p>Blue spoke for '{Escape(explanation.Label)}', orange against it.");
         if (explanation.TruncatedTokens > 0) html.Append(CultureInfo.InvariantCulture, $" The last {explanation.TruncatedTokens} tokens were not seen.");
         return html.Append("</p>").Append(Bars(explanation, 12)).Append("</div>").ToString();
     }

@@ -8,20 +8,20 @@ namespace FineTuning.Heads;
 /// <param name="Start">Where it begins in its text.</param>
 /// <param name="End">Where it ends in its text.</param>
 /// <param name="Sequence">0 for the first text, 1 for the second.</param>
-/// <param name="Value">Above 0: it spoke for the label; below 0: against it. In units of the score before softmax or sigmoid.</param>
+/// <param name="Value">Above 0: it spoke for the label; below 0: against it. In units of the score before softmax or sigmoid: by how much it falls without the word.</param>
 public sealed record WordAttribution(string Word, int Start, int End, int Sequence, double Value);
 
-/// <summary>What mattered in a text: for each word the gradient of the label's score by its embedding, times the embedding.</summary>
+/// <summary>What mattered in a text: for each word by how much the label's score falls where the word is left out (erasure, Li et al. 2016).</summary>
 /// <remarks>
-/// The values are a first-order account: with <see cref="Rest"/> they sum to the change of the score where all embeddings grow by a small part of themselves, divided
-/// by that part. They say what the model looked at, not whether it was right to.
+/// A word that says what another says, too, does little alone: of "good, very good" each may be left out. The values say what the model made of the words, not
+/// whether it was right to.
 /// </remarks>
 /// <param name="Text">The text.</param>
 /// <param name="Pair">The second text; null: there is none.</param>
 /// <param name="Label">The label that is explained.</param>
 /// <param name="Score">Its probability, or a regressor's number.</param>
 /// <param name="Words">The words in the order of the texts, without those that were cut away.</param>
-/// <param name="Rest">The sum of what stands in no text: the template's special tokens.</param>
+/// <param name="Rest">What no word did by itself: the words' values and this sum to the score before softmax or sigmoid.</param>
 /// <param name="TruncatedTokens">How many tokens at the end of the text the model did not see; 0: it saw all.</param>
 public sealed record TextExplanation(string Text, string? Pair, string Label, double Score, IReadOnlyList<WordAttribution> Words, double Rest, int TruncatedTokens) : IReportSection
 {
@@ -50,31 +50,27 @@ public sealed record TextExplanation(string Text, string? Pair, string Label, do
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Label} ({Score:0.###}): {string.Join(", ", Strongest(5).Select(word => string.Create(CultureInfo.InvariantCulture, $"{word.Word} {word.Value:+0.###;-0.###;0}")))}");
 
-    /// <summary>Tokens' values as those of words.</summary>
-    internal static TextExplanation Of(string text, string? pair, string label, double score, TokenizedText tokens, double[] values)
+    /// <summary>Words with their values.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="label">The label.</param>
+    /// <param name="score">Its probability.</param>
+    /// <param name="tokens">What the model read.</param>
+    /// <param name="words">The tokens of each word.</param>
+    /// <param name="values">The value of each word.</param>
+    /// <param name="whole">The score before softmax or sigmoid.</param>
+    internal static TextExplanation Of(string text, string? pair, string label, double score, TokenizedText tokens, int[][] words, double[] values, double whole)
     {
-        var words = new List<WordAttribution>();
-        double rest = 0;
-        for (int i = 0; i < values.Length;)
+        var found = new WordAttribution[words.Length];
+        for (int i = 0; i < found.Length; i++)
         {
-            (int sequence, int word, double sum) = (tokens.SequenceIds[i], tokens.WordIds[i], values[i]);
-            if (sequence < 0 || word < 0)
-            {
-                rest += values[i++];
-                continue;
-            }
-            (int start, int end) = (tokens.Starts[i], tokens.Ends[i]);
-            for (i++; i < values.Length && tokens.SequenceIds[i] == sequence && tokens.WordIds[i] == word; i++)
-            {
-                (start, end) = (Math.Min(start, tokens.Starts[i]), Math.Max(end, tokens.Ends[i]));
-                sum += values[i];
-            }
+            int sequence = tokens.SequenceIds[words[i][0]], start = words[i].Min(token => tokens.Starts[token]), end = words[i].Max(token => tokens.Ends[token]);
             // Pieces of some tokenizers hold the space before the word.
-            string whole = sequence == 0 ? text : pair!;
-            while (start < end && char.IsWhiteSpace(whole[start])) start++;
-            while (end > start && char.IsWhiteSpace(whole[end - 1])) end--;
-            words.Add(new(whole[start..end], start, end, sequence, sum));
+            string read = sequence == 0 ? text : pair!;
+            while (start < end && char.IsWhiteSpace(read[start])) start++;
+            while (end > start && char.IsWhiteSpace(read[end - 1])) end--;
+            found[i] = new(read[start..end], start, end, sequence, values[i]);
         }
-        return new(text, pair, label, score, words, rest, tokens.TruncatedTokens);
+        return new(text, pair, label, score, found, whole - values.Sum(), tokens.TruncatedTokens);
     }
 }

@@ -1,5 +1,4 @@
 using FineTuning.Batching;
-using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;
@@ -18,6 +17,7 @@ internal sealed class MaskFilling
     public MaskFilling(MaskedLanguageModel model, FillOptions options)
     {
         _model = model;
+        new NullMembers().Entries(options.Targets, nameof(options.Targets)).Require(nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Count, 1);
         _targets = options.Targets is null ? null : TargetIds(options.Targets);
         _count = Math.Min(options.Count, _targets?.Length ?? model.Encoder.Spec.VocabularySize);
@@ -25,17 +25,17 @@ internal sealed class MaskFilling
 
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
     {
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
         TextRow[] rows = [.. inputs.Select(input => new TextRow(Tokenize(input)))];
         return PredictionBatches.Run(_model.Weights, rows, Fill, cancellation);
     }
 
     private TokenizedText Tokenize(string text)
     {
-        ArgumentNullException.ThrowIfNull(text);
         TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
         if (tokens.Ids.Length > (_model.Encoder.Spec.MaximumTokens ?? int.MaxValue))
         {
-            throw new TrainingDataException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
         }
         if (!tokens.Ids.Contains(_model.MaskId))
         {
@@ -60,7 +60,7 @@ internal sealed class MaskFilling
             for (int i = 0; i < own.Length; i++)
             {
                 int index = masks[row][i];
-                double[] scores = Probabilities.Softmax(logits[done++].data<float>().ToArray());
+                double[] scores = Probabilities.Softmax(Outputs.Read(logits[done++]));
                 own[i] = new(text.Starts[index], text.Ends[index], [.. Best(scores).Select(id => Candidate(text, index, id, scores[id], own.Length == 1))]);
             }
             filled[row] = new(own, text.TruncatedTokens);
@@ -86,7 +86,6 @@ internal sealed class MaskFilling
         var ids = new SortedSet<int>();
         foreach (string target in targets)
         {
-            ArgumentNullException.ThrowIfNull(target, nameof(targets));
             int id = _model.Tokenizer.TokenId(target) ?? _model.Tokenizer.Encode(target, null, new TokenizingOptions { AddSpecialTokens = false }).Ids.Append(-1).First();
             if (id >= 0 && id < vocabulary) ids.Add(id);
         }

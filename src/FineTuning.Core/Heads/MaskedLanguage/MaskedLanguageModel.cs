@@ -21,9 +21,11 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     private readonly MaskedLanguageOptions _options;
     private readonly TokenMasking _masking;
     private readonly TextWindows _windows;
+    private readonly UntrainedHead _head;
 
-    private MaskedLanguageModel(EncoderModel encoder, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId)
+    private MaskedLanguageModel(EncoderModel encoder, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId, string name)
     {
+        _head = new(encoder.LoadReport, name, options.Logger);
         (Encoder, Tokenizer, _options, MaskId) = (encoder, tokenizer, options, maskId);
         MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
         int[] ordinary = [.. Enumerable.Range(0, encoder.Spec.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
@@ -56,29 +58,28 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
+    /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
+    public bool HasUntrainedHead => _head.IsUntrained;
+
     internal TruncationStrategy Truncation => _options.Truncation;
 
-    internal int PadId => Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0;
+    internal int PadId => EncoderText.PadId(Encoder, Tokenizer);
 
     /// <summary>Loads a masked language model; see <c>Pretrained.MaskedLanguageModel</c>.</summary>
     internal static MaskedLanguageModel Load(string folder, MaskedLanguageOptions? options)
     {
         options ??= new MaskedLanguageOptions();
+        options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
-        if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
-        EncoderModel encoder = EncoderModel.Load(folder, HeadKind.MaskedLanguage, 0, options.LoadOptions());
-        try
+        return Backbone.Of(folder).Open(HeadKind.MaskedLanguage, 0, options.LoadOptions(), Make);
+
+        MaskedLanguageModel Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
         {
+            if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
             if (mask >= encoder.Spec.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {encoder.Spec.VocabularySize - 1}");
-            return new(encoder, tokenizer, options, mask);
-        }
-        catch
-        {
-            encoder.Dispose();
-            throw;
+            return new(encoder, tokenizer, options, mask, folder);
         }
     }
 
@@ -112,6 +113,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
+        _head.Learns(context);
         var masked = (MaskedBatch)batch;
         return Losses.CrossEntropy(Encoder.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
     }
@@ -146,42 +149,35 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(options);
+        _head.Answers();
         return new MaskFilling(this, options).Fill(inputs, cancellation);
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
-    public void Save(string folder)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        AtomicFolder.Write(folder, target =>
-        {
-            Encoder.Save(target);
-            Tokenizer.Save(target);
-        });
-    }
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
+    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer);
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation
     {
         private readonly MetricCollector<int, int> _user = model.CollectMetrics<int, int>();
-        private double _loss, _right, _count;
+        private readonly MeanLoss _loss = new();
+        private double _right;
 
         public void Add(Batch batch, ForwardContext context)
         {
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
             Tensor logits = model.Encoder.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
-            _loss += Losses.CrossEntropy(logits, targets, null, null, 0).Number();
+            _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);
             Tensor best = logits.argmax(1);
             _right += best.eq(targets).sum().Number();
             if (_user.Any)
             {
                 foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) _user.Add((int)target, (int)token);
             }
-            _count += masked.TargetCount;
         }
 
-        public MetricReport Report() => _user.Extend(new([MetricValue.Lower("loss", _loss / _count), MetricValue.Lower("perplexity", Math.Exp(_loss / _count)), MetricValue.Higher("accuracy", _right / _count, "no token was masked")]));
+        public MetricReport Report() => _user.Extend(new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)), MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
     }
 }

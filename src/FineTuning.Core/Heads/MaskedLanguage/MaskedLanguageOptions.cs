@@ -32,7 +32,7 @@ public sealed record MaskedLanguageOptions : TextOptions
     internal new void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
-        if (Probability is not (> 0 and < 1)) violations.Add($"Probability is {Probability}: it is above 0 and below 1");
+        if (Probability is not (>= 1e-6 and < 1)) violations.Add($"Probability is {Probability}: it is above 0, at least 1e-6, and below 1");
         if (MaskedShare is not (>= 0 and <= 1)) violations.Add($"MaskedShare is {MaskedShare}: it is from 0 to 1");
         if (RandomShare is not (>= 0 and <= 1)) violations.Add($"RandomShare is {RandomShare}: it is from 0 to 1");
         if (MaskedShare + RandomShare > 1) violations.Add($"MaskedShare and RandomShare sum to {MaskedShare + RandomShare}: it is at most 1");

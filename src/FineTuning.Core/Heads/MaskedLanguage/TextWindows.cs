@@ -16,9 +16,7 @@ internal sealed class TextWindows
     public TextWindows(PretrainedTokenizer tokenizer, int maximumLength, MaskedLanguageOptions options)
     {
         (_tokenizer, _options) = (tokenizer, options);
-        Template template = tokenizer.Parts.Template;
-        _before = [.. template.Single.TakeWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
-        _after = [.. template.Single.SkipWhile(part => part.Sequence < 0).SelectMany(part => part.Ids)];
+        (_before, _after) = ([.. tokenizer.TokensBefore], [.. tokenizer.TokensAfter]);
         _separator = tokenizer.SeparatorId ?? tokenizer.EndId;
         _room = maximumLength - _before.Length - _after.Length;
     }

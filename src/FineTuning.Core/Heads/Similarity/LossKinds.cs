@@ -172,7 +172,7 @@ internal static class SimilarityRules
 {
     public static void Positive(double value, string name, List<string> violations)
     {
-        if (value is not (> 0 and < 1e6)) violations.Add($"{name} is {value}: it is above 0 and below 1,000,000");
+        if (value is not (>= 1e-6 and < 1e6)) violations.Add($"{name} is {value}: it is above 0, at least 1e-6, and below 1,000,000");
     }
 
     public static void NotNegative(double value, string name, List<string> violations)

@@ -3,6 +3,7 @@ using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -74,6 +75,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal static SentenceEncoder Load(Backbone backbone, SentenceEncoderOptions? options)
     {
         options ??= new SentenceEncoderOptions();
+        options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
@@ -108,7 +110,14 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public float[][] Encode(IReadOnlyList<string> texts, string? prompt = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        TokenizedRow[] rows = [.. texts.Select(text => Row(Tokenize(text, prompt)))];
+        new NullMembers().Entries(texts, nameof(texts)).Require(nameof(texts));
+        return EncodeTokens([.. texts.Select(text => Tokenize(text, prompt))], cancellation);
+    }
+
+    /// <summary>The vectors of tokenized texts, in their order.</summary>
+    internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
+    {
+        TokenizedRow[] rows = [.. texts.Select(Row)];
         return PredictionBatches.Run(Weights, rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
@@ -143,8 +152,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <summary>
     /// Writes the model as a folder that sentence-transformers opens: modules.json, 1_Pooling, weights, tokenizer files. The folder is whole or as it was.
     /// </summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
@@ -175,11 +184,10 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
-    internal TokenizedRow Row(TokenizedText tokens) =>
-        new(tokens.Ids, Encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null);
+    internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Encoder, tokens);
 
     internal EncoderInput Stack(IReadOnlyList<EncodedRow> rows) =>
-        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device);
+        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), EncoderText.PadId(Encoder, Tokenizer), Device);
 
     /// <returns>[rows, dimension], float32</returns>
     internal Tensor Embed(EncoderInput input, ForwardContext context)

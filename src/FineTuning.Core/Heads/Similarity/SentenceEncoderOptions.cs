@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace FineTuning.Heads;
 
 /// <summary>How a sentence encoder is loaded.</summary>
@@ -13,9 +11,6 @@ public sealed record SentenceEncoderOptions : TextOptions
 
     /// <summary>A text put before every text. Null: the folder's default prompt, where it has one; an empty string: none.</summary>
     public string? Prompt { get; init; }
-
-    /// <summary>Told what was assumed. Null: nobody is.</summary>
-    public ILogger? Logger { get; init; }
 
     internal new void CollectViolations(List<string> violations)
     {

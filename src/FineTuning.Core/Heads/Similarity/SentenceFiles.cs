@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tensors;
 
 namespace FineTuning.Heads;
 
@@ -87,23 +88,22 @@ internal sealed record SentenceFiles
     }
 
     /// <summary>Reads a JSON object with a limit on its size; null where there is no such file.</summary>
-    public static ConfigFile? ReadObject(string path) => File.Exists(path) ? ConfigFile.Parse(path, ReadText(path)) : null;
+    public static ConfigFile? ReadObject(string path) => File.Exists(path) ? ConfigFile.ReadFile(path, LargestFile) : null;
 
     public static void WriteJson(string path, JsonNode content) => File.WriteAllText(path, content.ToJsonString(Indented) + "\n");
 
     private static JsonObject Module(int place, string path, string type) => new() { ["idx"] = place, ["name"] = $"{place}", ["path"] = path, ["type"] = type };
 
-    private static string ReadText(string path) =>
-        new FileInfo(path).Length <= LargestFile ? File.ReadAllText(path) : throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
-
     private static List<(string Kind, string Folder)> Modules(string path, string folder)
     {
-        // As a member of an object, so that the entries are read by the rules of all configuration files.
-        if (ConfigFile.Parse(path, $$"""{"modules":{{ReadText(path).TrimStart('\uFEFF')}}}""").Root["modules"] is not JsonArray { Count: <= MostModules } list) throw new CheckpointException(path, $"a list of at most {MostModules} modules was expected");
+        if (StrictJson.Node(path, InputFile.Bytes(path, LargestFile)) is not JsonArray { Count: <= MostModules } list)
+        {
+            throw new CheckpointException(path, $"a list of at most {MostModules} modules was expected");
+        }
         var modules = new List<(string, string)>();
         foreach (JsonNode? entry in list)
         {
-            ConfigFile module = ConfigFile.Parse(path, entry is JsonObject ? entry.ToJsonString() : throw new CheckpointException(path, "an entry is not an object"));
+            ConfigFile module = ConfigFile.Of(path, entry as JsonObject ?? throw new CheckpointException(path, "an entry is not an object"));
             string type = module.Text("type") ?? throw module.Fault("an entry has no 'type'");
             string place = module.Text("path") ?? "";
             // One rule for every system: a module lies in the folder itself or in a plain subfolder.

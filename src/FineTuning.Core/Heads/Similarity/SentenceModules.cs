@@ -103,7 +103,7 @@ internal sealed class DenseModule : SentenceModule
         if (!source.Tensors.TryGetValue(stored, out StoredTensor? entry)) throw new CheckpointException(folder, $"'{stored}' of shape [{string.Join(", ", shape)}] is missing");
         if (!entry.Shape.SequenceEqual(shape)) throw new CheckpointException(folder, $"'{stored}' has the shape [{string.Join(", ", entry.Shape)}]; [{string.Join(", ", shape)}] was expected");
         Tensor value;
-        using (NewDisposeScope()) value = source.Read(stored).to(ScalarType.Float32, device).MoveToOuterDisposeScope();
+        using (NewDisposeScope()) value = source.ReadWeight(stored).to(ScalarType.Float32, device).MoveToOuterDisposeScope();
         return weights.Add(name, value, kind, weights.HeadDepth);
     }
 }

@@ -98,15 +98,13 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
     private sealed class Evaluation(SimilarityModel<TExample> model, ISimilarityScores scores) : IEvaluation
     {
         private readonly Metrics.MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
-        private double _loss;
-        private double _count;
+        private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
         {
             var texts = (TextsBatch)batch;
             Tensor embeddings = model.Embed(texts, context);
-            _loss += model.SumOf(texts, embeddings).Number();
-            _count += batch.TargetCount;
+            _loss.Add(model.SumOf(texts, embeddings), batch.TargetCount);
             var embedded = new EmbeddedBatch(texts, embeddings);
             scores.Add(embedded);
             if (!_user.Any) return;
@@ -114,6 +112,6 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
             for (int i = 0; i < cosines.Length; i++) _user.Add(((TextsRow)batch.Rows[i]).Target, cosines[i]);
         }
 
-        public Metrics.MetricReport Report() => _user.Extend(scores.Report(_loss / _count));
+        public Metrics.MetricReport Report() => _user.Extend(scores.Report(_loss.Value));
     }
 }

@@ -13,6 +13,7 @@ internal abstract class EntityFinder(TokenClassifier model, EntityOptions option
     /// <exception cref="InvalidOptionsException">The options contradict each other or the model.</exception>
     public static EntityFinder Of(TokenClassifier model, EntityOptions options)
     {
+        new NullMembers().Value(options.Ignored, nameof(options.Ignored)).Entries(options.Ignored, nameof(options.Ignored)).Value(options.Delimiter, nameof(options.Delimiter)).Require(nameof(options));
         var violations = new List<string>();
         bool words = options.Aggregation == EntityAggregation.Words;
         if (!Enum.IsDefined(options.Aggregation)) violations.Add($"Aggregation is {options.Aggregation}: it is {string.Join(", ", Enum.GetNames<EntityAggregation>())}");
@@ -21,7 +22,6 @@ internal abstract class EntityFinder(TokenClassifier model, EntityOptions option
         if (!words && model.HasCrf) violations.Add($"Aggregation is {options.Aggregation}: it reads tokens one by one, but the model's CRF scores whole sentences; ask for Words");
         if (options.Aggregation == EntityAggregation.None && options.LongTexts == LongTexts.MergeEntities) violations.Add("Aggregation None has no entities that windows could be merged by; ask for another, or for LongTexts Windows");
         if (options.Stride < 0 || options.Stride >= model.MaximumLength) violations.Add($"Stride is {options.Stride}: it is from 0 to below the window of {model.MaximumLength} tokens");
-        if (options.Ignored is null) violations.Add("Ignored is null: give an empty list to ignore nothing");
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return words ? new WordFinder(model, options) : new PipelineFinder(model, options);
     }

@@ -49,7 +49,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
 
     private List<PipelineToken> Pieces(string text, TokenizedText tokens, Func<int, float[]?> scores, int[]? wordStarts)
     {
-        bool marked = tokenizer.Parts.Model.ContinuationPrefix.Length > 0;
+        bool marked = tokenizer.ContinuationPrefix.Length > 0;
         var pieces = new List<PipelineToken>();
         for (int i = 0; i < tokens.Ids.Length; i++)
         {
@@ -124,7 +124,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
     private static (bool Begins, string Type) Parts(string tag) =>
         tag.StartsWith("B-", StringComparison.Ordinal) ? (true, tag[2..]) : (false, tag.StartsWith("I-", StringComparison.Ordinal) ? tag[2..] : tag);
 
-    private string Spell(IEnumerable<string> tokens) => tokenizer.Spell([.. tokens]);
+    private string Spell(IEnumerable<string> tokens) => tokenizer.Join([.. tokens]);
 
     private static int Best(double[] values)
     {

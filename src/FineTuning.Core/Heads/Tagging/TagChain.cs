@@ -26,10 +26,10 @@ internal sealed class TagChain
     /// <summary>Whether tags are read one by one.</summary>
     public bool IsFree => _crf is null && (!_constrained || _tags.Followers() is null);
 
-    /// <summary>Reads the checkpoint's CRF, or makes a fresh one of zeros, which is no preference at all.</summary>
+    /// <summary>Reads the CRF of a checkpoint whose head is taken over (null: it is not), or makes a fresh one of zeros, which is no preference at all.</summary>
     public static TagChain Load(string? folder, EncoderModel encoder, TagSet tags, TokenClassifierOptions options)
     {
-        (Tensor, Tensor, Tensor)? stored = options.Crf == false || folder is null ? null : Read(folder, tags.Count, options.FreshHead);
+        (Tensor, Tensor, Tensor)? stored = options.Crf == false || folder is null ? null : Read(folder, tags.Count);
         if (!(options.Crf ?? stored is not null)) return new(tags, encoder.Device, null, options.Constrained);
         int depth = encoder.Spec.LayerCount + 1;
         (Tensor transitions, Tensor start, Tensor end) = stored ?? (zeros(tags.Count, tags.Count), zeros(tags.Count), zeros(tags.Count));
@@ -59,7 +59,7 @@ internal sealed class TagChain
             end.masked_fill(Mask([.. _tags.Enders().Select(may => !may)], count), Held(LinearChain.Forbidden)));
     }
 
-    private static (Tensor, Tensor, Tensor)? Read(string folder, int tags, bool freshHead)
+    private static (Tensor, Tensor, Tensor)? Read(string folder, int tags)
     {
         using ITensorSource source = CheckpointFiles.Open(folder);
         if (!source.Tensors.ContainsKey(Transitions)) return null;
@@ -69,8 +69,7 @@ internal sealed class TagChain
             if (!source.Tensors.TryGetValue(name, out var found)) faults.Add($"'{name}' is missing");
             else if (!found.Shape.SequenceEqual(shape)) faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
         }
-        if (faults.Count == 0) return (source.Read(Transitions), source.Read(Start), source.Read(End));
-        if (freshHead) return (zeros(tags, tags), zeros(tags), zeros(tags));
+        if (faults.Count == 0) return (source.ReadWeight(Transitions), source.Read(Start), source.Read(End));
         throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; ask for a fresh head (FreshHead = true) if it is to be replaced");
     }
 }

@@ -2,7 +2,6 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using TorchSharp;
 
 namespace FineTuning.Heads;
@@ -14,14 +13,13 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
     private readonly ClassificationAccumulator? _words = model.Tags.Scheme == TaggingScheme.Plain ? new(model.Tags.Names) : null;
     private readonly Dictionary<EncodedSentence, (float[] Scores, int Missing)> _open = [];
     private readonly MetricCollector<IReadOnlyList<string>, IReadOnlyList<string>> _user = model.CollectMetrics<IReadOnlyList<string>, IReadOnlyList<string>>();
-    private double _loss, _count;
+    private readonly MeanLoss _loss = new();
 
     public void Add(Batch batch, ForwardContext context)
     {
         var tokens = (TokenizedBatch)batch;
         torch.Tensor logits = model.UnitLogits(tokens, context);
-        _loss += model.LossOf(logits, tokens).Number();
-        _count += batch.TargetCount;
+        _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
         float[] values = logits.cpu().data<float>().ToArray();
         int tags = model.Tags.Count, at = 0;
         var whole = new List<(EncodedSentence Sentence, float[] Scores)>();
@@ -42,7 +40,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
         // Only a rehearsal of a single batch leaves sentences without their other windows.
         Score([.. _open.Select(pair => (pair.Key, pair.Value.Scores))]);
         _open.Clear();
-        return _user.Extend(_entities?.Report(_loss / _count) ?? _words!.Report(_loss / _count));
+        return _user.Extend(_entities?.Report(_loss.Value) ?? _words!.Report(_loss.Value));
     }
 
     private void Score(List<(EncodedSentence Sentence, float[] Scores)> sentences)

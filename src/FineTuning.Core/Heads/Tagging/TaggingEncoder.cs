@@ -104,7 +104,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         if (sentence.Units.Length == 0) return [];
         if (room < 1) throw new InvalidOptionsException([$"MaximumLength is {maximumLength}: the model's own tokens take {prefix + suffix} of them, so nothing is left for a word"]);
         (int start, int end) = Context(wordOf, prefix, prefix + count, room);
-        List<TextWindow> windows = Split(end - start, room);
+        List<TokenWindow> windows = Split(end - start, room);
         var owned = new List<(int Place, int Unit)>[windows.Count];
         for (int w = 0; w < windows.Count; w++) owned[w] = [];
         for (int i = start, w = 0; i < end; i++)
@@ -127,7 +127,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     }
 
     /// <summary>How many tokens stand on the poorer side of a token in a window; below 0: it is not in it.</summary>
-    private static int Room(TextWindow window, int token) => Math.Min(token - window.Start, window.Start + window.Count - 1 - token);
+    private static int Room(TokenWindow window, int token) => Math.Min(token - window.Start, window.Start + window.Count - 1 - token);
 
     /// <summary>The tokens that are read: the sentence, and as much of its context as is asked for and fits, the same on both sides where there is.</summary>
     private (int Start, int End) Context(int[] wordOf, int first, int end, int room)
@@ -144,12 +144,12 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         return (from - left, to + right);
     }
 
-    private List<TextWindow> Split(int count, int room)
+    private List<TokenWindow> Split(int count, int room)
     {
         if (count <= room) return [new(0, count)];
         int shared = overlap ?? room / 4;
         if (shared >= room) throw new InvalidOptionsException([$"WindowOverlap is {shared}: a window has room for {room} tokens, so it is below that"]);
-        var windows = new List<TextWindow>();
+        var windows = new List<TokenWindow>();
         for (int start = 0; ; start += room - shared)
         {
             // The last window reaches back as far as it can: more context costs nothing.
@@ -167,4 +167,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         int most = contextTokens * CharactersAToken;
         return text.Length <= most ? text : fromEnd ? text[^most..] : text[..most];
     }
+
+    /// <summary>Tokens that one pass reads, counted in the sentence and its context.</summary>
+    private readonly record struct TokenWindow(int Start, int Count);
 }

@@ -30,7 +30,7 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
     public int[] Of(AnnotatedText example, EncodedSentence sentence, EncodingReport report)
     {
         string quoted = Excerpt.Of(sentence.Text);
-        if (tags.Scheme == TaggingScheme.Plain) throw new TrainingDataException($"the text \"{quoted}\" has spans, but the model's tags stand for single words; give words with tags");
+        if (tags.Scheme == TaggingScheme.Plain) throw new TrainingDataException($"the text \"{quoted}\" has spans, but the model's tags stand for single words (TaggingScheme.Plain); give words with tags, or load the model with entity types and another Scheme");
         var entities = new List<EntitySpan>();
         TextSpan? previous = null;
         foreach (TextSpan span in ExampleParts.Require(example.Spans, "list of spans").OrderBy(span => span.Start))
@@ -66,6 +66,6 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
     {
         int place = tags.PlaceOf(tag);
         if (place >= 0) return place;
-        throw new TrainingDataException($"the tag '{tag}' in \"{quoted}\" is not one of the model's {tags.Count}: {Excerpt.Of(string.Join(", ", tags.Names))}");
+        throw new TrainingDataException($"the tag '{tag}' in \"{quoted}\" is not one of the model's {tags.Count}: {OutputNames.List(tags.Names)}");
     }
 }

@@ -3,6 +3,7 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,9 +18,11 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     private readonly TargetTags _targets;
     private readonly TagChain _chain;
     private readonly double _smoothing;
+    private readonly UntrainedHead _head;
 
-    private TokenClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options)
+    private TokenClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options, string name)
     {
+        _head = new(encoder.LoadReport, name, options.Logger);
         (Encoder, Tokenizer, Tags, _chain, _smoothing) = (encoder, tokenizer, tags, chain, options.LabelSmoothing);
         MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
@@ -38,6 +41,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <summary>Tokens in a window, special ones included.</summary>
     public int MaximumLength { get; }
+
+    /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
+    public bool HasUntrainedHead => _head.IsUntrained;
 
     /// <summary>Whether a conditional random field stands above the scores.</summary>
     public bool HasCrf => _chain.IsCrf;
@@ -61,18 +67,13 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         options ??= new TokenClassifierOptions();
         options.Validate();
-        TagSet tags = TagSet.Resolve(types, options, backbone.Labels(), backbone.Name);
-        PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.TokenClassification, tags.Count, options.LoadOptions());
-        try
-        {
-            return new(encoder, tokenizer, tags, TagChain.Load(backbone.Folder, encoder, tags, options), options);
-        }
-        catch
-        {
-            encoder.Dispose();
-            throw;
-        }
+        new NullMembers().Entries(types, nameof(types)).Require(nameof(types));
+        StoredOutputs stored = backbone.Outputs(HeadKind.TokenClassification, options.FreshHead);
+        TagSet tags = TagSet.Resolve(types, options, stored, out string? refusal);
+        return backbone.Open(HeadKind.TokenClassification, tags.Count, options.LoadOptions(), Make, stored, refusal);
+
+        TokenClassifier Make(EncoderModel encoder, PretrainedTokenizer tokenizer) =>
+            new(encoder, tokenizer, tags, TagChain.Load(stored.Binds ? backbone.Folder : null, encoder, tags, options), options, backbone.Name);
     }
 
     /// <inheritdoc/>
@@ -90,6 +91,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(options);
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
         return EntityFinder.Of(this, options).Texts(inputs, cancellation);
     }
 
@@ -101,6 +103,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public IReadOnlyList<IReadOnlyList<Entity>> PredictWords(IReadOnlyList<IReadOnlyList<string>> inputs, EntityOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        var found = new NullMembers().Entries(inputs, nameof(inputs));
+        for (int i = 0; i < inputs.Count; i++) found.Entries(inputs[i], $"{nameof(inputs)}[{i}]");
+        found.Require(nameof(inputs));
         return EntityFinder.Of(this, options ?? new EntityOptions()).Words(inputs, cancellation);
     }
 
@@ -110,7 +115,17 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public IReadOnlyList<TaggedPrediction> Tag(IReadOnlyList<TaggedText> inputs, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        return Tag([.. inputs.Select(Sentence)], cancellation);
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
+        EncodedSentence[] sentences;
+        try
+        {
+            sentences = [.. inputs.Select(Sentence)];
+        }
+        catch (TrainingDataException problem)
+        {
+            throw new ArgumentException(problem.Message, nameof(inputs), problem);
+        }
+        return Tag(sentences, cancellation);
     }
 
     /// <summary>Words with their tags, and entities, of a sentence.</summary>
@@ -118,22 +133,15 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public TaggedPrediction Tag(params IReadOnlyList<string> words)
     {
         ArgumentNullException.ThrowIfNull(words);
+        new NullMembers().Entries(words, nameof(words)).Require(nameof(words));
         return Tag([_encoder.Words(words, [], [])], default)[0];
     }
 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     /// <remarks>A CRF is saved beside the head (crf.transitions and so on); transformers opens the folder without it and reads each word by itself.</remarks>
-    public void Save(string folder)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        AtomicFolder.Write(folder, target =>
-        {
-            Encoder.Save(target, new SavedLabels(Tags.Names));
-            Tokenizer.Save(target);
-        });
-    }
+    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, new SavedLabels(Tags.StoredNames));
 
     /// <inheritdoc/>
     public override EncodedRow? Encode(TaggedText example, EncodingReport report)
@@ -169,11 +177,13 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
-        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, Tokenizer.PadId ?? Encoder.Spec.PadTokenId ?? 0, Device));
+        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, EncoderText.PadId(Encoder, Tokenizer), Device));
 
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
+        _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
         return LossOf(UnitLogits(tokens, context), tokens);
     }
@@ -237,6 +247,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <summary>The unprocessed outputs of all units of each sentence, units times tags; computed in batches of similar length.</summary>
     internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
     {
+        _head.Answers();
         SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows)];
         float[][] values = PredictionBatches.Run(Weights, windows, Scores, cancellation);
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);
@@ -250,7 +261,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     private float[][] Scores(SentenceWindow[] windows, int length)
     {
-        float[] values = UnitLogits((TokenizedBatch)Collate(windows, length), ForwardContext.Evaluation()).cpu().data<float>().ToArray();
+        float[] values = Outputs.Read(UnitLogits((TokenizedBatch)Collate(windows, length), ForwardContext.Evaluation()));
         var scores = new float[windows.Length][];
         int start = 0;
         for (int i = 0; i < scores.Length; i++)

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
+using Microsoft.Extensions.Logging;
 
 namespace FineTuning.Heads;
 
@@ -28,7 +29,10 @@ public enum BrokenTags
 /// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
 public sealed record TokenClassifierOptions
 {
-    /// <summary>The model's tags in the order of the outputs, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint.</summary>
+    /// <summary>
+    /// The model's tags, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint. Tags that the checkpoint's head has, too,
+    /// are found by their names, in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// </summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
     /// <summary>The model's own scheme, into which all data is converted. Null: what its tags speak for, or IOB2.</summary>
@@ -64,22 +68,29 @@ public sealed record TokenClassifierOptions
     /// <summary>The seed of weights that the checkpoint does not have (a new head). Default 42.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Whether a head in the checkpoint with another number of tags is replaced by a fresh one; false (default): that is an error.</summary>
+    /// <summary>
+    /// Whether the whole head is drawn fresh, whatever the checkpoint holds; false (default): the checkpoint's head is taken over where it is a tagger's, and
+    /// other tags than its own are an error.
+    /// </summary>
     public bool FreshHead { get; init; }
 
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to below 1; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
     public double? Dropout { get; init; }
+
+    /// <summary>Told where a head that nothing has trained is asked for an answer. Null: nobody is; see <see cref="TokenClassifier.HasUntrainedHead"/>.</summary>
+    public ILogger? Logger { get; init; }
 
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
 
     internal void Validate()
     {
+        new NullMembers().Value(Device, nameof(Device)).Entries(Tags, nameof(Tags)).Require("options");
         var violations = new List<string>();
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a window needs at least 3 tokens");
-        if (Dropout is not (null or (>= 0 and < 1))) violations.Add($"Dropout is {Dropout}: it is from 0 to below 1");
+        Limits.Dropout(Dropout, violations);
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (LabelSmoothing > 0 && Crf == true) violations.Add("LabelSmoothing and Crf are both set: a CRF's loss has no smoothing");
         if (ContextTokens < 0) violations.Add($"ContextTokens is {ContextTokens}: it is 0 or more");

@@ -20,6 +20,7 @@ internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? 
         if (widensFirst && widening is not null) sum = widening.Forward(sum, context);
         Tensor hidden = norm.Forward(sum);
         if (spec.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), Held(0));
+        if (context.Normalized is { } normalized) hidden = normalized(hidden);
         hidden = context.Dropout(hidden, spec.Dropouts.Embedding ?? 0);
         return widensFirst || widening is null ? hidden : widening.Forward(hidden, context);
     }

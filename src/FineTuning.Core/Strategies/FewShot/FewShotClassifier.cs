@@ -1,8 +1,11 @@
+using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
+using FineTuning.Text;
 using FineTuning.Training;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -41,19 +44,21 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
     {
         options ??= new FewShotOptions<TLabel>();
+        new NullMembers().Value(options.Encoder, nameof(options.Encoder)).Entries(options.Labels, nameof(options.Labels)).Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         var model = new FewShotClassifier<TLabel>(SentenceEncoder.Load(backbone, options.Encoder), options);
         try
         {
-            if (backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
-            LabelSet<TLabel> labels = LabelSet<TLabel>.Resolve(options.Labels, head.Labels, folder);
-            if (labels.Count != head.Labels.Count || !labels.Names.SequenceEqual(head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value), StringComparer.OrdinalIgnoreCase))
-            {
-                throw new InvalidOptionsException([$"{folder}: its head knows {string.Join(", ", head.Labels.Values)}, but {string.Join(", ", labels.Names)} are asked for"]);
-            }
-            model._head = new(head.Head, labels);
+            if (options.Encoder.FreshHead || backbone.Folder is not { } folder || HeadFile.Read(folder, model.Encoder.Dimension) is not { } head) return model;
+            // The names in this file are always somebody's, LABEL_0 too.
+            string[] names = [.. head.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
+            var stored = new StoredOutputs(folder, names, true, false, "Encoder = new() { FreshHead = true }") { IsGeneric = false };
+            LabelSet<TLabel>? labels = LabelSet<TLabel>.Resolve(options.Labels, stored, violations, out string? refusal);
+            if (refusal is not null) violations.Add($"{folder}: {refusal}");
+            if (violations.Count > 0) throw new InvalidOptionsException(violations);
+            model._head = new(head.Head, labels!);
             return model;
         }
         catch
@@ -93,21 +98,23 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     {
         ArgumentNullException.ThrowIfNull(inputs);
         (LogisticRegression regression, LabelSet<TLabel> labels) = Head;
-        float[][] vectors = Encoder.Encode(inputs, null, cancellation);
+        new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
+        TokenizedText[] texts = [.. inputs.Select(text => Encoder.Tokenize(text))];
+        float[][] vectors = Encoder.EncodeTokens(texts, cancellation);
         return
         [
             .. vectors.Select((vector, i) =>
             {
-                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(regression.Logits(vector)));
-                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, Encoder.Tokenize(inputs[i]).TruncatedTokens);
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(Finite(regression.Logits(vector))));
+                return new Classification<TLabel>(scores[0].Label, scores[0].Score, scores, texts[i].TruncatedTokens);
             }),
         ];
     }
 
     /// <summary>Writes encoder and head; sentence-transformers opens the folder as an encoder. The folder is whole or as it was.</summary>
-    /// <param name="folder">Created if it does not exist; an empty folder or a model is replaced as a whole.</param>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds something other than a model.</exception>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
@@ -164,6 +171,12 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
 
     // One reference, so that a prediction meanwhile sees the old head or the new one and never half of each.
     private sealed record Fitted(LogisticRegression Regression, LabelSet<TLabel> Labels);
+
+    private static float[] Finite(float[] logits)
+    {
+        Outputs.RequireFinite(logits);
+        return logits;
+    }
 
     private static int LargestOf(float[] logits) => Array.IndexOf(logits, logits.Max());
 }

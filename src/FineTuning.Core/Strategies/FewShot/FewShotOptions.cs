@@ -9,10 +9,10 @@ namespace FineTuning.Strategies;
 public sealed record FewShotOptions<TLabel>
     where TLabel : notnull
 {
-    /// <summary>The labels in the order of the scores. Null: those of the folder, or those of the texts.</summary>
+    /// <summary>The labels. Null: those of the folder, or those of the texts. Those of a head that was saved are found by their names, in any order.</summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 
-    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device.</summary>
+    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device. With FreshHead a head that was saved is left aside.</summary>
     public SentenceEncoderOptions Encoder { get; init; } = new();
 
     /// <summary>Similar and dissimilar pairs each text is put into, from 0 (the encoder stays as it is, only the head is fitted) to 1000. Default 20.</summary>

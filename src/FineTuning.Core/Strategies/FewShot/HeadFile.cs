@@ -43,6 +43,6 @@ internal static class HeadFile
     private static Tensor Part(SafetensorsFile file, string path, string name, params long[] shape)
     {
         if (!file.Tensors.TryGetValue(name, out StoredTensor? entry) || !entry.Shape.SequenceEqual(shape)) throw new CheckpointException(path, $"a tensor '{name}' of shape [{string.Join(", ", shape)}] was expected");
-        return file.Read(name);
+        return file.ReadWeight(name);
     }
 }

@@ -7,16 +7,26 @@ using static TorchSharp.torch;
 namespace FineTuning.Tensors;
 
 /// <summary>A tensor as a pickle describes it: a strided view of a storage.</summary>
-internal sealed record PickledTensor(string Name, string Storage, ScalarType Type, long StorageElements, long Offset, long[] Shape, long[] Strides);
+/// <param name="Name">Its name in the state dictionary.</param>
+/// <param name="Storage">The name of its storage.</param>
+/// <param name="Type">The type of its elements.</param>
+/// <param name="StorageElements">How many elements the storage has.</param>
+/// <param name="Offset">Its first element in the storage.</param>
+/// <param name="Extent">How many elements of the storage it spans.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Strides">How far one step along each dimension goes.</param>
+internal sealed record PickledTensor(string Name, string Storage, ScalarType Type, long StorageElements, long Offset, long Extent, long[] Shape, long[] Strides);
 
 /// <summary>
 /// Reads the pickle of a state dictionary as data. Names of Python functions are looked up in a list of six and become marks, never calls: whatever else
 /// a pickle asks for is refused. Opcodes: Python's pickletools, protocols 2 to 4.
 /// </summary>
+/// <remarks>Each object and each element of a list, tuple or dictionary counts against one budget: memory and time are bounded whatever the pickle repeats.</remarks>
 internal ref struct PickleReader
 {
-    private const int LargestStack = 1 << 20;
+    private const int MostObjects = 1 << 22;
     private const int DeepestNesting = 64;
+    private const int LongestName = 1000;
     private const long LargestStorage = 1L << 40;
 
     private static readonly Dictionary<string, ScalarType> Storages = new(StringComparer.Ordinal)
@@ -35,8 +45,9 @@ internal ref struct PickleReader
 
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly List<object?> _stack = [];
-    private readonly Dictionary<long, object?> _memo = [];
+    private readonly List<object?> _memo = [];
     private int _at;
+    private int _objects;
 
     private PickleReader(ReadOnlySpan<byte> bytes) => _bytes = bytes;
 
@@ -51,19 +62,20 @@ internal ref struct PickleReader
     {
         object? root = new PickleReader(pickle).Run();
         var tensors = new Dictionary<string, PickledTensor>(StringComparer.Ordinal);
-        Collect(tensors, root, "", 0);
+        Collect(tensors, root, new(ReferenceEqualityComparer.Instance), 0);
         return tensors;
     }
 
-    private static void Collect(Dictionary<string, PickledTensor> tensors, object? value, string prefix, int depth)
+    // A dictionary that is reached in two ways is read once: doubling it again and again costs nothing, and one that holds itself ends.
+    private static void Collect(Dictionary<string, PickledTensor> tensors, object? value, HashSet<object> visited, int depth)
     {
         if (depth > DeepestNesting) throw new InvalidDataException("its dictionaries are nested too deeply");
-        if (value is not Dictionary<object, object?> entries) throw new InvalidDataException("its pickle is not a dictionary of tensors");
-        foreach ((object key, object? item) in entries)
+        if (value is not Dictionary<string, object?> entries) throw new InvalidDataException("its pickle is not a dictionary of tensors");
+        if (!visited.Add(entries)) return;
+        foreach ((string name, object? item) in entries)
         {
-            if (key is not string name) continue;
-            if (item is PickledTensor tensor) tensors[prefix + name] = tensor with { Name = prefix + name };
-            else if (item is Dictionary<object, object?> && name is "state_dict" or "model") Collect(tensors, item, prefix, depth + 1);
+            if (item is PickledTensor tensor) tensors[name] = tensor with { Name = name };
+            else if (item is Dictionary<string, object?> && name is "state_dict" or "model") Collect(tensors, item, visited, depth + 1);
         }
     }
 
@@ -71,7 +83,7 @@ internal ref struct PickleReader
     {
         while (true)
         {
-            if (_stack.Count > LargestStack) throw new InvalidDataException("its pickle needs too much memory");
+            Charge(1);
             byte code = Byte();
             switch ((char)code)
             {
@@ -102,12 +114,12 @@ internal ref struct PickleReader
                 case ']': _stack.Add(new List<object?>()); break;
                 case 'a': { object? item = Pop(); Top<List<object?>>("a list").Add(item); break; }
                 case 'e': { object?[] items = PopMark(); Top<List<object?>>("a list").AddRange(items); break; }
-                case '}': _stack.Add(new Dictionary<object, object?>()); break;
-                case 's': { object? value = Pop(); object? key = Pop(); Set(Top<Dictionary<object, object?>>("a dictionary"), key, value); break; }
+                case '}': _stack.Add(new Dictionary<string, object?>(StringComparer.Ordinal)); break;
+                case 's': { object? value = Pop(); object? key = Pop(); Set(Top<Dictionary<string, object?>>("a dictionary"), key, value); break; }
                 case 'u': SetItems(); break;
-                case 'q': _memo[Byte()] = Top<object?>("a value"); break;
-                case 'r': _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Top<object?>("a value"); break;
-                case '\x94': _memo[_memo.Count] = Top<object?>("a value"); break;
+                case 'q': Memorize(Byte()); break;
+                case 'r': Memorize(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
+                case '\x94': Memorize((uint)_memo.Count); break;
                 case 'h': _stack.Add(Recall(Byte())); break;
                 case 'j': _stack.Add(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
                 case 'c': _stack.Add(Find(Line(), Line())); break;
@@ -132,7 +144,7 @@ internal ref struct PickleReader
         object?[] items = arguments as object?[] ?? throw new InvalidDataException("a call in its pickle has no arguments");
         return function switch
         {
-            Global { Name: "collections OrderedDict" } when items.Length == 0 => new Dictionary<object, object?>(),
+            Global { Name: "collections OrderedDict" } when items.Length == 0 => new Dictionary<string, object?>(StringComparer.Ordinal),
             Global { Name: "torch._utils _rebuild_parameter" } when items.Length >= 1 && items[0] is PickledTensor tensor => tensor,
             Global { Name: "torch._utils _rebuild_tensor_v2" } when items.Length >= 4 && items[0] is Storage storage => Rebuild(storage, items),
             _ => throw new InvalidDataException("its pickle calls something that is no tensor; it is refused"),
@@ -143,16 +155,13 @@ internal ref struct PickleReader
     {
         if (items[1] is not long offset || offset < 0) throw new InvalidDataException("a tensor in its pickle has no offset");
         long[] shape = Numbers(items[2]), strides = Numbers(items[3]);
-        if (shape.Length != strides.Length || shape.Length > 64) throw new InvalidDataException("a tensor in its pickle has as many strides as dimensions");
-        long last = offset;
-        bool any = true;
-        for (int i = 0; i < shape.Length; i++)
-        {
-            if (shape[i] == 0) any = false;
-            else last = checked(last + ((shape[i] - 1) * strides[i]));
-        }
-        if (any && last >= storage.Elements) throw new InvalidDataException($"a tensor in its pickle reaches to element {last} of a storage of {storage.Elements}");
-        return new("", storage.Key, storage.Type, storage.Elements, offset, shape, strides);
+        if (shape.Length != strides.Length) throw new InvalidDataException($"a tensor in its pickle has {shape.Length} dimensions, but {strides.Length} strides");
+        long elements = TensorShape.Elements(shape), extent = Math.Min(elements, 1);
+        for (int i = 0; i < shape.Length && elements > 0; i++) extent = checked(extent + ((shape[i] - 1) * strides[i]));
+        if (checked(offset + extent) > storage.Elements) throw new InvalidDataException($"a tensor in its pickle reaches to element {offset + extent} of a storage of {storage.Elements}");
+        // A view may repeat what is stored (a stride of 0); a few bytes would then stand for any amount of memory.
+        if (elements > storage.Elements) throw new InvalidDataException($"a tensor in its pickle has {elements} elements, but its storage {storage.Elements}: it repeats them; save a copy of it (tensor.contiguous())");
+        return new("", storage.Key, storage.Type, storage.Elements, offset, extent, shape, strides);
     }
 
     private static long[] Numbers(object? value)
@@ -172,8 +181,14 @@ internal ref struct PickleReader
         throw new InvalidDataException("its pickle refers to something that is no storage of a known type");
     }
 
-    private static void Set(Dictionary<object, object?> target, object? key, object? value) =>
-        target[key ?? throw new InvalidDataException("a key in its pickle is None")] = value;
+    // Only what has a name can be a tensor of a state dictionary; keys of other kinds (an optimizer's numbers) are passed over.
+    private static void Set(Dictionary<string, object?> target, object? key, object? value)
+    {
+        if (key is null) throw new InvalidDataException("a key in its pickle is None");
+        if (key is not string name) return;
+        if (name.Length > LongestName) throw new InvalidDataException($"a name in its pickle has {name.Length} characters");
+        target[name] = value;
+    }
 
     private static long Integer(ReadOnlySpan<byte> bytes) => bytes.Length <= 8
         ? (long)new BigInteger(bytes)
@@ -183,13 +198,14 @@ internal ref struct PickleReader
     {
         object?[] items = PopMark();
         if (items.Length % 2 != 0) throw new InvalidDataException("a dictionary in its pickle has a key without value");
-        Dictionary<object, object?> target = Top<Dictionary<object, object?>>("a dictionary");
+        Dictionary<string, object?> target = Top<Dictionary<string, object?>>("a dictionary");
         for (int i = 0; i < items.Length; i += 2) Set(target, items[i], items[i + 1]);
     }
 
     private void Tuple(int count)
     {
         if (_stack.Count < count) throw new InvalidDataException("its pickle is damaged: the stack is empty");
+        Charge(count);
         object?[] items = [.. _stack.Skip(_stack.Count - count)];
         _stack.RemoveRange(_stack.Count - count, count);
         _stack.Add(items);
@@ -199,6 +215,7 @@ internal ref struct PickleReader
     {
         int mark = _stack.FindLastIndex(item => item is Mark);
         if (mark < 0) throw new InvalidDataException("its pickle is damaged: a mark is missing");
+        Charge(_stack.Count - mark);
         object?[] items = [.. _stack.Skip(mark + 1)];
         _stack.RemoveRange(mark, _stack.Count - mark);
         return items;
@@ -214,7 +231,23 @@ internal ref struct PickleReader
 
     private readonly T Top<T>(string what) => _stack.Count > 0 && _stack[^1] is T top ? top : throw new InvalidDataException($"its pickle is damaged: {what} was expected");
 
-    private readonly object? Recall(long key) => _memo.TryGetValue(key, out object? value) ? value : throw new InvalidDataException("its pickle refers to a value that was never stored");
+    private readonly object? Recall(long key) =>
+        key < _memo.Count && _memo[(int)key] is { } value ? value : throw new InvalidDataException("its pickle refers to a value that was never stored");
+
+    // Writers number values as they come, some leaving gaps.
+    private void Memorize(uint key)
+    {
+        object? value = Top<object?>("a value");
+        if (key >= MostObjects) throw new InvalidDataException($"its pickle stores a value under the number {key}");
+        Charge(Math.Max(0, (int)key - _memo.Count));
+        while (_memo.Count <= key) _memo.Add(null);
+        _memo[(int)key] = value;
+    }
+
+    private void Charge(int objects)
+    {
+        if ((_objects += objects) > MostObjects) throw new InvalidDataException($"its pickle makes more than {MostObjects} objects; no checkpoint needs so many");
+    }
 
     private int Length32()
     {
@@ -227,7 +260,7 @@ internal ref struct PickleReader
     private string Line()
     {
         int length = _bytes[_at..].IndexOf((byte)'\n');
-        if (length is < 0 or > 1000) throw new InvalidDataException("its pickle is damaged: a name has no end");
+        if (length is < 0 or > LongestName) throw new InvalidDataException("its pickle is damaged: a name has no end");
         string line = Encoding.UTF8.GetString(_bytes.Slice(_at, length));
         _at += length + 1;
         return line;

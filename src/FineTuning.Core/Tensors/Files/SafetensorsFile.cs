@@ -1,4 +1,3 @@
-using System.IO.MemoryMappedFiles;
 using FineTuning.Errors;
 using Microsoft.Win32.SafeHandles;
 using TorchSharp;
@@ -6,21 +5,21 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Tensors;
 
-/// <summary>A safetensors file, mapped into memory: pages are read when a tensor is.</summary>
-/// <remarks>Reading is thread-safe. The tensors that come out are copies: they outlive the file.</remarks>
+/// <summary>A safetensors file: its header is in memory, a tensor's bytes are read when it is.</summary>
+/// <remarks>
+/// Reading is thread-safe. The tensors that come out are copies: they outlive the file. The file is not mapped: a mapped file that another process
+/// shortens ends this one.
+/// </remarks>
 internal sealed class SafetensorsFile : ITensorSource
 {
     private readonly string _path;
     private readonly SafetensorsHeader _header;
-    private readonly MemoryMappedFile? _mapping;
-    private readonly MemoryMappedViewAccessor? _view;
+    private readonly FileStream _stream;
+    private readonly SafeFileHandle _file;
 
-    private SafetensorsFile(string path, SafetensorsHeader header, MemoryMappedFile? mapping)
+    private SafetensorsFile(string path, SafetensorsHeader header, FileStream stream)
     {
-        _path = path;
-        _header = header;
-        _mapping = mapping;
-        _view = mapping?.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        (_path, _header, _stream, _file) = (path, header, stream, stream.SafeFileHandle);
         Tensors = header.Entries.ToDictionary(pair => pair.Key, pair => new StoredTensor(pair.Key, pair.Value.DataType, pair.Value.Shape, path), StringComparer.Ordinal);
     }
 
@@ -31,23 +30,15 @@ internal sealed class SafetensorsFile : ITensorSource
     /// <exception cref="CheckpointException">The file is missing, or is not a whole and valid safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
-        FileStream stream;
+        FileStream stream = InputFile.Open(path);
         try
         {
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return new(path, SafetensorsHeader.Read(path, stream), stream);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (IOException failure)
         {
-            throw new CheckpointException(path, $"cannot be opened: {failure.Message}", failure);
-        }
-        try
-        {
-            SafetensorsHeader header = SafetensorsHeader.Read(path, stream);
-            // An empty mapping is an error of the operating system; a file without a body needs none.
-            MemoryMappedFile? mapping = header.Entries.Count == 0 ? null
-                : MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-            if (mapping is null) stream.Dispose();
-            return new(path, header, mapping);
+            stream.Dispose();
+            throw new CheckpointException(path, $"it cannot be read: {failure.Message}", failure);
         }
         catch
         {
@@ -58,34 +49,46 @@ internal sealed class SafetensorsFile : ITensorSource
 
     public Tensor Read(string name)
     {
+        ObjectDisposedException.ThrowIf(_file.IsClosed, this);
         if (!_header.Entries.TryGetValue(name, out SafetensorsHeader.Entry? entry)) throw new CheckpointException(_path, $"it holds no tensor '{name}'");
-        if (StoredTypes.TypeOf(entry.DataType) is not { } type) throw new CheckpointException(_path, $"tensor '{name}' is stored as {entry.DataType}, which cannot be computed with; convert it to F32, F16 or BF16");
+        if (StoredTypes.TypeOf(entry.DataType) is not { } type)
+        {
+            throw new CheckpointException(_path, $"tensor '{name}' is stored as {entry.DataType}, which cannot be computed with; convert it to F32, F16 or BF16");
+        }
         Tensor stored = empty(entry.Shape, type);
-        CopyInto(stored, _header.BodyStart + entry.Start, entry.End - entry.Start);
-        if (!StoredTypes.IsFloatingPoint(type) || type == ScalarType.Float32) return stored;
-        using (stored) return stored.to(ScalarType.Float32);
-    }
-
-    public void Dispose()
-    {
-        _view?.Dispose();
-        _mapping?.Dispose();
-    }
-
-    private unsafe void CopyInto(Tensor tensor, long offset, long length)
-    {
-        if (length == 0) return;
-        SafeMemoryMappedViewHandle handle = _view!.SafeMemoryMappedViewHandle;
-        byte* source = null;
-        handle.AcquirePointer(ref source);
         try
         {
-            byte* target = (byte*)tensor.DataPointer();
-            Buffer.MemoryCopy(source + _view.PointerOffset + offset, target, length, length);
+            CopyInto(stored, name, _header.BodyStart + entry.Start, entry.End - entry.Start);
+            if (!StoredTypes.IsFloatingPoint(type) || type == ScalarType.Float32) return stored;
+            Tensor single = FloatValues.ToFloat32(stored, _path, name);
+            stored.Dispose();
+            return single;
         }
-        finally
+        catch
         {
-            handle.ReleasePointer();
+            stored.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _stream.Dispose();
+
+    private unsafe void CopyInto(Tensor tensor, string name, long offset, long length)
+    {
+        if (length == 0) return;
+        var target = (byte*)tensor.DataPointer();
+        try
+        {
+            for (long done = 0; done < length;)
+            {
+                int count = RandomAccess.Read(_file, new Span<byte>(target + done, (int)Math.Min(length - done, 1 << 24)), offset + done);
+                if (count == 0) throw new CheckpointException(_path, $"it ends in tensor '{name}', {length - done} bytes too early: it was shortened after it was opened");
+                done += count;
+            }
+        }
+        catch (IOException failure)
+        {
+            throw new CheckpointException(_path, $"tensor '{name}' cannot be read: {failure.Message}", failure);
         }
     }
 }

@@ -11,6 +11,8 @@ internal sealed class SafetensorsHeader
 {
     private const long LargestHeader = 100_000_000;
     private const int DeepestJson = 8;
+    private const int MostTensors = 1 << 18;
+    private const int MostMetadata = 1 << 16;
 
     private SafetensorsHeader(Dictionary<string, Entry> entries, Dictionary<string, string> metadata, long bodyStart)
     {
@@ -35,11 +37,15 @@ internal sealed class SafetensorsHeader
     public static SafetensorsHeader Read(string path, Stream stream)
     {
         long fileLength = stream.Length;
+        Span<byte> start = stackalloc byte[KnownContents.Length];
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        if (KnownContents.OfSafetensors(start) is { } known) throw new CheckpointException(path, known);
         if (fileLength < 8) throw new CheckpointException(path, $"{fileLength} bytes are too few for a safetensors file");
         Span<byte> prefix = stackalloc byte[8];
+        stream.Position = 0;
         stream.ReadExactly(prefix);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > LargestHeader) throw new CheckpointException(path, $"its header claims {length} bytes; at most {LargestHeader} are allowed. This is no safetensors file (a page or a pointer instead of a download?)");
+        if (length > LargestHeader) throw new CheckpointException(path, $"its header claims {length} bytes; at most {LargestHeader} are allowed: this is no safetensors file");
         if ((long)length > fileLength - 8) throw new CheckpointException(path, $"its header claims {length} bytes, but only {fileLength - 8} follow: the file is cut off or no safetensors file");
         var json = new byte[length];
         stream.ReadExactly(json);
@@ -66,6 +72,7 @@ internal sealed class SafetensorsHeader
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
+            if (entries.Count >= MostTensors) throw new InvalidDataException($"it names more than {MostTensors} tensors");
             if (name == "__metadata__")
             {
                 if (metadata is not null) throw new InvalidDataException("__metadata__ stands twice");
@@ -88,6 +95,7 @@ internal sealed class SafetensorsHeader
         {
             string key = reader.GetString()!;
             Expect(ref reader, JsonTokenType.String, $"a string as metadata '{Shorten(key)}'");
+            if (metadata.Count >= MostMetadata) throw new InvalidDataException($"__metadata__ has more than {MostMetadata} entries");
             metadata[key] = reader.GetString()!;
         }
         return metadata;
@@ -123,8 +131,7 @@ internal sealed class SafetensorsHeader
         if (type is null || shape is null || offsets is null) throw new InvalidDataException($"tensor '{Shorten(name)}' lacks dtype, shape or data_offsets");
         if (offsets.Length != 2) throw new InvalidDataException($"tensor '{Shorten(name)}' has {offsets.Length} data_offsets; 2 were expected");
         if (!StoredTypes.TryBits(type, out int bits)) throw new InvalidDataException($"tensor '{Shorten(name)}' has the unknown type '{Shorten(type)}'");
-        long size = bits;
-        foreach (long dimension in shape) size = checked(size * dimension);
+        long size = checked(bits * TensorShape.Elements(shape));
         if (size % 8 != 0 || offsets[1] - offsets[0] != size / 8)
         {
             throw new InvalidDataException($"tensor '{Shorten(name)}' of type {type} and shape [{Shorten(string.Join(", ", shape))}] needs {size / 8} bytes, but its data_offsets are {offsets[0]} to {offsets[1]}");
@@ -142,6 +149,7 @@ internal sealed class SafetensorsHeader
             {
                 throw new InvalidDataException($"{field} of tensor '{Shorten(name)}' holds something else than numbers from 0 up");
             }
+            if (numbers.Count == TensorShape.MostDimensions) throw new InvalidDataException($"{field} of tensor '{Shorten(name)}' has more than {TensorShape.MostDimensions} numbers");
             numbers.Add(number);
         }
         return [.. numbers];

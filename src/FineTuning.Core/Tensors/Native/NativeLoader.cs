@@ -27,8 +27,7 @@ internal static partial class NativeLoader
         string reason = ReasonOf(bridge);
         Match version = MissingVersion().Match(reason);
         if (!version.Success) throw Explained(bridge, reason);
-        string copy = PatchedCopy.Make(bridge, version.Groups[1].Value);
-        LoadOrExplain(copy);
+        string copy = PatchedCopy.Make(bridge, version.Groups[1].Value, copy => NativeLibrary.TryLoad(copy, out _) ? null : ReasonOf(copy));
         return new(folders.Torch, copy, $"this system's libstdc++ lacks {version.Groups[1].Value}: an adapted copy of TorchSharp's library was loaded from {copy}");
     }
 

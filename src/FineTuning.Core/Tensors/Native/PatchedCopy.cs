@@ -13,9 +13,15 @@ internal static class PatchedCopy
     private const string Marker = "_ZSt21ios_base_library_initv";
     private const long LargestFile = 256L << 20;
 
-    /// <summary>The path of the copy, made if it is not there yet.</summary>
-    /// <exception cref="NativeRuntimeException">The library really needs what is missing, or no copy can be written.</exception>
-    public static string Make(string original, string missingVersion)
+    /// <summary>The path of the copy, made if it is not there yet, in the first folder where it can be written and loaded.</summary>
+    /// <param name="original">TorchSharp's library.</param>
+    /// <param name="missingVersion">What the system's libstdc++ lacks.</param>
+    /// <param name="load">Loads the copy; null: it did, else why it did not (a folder that is mounted noexec).</param>
+    /// <exception cref="NativeRuntimeException">The library really needs what is missing, or no copy can be written and loaded.</exception>
+    public static string Make(string original, string missingVersion, Func<string, string?> load) => Make(original, missingVersion, load, Folders());
+
+    /// <summary>The same, in folders of the caller's choice.</summary>
+    internal static string Make(string original, string missingVersion, Func<string, string?> load, IEnumerable<string> folders)
     {
         if (new FileInfo(original).Length > LargestFile) throw new NativeRuntimeException($"{original} is larger than any known build of TorchSharp's library; it is left alone");
         byte[] bytes = File.ReadAllBytes(original);
@@ -24,11 +30,13 @@ internal static class PatchedCopy
         byte[] expected = SHA256.HashData(bytes);
 
         var refusals = new List<string>();
-        foreach (string folder in Folders())
+        foreach (string folder in folders)
         {
             try
             {
-                return Place(folder, name, Path.GetFileName(original), bytes, expected);
+                string copy = PrivateFolder.Write(folder, name, Path.GetFileName(original), bytes, expected);
+                if (load(copy) is not { } reason) return copy;
+                refusals.Add($"{copy}: {reason}");
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
@@ -36,8 +44,8 @@ internal static class PatchedCopy
             }
         }
         throw new NativeRuntimeException(
-            $"this system's libstdc++ lacks {missingVersion}, and no folder can be written for an adapted copy of {Path.GetFileName(original)} " +
-            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a writable folder, or install GCC 13's libstdc++ or newer.");
+            $"this system's libstdc++ lacks {missingVersion}, and no adapted copy of {Path.GetFileName(original)} can be written and loaded " +
+            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a folder that is your own, writable and not mounted noexec, or install GCC 13's libstdc++ or newer.");
     }
 
     private static void Weaken(byte[] bytes, string original, string missingVersion)
@@ -63,33 +71,10 @@ internal static class PatchedCopy
     {
         string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        if (!string.IsNullOrEmpty(cache)) yield return Path.Combine(cache, "finetuning.core");
-        if (!string.IsNullOrEmpty(home)) yield return Path.Combine(home, ".cache", "finetuning.core");
-        yield return Path.Combine(Path.GetTempPath(), $"finetuning.core-{Environment.UserName}");
-    }
-
-    // Written under another name and renamed: processes that start together each find a whole file, whoever wins. What is found is never trusted unread.
-    private static string Place(string folder, string name, string fileName, byte[] bytes, byte[] expected)
-    {
-        string home = Path.Combine(folder, name);
-        string copy = Path.Combine(home, fileName);
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(home);
-        else Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (IsWhole(copy, expected)) return copy;
-        string fresh = $"{copy}.{Guid.NewGuid():N}";
-        using (var stream = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-        {
-            stream.Write(bytes);
-            stream.Flush(flushToDisk: true);
-        }
-        File.Move(fresh, copy, overwrite: true);
-        return IsWhole(copy, expected) ? copy : throw new IOException("the copy was changed while it was written");
-    }
-
-    private static bool IsWhole(string path, byte[] expected)
-    {
-        if (!File.Exists(path) || new FileInfo(path) is not { LinkTarget: null, Length: <= LargestFile }) return false;
-        using FileStream stream = File.OpenRead(path);
-        return CryptographicOperations.FixedTimeEquals(SHA256.HashData(stream), expected);
+        // A relative path is invalid by the specification of that variable, and would depend on where the process stands.
+        if (Path.IsPathFullyQualified(cache ?? "")) yield return Path.Combine(cache!, "finetuning.core");
+        if (Path.IsPathFullyQualified(home)) yield return Path.Combine(home, ".cache", "finetuning.core");
+        // Everybody writes there: the name holds the user's number, and whoever made the folder first is asked for.
+        yield return Path.Combine(Path.GetTempPath(), $"finetuning.core-{Posix.User}");
     }
 }
