@@ -114,5 +114,10 @@ internal static class CompareCommand
 
     private static string ModelFolder(Arguments arguments) => arguments.Text("model", Shared.Model);
 
-    private static string TrainFile(Arguments arguments) => arguments.Text("train", Shared.Data("sst2", "train.tsv"));
+    /// <summary>The file of sentences: --train FILE, or train.tsv in --data, a folder or the name of a shared data set.</summary>
+    private static string TrainFile(Arguments arguments)
+    {
+        string data = arguments.Text("data", "sst2");
+        return arguments.Text("train", Directory.Exists(data) ? Path.Combine(data, "train.tsv") : Shared.Data(data, "train.tsv"));
+    }
 }

@@ -40,7 +40,7 @@ internal sealed class PlainClassification : TunableModel<LabeledText<string>>
         return Losses.CrossEntropy(_encoder.Logits(tokens.Input, context).select(1, 0), TargetRow.Labels(tokens, Device), null, null, 0);
     }
 
-    public override IEvaluation Evaluate() => throw new NotSupportedException("only its training steps are measured");
+    public override IEvaluation NewEvaluation() => throw new NotSupportedException("only its training steps are measured");
 
     protected override void Dispose(bool disposing)
     {

@@ -60,7 +60,7 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
         return (two - byMean - byFirst).sum();
     }
 
-    public override IEvaluation Evaluate() => new Agreement(this);
+    public override IEvaluation NewEvaluation() => new Agreement(this);
 
     private (Tensor Mean, Tensor First) Cosines(TaughtBatch batch, ForwardContext context)
     {
@@ -96,6 +96,6 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
             _count += batch.TargetCount;
         }
 
-        public MetricReport Report() => new([new("loss", 2 - ((_mean + _first) / _count)), new("cosine_mean", _mean / _count), new("cosine_first", _first / _count)]);
+        public MetricReport Report() => new([MetricValue.Lower("loss", 2 - ((_mean + _first) / _count)), MetricValue.Higher("cosine_mean", _mean / _count), MetricValue.Higher("cosine_first", _first / _count)]);
     }
 }

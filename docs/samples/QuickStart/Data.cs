@@ -1,6 +1,8 @@
 using System.Globalization;
+using FineTuning;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Metrics;
 
 namespace QuickStart;
 
@@ -14,16 +16,15 @@ internal static class Data
         if (!path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase)) return [.. Csv.Read(path).LabeledTexts<string>()];
         return Tsv.Read(path).Columns().Contains("label")
             ? [.. Tsv.Read(path).LabeledTexts<string>()]
-            : [.. Tsv.Read(path, new DelimitedOptions { HasHeader = false, Quotes = false }).LabeledTexts<string>(text: "0", label: "1")];
+            : [.. Tsv.Read(path, new DelimitedOptions { HasHeader = false }).LabeledTexts<string>(text: "0", label: "1")];
     }
 
     /// <summary>Accuracy on sentences that nothing has seen, beside what guessing gives.</summary>
     public static void Test(TextClassifier<string> model, LabeledText<string>[] test, LabeledText<string>[] train)
     {
-        IReadOnlyList<Classification<string>> answers = model.PredictBatch([.. test.Select(row => row.Text)]);
-        double accuracy = answers.Zip(test, (answer, row) => answer.Label == row.Label ? 1.0 : 0).Average();
+        MetricReport report = model.Evaluate(test);
         string majority = train.CountBy(row => row.Label).MaxBy(pair => pair.Value).Key;
         double guessed = test.Average(row => row.Label == majority ? 1.0 : 0);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test: accuracy {accuracy:P2} on {test.Length} sentences; always saying '{majority}' gives {guessed:P2}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test: accuracy {report["accuracy"]:P2}, macro F1 {report["f1_macro"]:P2} on {test.Length} sentences; always saying '{majority}' gives {guessed:P2}"));
     }
 }

@@ -28,21 +28,39 @@ internal sealed class RowSet
     /// <param name="examples">Read once, in order.</param>
     /// <param name="name">What the data is, for messages: training data, validation data.</param>
     /// <param name="encoded">Told how many examples are encoded, from time to time.</param>
-    /// <param name="cancellation">Stops between chunks.</param>
+    /// <param name="cancellation">Looked at before every record.</param>
+    /// <param name="mostRows">After so many rows no more are read, where nobody knows how many there are; null: all are read.</param>
+    /// <param name="isTimeUp">Asked before every record: once it is true, no more are read; null: there is no limit.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
-        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation)
+        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation, long? mostRows = null, Func<bool>? isTimeUp = null)
     {
         var report = new EncodingReport();
         var rows = new List<EncodedRow>();
+        long most = examples.TryGetNonEnumeratedCount(out _) ? long.MaxValue : mostRows ?? long.MaxValue;
         int index = 0;
-        foreach (TExample[] chunk in examples.Chunk(ExamplesInAChunk))
+        bool timeIsUp = false;
+        var chunk = new List<TExample>(ExamplesInAChunk);
+        using (IEnumerator<TExample> source = Enumerated(examples, name))
         {
-            cancellation.ThrowIfCancellationRequested();
-            EncodeChunk(model, chunk, index, name, rows, report);
-            index += chunk.Length;
-            encoded?.Invoke(index);
+            for (bool ended = false; !ended;)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                timeIsUp = isTimeUp?.Invoke() == true;
+                bool isFull = rows.Count + chunk.Count >= most;
+                ended = timeIsUp || (!isFull && !source.MoveNext());
+                if (!ended && !isFull) chunk.Add(source.Current);
+                if (!ended && !isFull && chunk.Count < ExamplesInAChunk) continue;
+                if (index > int.MaxValue - ExamplesInAChunk) throw new TrainingDataException($"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
+                EncodeChunk(model, [.. chunk], index, name, rows, report);
+                index += chunk.Count;
+                if (chunk.Count > 0) encoded?.Invoke(index);
+                chunk.Clear();
+                // Records that were left out have made room for further ones.
+                ended |= rows.Count >= most;
+            }
         }
+        if (index == 0 && timeIsUp) throw new TrainingDataException($"the time limit was over before the first record of the {name} came; lengthen TimeLimit, or look at what is slow in reading the data");
         if (index == 0) throw new TrainingDataException($"the {name} holds no records; at least one is needed");
         if (rows.All(row => row.TargetCount <= 0))
         {
@@ -52,6 +70,9 @@ internal sealed class RowSet
         return new(model.Arrange(rows), report.Summary());
     }
 
+    private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>
+        examples.GetEnumerator() ?? throw new TrainingDataException($"the {name} gave no enumerator: GetEnumerator returned null");
+
     private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)
     {
         var encoded = new EncodedRow?[chunk.Length];
@@ -60,7 +81,7 @@ internal sealed class RowSet
         {
             try
             {
-                encoded[i] = chunk[i] is { } example ? model.Encode(example, report) : throw new TrainingDataException("the record is null");
+                encoded[i] = chunk[i] is { } example ? model.Encode(example, report.At(first + i)) : throw new TrainingDataException("the record is null");
             }
             catch (Exception failure) when (failure is not OutOfMemoryException)
             {

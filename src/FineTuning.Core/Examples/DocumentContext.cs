@@ -12,7 +12,7 @@ public static class DocumentContext
     {
         ArgumentNullException.ThrowIfNull(examples);
         ArgumentOutOfRangeException.ThrowIfNegative(words);
-        return Stream(examples, words);
+        return Stream(examples.Select((example, index) => example ?? throw new Errors.TrainingDataException($"record {index} is null; leave it out")), words);
     }
 
     private static IEnumerable<TExample> Stream<TExample>(IEnumerable<TExample> examples, int words)

@@ -16,6 +16,20 @@ internal static class Excerpt
     }
 }
 
+/// <summary>Classes that no training row has: nothing can be learned of them.</summary>
+internal static class MissingClasses
+{
+    /// <summary>A warning; none where every class has a row.</summary>
+    /// <param name="what">What the classes are: labels, entity types.</param>
+    /// <param name="names">All of them.</param>
+    /// <param name="present">Whether a row has the class of an index.</param>
+    public static IEnumerable<string> Of(string what, IReadOnlyList<string> names, Func<int, bool> present)
+    {
+        string[] missing = [.. names.Where((_, i) => !present(i))];
+        if (missing.Length > 0) yield return $"no training row has the {what} {Excerpt.Of(string.Join(", ", missing))} ({missing.Length} of {names.Count}): nothing is learned of them; check the names, or leave them out";
+    }
+}
+
 /// <summary>What a record must have at least.</summary>
 internal static class ExampleParts
 {
@@ -27,6 +41,7 @@ internal static class ExampleParts
 /// <summary>How much an example counts: a number that float32 computes with.</summary>
 internal static class ExampleWeight
 {
+    /// <exception cref="TrainingDataException">The weight is out of range.</exception>
     public static void Check(double weight, string text)
     {
         if (Limits.IsWeight(weight)) return;

@@ -3,19 +3,19 @@ namespace FineTuning.Heads;
 /// <summary>What numbers may be so that float32 computes with them: beyond, they vanish or become infinite in silence.</summary>
 internal static class Limits
 {
-    private const double SmallestWeight = 1e-20, LargestWeight = 1e20, LargestTarget = 1e15, NearestToCertain = 1e-6, LargestDropout = 0.99;
+    private const double SmallestWeight = 1e-20, LargestWeight = 1e20, LargestTarget = 1e15, SmallestTarget = 1e-30, NearestToCertain = 1e-6, LargestDropout = 0.99;
 
     /// <summary>Whether losses can be multiplied by a weight.</summary>
     public static bool IsWeight(double weight) => weight is >= SmallestWeight and <= LargestWeight;
 
     /// <summary>Whether the square of a distance to a number is one.</summary>
-    public static bool IsTarget(double value) => value is >= -LargestTarget and <= LargestTarget;
+    public static bool IsTarget(double value) => value == 0 || Math.Abs(value) is >= SmallestTarget and <= LargestTarget;
 
     /// <summary>What weights are, for a message.</summary>
     public static string Weights => "above 0 and finite: from 1e-20 to 1e20";
 
     /// <summary>What targets are, for a message.</summary>
-    public static string Targets => "a finite number from -1e15 to 1e15";
+    public static string Targets => "a finite number: 0, or from 1e-30 to 1e15 in size";
 
     public static void Threshold(double threshold, List<string> violations)
     {

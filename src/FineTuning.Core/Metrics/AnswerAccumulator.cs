@@ -40,14 +40,14 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
     public MetricReport Report(double loss, double threshold = 1)
     {
         if (_entries.Count == 0) throw new InvalidOperationException("there is nothing to evaluate: no question was added");
-        var values = new List<KeyValuePair<string, double>> { new("loss", loss) };
+        var values = new List<MetricValue> { MetricValue.Lower("loss", loss) };
         AddMeans(values, "", entry => true, threshold);
-        if (!allowsNoAnswer) return new(values);
+        if (!allowsNoAnswer) return new MetricReport(values);
         AddMeans(values, "has_answer_", entry => entry.HasAnswer, threshold);
         AddMeans(values, "no_answer_", entry => !entry.HasAnswer, threshold);
         AddBest(values, "exact", entry => entry.Exact);
         AddBest(values, "f1", entry => entry.F1);
-        return new(values);
+        return new MetricReport(values);
     }
 
     /// <summary>Exact match and F1 of one answer: the best over the references.</summary>
@@ -65,7 +65,7 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
         return (references.Max(reference => AnswerText.IsExact(prediction, reference) ? 1.0 : 0), references.Max(reference => AnswerText.F1(prediction, reference, allowsNoAnswer)));
     }
 
-    private void AddMeans(List<KeyValuePair<string, double>> values, string prefix, Func<Entry, bool> belongs, double threshold)
+    private void AddMeans(List<MetricValue> values, string prefix, Func<Entry, bool> belongs, double threshold)
     {
         double exact = 0, f1 = 0;
         int count = 0;
@@ -77,12 +77,12 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
             count++;
         }
         if (count == 0) return;
-        values.Add(new(prefix + (prefix.Length == 0 ? "exact_match" : "exact"), exact / count));
-        values.Add(new(prefix + "f1", f1 / count));
+        values.Add(MetricValue.Higher(prefix + (prefix.Length == 0 ? "exact_match" : "exact"), exact / count));
+        values.Add(MetricValue.Higher(prefix + "f1", f1 / count));
     }
 
     // The official walk: all questions unanswered at first, then one after the other answered, by rising no-answer score; equal scores in the order of the data.
-    private void AddBest(List<KeyValuePair<string, double>> values, string name, Func<Entry, double> score)
+    private void AddBest(List<MetricValue> values, string name, Func<Entry, double> score)
     {
         double current = _entries.Count(entry => !entry.HasAnswer), best = current, threshold = 0;
         foreach (Entry entry in _entries.OrderBy(entry => entry.NoAnswerScore))
@@ -90,8 +90,8 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
             current += entry.HasAnswer ? score(entry) : entry.Answered ? -1 : 0;
             if (current > best) (best, threshold) = (current, entry.NoAnswerScore);
         }
-        values.Add(new($"best_{name}", best / _entries.Count));
-        values.Add(new($"best_{name}_threshold", threshold));
+        values.Add(MetricValue.Higher($"best_{name}", best / _entries.Count));
+        values.Add(MetricValue.Neither($"best_{name}_threshold", threshold));
     }
 
     private readonly record struct Entry(double Exact, double F1, double NoAnswerScore, bool HasAnswer, bool Answered);

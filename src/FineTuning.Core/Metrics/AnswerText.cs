@@ -23,7 +23,7 @@ internal static class AnswerText
         var kept = new StringBuilder(lower.Length);
         foreach (char character in lower) if (!Punctuation.Contains(character)) kept.Append(character);
         WithoutArticles(kept);
-        return Split(kept.ToString());
+        return Words(kept.ToString());
     }
 
     /// <summary>Whether the two are the same after normalization.</summary>
@@ -83,7 +83,8 @@ internal static class AnswerText
             or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
     }
 
-    private static string[] Split(string text)
+    /// <summary>What stands between white space, as the references split.</summary>
+    public static string[] Words(string text)
     {
         var words = new List<string>();
         for (int i = 0; i < text.Length;)
@@ -97,7 +98,7 @@ internal static class AnswerText
     }
 
     /// <summary>Unicode's full lower case: a dotted capital I becomes two characters, a sigma at the end of a word the final one.</summary>
-    private static string Lower(string text)
+    public static string Lower(string text)
     {
         var lower = new StringBuilder(text.Length);
         foreach (Rune rune in text.EnumerateRunes()) lower.Append(Rune.ToLowerInvariant(rune).ToString());

@@ -29,29 +29,34 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
         _rows++;
     }
 
-    /// <summary>The scores over all rows.</summary>
+    /// <summary>The scores over all rows, by scikit-learn's definitions and defaults.</summary>
+    /// <remarks>
+    /// <c>f1_macro</c>, <c>precision_macro</c> and <c>recall_macro</c> are means over the labels that occur among references or predictions; a label on neither side is
+    /// listed in <see cref="MetricReport.Classes"/> with 0 and counts in no mean. <c>mcc</c> is 0 where it is not defined.
+    /// </remarks>
     /// <param name="loss">The mean loss.</param>
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
     {
         if (_rows == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
         Hits[] hits = ClassificationScores.HitsOf(_matrix);
-        double[] supports = [.. hits.Select(label => label.Support)];
-        double[] f1 = [.. hits.Select(label => label.F(1, 0))];
-        KeyValuePair<string, double>[] values =
+        // Labels on neither side are left out of means, as scikit-learn does where no list of labels is given.
+        Hits[] present = [.. hits.Where(label => label.True + label.FalsePositive + label.FalseNegative > 0)];
+        double[] f1 = [.. present.Select(label => label.F(1, 0))];
+        MetricValue[] values =
         [
-            new("loss", loss),
-            new("accuracy", ClassificationScores.Accuracy(_matrix)),
-            new("f1_macro", Averaging.Macro(f1)),
-            new("f1_micro", hits.Aggregate(Hits.Add).F(1, 0)),
-            new("f1_weighted", Averaging.Weighted(f1, supports)),
-            new("precision_macro", Averaging.Macro(hits.Select(label => label.Precision(0)))),
-            new("recall_macro", Averaging.Macro(hits.Select(label => label.Recall(0)))),
-            new("mcc", ClassificationScores.Matthews(_matrix)),
-            new("log_loss", _logLoss / _rows),
-            new("calibration_error", _bins.ExpectedError),
+            MetricValue.Lower("loss", loss),
+            MetricValue.Higher("accuracy", ClassificationScores.Accuracy(_matrix)),
+            MetricValue.Higher("f1_macro", Averaging.Macro(f1)),
+            MetricValue.Higher("f1_micro", hits.Aggregate(Hits.Add).F(1, 0)),
+            MetricValue.Higher("f1_weighted", Averaging.Weighted(f1, [.. present.Select(label => label.Support)])),
+            MetricValue.Higher("precision_macro", Averaging.Macro(present.Select(label => label.Precision(0)))),
+            MetricValue.Higher("recall_macro", Averaging.Macro(present.Select(label => label.Recall(0)))),
+            MetricValue.Higher("mcc", ClassificationScores.Matthews(_matrix)),
+            MetricValue.Lower("log_loss", _logLoss / _rows),
+            MetricValue.Lower("calibration_error", _bins.ExpectedError),
         ];
-        ClassScores[] classes = [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), f1[i], label.Support))];
+        ClassScores[] classes = [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), label.F(1, 0), label.Support))];
         return new(values, _matrix.Copy(), classes);
     }
 }

@@ -10,6 +10,8 @@ namespace FineTuning.Metrics;
 /// </remarks>
 public sealed class EntityAccumulator
 {
+    private const string NoEntities = "no entity occurs on either side";
+
     private readonly EntityCounts _lenient = new();
     private readonly EntityCounts _strict = new();
 
@@ -47,21 +49,21 @@ public sealed class EntityAccumulator
     {
         if (Tokens.Total == 0) throw new InvalidOperationException("there is nothing to evaluate: no word was added");
         (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0), macroStrict = _strict.Macro(0), weighted = _lenient.Weighted(0);
-        KeyValuePair<string, double>[] values =
+        MetricValue[] values =
         [
-            new("loss", loss),
-            new("f1", micro.F1),
-            new("precision", micro.Precision),
-            new("recall", micro.Recall),
-            new("f1_macro", macro.F1),
-            new("precision_macro", macro.Precision),
-            new("recall_macro", macro.Recall),
-            new("f1_weighted", weighted.F1),
-            new("f1_strict", strict.F1),
-            new("precision_strict", strict.Precision),
-            new("recall_strict", strict.Recall),
-            new("f1_macro_strict", macroStrict.F1),
-            new("accuracy", Tokens.Accuracy),
+            MetricValue.Lower("loss", loss),
+            MetricValue.Higher("f1", micro.F1),
+            MetricValue.Higher("precision", micro.Precision),
+            MetricValue.Higher("recall", micro.Recall),
+            MetricValue.Higher("f1_macro", macro.F1, NoEntities),
+            MetricValue.Higher("precision_macro", macro.Precision, NoEntities),
+            MetricValue.Higher("recall_macro", macro.Recall, NoEntities),
+            MetricValue.Higher("f1_weighted", weighted.F1),
+            MetricValue.Higher("f1_strict", strict.F1),
+            MetricValue.Higher("precision_strict", strict.Precision),
+            MetricValue.Higher("recall_strict", strict.Recall),
+            MetricValue.Higher("f1_macro_strict", macroStrict.F1, NoEntities),
+            MetricValue.Higher("accuracy", Tokens.Accuracy),
         ];
         return new(values, null, _lenient.Classes()) { Reading = $"entities in {TagSequence.Name(Scheme)}; f1 reads tags as conlleval does, f1_strict only what is well formed" };
     }

@@ -8,18 +8,25 @@ namespace FineTuning.Metrics;
 public sealed class MetricReport
 {
     /// <summary>Creates a report.</summary>
-    /// <param name="values">Name and value in the order in which they are shown.</param>
+    /// <param name="metrics">In the order in which they are shown; each states which way it gets better.</param>
     /// <param name="confusion">How often each label was taken for each; null where there are no labels.</param>
     /// <param name="classes">Scores of each label; null where there are no labels.</param>
-    public MetricReport(IReadOnlyList<KeyValuePair<string, double>> values, ConfusionMatrix? confusion = null, IReadOnlyList<ClassScores>? classes = null)
+    /// <exception cref="ArgumentException">A metric is null, or two have one name.</exception>
+    public MetricReport(IReadOnlyList<MetricValue> metrics, ConfusionMatrix? confusion = null, IReadOnlyList<ClassScores>? classes = null)
     {
-        ArgumentNullException.ThrowIfNull(values);
-        Values = values;
+        ArgumentNullException.ThrowIfNull(metrics);
+        if (metrics.Any(metric => metric?.Name is null)) throw new ArgumentException("a metric or its name is null", nameof(metrics));
+        if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
+        Metrics = [.. metrics];
+        Values = [.. metrics.Select(metric => KeyValuePair.Create(metric.Name, metric.Value))];
         Confusion = confusion;
         Classes = classes ?? [];
     }
 
-    /// <summary>Name and value in the order in which they are shown.</summary>
+    /// <summary>The metrics in the order in which they are shown.</summary>
+    public IReadOnlyList<MetricValue> Metrics { get; }
+
+    /// <summary>Name and value of each metric, in that order.</summary>
     public IReadOnlyList<KeyValuePair<string, double>> Values { get; }
 
     /// <summary>How often each label was taken for each; null where there are no labels.</summary>
@@ -36,6 +43,10 @@ public sealed class MetricReport
     /// <exception cref="KeyNotFoundException">There is no such value; the message lists those there are.</exception>
     public double this[string name] => TryGet(name, out double value) ? value
         : throw new KeyNotFoundException($"there is no metric '{name}'; there are {string.Join(", ", Values.Select(pair => pair.Key))}");
+
+    /// <summary>A metric by its name; null: there is none.</summary>
+    /// <param name="name">For example <c>accuracy</c>.</param>
+    public MetricValue? Find(string name) => Metrics.FirstOrDefault(metric => metric.Name == name);
 
     /// <summary>A value by its name, where there is one.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
@@ -55,11 +66,14 @@ public sealed class MetricReport
     /// <inheritdoc/>
     public override string ToString()
     {
-        var text = new StringBuilder(string.Join(", ", Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
+        var text = new StringBuilder(string.Join(", ", Metrics.Select(Describe)));
         if (Reading is not null) text.AppendLine().Append("  (").Append(Reading).Append(')');
         foreach (ClassScores scores in Classes) text.AppendLine().Append("  ").Append(scores);
         return text.ToString();
     }
+
+    private static string Describe(MetricValue metric) => metric.Undefined is { } reason ? $"{metric.Name} undefined ({reason})"
+        : string.Create(CultureInfo.InvariantCulture, $"{metric.Name} {metric.Value:0.####}");
 }
 
 /// <summary>The scores of one label.</summary>
@@ -73,18 +87,4 @@ public sealed record ClassScores(string Label, double Precision, double Recall, 
     /// <inheritdoc/>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Label}: precision {Precision:0.###}, recall {Recall:0.###}, F1 {F1:0.###} over {Support:0.##}");
-}
-
-/// <summary>Which way a metric gets better.</summary>
-public static class MetricDirection
-{
-    private static readonly string[] Lower = ["loss", "perplexity", "mse", "rmse", "mae", "error", "brier", "hamming"];
-
-    /// <summary>Whether a larger value is better: not for losses and errors.</summary>
-    /// <param name="name">The metric's name, for example <c>accuracy</c> or <c>log_loss</c>.</param>
-    public static bool HigherIsBetter(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        return !Array.Exists(Lower, part => name.Contains(part, StringComparison.Ordinal));
-    }
 }

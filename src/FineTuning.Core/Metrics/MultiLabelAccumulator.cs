@@ -18,7 +18,8 @@ public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double t
         _scores.Add(truth, given);
     }
 
-    /// <summary>The scores over all rows.</summary>
+    /// <summary>The scores over all rows, by scikit-learn's definitions and defaults.</summary>
+    /// <remarks>Macro averages go over all labels; one on neither side counts with 0, as scikit-learn has it for matrices of labels.</remarks>
     /// <param name="loss">The mean loss.</param>
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
@@ -28,17 +29,17 @@ public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double t
         double[] supports = [.. hits.Select(label => label.Support)];
         double[] f1 = [.. hits.Select(label => label.F(1, 0))];
         Hits all = hits.Aggregate(Hits.Add);
-        KeyValuePair<string, double>[] values =
+        MetricValue[] values =
         [
-            new("loss", loss),
-            new("f1_micro", all.F(1, 0)),
-            new("f1_macro", Averaging.Macro(f1)),
-            new("f1_weighted", Averaging.Weighted(f1, supports)),
-            new("f1_samples", _scores.Samples(row => row.F(1, 0), 0)),
-            new("precision_micro", all.Precision(0)),
-            new("recall_micro", all.Recall(0)),
-            new("subset_accuracy", _scores.SubsetAccuracy),
-            new("hamming_loss", _scores.HammingLoss),
+            MetricValue.Lower("loss", loss),
+            MetricValue.Higher("f1_micro", all.F(1, 0)),
+            MetricValue.Higher("f1_macro", Averaging.Macro(f1)),
+            MetricValue.Higher("f1_weighted", Averaging.Weighted(f1, supports)),
+            MetricValue.Higher("f1_samples", _scores.Samples(row => row.F(1, 0), 0)),
+            MetricValue.Higher("precision_micro", all.Precision(0)),
+            MetricValue.Higher("recall_micro", all.Recall(0)),
+            MetricValue.Higher("subset_accuracy", _scores.SubsetAccuracy),
+            MetricValue.Lower("hamming_loss", _scores.HammingLoss),
         ];
         return new(values, null, [.. hits.Select((label, i) => new ClassScores(labels[i], label.Precision(0), label.Recall(0), f1[i], label.Support))]);
     }

@@ -26,7 +26,8 @@ internal sealed class PreferenceAccumulator
     /// <summary>The means over all pairs: <c>loss</c>, <c>rewards_chosen</c>, <c>rewards_rejected</c>, <c>rewards_margin</c>, <c>rewards_accuracy</c>.</summary>
     public MetricReport Report() => new(
     [
-        new("loss", _loss / _pairs), new("rewards_chosen", _chosen / _pairs), new("rewards_rejected", _rejected / _pairs),
-        new("rewards_margin", (_chosen - _rejected) / _pairs), new("rewards_accuracy", _right / _pairs),
+        new("loss", _loss / _pairs, MetricDirection.Lower), MetricValue.Higher("rewards_chosen", _chosen / _pairs),
+        new("rewards_rejected", _rejected / _pairs, MetricDirection.Lower), MetricValue.Higher("rewards_margin", (_chosen - _rejected) / _pairs),
+        MetricValue.Higher("rewards_accuracy", _right / _pairs),
     ]);
 }

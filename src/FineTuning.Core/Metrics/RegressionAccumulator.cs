@@ -22,15 +22,15 @@ public sealed class RegressionAccumulator
     public MetricReport Report(double loss)
     {
         if (_references.Count == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
-        double correlation = _references.Count < 2 ? double.NaN : RegressionScores.Pearson(_references, _predictions);
+        string? undefined = RegressionScores.WhyUndefined(_references, _predictions);
         return new(
         [
-            new("loss", loss),
-            new("mse", RegressionScores.MeanSquaredError(_references, _predictions)),
-            new("mae", RegressionScores.MeanAbsoluteError(_references, _predictions)),
-            new("r2", RegressionScores.R2(_references, _predictions, forceFinite: true)),
-            new("pearson", correlation),
-            new("spearman", RegressionScores.Spearman(_references, _predictions)),
+            MetricValue.Lower("loss", loss),
+            MetricValue.Lower("mse", RegressionScores.MeanSquaredError(_references, _predictions)),
+            MetricValue.Lower("mae", RegressionScores.MeanAbsoluteError(_references, _predictions)),
+            MetricValue.Higher("r2", RegressionScores.R2(_references, _predictions, forceFinite: true), RegressionScores.TooFewRows),
+            MetricValue.Higher("pearson", RegressionScores.PearsonOrNaN(_references, _predictions), undefined),
+            MetricValue.Higher("spearman", RegressionScores.Spearman(_references, _predictions), undefined),
         ]);
     }
 }

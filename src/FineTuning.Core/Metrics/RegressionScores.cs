@@ -1,8 +1,25 @@
+using System.Globalization;
+
 namespace FineTuning.Metrics;
 
 /// <summary>Scores of regression by scikit-learn's and SciPy's definitions; sums are taken in two passes, so a large offset costs no digits.</summary>
 internal static class RegressionScores
 {
+    /// <summary>Why a score is not defined for a single row.</summary>
+    public const string TooFewRows = "it needs two rows or more";
+
+    /// <summary>Why a correlation is not defined; null: it is.</summary>
+    public static string? WhyUndefined(IReadOnlyList<double> references, IReadOnlyList<double> predictions)
+    {
+        if (references.Count < 2) return TooFewRows;
+        if (references.Concat(predictions).Any(value => !double.IsFinite(value))) return "a number is not finite";
+        if (IsConstant(references)) return string.Create(CultureInfo.InvariantCulture, $"all references are {references[0]:R}");
+        return IsConstant(predictions) ? string.Create(CultureInfo.InvariantCulture, $"all predictions are {predictions[0]:R}") : null;
+    }
+
+    /// <summary>Pearson's correlation; NaN where it is not defined.</summary>
+    public static double PearsonOrNaN(IReadOnlyList<double> x, IReadOnlyList<double> y) => x.Count < 2 ? double.NaN : Pearson(x, y);
+
     public static double MeanSquaredError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) => Errors(references, predictions).Average(error => error * error);
 
     public static double MeanAbsoluteError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) => Errors(references, predictions).Average(Math.Abs);

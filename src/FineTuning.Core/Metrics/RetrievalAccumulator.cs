@@ -72,15 +72,15 @@ public sealed class RetrievalAccumulator
     public MetricReport Report()
     {
         if (Queries == 0) throw new InvalidOperationException($"there is nothing to evaluate: no query with anything relevant was added ({QueriesWithoutRelevant} without)");
-        var values = new List<KeyValuePair<string, double>>();
+        var values = new List<MetricValue>();
         foreach ((string name, double[] sums) in new[] { ("accuracy", _accuracy), ("precision", _precision), ("recall", _recall) })
         {
-            for (int i = 0; i < _cutoffs.Length; i++) values.Add(new($"{name}@{_cutoffs[i]}", sums[i] / Queries));
+            for (int i = 0; i < _cutoffs.Length; i++) values.Add(MetricValue.Higher($"{name}@{_cutoffs[i]}", sums[i] / Queries));
         }
-        values.Add(new($"mrr@{_gainDepth}", _reciprocalRank / Queries));
-        values.Add(new($"ndcg@{_gainDepth}", _gain / Queries));
-        values.Add(new($"map@{_precisionDepth}", _averagePrecision / Queries));
-        return new(values);
+        values.Add(MetricValue.Higher($"mrr@{_gainDepth}", _reciprocalRank / Queries));
+        values.Add(MetricValue.Higher($"ndcg@{_gainDepth}", _gain / Queries));
+        values.Add(MetricValue.Higher($"map@{_precisionDepth}", _averagePrecision / Queries));
+        return new MetricReport(values);
     }
 
     // Jarvelin and Kekalainen 2002: a gain at rank r counts 1 / log2(r + 1).

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Globalization;
 
 namespace FineTuning.Tasks;
 
@@ -7,18 +8,33 @@ namespace FineTuning.Tasks;
 public sealed class EncodingReport
 {
     private const int NamesKept = 5;
+    private const string Position = "record ";
+
+    // Positions by number, names in ordinal order.
+    private static readonly Comparer<string> ByName = Comparer<string>.Create((one, other) =>
+        one.StartsWith(Position, StringComparison.Ordinal) && other.StartsWith(Position, StringComparison.Ordinal) && one.Length != other.Length ? one.Length.CompareTo(other.Length) : string.CompareOrdinal(one, other));
 
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, int> _skipped = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, int> _remarks = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _names = new(StringComparer.Ordinal);
+    private readonly EncodingReport? _whole;
+    private readonly int _index;
     private int _truncatedExamples;
     private long _truncatedTokens;
     private int _emptyTexts;
 
+    /// <summary>Creates a report in which nothing is counted yet.</summary>
+    public EncodingReport()
+    {
+    }
+
+    private EncodingReport(EncodingReport whole, int index) => (_whole, _index) = (whole, index);
+
     /// <summary>What was counted so far; it no longer changes.</summary>
     public EncodingSummary Summary()
     {
+        if (_whole is not null) return _whole.Summary();
         lock (_lock)
         {
             return new EncodingSummary
@@ -38,6 +54,11 @@ public sealed class EncodingReport
     /// <param name="count">How often; 0 or less counts nothing.</param>
     public void Remark(string what, int count = 1)
     {
+        if (_whole is not null)
+        {
+            _whole.Remark(what, count);
+            return;
+        }
         if (count <= 0) return;
         lock (_lock) _remarks[what] = _remarks.GetValueOrDefault(what) + count;
     }
@@ -46,6 +67,11 @@ public sealed class EncodingReport
     /// <param name="tokens">How many were lost; 0 or less counts nothing.</param>
     public void Truncated(int tokens)
     {
+        if (_whole is not null)
+        {
+            _whole.Truncated(tokens);
+            return;
+        }
         if (tokens <= 0) return;
         lock (_lock)
         {
@@ -57,6 +83,11 @@ public sealed class EncodingReport
     /// <summary>Counts an empty text.</summary>
     public void Empty()
     {
+        if (_whole is not null)
+        {
+            _whole.Empty();
+            return;
+        }
         lock (_lock) _emptyTexts++;
     }
 
@@ -64,23 +95,36 @@ public sealed class EncodingReport
     /// <param name="reason">Why, in a few words that are the same for all such examples.</param>
     public void Skip(string reason)
     {
+        if (_whole is not null)
+        {
+            _whole.Skip(reason);
+            return;
+        }
         lock (_lock) _skipped[reason] = _skipped.GetValueOrDefault(reason) + 1;
     }
 
     /// <summary>Names an example that is left out or changed.</summary>
     /// <param name="reason">As it is counted.</param>
-    /// <param name="name">The example's name; null: it has none.</param>
+    /// <param name="name">The example's name; null: it has none, and its position in the data names it.</param>
     public void Name(string reason, string? name)
     {
+        if (_whole is not null)
+        {
+            _whole.Name(reason, string.IsNullOrEmpty(name) ? string.Create(CultureInfo.InvariantCulture, $"{Position}{_index}") : name);
+            return;
+        }
         if (string.IsNullOrEmpty(name)) return;
         lock (_lock)
         {
-            if (!_names.TryGetValue(reason, out SortedSet<string>? names)) _names[reason] = names = new(StringComparer.Ordinal);
+            if (!_names.TryGetValue(reason, out SortedSet<string>? names)) _names[reason] = names = new(ByName);
             names.Add(name);
             // The smallest names stay, so that the threads' order does not show.
             if (names.Count > NamesKept) names.Remove(names.Max!);
         }
     }
+
+    /// <summary>The same report, told about one record: what has no name is named by its index in the data, from 0.</summary>
+    internal EncodingReport At(int index) => new(_whole ?? this, index);
 
     private static ReadOnlyDictionary<string, TOut> Copy<TIn, TOut>(SortedDictionary<string, TIn> counted, Func<TIn, TOut> value)
     {

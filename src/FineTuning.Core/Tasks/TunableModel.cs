@@ -14,6 +14,8 @@ namespace FineTuning.Tasks;
 /// </remarks>
 public abstract class TunableModel : IDisposable
 {
+    private readonly List<UserMetric> _metrics = [];
+
     /// <summary>Makes libtorch usable: the constructor of a task of one's own may then make tensors and modules, also as the first code of a process.</summary>
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     protected TunableModel() => FineTuningRuntime.Load();
@@ -46,6 +48,9 @@ public abstract class TunableModel : IDisposable
     /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
     public virtual IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows) => rows;
 
+    /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
+    internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
+
     /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With or without dropout, and in which precision.</param>
@@ -69,13 +74,37 @@ public abstract class TunableModel : IDisposable
         return sum;
     }
 
-    /// <summary>A fresh evaluation over a data set.</summary>
-    public abstract IEvaluation Evaluate();
+    /// <summary>A fresh evaluation over a data set; batches are added to it one by one. To measure a model on data, call <c>Evaluate(data)</c>.</summary>
+    public abstract IEvaluation NewEvaluation();
+
+    /// <summary>The user's metrics, in the order in which they were added.</summary>
+    public IReadOnlyList<UserMetric> UserMetrics => _metrics;
+
+    /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction; null: the model takes none.</summary>
+    public virtual (Type Target, Type Prediction)? MetricTypes => null;
+
+    /// <summary>Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.</summary>
+    /// <param name="metric">Over the types that <see cref="MetricTypes"/> names.</param>
+    /// <exception cref="InvalidOptionsException">The metric's types are others, or a metric of that name was added before.</exception>
+    /// <remarks>Not while the model is trained or evaluated.</remarks>
+    public void AddMetric(UserMetric metric)
+    {
+        ArgumentNullException.ThrowIfNull(metric);
+        if (MetricTypes is not { } types) throw new InvalidOptionsException([$"the metric '{metric.Name}' cannot be added: {GetType().Name} takes none (override MetricTypes and CollectMetrics)"]);
+        if (metric.Types != types) throw new InvalidOptionsException([$"the metric '{metric.Name}' is over targets of {metric.Types.Target} and predictions of {metric.Types.Prediction}; the model's are {types.Target} and {types.Prediction}"]);
+        if (_metrics.Exists(other => other.Name == metric.Name)) throw new InvalidOptionsException([$"a metric '{metric.Name}' was added before; give it another name"]);
+        _metrics.Add(metric);
+    }
+
+    /// <summary>Empty accumulators of the user's metrics, for one evaluation.</summary>
+    /// <typeparam name="TTarget">As <see cref="MetricTypes"/> says.</typeparam>
+    /// <typeparam name="TPrediction">As <see cref="MetricTypes"/> says.</typeparam>
+    protected internal MetricCollector<TTarget, TPrediction> CollectMetrics<TTarget, TPrediction>() => new(_metrics);
 
     private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
 
     /// <summary>Told at the end of a run what the weights that the model has now reached on the validation data: a model that tunes a threshold takes it from there.</summary>
-    /// <param name="metrics">What <see cref="Evaluate"/> reported.</param>
+    /// <param name="metrics">What the best evaluation reported.</param>
     public virtual void Adopt(MetricReport metrics)
     {
     }

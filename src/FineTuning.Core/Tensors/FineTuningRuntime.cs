@@ -16,8 +16,11 @@ public static class FineTuningRuntime
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     public static void Load() => _ = Loaded.Value;
 
+    // Each has a stack and a place in the team: far beyond the cores of any machine it only costs, and at last the process.
+    private const int MostThreads = 1024;
+
     /// <summary>Threads that one tensor operation uses; process-wide.</summary>
-    /// <value>1 or more; at first libtorch's choice, the number of cores.</value>
+    /// <value>From 1 to 1024; at first libtorch's choice, the number of cores.</value>
     public static int Threads
     {
         get
@@ -28,6 +31,7 @@ public static class FineTuningRuntime
         set
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MostThreads);
             Load();
             torch.set_num_threads(value);
         }

@@ -15,27 +15,44 @@ internal static class Evaluator
     private const int ScoresInABatch = 1 << 24;
     private const int RowsInABatch = 1024;
 
-    public static MetricReport Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation)
+    /// <summary>Evaluates all rows.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="rows">What it encoded.</param>
+    /// <param name="cancellation">Looked at before every batch.</param>
+    /// <param name="done">Told after every batch how many rows are done.</param>
+    /// <param name="isTimeUp">Asked before every batch; null: there is no limit.</param>
+    /// <returns>The metrics; null where the time was up first: metrics of a part would not be comparable.</returns>
+    public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation, Action<int>? done = null, Func<bool>? isTimeUp = null)
     {
         using WeightPass pass = model.Weights.Enter();
-        IEvaluation evaluation = model.Evaluate();
+        IEvaluation evaluation = model.NewEvaluation();
+        int count = 0;
         foreach (PlannedBatch planned in Plan(model, rows))
         {
             cancellation.ThrowIfCancellationRequested();
+            if (isTimeUp?.Invoke() == true) return null;
             Add(model, rows, planned, evaluation);
+            count += planned.Rows.Length;
+            done?.Invoke(count);
         }
         return evaluation.Report();
     }
 
     /// <summary>One batch, the longest, to see before the run that evaluation works and knows the metric; its numbers are dropped.</summary>
-    /// <exception cref="InvalidOptionsException">The metric is not one of the model's.</exception>
-    public static void DryRun(TunableModel model, RowSet rows, string metric)
+    /// <returns>Which way the metric gets better.</returns>
+    /// <exception cref="InvalidOptionsException">The metric is not one of the model's, or it has no direction.</exception>
+    public static MetricDirection DryRun(TunableModel model, RowSet rows, string metric)
     {
-        IEvaluation evaluation = model.Evaluate();
+        IEvaluation evaluation = model.NewEvaluation();
         Add(model, rows, Plan(model, rows)[^1], evaluation);
         MetricReport report = evaluation.Report();
-        if (report.TryGet(metric, out _)) return;
-        throw new InvalidOptionsException([$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Values.Select(pair => pair.Key))}"]);
+        MetricDirection? direction = report.Find(metric)?.Direction;
+        return direction switch
+        {
+            null => throw new InvalidOptionsException([$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Metrics.Select(value => value.Name))}"]),
+            MetricDirection.Neither => throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
+            { } known => known,
+        };
     }
 
     // With many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.

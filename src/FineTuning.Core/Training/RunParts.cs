@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
@@ -21,9 +22,7 @@ internal sealed class RunParts : IDisposable
         _optimizer = options.Optimizer.CreateState();
         Gradients = new GradientStep(options, _optimizer);
         Best = new BestWeights(Trained);
-        bool higher = MetricDirection.HigherIsBetter(record.Metric);
-        Selection = new Selection(higher, options.EarlyStopping);
-        Plateau = options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higher) : null;
+        CompareBy(MetricDirection.Higher);
         _features = [.. options.Features.Select(feature => feature.Start())];
     }
 
@@ -46,13 +45,22 @@ internal sealed class RunParts : IDisposable
     public BestWeights Best { get; }
 
     /// <summary>Which evaluation is the best.</summary>
-    public Selection Selection { get; }
+    public Selection Selection { get; private set; }
 
     /// <summary>How far a plateau schedule has fallen; null for any other schedule.</summary>
-    public PlateauState? Plateau { get; }
+    public PlateauState? Plateau { get; private set; }
 
     /// <summary>The rate of the next step.</summary>
     public double Rate => Options.Optimizer.LearningRate * Options.Schedule.Factor(Record.Steps, Record.Length.TotalSteps) * (Plateau?.Values.Factor ?? 1);
+
+    /// <summary>Sets which way the metric gets better, once an evaluation has said so; nothing was compared before.</summary>
+    [MemberNotNull(nameof(Selection))]
+    public void CompareBy(MetricDirection direction)
+    {
+        bool higher = direction == MetricDirection.Higher;
+        Selection = new Selection(higher, Options.EarlyStopping);
+        Plateau = Options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higher) : null;
+    }
 
     /// <summary>Sets which weights train in an epoch.</summary>
     public void BeginEpoch(long epoch)

@@ -9,9 +9,12 @@ using FineTuning.Tensors;
 namespace FineTuning.Training;
 
 /// <summary>What is known of a run while it goes on: counts, times, history; it tells the observer and makes the result.</summary>
-internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer)
+internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, Stopwatch? clock = null)
 {
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    // An evaluation may take so much more than the limit.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
+
+    private readonly Stopwatch _clock = clock ?? Stopwatch.StartNew();
     private readonly List<EvaluationRecord> _evaluations = [];
     private readonly List<string> _warnings = [];
     private RunCounters _counters = new();
@@ -47,6 +50,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     {
         Length = length;
         Describe(train.Report, "training");
+        foreach (string warning in model.WarningsAbout(train.Rows)) Warn(warning);
         if (validation is not null) Describe(validation.Report, "validation");
         TrainingLog.Started(
             observer.Logger, model.Weights.ParameterCount(trainableOnly: true), model.Weights.ParameterCount(), train.Rows.Count, length.TotalSteps);
@@ -57,6 +61,16 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         if (cancellation.IsCancellationRequested) Stop = StopReason.Cancelled;
         else if (options.TimeLimit is { } limit && Elapsed >= limit) Stop = StopReason.TimeLimit;
         return Stop is not null;
+    }
+
+    /// <summary>Whether an evaluation has to be given up.</summary>
+    public bool EvaluationIsLate() => options.TimeLimit is { } limit && Elapsed >= limit + Grace;
+
+    /// <summary>Notes that an evaluation was given up.</summary>
+    public void GiveUpEvaluation()
+    {
+        Stop = StopReason.TimeLimit;
+        Warn($"the evaluation after step {Steps} was given up: the time limit ({options.TimeLimit}) was over; it counts nowhere");
     }
 
     public void BeginStep() => _tokensOfStep = 0;
@@ -170,7 +184,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         {
             EvaluationRecord record = _evaluations[i];
             if (record.Metrics.Confusion is null || ReferenceEquals(record, best)) continue;
-            _evaluations[i] = record with { Metrics = new MetricReport(record.Metrics.Values, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
+            _evaluations[i] = record with { Metrics = new MetricReport(record.Metrics.Metrics, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
         }
     }
 

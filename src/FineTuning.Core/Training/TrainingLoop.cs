@@ -12,12 +12,12 @@ namespace FineTuning.Training;
 
 /// <summary>THE loop: it never asks which task it runs, nor which features hang on its points.</summary>
 /// <remarks>One run; all of it on the thread that calls <see cref="Run"/>.</remarks>
-internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation)
+internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation, Stopwatch? clock = null)
 {
     private readonly BatchRules _rules = new(
         options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf, train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
 
-    private readonly RunRecord _record = new(model, train, validation, options, observer);
+    private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
     /// <summary>What the run goes on from; null: it begins.</summary>
     public RunState? From { get; init; }
@@ -59,7 +59,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
         run.BeginEpoch((From?.Counters.Steps ?? 0) / stepsInAnEpoch);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
-        DryRun(run.Gradients);
+        // Where reading the data took all the time, there is nothing to rehearse.
+        if (!_record.ShouldEnd(cancellation)) DryRun(run);
         if (From is not null) run.Import(From);
     }
 
@@ -118,7 +119,11 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
-            MetricReport report = Evaluator.Evaluate(model, validation, cancellation);
+            if (Evaluator.Evaluate(model, validation, cancellation, isTimeUp: _record.EvaluationIsLate) is not { } report)
+            {
+                _record.GiveUpEvaluation();
+                return;
+            }
             double value = report[_record.Metric];
             if (double.IsNaN(value)) throw new DivergedException(_record.Steps, $"the metric '{_record.Metric}' of the validation data is NaN after step {_record.Steps}: {report}");
             bool isBest = run.Selection.Observe(value);
@@ -138,7 +143,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     }
 
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
-    private void DryRun(GradientStep gradients)
+    private void DryRun(RunParts run)
     {
         PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         using (var scope = NewDisposeScope())
@@ -147,9 +152,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             double loss = model.AddGradients(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
             if (!double.IsFinite(loss)) throw Diverged([largest], $"the loss is {loss} before the first step");
         }
-        _record.NoteIdleWeights(gradients.Idle());
-        gradients.Clear();
-        if (validation is not null) Evaluator.DryRun(model, validation, _record.Metric);
+        _record.NoteIdleWeights(run.Gradients.Idle());
+        run.Gradients.Clear();
+        if (validation is not null) run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
     }
 
     private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => train.Rows[index])];

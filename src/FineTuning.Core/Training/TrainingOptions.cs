@@ -8,6 +8,11 @@ namespace FineTuning.Training;
 /// <remarks>Immutable; change a copy with <c>with</c>, or through the verbs of the tuner. Nothing is checked before a run begins; then everything is, at once.</remarks>
 public sealed record TrainingOptions
 {
+    private const long MostSteps = 1_000_000_000;
+
+    /// <summary>The rows that the steps of a run can take; null: nobody said how many steps.</summary>
+    internal long? RowsOfAllSteps => Steps is { } steps ? (long)UInt128.Min(long.MaxValue, (UInt128)steps * (UInt128)BatchSize * (UInt128)Accumulation) : null;
+
     /// <summary>How weights follow their gradients. Default: AdamW with a rate of 5e-5.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
 
@@ -17,10 +22,16 @@ public sealed record TrainingOptions
     /// <summary>How often the data is gone through; null: 3 times, or as long as <see cref="Steps"/> says.</summary>
     public int? Epochs { get; init; }
 
-    /// <summary>How many optimizer steps the run has; null: what <see cref="Epochs"/> gives.</summary>
+    /// <summary>
+    /// How many optimizer steps the run has, at most 1,000,000,000; null: what <see cref="Epochs"/> gives. Of a source whose length nobody knows only the rows of
+    /// so many steps are read, so that it may be without end.
+    /// </summary>
     public long? Steps { get; init; }
 
-    /// <summary>After this time the run ends with the best weights so far; null: no limit.</summary>
+    /// <summary>
+    /// After this time the run ends with the best weights so far; null: no limit. The time begins with the run, so that reading the data counts; an evaluation that
+    /// would pass the limit by more than half a second is given up.
+    /// </summary>
     public TimeSpan? TimeLimit { get; init; }
 
     /// <summary>Rows in a micro-batch (with a token budget: at most so many). Default 16.</summary>
@@ -60,7 +71,7 @@ public sealed record TrainingOptions
     public double LayerDecay { get; init; } = 1;
 
     /// <summary>Further factors on the rates of chosen weights; those of all matching entries are multiplied.</summary>
-    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value); } = ValueList<RateFactor>.Empty;
+    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value ?? throw new ArgumentNullException(nameof(RateFactors))); } = ValueList<RateFactor>.Empty;
 
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
     public bool DecayBiasesAndNorms { get; init; }
@@ -68,7 +79,7 @@ public sealed record TrainingOptions
     /// <summary>When the validation data is evaluated. Default: after each epoch. The end of the run always is.</summary>
     public EvaluationInterval EvaluateEvery { get; init; } = EvaluationInterval.Epoch;
 
-    /// <summary>The metric by which weights are compared; null: the model's own (accuracy for classifiers). The direction follows from the name.</summary>
+    /// <summary>The metric by which weights are compared; null: the model's own (accuracy for classifiers). Each metric states its direction.</summary>
     public string? Metric { get; init; }
 
     /// <summary>When to stop for want of gain; null: never.</summary>
@@ -78,7 +89,7 @@ public sealed record TrainingOptions
     public bool KeepBest { get; init; } = true;
 
     /// <summary>What the run does besides, in the order in which it is done. Default: nothing.</summary>
-    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value); } = ValueList<RunFeature>.Empty;
+    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features))); } = ValueList<RunFeature>.Empty;
 
     /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
     public string ToJson() => RecipeFile.Write(this);
@@ -92,14 +103,24 @@ public sealed record TrainingOptions
         return RecipeFile.Read(json);
     }
 
+    private void CollectNulls(List<string> violations)
+    {
+        if (Optimizer is null) violations.Add("Optimizer is null: name one, for example Optimizer.AdamW()");
+        if (Schedule is null) violations.Add("Schedule is null: name one, for example Schedule.Constant()");
+        if (Frozen is null) violations.Add("Frozen is null: a filter that matches nothing is new WeightFilter()");
+        if (RateFactors is null || RateFactors.Any(rate => rate?.Weights is null)) violations.Add("RateFactors is null, or an entry or its filter is; without factors it is an empty list");
+    }
+
     /// <summary>Checks every setting.</summary>
     /// <param name="hasValidation">Whether there is validation data.</param>
     /// <exception cref="InvalidOptionsException">Lists every violation.</exception>
     internal void Validate(bool hasValidation)
     {
         var violations = new List<string>();
+        CollectNulls(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
         if (Epochs is not (null or (>= 1 and <= 1_000_000))) violations.Add($"Epochs is {Epochs}: it is from 1 to 1,000,000");
-        if (Steps is not (null or >= 1)) violations.Add($"Steps is {Steps}: it is 1 or more");
+        if (Steps is not (null or (>= 1 and <= MostSteps))) violations.Add($"Steps is {Steps}: it is from 1 to {MostSteps:N0}");
         if (Epochs is not null && Steps is not null) violations.Add($"both Epochs ({Epochs}) and Steps ({Steps}) are set: a run ends by one of them");
         if (TimeLimit is { } limit && limit <= TimeSpan.Zero) violations.Add($"TimeLimit is {limit}: it is above 0");
         if (BatchSize is not (>= 1 and <= 1_000_000)) violations.Add($"BatchSize is {BatchSize}: it is from 1 to 1,000,000");
@@ -112,7 +133,7 @@ public sealed record TrainingOptions
         if (LayerDecay is not (> 0 and <= 1)) violations.Add($"LayerDecay is {LayerDecay}: it is above 0 and at most 1");
         foreach (RateFactor rate in RateFactors)
         {
-            if (rate.Factor is not (>= 0 and <= 1e6)) violations.Add($"the rate factor of {rate.Weights} is {rate.Factor}: it is from 0 to 1,000,000");
+            if (rate.Factor is not (0 or (>= 1e-12 and <= 1e6))) violations.Add($"the rate factor of {rate.Weights} is {rate.Factor}: it is 0, or from 1e-12 to 1,000,000");
         }
         EvaluateEvery.CollectViolations(violations);
         Optimizer.CollectViolations(violations);

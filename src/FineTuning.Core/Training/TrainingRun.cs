@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FineTuning.Batching;
 using FineTuning.Models;
 using FineTuning.Tasks;
@@ -36,11 +37,14 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
     {
         using RunPass own = pass;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, pass.Stop);
-        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, stop.Token);
-        RowSet? validation = Validation is null ? null : RowSet.Encode(Model, Validation, "validation data", null, stop.Token);
+        // What reading takes is part of the run's time.
+        var clock = Stopwatch.StartNew();
+        bool IsTimeUp() => Options.TimeLimit is { } limit && clock.Elapsed >= limit;
+        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, stop.Token, Options.RowsOfAllSteps, IsTimeUp);
+        RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp);
         // Until here predictions go on: only now are weights written.
         pass.Begin(Model.Weights.Where(weight => !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
-        return new TrainingLoop(Model, train, validation, Options, Observer, stop.Token).Run();
+        return new TrainingLoop(Model, train, validation, Options, Observer, stop.Token, clock).Run();
     }
 
     private void Encoding(long count) => Observer.Progress?.Invoke(new TrainingProgress { Phase = TrainingPhase.Encoding, ExamplesEncoded = count });

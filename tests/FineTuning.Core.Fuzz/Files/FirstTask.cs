@@ -26,7 +26,7 @@ internal sealed class FirstTask : TunableModel<LabeledText<string>>
 
     public override Tensor SumLoss(Batch batch, ForwardContext context) => _network.call(ones(1, 3)).sum();
 
-    public override IEvaluation Evaluate() => throw new NotSupportedException();
+    public override IEvaluation NewEvaluation() => throw new NotSupportedException();
 
     /// <summary>Runs it.</summary>
     /// <returns>0: it computes.</returns>

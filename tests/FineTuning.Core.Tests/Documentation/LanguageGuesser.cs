@@ -44,7 +44,7 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
     }
 
     // Metrics: batches stream through, numbers come out.
-    public override IEvaluation Evaluate() => new Accuracy(this);
+    public override IEvaluation NewEvaluation() => new Accuracy(this);
 
     // Decode: the outputs become what the caller asked for.
     public string Predict(string input) => PredictBatch([input])[0];
@@ -96,7 +96,7 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
             _count += batch.TargetCount;
         }
 
-        public MetricReport Report() => new([new("loss", _loss / _count), new("accuracy", _right / _count)]);
+        public MetricReport Report() => new([MetricValue.Lower("loss", _loss / _count), MetricValue.Higher("accuracy", _right / _count)]);
     }
 }
 // end

@@ -1,5 +1,6 @@
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Metrics;
 using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
@@ -60,6 +61,14 @@ public sealed class ReadmeTests : IDisposable
         string summary = result.ToString();
         result.SaveReport(Path.Combine(output, "report.html"));
         // end
+        LabeledText<Intent>[] test = dev;
+        // snippet: evaluate
+        model.AddMetric(UserMetric.Of<Intent, Classification<Intent>>("sure_and_wrong", MetricDirection.Lower, (intents, answers) =>
+            intents.Zip(answers).Count(pair => pair.Second.Label != pair.First && pair.Second.Confidence > 0.9)));
+        MetricReport tested = model.Evaluate(test);
+        // end
+        Assert.Equal(accuracy, tested["accuracy"]);
+        Assert.InRange(tested["sure_and_wrong"], 0, test.Length);
         Assert.InRange(accuracy, 0.6, 1);   // always the same label: 0.2
         Assert.InRange(f1, 0.6, 1);
         Assert.Equal(0, cut);

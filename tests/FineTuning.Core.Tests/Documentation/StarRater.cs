@@ -49,7 +49,7 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
         return nn.functional.binary_cross_entropy_with_logits(Logits(((TokenizedBatch)batch).Input, context), targets, reduction: nn.Reduction.Sum);
     }
 
-    public override IEvaluation Evaluate() => new Distance(this);
+    public override IEvaluation NewEvaluation() => new Distance(this);
 
     public int Predict(string input) => PredictBatch([input])[0];
 
@@ -91,7 +91,7 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
             _count += batch.TargetCount;
         }
 
-        public MetricReport Report() => new([new("loss", _loss / _count), new("mae", _distance / _count)]);
+        public MetricReport Report() => new([MetricValue.Lower("loss", _loss / _count), MetricValue.Lower("mae", _distance / _count)]);
     }
 }
 // end

@@ -27,7 +27,7 @@ internal sealed class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithL
     public override Tensor SumLoss(Batch batch, ForwardContext context) =>
         nn.functional.cross_entropy(encoder.Logits(((TokenizedBatch)batch).Input, context), Labels(batch), reduction: nn.Reduction.Sum);
 
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
 
     private static Tensor Labels(Batch batch) => tensor(batch.Rows.Select(row => (long)((Row)row).Label).ToArray());
 

@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Text;
 using FineTuning.Errors;
 
 namespace FineTuning.Examples;
@@ -37,10 +36,10 @@ public sealed class ConllFile : IEnumerable<ConllSentence>
     public IEnumerator<ConllSentence> GetEnumerator()
     {
         var problems = new ProblemSink(_path, _options.OnProblem);
-        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
-        var lines = new LineReader(reader, problems, _options.LongestLine);
+        using var source = new TextSource(_path, _options.Encoding, problems);
+        var lines = new LineReader(source, problems, _options.LongestLine);
         var parser = new ConllParser(_path, _options, problems);
-        while (Next(lines, problems) is { } line)
+        while (lines.Read() is { } line)
         {
             if (parser.Take(line, lines.Number) is { } sentence) yield return sentence;
         }
@@ -49,19 +48,4 @@ public sealed class ConllFile : IEnumerable<ConllSentence>
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    private string? Next(LineReader lines, ProblemSink problems)
-    {
-        try
-        {
-            return lines.Read();
-        }
-        catch (DecoderFallbackException failure)
-        {
-            (int Line, byte Byte)? place = _options.Encoding is null ? DataFile.FirstInvalidByte(_path) : null;
-            throw problems.Refusal(place?.Line, place is { } found
-                ? $"the bytes are not valid UTF-8 (first bad byte 0x{found.Byte:X2}); save the file as UTF-8 or name its encoding in the options"
-                : "the bytes do not fit the encoding; name the right one in the options", failure);
-        }
-    }
 }

@@ -89,7 +89,7 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
         _columns = columns.Length;
         if (columns.Length >= needed) return;
         bool other = options.Separator == ConllSeparator.Tab && columns[0].AsSpan().IndexOf(' ') >= 0;
-        string advice = other ? ": the file seems to be separated by spaces" : "";
+        string advice = other ? ": the file seems to be separated by spaces (Separator = ConllSeparator.Spaces)" : "; name the columns (WordColumn, TagColumn), or Comments where such lines are none of the data";
         string message = $"{(columns.Length == 1 ? "one column" : $"{columns.Length} columns")} where at least {needed} are needed{advice}";
         problems.Error(number, message);
         throw problems.Refusal(number, message);

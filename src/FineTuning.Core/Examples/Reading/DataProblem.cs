@@ -22,11 +22,11 @@ internal sealed class ProblemSink(string file, Action<DataProblem>? handler)
     public void Error(int? line, string message)
     {
         if (handler is null) throw Refusal(line, message);
-        handler(new(File, line, message, IsError: true));
+        handler(new(File, line, MessageText.Message(message), IsError: true));
     }
 
-    public void Remark(int? line, string message) => handler?.Invoke(new(File, line, message, IsError: false));
+    public void Remark(int? line, string message) => handler?.Invoke(new(File, line, MessageText.Message(message), IsError: false));
 
     /// <summary>An error after which no reader goes on.</summary>
-    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) => new(new DataProblem(File, line, message, true).ToString(), cause);
+    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) => new(new DataProblem(File, line, MessageText.Message(message), true).ToString(), cause);
 }

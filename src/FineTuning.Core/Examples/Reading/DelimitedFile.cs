@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Text;
 using FineTuning.Errors;
 
 namespace FineTuning.Examples;
@@ -18,13 +17,15 @@ public static class Tsv
 {
     /// <summary>Reads a file of tab-separated values; quotes are data unless the options say otherwise.</summary>
     /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">No header, an encoding; null: the defaults.</param>
+    /// <param name="options">No header, an encoding; null: the defaults. The separator is a tab whatever they say.</param>
     public static DelimitedFile Read(string path, DelimitedOptions? options = null) =>
-        new(path, options is null ? new DelimitedOptions { Separator = '\t', Quotes = false } : options with { Separator = '\t' });
+        new(path, (options ?? new DelimitedOptions()) with { Separator = '\t' });
 }
 
 /// <summary>A file of separated values: its rows, streamed.</summary>
-/// <remarks>Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once.</remarks>
+/// <remarks>
+/// Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.
+/// </remarks>
 public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 {
     private readonly string _path;
@@ -45,20 +46,20 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
     {
         if (!_options.HasHeader) return [];
         var problems = new ProblemSink(_path, _options.OnProblem);
-        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
-        return Next(new DelimitedParser(reader, _options, problems), problems)?.Values ?? [];
+        using var source = new TextSource(_path, _options.Encoding, problems);
+        return new DelimitedParser(source, _options, problems).Read()?.Values ?? [];
     }
 
     /// <inheritdoc/>
     public IEnumerator<DelimitedRow> GetEnumerator()
     {
         var problems = new ProblemSink(_path, _options.OnProblem);
-        using StreamReader reader = DataFile.Open(_path, _options.Encoding);
-        var parser = new DelimitedParser(reader, _options, problems);
+        using var source = new TextSource(_path, _options.Encoding, problems);
+        var parser = new DelimitedParser(source, _options, problems);
         ColumnNames? names = null;
         if (_options.HasHeader)
         {
-            if (Next(parser, problems) is not { } header)
+            if (parser.Read() is not { } header)
             {
                 problems.Error(null, "the file is empty: a header was expected");
                 yield break;
@@ -67,9 +68,14 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
         }
         bool any = false;
         int? width = names?.Columns.Count;
-        while (Next(parser, problems) is { } record)
+        while (parser.Read() is { } record)
         {
             any = true;
+            if (record.IsEmpty)
+            {
+                problems.Error(record.Line, $"all {record.Values.Length} fields of the record are empty: a blank row of a spreadsheet, perhaps; remove the row");
+                continue;
+            }
             width ??= record.Values.Length;
             if (record.Values.Length != width) problems.Error(record.Line, Ragged(record.Values.Length, width.Value, names));
             yield return new DelimitedRow(_path, record, names);
@@ -79,28 +85,13 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private DelimitedRecord? Next(DelimitedParser parser, ProblemSink problems)
-    {
-        try
-        {
-            return parser.Read();
-        }
-        catch (DecoderFallbackException failure)
-        {
-            (int Line, byte Byte)? place = _options.Encoding is null ? DataFile.FirstInvalidByte(_path) : null;
-            throw problems.Refusal(place?.Line, place is { } found
-                ? $"the bytes are not valid UTF-8 (first bad byte 0x{found.Byte:X2}); save the file as UTF-8 or name its encoding in the options"
-                : "the bytes do not fit the encoding; name the right one in the options", failure);
-        }
-    }
-
     private static string Ragged(int found, int expected, ColumnNames? names)
     {
         string fields = $"{found} field{(found == 1 ? "" : "s")} where {(names is null ? "the first record" : "the header")} has {expected}";
-        if (names is null) return fields;
+        if (names is null) return $"{fields}; a text with an unquoted separator, perhaps, or another Separator";
         return found < expected
-            ? $"{fields}; column '{names.Columns[found]}' is missing"
-            : $"{fields}; usually a text with an unquoted separator";
+            ? $"{fields}; column '{MessageText.Of(names.Columns[found])}' is missing"
+            : $"{fields}; usually a text with an unquoted separator: write it in quotes, and where Quotes is false, set it";
     }
 }
 

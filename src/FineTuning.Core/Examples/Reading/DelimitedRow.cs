@@ -16,14 +16,16 @@ public sealed class DelimitedRow : Row
     /// <inheritdoc/>
     public override IReadOnlyList<string> Columns => _names?.Columns ?? [];
 
-    /// <summary>A value by its place.</summary>
-    /// <param name="place">From 0.</param>
+    /// <summary>A value by its index.</summary>
+    /// <param name="index">From 0.</param>
     /// <exception cref="Errors.TrainingDataException">The record has fewer values.</exception>
-    public string this[int place] => place >= 0 && place < Values.Count ? Values[place]
-        : throw Problem($"there is no field {place + 1}; the record has {Values.Count}");
+    public string this[int index] => index >= 0 && index < Values.Count ? Values[index]
+        : throw Problem($"there is no field {index + 1L}; the record has {Values.Count}");
 
     /// <inheritdoc/>
     public override string this[string column] => Scalar(column);
+
+    private protected override string Advice => _names is null && Line == 1 ? "; if the first line names the columns, set HasHeader = true" : "";
 
     /// <inheritdoc/>
     public override bool Has(string column) => _names?.Find(column) is { } place && place >= 0 && place < Values.Count;
@@ -35,11 +37,11 @@ public sealed class DelimitedRow : Row
         {
             // Without a header columns are named by their places, from 0.
             if (int.TryParse(column, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return this[number];
-            throw Problem($"there is no column '{column}': the file is read without a header, so columns are named 0, 1, ...");
+            throw Problem($"there is no column '{MessageText.Of(column)}': the file is read without a header, so columns are named 0, 1, ...; if its first line names them, set HasHeader = true");
         }
         int? place = _names.Find(column);
-        if (place is null) throw new Errors.TrainingDataException(new DataProblem(File, 1, Missing(column, Columns), true).ToString());
-        if (place < 0) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"column '{column}' occurs more than once: which one is meant is unknown", true).ToString());
+        if (place is null) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"{Missing(column, Columns)}; if the first line is data, set HasHeader = false", true).ToString());
+        if (place < 0) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"column '{MessageText.Of(column)}' occurs more than once: which one is meant is unknown; rename one of them", true).ToString());
         return this[place.Value];
     }
 }

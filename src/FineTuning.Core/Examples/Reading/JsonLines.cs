@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Text;
 using System.Text.Json;
 using FineTuning.Errors;
 
@@ -9,10 +8,12 @@ namespace FineTuning.Examples;
 /// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
 public sealed record JsonReadingOptions
 {
+    private const int MostNesting = 2000;
+
     /// <summary>The most characters of a line (JSON lines) or of the file (JSON). Default 268,435,456.</summary>
     public int LongestText { get; init; } = 1 << 28;
 
-    /// <summary>The deepest nesting. Default 1000.</summary>
+    /// <summary>The deepest nesting, from 1 to 2000. Default 1000.</summary>
     public int DeepestNesting { get; init; } = 1000;
 
     /// <summary>JSON: the key of the object in which the list of records stands; null: the list is the file.</summary>
@@ -22,10 +23,19 @@ public sealed record JsonReadingOptions
     public Action<DataProblem>? OnProblem { get; init; }
 
     internal JsonDocumentOptions Parsing => new() { MaxDepth = DeepestNesting };
+
+    /// <exception cref="InvalidOptionsException">A limit is out of range.</exception>
+    internal JsonReadingOptions Validated()
+    {
+        var violations = new List<string>();
+        if (LongestText < 1) violations.Add($"LongestText is {LongestText}: it is 1 or more");
+        if (DeepestNesting is < 1 or > MostNesting) violations.Add($"DeepestNesting is {DeepestNesting}: it is from 1 to {MostNesting}");
+        return violations.Count == 0 ? this : throw new InvalidOptionsException(violations);
+    }
 }
 
 /// <summary>A file with one JSON object a line: its rows, streamed.</summary>
-/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once.</remarks>
+/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.</remarks>
 public sealed class JsonLines : IEnumerable<JsonRow>
 {
     private readonly string _path;
@@ -36,20 +46,21 @@ public sealed class JsonLines : IEnumerable<JsonRow>
     /// <summary>Reads a file of JSON lines.</summary>
     /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
     /// <param name="options">Limits and what happens with problems; null: the defaults.</param>
+    /// <exception cref="InvalidOptionsException">A limit is out of range.</exception>
     public static JsonLines Read(string path, JsonReadingOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return new(path, options ?? new JsonReadingOptions());
+        return new(path, (options ?? new JsonReadingOptions()).Validated());
     }
 
     /// <inheritdoc/>
     public IEnumerator<JsonRow> GetEnumerator()
     {
         var problems = new ProblemSink(_path, _options.OnProblem);
-        using StreamReader reader = DataFile.Open(_path, null);
-        var lines = new LineReader(reader, problems, _options.LongestText);
+        using var source = new TextSource(_path, null, problems);
+        var lines = new LineReader(source, problems, _options.LongestText);
         bool any = false;
-        while (Next(lines, problems) is { } line)
+        while (lines.Read() is { } line)
         {
             if (string.IsNullOrWhiteSpace(line)) continue;
             JsonRow? row = Parse(line, lines.Number, problems, isFirst: !any);
@@ -83,19 +94,6 @@ public sealed class JsonLines : IEnumerable<JsonRow>
         return JsonChecks.Report(element, number, problems) ? new JsonRow(_path, number, element) : null;
     }
 
-    private string? Next(LineReader lines, ProblemSink problems)
-    {
-        try
-        {
-            return lines.Read();
-        }
-        catch (DecoderFallbackException failure)
-        {
-            (int Line, byte Byte)? place = DataFile.FirstInvalidByte(_path);
-            throw problems.Refusal(place?.Line, $"the bytes are not valid UTF-8{(place is { } found ? $" (first bad byte 0x{found.Byte:X2})" : "")}; save the file as UTF-8", failure);
-        }
-    }
-
     private static string Reason(string line, JsonException failure)
     {
         string place = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
@@ -111,51 +109,5 @@ public sealed class JsonLines : IEnumerable<JsonRow>
         return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {place}"
             : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {place}"
             : $"{failure.Message.Split(" LineNumber", 2)[0]} ({place})";
-    }
-}
-
-/// <summary>What is valid JSON and still wrong.</summary>
-internal static class JsonChecks
-{
-    /// <summary>Reports it; false where nothing is left to read.</summary>
-    public static bool Report(JsonElement element, int? line, ProblemSink problems)
-    {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (JsonProperty property in element.EnumerateObject())
-        {
-            if (!IsText(property))
-            {
-                problems.Error(line, "a key holds half a surrogate pair: no valid text");
-                return false;
-            }
-            if (!seen.Add(property.Name)) problems.Remark(line, $"the key '{property.Name}' occurs twice; the last one counts");
-            if (property.Value.ValueKind == JsonValueKind.String && !IsText(property.Value)) problems.Error(line, $"'{property.Name}' holds half a surrogate pair: no valid text");
-        }
-        if (seen.Count == 0) problems.Error(line, "an empty object was found: it has no keys at all");
-        return seen.Count > 0;
-    }
-
-    private static bool IsText(JsonProperty property)
-    {
-        try
-        {
-            return property.Name is not null;
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
-    }
-
-    private static bool IsText(JsonElement value)
-    {
-        try
-        {
-            return value.GetString() is not null;
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
     }
 }

@@ -9,8 +9,12 @@ internal sealed class JsonListStream : IDisposable
 {
     private delegate bool Step(ref Utf8JsonReader reader);
 
+    private const int CharactersAtOnce = 1 << 14;
+
     private readonly ProblemSink _problems;
-    private readonly Stream _stream;
+    private readonly TextSource _source;
+    private readonly Encoder _encoder = new UTF8Encoding(false).GetEncoder();
+    private readonly char[] _characters = new char[CharactersAtOnce];
     private readonly string _key;
     private readonly int _longest;
     private readonly List<string> _keys = [];
@@ -24,22 +28,8 @@ internal sealed class JsonListStream : IDisposable
     {
         (_key, _longest, _problems) = (key, options.LongestText, problems);
         _state = new JsonReaderState(new JsonReaderOptions { MaxDepth = options.DeepestNesting });
-        using (StreamReader probe = DataFile.Open(path, null))
-        {
-            Encoding = probe.CurrentEncoding;
-        }
-        Stream file = File.OpenRead(path);
-        _stream = Encoding is UTF8Encoding ? file : Encoding.CreateTranscodingStream(file, Encoding, new UTF8Encoding(false));
-        // A byte order mark is no JSON.
-        while (_length < 3 && Fill())
-        {
-        }
-        if (_length >= 3 && _buffer.AsSpan(0, 3).SequenceEqual(Mark)) (_start, _length) = (3, _length - 3);
+        _source = new TextSource(path, null, problems);
     }
-
-    private static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF];
-
-    private Encoding Encoding { get; }
 
     /// <summary>The next entry; null after the last, where the rest of the file has been read too.</summary>
     /// <exception cref="Errors.TrainingDataException">The file is no valid JSON, has no such list, or an entry is too large.</exception>
@@ -61,7 +51,7 @@ internal sealed class JsonListStream : IDisposable
                 if (ended) break;
             }
         }
-        if (!_found) throw _problems.Refusal(1, $"no key '{_key}'; keys found: {(_keys.Count == 0 ? "none" : string.Join(", ", _keys))}");
+        if (!_found) throw _problems.Refusal(1, $"no key '{MessageText.Of(_key)}'; keys found: {(_keys.Count == 0 ? "none" : MessageText.List(_keys))}; name the right one in the options (Field)");
         do
         {
             if (_buffer.AsSpan(_start, _length).IndexOfAnyExcept(" \t\r\n"u8) >= 0) throw _problems.Refusal(null, "something stands behind the end of the JSON object");
@@ -71,7 +61,7 @@ internal sealed class JsonListStream : IDisposable
         return null;
     }
 
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => _source.Dispose();
 
     private bool Enter(ref Utf8JsonReader reader)
     {
@@ -149,14 +139,18 @@ internal sealed class JsonListStream : IDisposable
             _buffer.AsSpan(_start, _length).CopyTo(_buffer);
             _start = 0;
         }
-        if (_length == _buffer.Length)
+        // A character takes at most three bytes, and half a pair may be left over from the time before.
+        const int room = (CharactersAtOnce * 3) + 4;
+        if (_buffer.Length - _length < room)
         {
-            if (_length >= _longest) throw _problems.Refusal(null, $"an entry of '{_key}' has more than {_longest:N0} bytes, which is LongestText");
-            Array.Resize(ref _buffer, (int)Math.Min((long)_buffer.Length * 2, Math.Max(_longest, _buffer.Length + 1L)));
+            if (_length >= _longest) throw _problems.Refusal(null, $"an entry of '{MessageText.Of(_key)}' has more than {_longest:N0} bytes, which is LongestText");
+            Array.Resize(ref _buffer, (int)Math.Min(Math.Max((long)_buffer.Length * 2, _length + (long)room), (long)_longest + room));
         }
-        int read = _stream.Read(_buffer, _length, _buffer.Length - _length);
-        _lines += _buffer.AsSpan(_length, read).Count((byte)'\n');
-        _length += read;
+        int read = _source.Read(_characters, _lines);
+        if (_characters.AsSpan(0, read).Contains('\0')) throw _source.Binary(_lines);
+        int bytes = _encoder.GetBytes(_characters.AsSpan(0, read), _buffer.AsSpan(_length), flush: read == 0);
+        _lines += _buffer.AsSpan(_length, bytes).Count((byte)'\n');
+        _length += bytes;
         return read > 0;
     }
 }

@@ -56,8 +56,16 @@ public sealed class JsonRow : Row
         {
             JsonValueKind.String => Text(value, column),
             JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+            JsonValueKind.Array => throw Problem($"'{column}' is a list; expected a text, number or truth value (several labels of a text are read by MultiLabeledTexts)"),
             _ => throw Problem($"'{column}' is {Kind(value)}; expected a text, number or truth value"),
         };
+    }
+
+    internal override IReadOnlyList<string> Items(string column, char separator)
+    {
+        JsonElement value = Find(column);
+        if (value.ValueKind == JsonValueKind.Null) throw Problem($"'{column}' is null; an empty list stands for none");
+        return value.ValueKind == JsonValueKind.Array ? Items(value, column) : value.ValueKind == JsonValueKind.String ? base.Items(column, separator) : [Scalar(column)];
     }
 
     private string Text(JsonElement value, string column)

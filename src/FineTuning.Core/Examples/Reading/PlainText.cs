@@ -47,11 +47,11 @@ public static class PlainText
     private static IEnumerable<string> Stream(string path, TextUnit unit, int longestText)
     {
         var problems = new ProblemSink(path, null);
-        using StreamReader reader = DataFile.Open(path, null);
-        var lines = new LineReader(reader, problems, longestText);
+        using var source = new TextSource(path, null, problems);
+        var lines = new LineReader(source, problems, longestText);
         var text = new StringBuilder();
         bool any = false;
-        while (Next(lines, path, problems) is { } line)
+        while (lines.Read() is { } line)
         {
             bool blank = string.IsNullOrWhiteSpace(line);
             if (unit == TextUnit.Line)
@@ -73,17 +73,5 @@ public static class PlainText
         }
         if (!any || (unit != TextUnit.Line && text.Length > 0 && string.IsNullOrWhiteSpace(text.ToString()))) throw problems.Refusal(null, "the file holds no text");
         if (text.Length > 0) yield return text.ToString();
-    }
-
-    private static string? Next(LineReader lines, string path, ProblemSink problems)
-    {
-        try
-        {
-            return lines.Read();
-        }
-        catch (DecoderFallbackException failure)
-        {
-            throw problems.Refusal(DataFile.FirstInvalidByte(path)?.Line, "the bytes are not valid UTF-8; save the file as UTF-8", failure);
-        }
     }
 }

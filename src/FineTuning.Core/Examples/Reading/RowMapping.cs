@@ -16,10 +16,11 @@ public static class RowMapping
     {
         ArgumentNullException.ThrowIfNull(rows);
         var kinds = new LabelKind(label);
-        return rows.Select(row =>
+        return rows.Select((given, index) =>
         {
+            Row row = Present(given, index);
             kinds.Check(row);
-            return new LabeledText<TLabel>(row[text], row.Value<TLabel>(label)) { Pair = Optional(row, pair), Weight = weight is null ? 1 : row.Value<double>(weight) };
+            return new LabeledText<TLabel>(row[text], Checked(row, label, row.Value<TLabel>(label))) { Pair = Optional(row, pair), Weight = weight is null ? 1 : row.Value<double>(weight) };
         });
     }
 
@@ -27,16 +28,18 @@ public static class RowMapping
     /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text.</param>
-    /// <param name="labels">The column of the labels; empty: none.</param>
-    /// <param name="separator">What stands between two labels.</param>
+    /// <param name="labels">The column of the labels; empty: none. A JSON list, or labels with a separator between them.</param>
+    /// <param name="separator">What stands between two labels that are no list.</param>
     /// <param name="pair">The column of the second text; null: there is none.</param>
     public static IEnumerable<MultiLabeledText<TLabel>> MultiLabeledTexts<TLabel>(this IEnumerable<Row> rows, string text = "text", string labels = "labels", char separator = ';', string? pair = null)
         where TLabel : notnull
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return rows.Select(row => new MultiLabeledText<TLabel>(row[text],
-            [.. row[labels].Split(separator, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name =>
-                ValueParser.TryParse(name, out TLabel value, out string expected) ? value : throw row.Problem($"'{labels}' holds '{name}'; expected {expected}"))]) { Pair = Optional(row, pair) });
+        return rows.Select((given, index) =>
+        {
+            Row row = Present(given, index);
+            return new MultiLabeledText<TLabel>(row[text], [.. row.Items(labels, separator).Select(name => Parsed<TLabel>(row, labels, name))]) { Pair = Optional(row, pair) };
+        });
     }
 
     /// <summary>Texts with a number.</summary>
@@ -47,7 +50,26 @@ public static class RowMapping
     public static IEnumerable<ScoredText> ScoredTexts(this IEnumerable<Row> rows, string text = "text", string score = "score", string? pair = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return rows.Select(row => new ScoredText(row[text], row.Value<double>(score)) { Pair = Optional(row, pair) });
+        return rows.Select((given, index) =>
+        {
+            Row row = Present(given, index);
+            return new ScoredText(row[text], row.Value<double>(score)) { Pair = Optional(row, pair) };
+        });
+    }
+
+    private static Row Present(Row? row, int index) => row ?? throw new Errors.TrainingDataException($"row {index} (from 0) is null; leave it out");
+
+    private static TLabel Parsed<TLabel>(Row row, string column, string name)
+        where TLabel : notnull =>
+        ValueParser.TryParse(name, out TLabel value, out string expected) ? Checked(row, column, value) : throw row.Problem($"'{column}' holds '{MessageText.Of(name)}'; expected {expected}");
+
+    /// <summary>A label of nothing, or one with a mark that nobody sees, would be a class of its own.</summary>
+    private static TLabel Checked<TLabel>(Row row, string column, TLabel label)
+    {
+        if (label is not string name) return label;
+        if (string.IsNullOrWhiteSpace(name)) throw row.Problem($"'{column}' is empty; give the row a label, or remove it");
+        if (name.Contains('\uFEFF', StringComparison.Ordinal)) throw row.Problem($"'{column}' holds a byte order mark (U+FEFF), which nobody sees: '{MessageText.Of(name)}' would be a label of its own; remove the mark");
+        return label;
     }
 
     private static string? Optional(Row row, string? column) => column is null ? null : row[column];

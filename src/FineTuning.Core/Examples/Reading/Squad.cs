@@ -17,7 +17,7 @@ public static class Squad
     public static IEnumerable<AnsweredQuestion> Read(string path, JsonReadingOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        options ??= new JsonReadingOptions();
+        options = (options ?? new JsonReadingOptions()).Validated();
         return Enumerate(path, options);
     }
 
@@ -28,7 +28,7 @@ public static class Squad
     public static IEnumerable<AnsweredQuestion> ReadLines(string path, JsonReadingOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        options ??= new JsonReadingOptions();
+        options = (options ?? new JsonReadingOptions()).Validated();
         return EnumerateLines(path, options);
     }
 
@@ -40,6 +40,7 @@ public static class Squad
         bool any = false;
         for (int article = 1; articles.Next() is { } element; article++)
         {
+            if (!JsonChecks.ReportKeys(element, null, problems)) continue;
             foreach (AnsweredQuestion question in questions.OfArticle(element, article))
             {
                 any = true;

@@ -124,10 +124,13 @@ public static class TagSequence
         if (tag.Length == 0) return "the tag is empty";
         if (scheme == TaggingScheme.Plain) return null;
         string allowed = string.Join(", ", SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').Select(prefix => $"{prefix}-"));
-        if (TagParts.TryExact(tag, out TagParts parts)) return SchemeRules.Of(scheme).Prefixes.Contains(parts.Prefix, StringComparison.Ordinal) ? null : $"{tag} is no {Name(scheme)} tag; its prefixes are {allowed}; say in which scheme the tags are (Scheme)";
-        if (tag.Length > 2 && tag[1] == '-' && char.IsLower(tag[0])) return $"{tag}: the prefix is in lower case; write it in upper case";
-        return $"{tag} has no prefix: expected O, or one of {allowed} and a type; tags that stand for single words need Scheme = TaggingScheme.Plain";
+        if (TagParts.TryExact(tag, out TagParts parts)) return SchemeRules.Of(scheme).Prefixes.Contains(parts.Prefix, StringComparison.Ordinal) ? null : $"{MessageText.Of(tag)} is no {Name(scheme)} tag; its prefixes are {allowed}; name the scheme of the data (Scheme: {Others(parts.Prefix)})";
+        if (tag.Length > 2 && tag[1] == '-' && char.IsLower(tag[0])) return $"{MessageText.Of(tag)}: the prefix is in lower case; write {char.ToUpperInvariant(tag[0])}, or name TaggingScheme.Plain where tags have no prefixes";
+        return $"{MessageText.Of(tag)} has no prefix: expected O, or one of {allowed} and a type; where each tag stands for itself, as parts of speech do, the scheme is TaggingScheme.Plain";
     }
+
+    private static string Others(char prefix) =>
+        string.Join(", ", Enum.GetValues<TaggingScheme>().Where(scheme => scheme != TaggingScheme.Plain && SchemeRules.Of(scheme).Prefixes.Contains(prefix, StringComparison.Ordinal)).Select(scheme => $"TaggingScheme.{scheme}")) + ", or TaggingScheme.Plain";
 
     private static TagParts StrictPart(string tag, int word, TaggingScheme scheme, SchemeRules rules, bool suffix)
     {

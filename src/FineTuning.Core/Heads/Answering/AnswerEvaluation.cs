@@ -11,6 +11,7 @@ internal sealed class AnswerEvaluation(QuestionAnswerer model) : IEvaluation
 {
     private readonly AnswerAccumulator _accumulator = new(model.AllowsNoAnswer);
     private readonly Dictionary<QuestionRow, (AnswerSearch Search, int Missing)> _open = [];
+    private readonly MetricCollector<IReadOnlyList<string>, string> _user = model.CollectMetrics<IReadOnlyList<string>, string>();
     private readonly MeanLoss _loss = new();
 
     public void Add(Batch batch, ForwardContext context)
@@ -40,12 +41,13 @@ internal sealed class AnswerEvaluation(QuestionAnswerer model) : IEvaluation
         // What is still open was shown in part: the dry run's batch.
         foreach ((QuestionRow question, (AnswerSearch search, _)) in _open) Score(question, search);
         _open.Clear();
-        return _accumulator.Report(_loss.Value, model.NoAnswerThreshold);
+        return _user.Extend(_accumulator.Report(_loss.Value, model.NoAnswerThreshold));
     }
 
     private void Score(QuestionRow question, AnswerSearch search)
     {
         string answer = search.BestSpan is { } span ? AnswerSearch.Text(question.Context, span) : "";
         _accumulator.Add(answer, question.References, search.Margin);
+        _user.Add(question.References, model.AllowsNoAnswer && search.Margin > model.NoAnswerThreshold ? "" : answer);
     }
 }

@@ -8,6 +8,7 @@ namespace FineTuning.Heads;
 internal static class AnswerTarget
 {
     private const string Nowhere = "no answer stands where it is said to";
+    private const string Blank = "answers that are empty or white space, passed over";
     private const string Dropped = "answers that do not stand where they are said to, passed over for another of the question";
     private const string Moved = "answers that did not stand where they were said to, moved to the nearest place with their text";
 
@@ -18,6 +19,12 @@ internal static class AnswerTarget
         bool passed = false;
         foreach (GivenAnswer answer in example.Answers)
         {
+            if (string.IsNullOrWhiteSpace(answer.Text))
+            {
+                if (mismatched == MismatchedAnswers.Refuse) throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} is empty or white space; leave it out");
+                Note(Blank);
+                continue;
+            }
             if (answer.Matches(example.Context))
             {
                 if (passed) Note(Dropped);

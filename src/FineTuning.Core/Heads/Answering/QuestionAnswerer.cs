@@ -138,6 +138,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         bool isLost = target is not null && targets.All(place => place.End == 0);
         if (isLost) report.Remark("answers longer than a window, not learned from");
         if (isLost) report.Name("answers longer than a window, not learned from", example.Id);
+        if (target is not null && !isLost) RemarkLongAnswer(windows, targets, example, report);
         bool[][]? fullest = _options.FullestContextOnly ? AnswerWindows.Fullest(windows) : null;
         return new QuestionRow(example, [.. windows.Select((window, i) =>
             new WindowRow(window.Tokens.Ids, TypesOf(window), SpanWindow.Of(window), fullest?[i], targets[i], isLost ? 0 : example.Weight))]);
@@ -148,6 +149,16 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
             report.Name(reason, example.Id);
             return null;
         }
+    }
+
+    // It is learned, but never found: the search combines starts and ends that are no farther apart.
+    private void RemarkLongAnswer(AnswerWindow[] windows, (int Start, int End)[] targets, AnsweredQuestion example, EncodingReport report)
+    {
+        int window = Array.FindIndex(targets, place => place.End > 0);
+        if (window < 0 || targets[window].End - targets[window].Start + 1 <= _options.LongestAnswer) return;
+        string what = $"answers of more than {_options.LongestAnswer} tokens, which are never given (LongestAnswer)";
+        report.Remark(what);
+        report.Name(what, example.Id);
     }
 
     /// <inheritdoc/>
@@ -174,8 +185,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
+    /// <summary>What a user's metric gets: the right answers (none where the text holds none) and the answer found.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(string));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new AnswerEvaluation(this);
+    public override IEvaluation NewEvaluation() => new AnswerEvaluation(this);
 
     /// <inheritdoc/>
     public override void Adopt(MetricReport metrics)

@@ -84,8 +84,17 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, string? pair, TLabel label) => Explain(text, pair, LabelSet.Require(label));
 
+    /// <summary>What a user's metric gets: the true label and the classification.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(TLabel), typeof(Classification<TLabel>));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
+
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows)
+    {
+        HashSet<int> present = [.. rows.Select(row => ((TargetRow)row).Label)];
+        return MissingClasses.Of("labels", LabelSet.Names, present.Contains);
+    }
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.SingleLabel);
 
@@ -124,6 +133,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     private sealed class Evaluation(TextClassifier<TLabel> model) : IEvaluation
     {
         private readonly ClassificationAccumulator _accumulator = new(model.LabelSet.Names);
+        private readonly MetricCollector<TLabel, Classification<TLabel>> _user = model.CollectMetrics<TLabel, Classification<TLabel>>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -137,8 +147,19 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
             {
                 _accumulator.Add(((TargetRow)batch.Rows[row]).Label, probabilities.AsSpan(row * classes, classes));
             }
+            if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss.Value);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
+
+        private void AddToUserMetrics(Batch batch, float[] logits)
+        {
+            LabelSet<TLabel> labels = model.LabelSet;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Softmax(logits.AsSpan(row * labels.Count, labels.Count)));
+                _user.Add(labels.Labels[((TargetRow)batch.Rows[row]).Label], new(scores[0].Label, scores[0].Score, scores, 0));
+            }
+        }
     }
 }

@@ -87,8 +87,14 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         return Explain(text, pair, _ => place, logits => (LabelSet.Names[place], Probabilities.Sigmoid(logits)[place]));
     }
 
+    /// <summary>What a user's metric gets: the true labels and the prediction.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<TLabel>), typeof(MultiLabelPrediction<TLabel>));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
+
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) =>
+        MissingClasses.Of("labels", LabelSet.Names, label => rows.Any(row => ((TargetRow)row).Targets![label] == 1));
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.MultiLabel);
 
@@ -107,6 +113,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     private sealed class Evaluation(TextMultiLabeler<TLabel> model) : IEvaluation
     {
         private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
+        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user = model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -120,8 +127,20 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             {
                 _accumulator.Add(((TargetRow)batch.Rows[row]).Targets, probabilities.AsSpan(row * labels, labels));
             }
+            if (_user.Any) AddToUserMetrics(batch, logits.to(ScalarType.Float32).cpu().data<float>().ToArray());
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss.Value);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
+
+        private void AddToUserMetrics(Batch batch, float[] logits)
+        {
+            LabelSet<TLabel> labels = model.LabelSet;
+            for (int row = 0; row < batch.Rows.Count; row++)
+            {
+                float[] targets = ((TargetRow)batch.Rows[row]).Targets!;
+                LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Sigmoid(logits.AsSpan(row * labels.Count, labels.Count)));
+                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)], new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
+            }
+        }
     }
 }

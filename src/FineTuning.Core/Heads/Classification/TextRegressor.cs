@@ -55,8 +55,11 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     /// <param name="pair">The second text; null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));
 
+    /// <summary>What a user's metric gets: the true number and the predicted one.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(double), typeof(double));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
 
     private protected override SavedLabels Labels() => new(["LABEL_0"], ProblemType.Regression);
 
@@ -68,6 +71,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     private sealed class Evaluation(TextRegressor model) : IEvaluation
     {
         private readonly RegressionAccumulator _accumulator = new();
+        private readonly MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -76,9 +80,14 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
             Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
-            for (int row = 0; row < values.Length; row++) _accumulator.Add(((TargetRow)batch.Rows[row]).Targets![0], values[row]);
+            for (int row = 0; row < values.Length; row++)
+            {
+                double target = ((TargetRow)batch.Rows[row]).Targets![0];
+                _accumulator.Add(target, values[row]);
+                _user.Add(target, values[row]);
+            }
         }
 
-        public MetricReport Report() => _accumulator.Report(_loss.Value);
+        public MetricReport Report() => _user.Extend(_accumulator.Report(_loss.Value));
     }
 }

@@ -122,8 +122,11 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
     }
 
+    /// <summary>What a user's metric gets: the id of the masked token and the most probable one.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new Evaluation(this);
+    public override IEvaluation NewEvaluation() => new Evaluation(this);
 
     /// <summary>The five most probable tokens in the place of each mask.</summary>
     /// <param name="input">A text with at least one mask token, for example <c>[MASK]</c>.</param>
@@ -167,6 +170,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation
     {
+        private readonly MetricCollector<int, int> _user = model.CollectMetrics<int, int>();
         private readonly MeanLoss _loss = new();
         private double _right;
 
@@ -176,9 +180,14 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
             if (masked.TargetCount == 0) return;
             Tensor logits = model.Head.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
             _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);
-            _right += logits.argmax(1).eq(targets).sum().Number();
+            Tensor best = logits.argmax(1);
+            _right += best.eq(targets).sum().Number();
+            if (_user.Any)
+            {
+                foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) _user.Add((int)target, (int)token);
+            }
         }
 
-        public MetricReport Report() => new([new("loss", _loss.Value), new("perplexity", Math.Exp(_loss.Value)), new("accuracy", _right / _loss.Count)]);
+        public MetricReport Report() => _user.Extend(new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)), MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
     }
 }

@@ -11,7 +11,7 @@ internal sealed record MultipleNegativesLoss(double Scale, bool Symmetric, bool 
 {
     internal override string PrimaryMetric => "mrr@10";
 
-    internal override (IReadOnlyList<string> Texts, double Target) Read(PositivePair example) => ([example.Anchor, example.Positive, .. example.Negatives], double.NaN);
+    internal override (IReadOnlyList<string> Texts, double Target) Read(PositivePair example) => ([example.Anchor, example.Positive, .. ExampleParts.Require(example.Negatives, "list of negatives")], double.NaN);
 
     internal override Tensor Compute(EmbeddedBatch batch)
     {

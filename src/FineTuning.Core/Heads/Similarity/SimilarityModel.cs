@@ -68,7 +68,10 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         return value;
     }
 
-    public override IEvaluation Evaluate() => new Evaluation(this, loss.Scores());
+    /// <summary>What a user's metric gets: the row's target and the cosine of its first two texts.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(double), typeof(double));
+
+    public override IEvaluation NewEvaluation() => new Evaluation(this, loss.Scores());
 
     // The encoder owns the weights: disposing a view frees nothing.
     protected override void Dispose(bool disposing) => base.Dispose(false);
@@ -94,6 +97,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
 
     private sealed class Evaluation(SimilarityModel<TExample> model, ISimilarityScores scores) : IEvaluation
     {
+        private readonly Metrics.MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -101,9 +105,13 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
             var texts = (TextsBatch)batch;
             Tensor embeddings = model.Embed(texts, context);
             _loss.Add(model.SumOf(texts, embeddings), batch.TargetCount);
-            scores.Add(new EmbeddedBatch(texts, embeddings));
+            var embedded = new EmbeddedBatch(texts, embeddings);
+            scores.Add(embedded);
+            if (!_user.Any) return;
+            double[] cosines = Embeddings.Numbers(PairLosses.Cosine(embedded.Column(0), embedded.Column(1)));
+            for (int i = 0; i < cosines.Length; i++) _user.Add(((TextsRow)batch.Rows[i]).Target, cosines[i]);
         }
 
-        public Metrics.MetricReport Report() => scores.Report(_loss.Value);
+        public Metrics.MetricReport Report() => _user.Extend(scores.Report(_loss.Value));
     }
 }

@@ -27,9 +27,9 @@ internal sealed class CorrelationScores : ISimilarityScores
 
     public MetricReport Report(double loss) => new(
     [
-        new("loss", loss),
-        new("pearson", _scores.Count < 2 ? double.NaN : RegressionScores.Pearson(_scores, _cosines)),
-        new("spearman", RegressionScores.Spearman(_scores, _cosines)),
+        MetricValue.Lower("loss", loss),
+        MetricValue.Higher("pearson", RegressionScores.PearsonOrNaN(_scores, _cosines), RegressionScores.WhyUndefined(_scores, _cosines)),
+        MetricValue.Higher("spearman", RegressionScores.Spearman(_scores, _cosines), RegressionScores.WhyUndefined(_scores, _cosines)),
     ]);
 }
 
@@ -46,7 +46,7 @@ internal sealed class TripleScores : ISimilarityScores
         _count += near.Length;
     }
 
-    public MetricReport Report(double loss) => new([new("loss", loss), new("accuracy", _right / (double)_count)]);
+    public MetricReport Report(double loss) => new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", _right / (double)_count)]);
 }
 
 /// <summary>How well one threshold of the cosine tells similar pairs from others, at the threshold that does it best.</summary>
@@ -78,7 +78,7 @@ internal sealed class MatchScores : ISimilarityScores
             (seen, hits) = (seen + tie.Count(), hits + gained);
             if (positives > 0) precision += gained / (double)positives * hits / seen;
         }
-        return new([new("loss", loss), new("accuracy", accuracy), new("threshold", threshold), new("average_precision", precision)]);
+        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", accuracy), MetricValue.Neither("threshold", threshold), MetricValue.Higher("average_precision", precision)]);
     }
 }
 
@@ -102,7 +102,7 @@ internal sealed class NeighbourScores : ISimilarityScores
             int other = nearest.Select(found => found.Place).FirstOrDefault(place => place != query, -1);
             if (other >= 0 && _labels[other] == _labels[query]) right++;
         }
-        return new([new("loss", loss), new("accuracy", right / (double)_labels.Count)]);
+        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", right / (double)_labels.Count)]);
     }
 }
 
@@ -138,7 +138,7 @@ internal sealed class RetrievalScores(bool dot) : ISimilarityScores
         {
             accumulator.Add([.. nearest.Select(found => found.Place)], _relevant[query]);
         }
-        return new([new("loss", loss), .. accumulator.Report().Values]);
+        return new([MetricValue.Lower("loss", loss), .. accumulator.Report().Metrics]);
     }
 
     private static int PlaceOf(TokenizedRow text, ReadOnlySpan<float> vector, Dictionary<TokenizedRow, int> places, Embeddings embeddings)

@@ -12,6 +12,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
     private readonly EntityAccumulator? _entities = model.Tags.Scheme == TaggingScheme.Plain ? null : new(model.Tags.Scheme);
     private readonly ClassificationAccumulator? _words = model.Tags.Scheme == TaggingScheme.Plain ? new(model.Tags.Names) : null;
     private readonly Dictionary<EncodedSentence, (float[] Scores, int Missing)> _open = [];
+    private readonly MetricCollector<IReadOnlyList<string>, IReadOnlyList<string>> _user = model.CollectMetrics<IReadOnlyList<string>, IReadOnlyList<string>>();
     private readonly MeanLoss _loss = new();
 
     public void Add(Batch batch, ForwardContext context)
@@ -39,7 +40,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
         // Only a rehearsal of a single batch leaves sentences without their other windows.
         Score([.. _open.Select(pair => (pair.Key, pair.Value.Scores))]);
         _open.Clear();
-        return _entities?.Report(_loss.Value) ?? _words!.Report(_loss.Value);
+        return _user.Extend(_entities?.Report(_loss.Value) ?? _words!.Report(_loss.Value));
     }
 
     private void Score(List<(EncodedSentence Sentence, float[] Scores)> sentences)
@@ -50,7 +51,9 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
         {
             int[] targets = sentences[i].Sentence.Targets!;
             string[] Names(IEnumerable<int> places) => [.. places.Select(place => model.Tags.Names[place])];
-            _entities?.Add(Names(targets), Names(best[i]));
+            (string[] wanted, string[] found) = (Names(targets), Names(best[i]));
+            _entities?.Add(wanted, found);
+            _user.Add(wanted, found);
             if (_words is null) continue;
             for (int unit = 0; unit < targets.Length; unit++)
             {

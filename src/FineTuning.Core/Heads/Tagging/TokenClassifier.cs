@@ -190,8 +190,20 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return LossOf(UnitLogits(tokens, context), tokens);
     }
 
+    /// <summary>What a user's metric gets: the true tags of a sentence and the predicted ones, in the model's scheme.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(IReadOnlyList<string>));
+
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows)
+    {
+        bool plain = Tags.Scheme == TaggingScheme.Plain;
+        string TypeOf(string tag) => plain || !TagParts.TryExact(tag, out TagParts parts) ? tag : parts.Type;
+        string[] types = [.. Tags.Names.Where(tag => plain || tag != TagParts.OutsideTag).Select(TypeOf).Distinct(StringComparer.Ordinal)];
+        HashSet<string> present = [.. rows.SelectMany(row => ((SentenceWindow)row).Sentence.Targets!).Distinct().Select(target => TypeOf(Tags.Names[target]))];
+        return MissingClasses.Of(plain ? "tags" : "entity types", types, i => present.Contains(types[i]));
+    }
+
     /// <inheritdoc/>
-    public override IEvaluation Evaluate() => new TaggerEvaluation(this);
+    public override IEvaluation NewEvaluation() => new TaggerEvaluation(this);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

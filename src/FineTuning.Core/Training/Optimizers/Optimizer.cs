@@ -4,6 +4,9 @@ namespace FineTuning.Training;
 /// <remarks>Immutable and thread-safe. Equations and defaults are those of PyTorch 2.13, and of Hugging Face's library for Adafactor.</remarks>
 public abstract record Optimizer
 {
+    // float32 holds numbers down to 1e-38; what multiplies a gradient needs room below it.
+    private protected const double SmallestRate = 1e-30, LargestNumber = 1e18;
+
     private protected Optimizer(double learningRate, double weightDecay)
     {
         LearningRate = learningRate;
@@ -100,8 +103,8 @@ public abstract record Optimizer
 
     internal virtual void CollectViolations(List<string> violations)
     {
-        if (LearningRate is not (> 0 and <= 1000)) violations.Add($"the learning rate is {LearningRate}: it is above 0 and at most 1000");
-        if (WeightDecay is not (>= 0 and <= 1000)) violations.Add($"the weight decay is {WeightDecay}: it is from 0 to 1000");
+        if (LearningRate is not (>= SmallestRate and <= 1000)) violations.Add($"the learning rate is {LearningRate}: it is from {SmallestRate} to 1000 (below, no float32 weight would move)");
+        if (WeightDecay is not (0 or (>= SmallestRate and <= 1000))) violations.Add($"the weight decay is {WeightDecay}: it is 0, or from {SmallestRate} to 1000");
     }
 
     private protected static void Share(double value, string name, List<string> violations)
@@ -111,6 +114,6 @@ public abstract record Optimizer
 
     private protected static void Positive(double value, string name, List<string> violations)
     {
-        if (value is not (> 0 and < double.PositiveInfinity)) violations.Add($"{name} is {value}: it is above 0");
+        if (value is not (>= SmallestRate and <= LargestNumber)) violations.Add($"{name} is {value}: it is from {SmallestRate} to {LargestNumber}");
     }
 }

@@ -17,7 +17,22 @@ internal static class HtmlReport
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}.wide{overflow-x:auto}
         """;
 
+    /// <summary>The page; numbers are written with a point whatever the culture: records print by that of the thread.</summary>
     public static string Of(TrainingResult result, IEnumerable<IReportSection> sections)
+    {
+        CultureInfo culture = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+            return Page(result, sections);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    private static string Page(TrainingResult result, IEnumerable<IReportSection> sections)
     {
         var html = new StringBuilder();
         html.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Training report</title><style>")

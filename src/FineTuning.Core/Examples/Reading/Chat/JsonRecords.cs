@@ -20,12 +20,9 @@ internal static class JsonRecords
 
     private static bool IsList(string path)
     {
-        using StreamReader reader = DataFile.Open(path, null);
-        for (int i = 0; i < LongestStart; i++)
-        {
-            int character = reader.Read();
-            if (character < 0 || !char.IsWhiteSpace((char)character)) return character == '[';
-        }
-        return false;
+        using var source = new TextSource(path, null, new ProblemSink(path, null));
+        Span<char> start = stackalloc char[LongestStart];
+        ReadOnlySpan<char> text = start[..source.Read(start, 1)];
+        return text.TrimStart().StartsWith("[");
     }
 }

@@ -1,0 +1,56 @@
+using FineTuning.Batching;
+using FineTuning.Metrics;
+using FineTuning.Tasks;
+using FineTuning.Training;
+
+namespace FineTuning;
+
+/// <summary>How far an evaluation is.</summary>
+/// <param name="ExamplesEncoded">Examples that became tokens.</param>
+/// <param name="RowsEvaluated">Rows that went through the model; a long text may be several.</param>
+/// <param name="Rows">All rows; 0 while examples are still being encoded.</param>
+public sealed record EvaluationProgress(long ExamplesEncoded, int RowsEvaluated, int Rows);
+
+/// <summary>Measures models on data.</summary>
+public static class Evaluation
+{
+    private const string ThreadName = "FineTuning.Core evaluation", DataName = "evaluation data";
+
+    /// <summary>Measures a model on data as a run measures it on its validation data: the same numbers, to the bit.</summary>
+    /// <typeparam name="TExample">What the model is trained on.</typeparam>
+    /// <param name="model">The model; nothing trains it at the same time.</param>
+    /// <param name="data">Read once; all of it, so it has an end.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
+    /// <returns>The model's metrics and the user's (<see cref="TunableModel.AddMetric"/>).</returns>
+    /// <exception cref="Errors.TrainingDataException">A record cannot be evaluated on, or there is none; it is named.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static MetricReport Evaluate<TExample>(this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        return DedicatedThread.Run(ThreadName, () => Run(model, data, progress, cancellation));
+    }
+
+    /// <summary>Measures a model on data, on a thread of its own.</summary>
+    /// <typeparam name="TExample">What the model is trained on.</typeparam>
+    /// <param name="model">The model; nothing trains it at the same time.</param>
+    /// <param name="data">Read once, on that thread.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
+    /// <returns>What <see cref="Evaluate"/> returns; it fails as that does.</returns>
+    public static Task<MetricReport> EvaluateAsync<TExample>(
+        this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        return DedicatedThread.Start(ThreadName, () => Run(model, data, progress, cancellation));
+    }
+
+    private static MetricReport Run<TExample>(TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
+    {
+        long examples = 0;
+        RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation);
+        return Evaluator.Evaluate(model, rows, cancellation, done => progress?.Report(new(examples, done, rows.Rows.Count)))!;
+    }
+}
