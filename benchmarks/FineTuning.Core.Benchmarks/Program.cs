@@ -7,9 +7,10 @@ using FineTuning.Benchmarks.Tokenizing;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
 // memory: where the memory of a run goes;
 // heads: training steps of every head beside plain classification;
-// tokenize: ids and offsets beside npm's tokenizers;
+// tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
+// chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -35,6 +36,9 @@ switch (args.FirstOrDefault())
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));
         break;
+    case "tokenize-beside":
+        NeighboursCommand.Run(Arguments.Parse(args[1..]));
+        break;
     case "tokenize-compare":
         DifferenceCommand.Run(Arguments.Parse(args[1..]));
         break;
@@ -43,6 +47,9 @@ switch (args.FirstOrDefault())
         break;
     case "vocabulary":
         VocabularyCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "chunked-loss":
+        ChunkedLossCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

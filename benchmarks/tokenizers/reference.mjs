@@ -1,5 +1,4 @@
-// The reference's side of `tokenize` and `tokenize-compare`. Arguments: a job file of JSON.
-//   {"do": "time", "rounds": 5, "sets": [{"name", "tokenizer", "lines"}]}    -> one line of JSON for each set: tokens, and seconds of each round, cold and warm
+// The reference's side of `tokenize-compare` and `vocabulary`. Arguments: a job file of JSON.
 //   {"do": "serve"}                                                          -> answers requests on standard input
 //   {"do": "train", "sets": [{"tokenizer", "texts"}]}                        -> fills the empty tokenizer in its file
 // Threads are set by TOKENIZERS_PARALLELISM and RAYON_NUM_THREADS before the process starts.
@@ -10,23 +9,6 @@ import tokenizers from 'tokenizers';
 
 const job = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const read = path => JSON.parse(fs.readFileSync(path, 'utf8'));
-
-async function time(set) {
-  const lines = read(set.lines), warmup = read(set.warmup);
-  const cold = [], warm = [];
-  let tokens = 0;
-  for (let round = 0; round < job.rounds; round++) {
-    const tokenizer = tokenizers.Tokenizer.fromFile(set.tokenizer);
-    if (round === 0) await tokenizers.Tokenizer.fromFile(set.tokenizer).encodeBatch(warmup);
-    for (const kind of [cold, warm]) {
-      const start = performance.now();
-      const rows = await tokenizer.encodeBatch(lines);
-      kind.push((performance.now() - start) / 1000);
-      tokens = rows.reduce((sum, row) => sum + row.getLength(), 0);
-    }
-  }
-  console.log(JSON.stringify({ name: set.name, tokens, cold, warm }));
-}
 
 // Answers requests, one JSON a line: {"load": path, "decodes": whether rows hold the decoded text}; {"lines": [...]} with the digest of the rows; {"lines": [...], "rows": true} with the rows themselves.
 // Lines are texts or pairs of texts. A row is -1 where the text is refused, else count, ids, starts and ends (code points), types, words (-1: none), special mask, and the UTF-16
@@ -70,5 +52,4 @@ function train(set) {
 }
 
 if (job.do === 'serve') await serve();
-else if (job.do === 'train') job.sets.forEach(train);
-else for (const set of job.sets) await time(set);
+else job.sets.forEach(train);

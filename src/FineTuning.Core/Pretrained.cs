@@ -8,7 +8,7 @@ namespace FineTuning;
 
 /// <summary>Loads a checkpoint folder as Hugging Face publishes it for a task: the trunk, its tokenizer and a head.</summary>
 /// <remarks>
-/// A head that the checkpoint does not have is drawn fresh from the options' seed, and <c>model.Encoder.LoadReport</c> says so; everything else must be in
+/// A head that the checkpoint does not have is drawn fresh from the options' seed, and <c>model.Head.LoadReport</c> says so; everything else must be in
 /// the files. Nothing in a folder is executed. Whoever loads a model disposes it. Thread-safe.
 /// </remarks>
 public static class Pretrained
@@ -45,27 +45,44 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Read(folder, _ => Heads.MaskedLanguageModel.Load(folder, options));
 
-    /// <summary>One label for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <summary>One label for a text or a pair of texts, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Labels, maximal length, class weights and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
-    public static TextClassifier<TLabel> TextClassifier<TLabel>(MaskedLanguageModel adapted, TextClassifierOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Backbone.Of(adapted), options);
+    public static TextClassifier<TLabel> TextClassifier<TLabel>(Trunk trunk, TextClassifierOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextClassifier<TLabel>.Load(Backbone.Of(trunk), options);
 
-    /// <summary>Any number of labels for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
+    /// <summary>Any number of labels for a text or a pair of texts, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Labels, threshold and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
-    public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(MaskedLanguageModel adapted, TextMultiLabelerOptions<TLabel>? options = null)
-        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(adapted), options);
+    public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(Trunk trunk, TextMultiLabelerOptions<TLabel>? options = null)
+        where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(trunk), options);
 
-    /// <summary>A number for a text or a pair of texts, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <summary>A number for a text or a pair of texts, by a new head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static TextRegressor TextRegressor(MaskedLanguageModel adapted, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(adapted), options);
+    public static TextRegressor TextRegressor(Trunk trunk, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(trunk), options);
+
+    /// <summary>A trunk with its tokenizer, on which any number of heads can be put: <c>Pretrained.TextClassifier&lt;Mood&gt;(trunk)</c>.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <returns>The caller disposes it; its heads keep what they need.</returns>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    public static Trunk Trunk(string folder, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return WholeFolder.Read(folder, () =>
+        {
+            PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+            Trunk trunk = Models.Trunk.Load(folder, options);
+            trunk.Tokenizer = tokenizer;
+            return trunk;
+        });
+    }
 
     /// <summary>Labels that nobody trained for, by a checkpoint that tells whether one text follows from another (natural language inference).</summary>
     /// <param name="folder">config.json, weights and tokenizer files; one of its labels begins with "entail".</param>
@@ -106,33 +123,33 @@ public static class Pretrained
     public static TokenClassifier TokenClassifier(string folder, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
         Read(folder, backbone => Heads.TokenClassifier.Load(backbone, types, options));
 
-    /// <summary>A tag for each word, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <summary>A tag for each word, by a new head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null: the tags in the options.</param>
     /// <param name="options">Scheme, CRF, context, windows and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
-    public static TokenClassifier TokenClassifier(MaskedLanguageModel adapted, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
-        Heads.TokenClassifier.Load(Backbone.Of(adapted), types, options);
+    public static TokenClassifier TokenClassifier(Trunk trunk, IReadOnlyList<string>? types = null, TokenClassifierOptions? options = null) =>
+        Heads.TokenClassifier.Load(Backbone.Of(trunk), types, options);
 
-    /// <summary>Answers to questions, found in a text, by the trunk of a model that was adapted to a domain: it is copied, the head is fresh.</summary>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <summary>Answers to questions, found in a text, by a new head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static QuestionAnswerer QuestionAnswerer(MaskedLanguageModel adapted, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(adapted), options);
+    public static QuestionAnswerer QuestionAnswerer(Trunk trunk, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(trunk), options);
 
-    /// <summary>Vectors for texts, by the trunk of a model that was adapted to a domain: it is copied; the mean over tokens where the options name no pooling.</summary>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <summary>Vectors for texts, on a trunk in memory; the mean over tokens where the options name no pooling.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Pooling, maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static SentenceEncoder SentenceEncoder(MaskedLanguageModel adapted, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(adapted), options);
+    public static SentenceEncoder SentenceEncoder(Trunk trunk, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(trunk), options);
 
-    /// <summary>A classifier that learns from a handful of texts of each label, by the trunk of a model that was adapted to a domain: it is copied.</summary>
+    /// <summary>A classifier that learns from a handful of texts of each label, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="adapted">Stays as it is, and its caller's.</param>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(MaskedLanguageModel adapted, FewShotOptions<TLabel>? options = null)
-        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(adapted), options);
+    public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(Trunk trunk, FewShotOptions<TLabel>? options = null)
+        where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(trunk), options);
 
     /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
@@ -173,6 +190,23 @@ public static class Pretrained
         VocabularyWidening.Write(folder, fresh, size, byId);
         tokenizer.Save(fresh);
         return tokenizer;
+    }
+
+    /// <summary>Writes a copy of a checkpoint folder with a chat format: its template, its tokens with mean rows, and the token that ends an answer as the end token.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files of a base model.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
+    /// <param name="format">For example <see cref="ChatFormat.ChatMl"/>.</param>
+    /// <returns>The tokenizer of the copy.</returns>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">The format ends answers with the tokenizer's end token, and there is none.</exception>
+    /// <exception cref="IOException">The target holds something other than a model, or cannot be written.</exception>
+    public static PretrainedTokenizer AddChatFormat(string folder, string target, ChatFormat format)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentException.ThrowIfNullOrWhiteSpace(target);
+        ArgumentNullException.ThrowIfNull(format);
+        FineTuningRuntime.Load();
+        return ChatFormatFiles.Write(folder, target, format);
     }
 
     // Labels, weights and tokenizer are those of one folder, whatever saves into it meanwhile.

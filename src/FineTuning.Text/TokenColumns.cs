@@ -20,20 +20,20 @@ internal abstract class TokenColumns
 
     public Span<int> Words => _words.AsSpan(0, Count);
 
-    /// <summary>Texts of tokens that differ from the vocabulary's, by place.</summary>
+    /// <summary>Texts of tokens that differ from the vocabulary's, by position.</summary>
     public Dictionary<int, string>? Surface { get; private set; }
 
     public void Add(int id, int start, int end, int word)
     {
-        int place = Count;
-        if (place == _ids.Length) Resize(2 * place);
-        (_ids[place], _starts[place], _ends[place], _words[place]) = (id, start, end, word);
-        Count = place + 1;
+        int position = Count;
+        if (position == _ids.Length) Resize(2 * position);
+        (_ids[position], _starts[position], _ends[position], _words[position]) = (id, start, end, word);
+        Count = position + 1;
     }
 
-    public void SetSurface(int place, string text) => (Surface ??= [])[place] = text;
+    public void SetSurface(int position, string text) => (Surface ??= [])[position] = text;
 
-    /// <summary>Makes room for so many more, which are written afterwards; the first of their places.</summary>
+    /// <summary>Makes room for so many more, which are written afterwards; the first of their positions.</summary>
     protected int Append(int count)
     {
         int first = Count;

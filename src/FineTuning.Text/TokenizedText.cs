@@ -7,7 +7,7 @@ public sealed class TokenizedText
     private readonly Dictionary<int, string>? _surface;
     private readonly TokenLayout _layout;
 
-    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked for; until then places take two bytes each.
+    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked for; until then positions take two bytes each.
     private readonly ushort[]? _packed;
     private Views? _views;
 
@@ -15,7 +15,7 @@ public sealed class TokenizedText
     {
         (_tokenizer, _surface, _layout, TruncatedTokens) = (tokenizer, row.Surface, row.Layout, truncated);
         Ids = row.Ids.ToArray();
-        _packed = PackedPlaces.Pack(row.Starts, row.Ends, row.Words);
+        _packed = PackedOffsets.Pack(row.Starts, row.Ends, row.Words);
         if (_packed is null) _views = new() { Starts = row.Starts.ToArray(), Ends = row.Ends.ToArray(), Words = row.Words.ToArray() };
     }
 
@@ -65,11 +65,11 @@ public sealed class TokenizedText
 
     private Views Known => Volatile.Read(ref _views) ?? Interlocked.CompareExchange(ref _views, new(), null) ?? _views;
 
-    private int[] Unpack(ref int[]? place, int kind) => Volatile.Read(ref place) ?? Keep(ref place, PackedPlaces.Unpack(_packed!, kind));
+    private int[] Unpack(ref int[]? position, int kind) => Volatile.Read(ref position) ?? Keep(ref position, PackedOffsets.Unpack(_packed!, kind));
 
-    private T[] Spread<T>(ref T[]? place, Func<TokenStretch, T> value)
+    private T[] Spread<T>(ref T[]? position, Func<TokenStretch, T> value)
     {
-        if (Volatile.Read(ref place) is { } known) return known;
+        if (Volatile.Read(ref position) is { } known) return known;
         var values = new T[Ids.Length];
         int at = 0;
         for (int i = 0; i < _layout.Stretches; i++)
@@ -78,11 +78,11 @@ public sealed class TokenizedText
             values.AsSpan(at, stretch.Count).Fill(value(stretch));
             at += stretch.Count;
         }
-        return Keep(ref place, values);
+        return Keep(ref position, values);
     }
 
     // Two threads that ask at once get the same array.
-    private static T[] Keep<T>(ref T[]? place, T[] values) => Interlocked.CompareExchange(ref place, values, null) ?? values;
+    private static T[] Keep<T>(ref T[]? position, T[] values) => Interlocked.CompareExchange(ref position, values, null) ?? values;
 
     /// <summary>The other windows where the text was cut with <see cref="TokenizingOptions.KeepOverflow"/>; else empty.</summary>
     public IReadOnlyList<TokenizedText> Overflow { get; internal init; } = [];
@@ -91,7 +91,7 @@ public sealed class TokenizedText
     public int TruncatedTokens { get; }
 
     /// <summary>The text of a token: its entry in the vocabulary, or what stood in the text where that differs.</summary>
-    /// <param name="index">The token's place.</param>
+    /// <param name="index">The token's position.</param>
     public string Token(int index) => _surface is not null && _surface.TryGetValue(index, out string? text) ? text : _tokenizer.Token(Ids[index]) ?? "";
 
     /// <summary>The token that covers a character of a text, or -1.</summary>

@@ -25,7 +25,7 @@ internal static class ChineseCommand
         string folder = Directory.CreateTempSubdirectory("chinese").FullName;
         try
         {
-            using (EncoderModel fresh = EncoderModel.Create(Configuration, HeadKind.None, options: new ModelLoadOptions { Seed = 1 })) fresh.Save(folder);
+            using (OutputHead fresh = OutputHead.Create(Configuration, HeadKind.None, options: new ModelLoadOptions { Seed = 1 })) fresh.Save(folder);
             File.Copy(Path.Combine(Shared.Root, "vocab", "google_zh_vocab.txt"), Path.Combine(folder, "vocab.txt"));
             LabeledText<string>[] train = Read("train", folder), dev = Read("dev", folder), test = Read("test", folder);
             using TextClassifier<string> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<string> { Labels = ["0", "1"], MaximumLength = 128 });

@@ -65,7 +65,7 @@ internal static class HeadsCommand
         string folder = Directory.CreateTempSubdirectory("heads").FullName;
         var config = (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(SuiteModel.Folder, "config.json")))!;
         config["num_hidden_layers"] = layers;
-        using (EncoderModel model = EncoderModel.Create(config.ToJsonString(), HeadKind.None)) model.Save(folder);
+        using (OutputHead model = OutputHead.Create(config.ToJsonString(), HeadKind.None)) model.Save(folder);
         foreach (string file in new[] { "tokenizer.json", "tokenizer_config.json", "vocab.txt" }) File.Copy(Path.Combine(SuiteModel.Folder, file), Path.Combine(folder, file));
         return folder;
     }

@@ -51,7 +51,7 @@ internal static class StarterCommand
             {
                 LabeledText<string>[] few = FewShotCommand.Choose(train, shots, seed);
                 string configuration = File.ReadAllText(Path.Combine(starter, "config.json"));
-                using (EncoderModel fresh = EncoderModel.Create(configuration, HeadKind.None, options: new ModelLoadOptions { Seed = seed })) fresh.Save(random);
+                using (OutputHead fresh = OutputHead.Create(configuration, HeadKind.None, options: new ModelLoadOptions { Seed = seed })) fresh.Save(random);
                 pairs.Add((accuracy(starter, few, seed), accuracy(random, few, seed)));
             }
             double[] ours = [.. pairs.Select(pair => pair.Starter)], theirs = [.. pairs.Select(pair => pair.Random)], margins = [.. pairs.Select(pair => pair.Starter - pair.Random)];

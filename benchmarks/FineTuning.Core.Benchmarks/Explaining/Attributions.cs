@@ -57,9 +57,9 @@ internal static class Attributions
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        EncoderInput plain = TokenizedBatch.Stack([.. Enumerable.Repeat(text.Row, text.Words.Length + 1)], text.Row.Length, model.PadId, CPU);
+        TrunkInput plain = TokenizedBatch.Stack([.. Enumerable.Repeat(text.Row, text.Words.Length + 1)], text.Row.Length, model.PadId, CPU);
         bool[] seen = [.. new int[][] { [] }.Concat(text.Words).SelectMany(word => text.Row.TokenIds.Select((_, i) => !word.Contains(i)))];
-        Tensor logits = model.Encoder.Logits(new EncoderInput(plain.Ids, plain.Types, tensor(seen, [text.Words.Length + 1, text.Row.Length])), ForwardContext.Evaluation());
+        Tensor logits = model.Head.Logits(new TrunkInput(plain.Ids, plain.Types, tensor(seen, [text.Words.Length + 1, text.Row.Length])), ForwardContext.Evaluation());
         return Fall(logits.select(1, text.Output).contiguous().data<float>().ToArray());
     }
 
@@ -67,10 +67,10 @@ internal static class Attributions
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Tensor inTexts = tensor(text.Tokens.SequenceIds.Select(sequence => sequence >= 0).ToArray()).reshape(1, -1, 1), table = model.Encoder.Weights.Find("embeddings.token.weight")!.Value;
+        Tensor inTexts = tensor(text.Tokens.SequenceIds.Select(sequence => sequence >= 0).ToArray()).reshape(1, -1, 1), table = model.Head.Weights.Find("embeddings.token.weight")!.Value;
         Tensor nothing = (baseline is { } id ? table.select(0, id) : table.mean([0])).reshape(1, 1, -1);
-        Tensor start = IntegratedGradients.Vectors(model.Encoder, text.Row, model.PadId, embedded => where(inTexts, nothing, embedded));
-        return Sums(text, IntegratedGradients.Of(model.Encoder, text.Row, start, model.PadId, text.Output, Points));
+        Tensor start = IntegratedGradients.Vectors(model.Head, text.Row, model.PadId, embedded => where(inTexts, nothing, embedded));
+        return Sums(text, IntegratedGradients.Of(model.Head, text.Row, start, model.PadId, text.Output, Points));
     }
 
     private static double[] Gradient(TextClassifier<string> model, ReadText text, bool behind)
@@ -80,7 +80,7 @@ internal static class Attributions
         Tensor? leaf = null;
         Func<Tensor, Tensor> observe = states => leaf = states.detach().clone().requires_grad_(true);
         ForwardContext context = ForwardContext.Observing(behind ? null : observe, behind ? observe : null, ScalarType.Float32);
-        Tensor logits = model.Encoder.Logits(TokenizedBatch.Stack([text.Row], text.Row.Length, model.PadId, CPU), context);
+        Tensor logits = model.Head.Logits(TokenizedBatch.Stack([text.Row], text.Row.Length, model.PadId, CPU), context);
         logits.select(0, 0).select(0, text.Output).backward(inputs: [leaf!]);
         return Sums(text, [.. (leaf!.grad! * leaf).sum(-1).select(0, 0).detach().data<float>().Select(value => (double)value)]);
     }
@@ -92,6 +92,6 @@ internal static class Attributions
 
     private static float[] Scores(TextClassifier<string> model, TokenizedRow[] rows, int output) => [.. PredictionBatches.Run(
         model.Weights, rows,
-        (batch, length) => PredictionBatches.Split(model.Encoder.Logits(TokenizedBatch.Stack(batch, length, model.PadId, CPU), ForwardContext.Evaluation()), batch.Length),
+        (batch, length) => PredictionBatches.Split(model.Head.Logits(TokenizedBatch.Stack(batch, length, model.PadId, CPU), ForwardContext.Evaluation()), batch.Length),
         CancellationToken.None).Select(logits => logits[output])];
 }

@@ -31,7 +31,7 @@ internal static class IntegratedGradients
     /// <param name="type">In which type it is computed.</param>
     /// <returns>A number for each token, special ones included: 0 where text and baseline agree.</returns>
     public static double[] Of(
-        EncoderModel encoder, TokenizedRow row, Tensor baseline, int padId, int output, int points = Points, ScalarType type = ScalarType.Float32)
+        OutputHead encoder, TokenizedRow row, Tensor baseline, int padId, int output, int points = Points, ScalarType type = ScalarType.Float32)
     {
         using var scope = NewDisposeScope();
         Tensor way;
@@ -46,7 +46,7 @@ internal static class IntegratedGradients
             double[] shares = [.. Enumerable.Range(first, Math.Min(most, points - first)).Select(point => (point + 0.5) / points)];
             Tensor leaf = baseline.Plus(way * tensor(shares, [shares.Length, 1, 1], way.dtype, encoder.Device)).detach().requires_grad_(true);
             ForwardContext context = ForwardContext.Observing(null, _ => leaf, type);
-            EncoderInput input = TokenizedBatch.Stack([.. Enumerable.Repeat(row, shares.Length)], row.Length, padId, encoder.Device);
+            TrunkInput input = TokenizedBatch.Stack([.. Enumerable.Repeat(row, shares.Length)], row.Length, padId, encoder.Device);
             // Only this leaf gets a gradient: the weights' stay untouched, so that texts can be explained from several threads, and while a service predicts.
             encoder.Logits(input, context).select(1, output).sum().backward(inputs: [leaf]);
             sum.add_(leaf.grad!.sum(0, keepdim: true));
@@ -60,7 +60,7 @@ internal static class IntegratedGradients
     /// <param name="padId">The id of padding.</param>
     /// <param name="embedded">What takes the place of the token embeddings in front of the norm; null: they stay.</param>
     /// <param name="type">In which type it is computed.</param>
-    public static Tensor Vectors(EncoderModel encoder, TokenizedRow row, int padId, Func<Tensor, Tensor>? embedded, ScalarType type = ScalarType.Float32)
+    public static Tensor Vectors(OutputHead encoder, TokenizedRow row, int padId, Func<Tensor, Tensor>? embedded, ScalarType type = ScalarType.Float32)
     {
         using var gradients = no_grad();
         Tensor? vectors = null;

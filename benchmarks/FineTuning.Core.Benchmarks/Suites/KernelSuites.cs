@@ -68,7 +68,7 @@ public class DropoutSuite
     public void TorchDropout() => Backward(nn.functional.dropout(_input, 0.1, true));
 
     [Benchmark]
-    public void CounterMask() => Backward(_stream.Apply(_input, 0.1));
+    public void CounterMask() => Backward(_stream.Apply(_input, 0.1, 0));
 
     [GlobalCleanup]
     public void Cleanup() => _input.Dispose();
@@ -121,7 +121,7 @@ public class AttentionSuite
         using var scope = NewDisposeScope();
         Tensor flat = _query.view(-1, Tokens, 32);
         Tensor weights = nn.functional.softmax(flat.bmm(flat.transpose(1, 2)) * (1 / Math.Sqrt(32)), -1);
-        _stream.Apply(weights, 0.1).bmm(flat).sum().backward();
+        _stream.Apply(weights, 0.1, 0).bmm(flat).sum().backward();
         _query.grad = null;
     }
 

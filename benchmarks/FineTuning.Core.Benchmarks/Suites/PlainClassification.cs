@@ -15,13 +15,13 @@ namespace FineTuning.Benchmarks.Suites;
 internal sealed class PlainClassification : TunableModel<LabeledText<string>>
 {
     private readonly TextClassifier<string> _rows;
-    private readonly EncoderModel _encoder;
+    private readonly OutputHead _encoder;
 
     /// <param name="rows">Tokenizes and collates; it is owned from here on.</param>
     public PlainClassification(TextClassifier<string> rows)
     {
         _rows = rows;
-        _encoder = rows.Encoder.WithHead(HeadKind.TokenClassification, rows.LabelSet.Count);
+        _encoder = OutputHead.On(rows.Trunk, HeadKind.TokenClassification, rows.LabelSet.Count);
     }
 
     public override WeightSet Weights => _encoder.Weights;

@@ -1,15 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
-using System.Text.Json;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Text;
 
 namespace FineTuning.Benchmarks.Tokenizing;
 
 /// <summary>
-/// Ids and offsets of real lines with real vocabularies, beside npm's tokenizers on the same lines in the same run: cold (a tokenizer that has seen nothing) and warm
-/// (the same text again), on one thread and on two, in turns. Each figure is the median of its rounds.
+/// Ids and offsets of real lines with real vocabularies: cold (a tokenizer that has seen nothing) and warm (the same text again), on one thread and on two, in turns.
+/// Each figure is the median of its rounds. Other libraries stand beside it in <see cref="NeighboursCommand"/>.
 /// </summary>
 internal static class TokenizeCommand
 {
@@ -21,11 +20,10 @@ internal static class TokenizeCommand
         string root = Directory.CreateTempSubdirectory("pipelines").FullName;
         int rounds = arguments.Number("rounds", 9);
         string only = arguments.Text("only", "");
-        bool alone = arguments.Text("alone", "") == "true";
         string[] english = Novels("84", "1342", "1661"), chinese = Reviews();
         string[] other = Novels("11");
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"two threads of arithmetic alone: {Ceiling(rounds):0.00} times one"));
-        Console.WriteLine("pipeline           threads     tokens   ours cold   ours warm   x one cold   warm   B/token cold   warm   reference cold   warm   x cold   x warm");
+        Console.WriteLine("pipeline           threads     tokens        cold        warm   x one cold   warm   B/token cold   warm");
         foreach ((string name, string folder) in RealPipelines.Write(root))
         {
             if (only.Length > 0 && only != name) continue;
@@ -33,10 +31,10 @@ internal static class TokenizeCommand
             Timing[] ours = Ours(folder, lines, warmup, rounds);
             foreach (int threads in new[] { 1, 2 })
             {
-                Timing own = ours[threads - 1], reference = alone ? own : Reference(name, folder, lines, warmup, threads, rounds);
-                if (own.Tokens != reference.Tokens) throw new InvalidOperationException($"{name}: {own.Tokens} tokens here and {reference.Tokens} there");
+                Timing own = ours[threads - 1];
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{name,-18} {threads,7} {own.Tokens,10} {own.PerSecond(own.Cold),9:0.00} M {own.PerSecond(own.Warm),9:0.00} M {own.ColdSpeedup,12:0.00} {own.WarmSpeedup,6:0.00} {own.ColdBytes / own.Tokens,14:0.0} {own.WarmBytes / own.Tokens,6:0.0} {reference.PerSecond(reference.Cold),14:0.00} M {reference.PerSecond(reference.Warm),4:0.00} M {reference.Cold / own.Cold,8:0.0} {reference.Warm / own.Warm,8:0.0}"));
+                    $"{name,-18} {threads,7} {own.Tokens,10} {own.PerSecond(own.Cold),9:0.00} M {own.PerSecond(own.Warm),9:0.00} M {own.ColdSpeedup,12:0.00} {own.WarmSpeedup,6:0.00} ")
+                    + string.Create(CultureInfo.InvariantCulture, $"{own.ColdBytes / own.Tokens,14:0.0} {own.WarmBytes / own.Tokens,6:0.0}"));
             }
         }
     }
@@ -113,23 +111,9 @@ internal static class TokenizeCommand
         return (rows.Sum(row => (long)row.Ids.Length), seconds / tokenizers.Length, (GC.GetTotalAllocatedBytes(precise: true) - before) / tokenizers.Length);
     }
 
-    private static Timing Reference(string name, string folder, string[] lines, string[] warmup, int threads, int rounds)
-    {
-        string Write(string file, string[] texts)
-        {
-            string path = Path.Combine(folder, file);
-            File.WriteAllText(path, JsonSerializer.Serialize(texts));
-            return path;
-        }
-        var set = new { name, tokenizer = Path.Combine(folder, "tokenizer.json"), lines = Write("lines.json", lines), warmup = Write("warmup.json", warmup) };
-        using JsonDocument answer = JsonDocument.Parse(ReferenceProcess.Run(new { @do = "time", rounds, sets = new[] { set } }, threads)[^1]);
-        double Middle(string kind) => Median(answer.RootElement.GetProperty(kind).EnumerateArray().Select(seconds => seconds.GetDouble()));
-        return new(answer.RootElement.GetProperty("tokens").GetInt64(), Middle("cold"), Middle("warm"), 0, 0);
-    }
+    internal static string[] Novels(params string[] numbers) => [.. numbers.SelectMany(number => Lines(Shared.Data("gutenberg", number + ".txt.gz")))];
 
-    private static string[] Novels(params string[] numbers) => [.. numbers.SelectMany(number => Lines(Shared.Data("gutenberg", number + ".txt.gz")))];
-
-    private static string[] Reviews() => [.. Lines(Shared.Data("chnsenticorp", "train.tsv.gz")).Skip(1).Select(line => line.Split('\t')[^1]).Where(text => text.Length > 0)];
+    internal static string[] Reviews() => [.. Lines(Shared.Data("chnsenticorp", "train.tsv.gz")).Skip(1).Select(line => line.Split('\t')[^1]).Where(text => text.Length > 0)];
 
     private static string[] Lines(string path)
     {

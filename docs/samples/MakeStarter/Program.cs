@@ -31,7 +31,7 @@ try
           "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "layer_norm_eps": 1e-12, "initializer_range": 0.02, "pad_token_id": 0
         }
         """;
-    using (EncoderModel fresh = EncoderModel.Create(configuration, HeadKind.MaskedLanguage, options: new ModelLoadOptions { Seed = arguments.Seed })) fresh.Save(arguments.Output);
+    using (OutputHead fresh = OutputHead.Create(configuration, HeadKind.MaskedLanguage, options: new ModelLoadOptions { Seed = arguments.Seed })) fresh.Save(arguments.Output);
 
     // One sentence in fifty is held out of both runs, to see how well they go.
     string[] Part(IReadOnlyList<string> texts, bool held) => [.. texts.Where((_, place) => place % HeldOutShare == 0 == held)];
@@ -47,12 +47,12 @@ try
     }
     if (lessons.Length == 0)
     {
-        using EncoderModel trunk = masked.Encoder.WithHead(HeadKind.None);
+        using OutputHead trunk = OutputHead.On(masked.Trunk, HeadKind.None);
         trunk.Save(arguments.Output, stored: Precision.BFloat16);
     }
     else
     {
-        using EncoderModel encoder = masked.Encoder.WithHead(HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed, Dropout = 0 });
+        using OutputHead encoder = OutputHead.On(masked.Trunk, HeadKind.SequenceClassification, lessons[0].Vector.Length, new ModelLoadOptions { Seed = arguments.Seed });
         using var student = new TaughtEncoder(encoder, masked.Tokenizer, (ulong)arguments.Seed);
         Console.WriteLine($"the teacher's vectors of {lessons.Length} texts");
         FineTuner.For(student)
@@ -60,7 +60,9 @@ try
             .BatchSize(256).Epochs(arguments.TaughtEpochs).Seed(arguments.Seed).WithPrecision(Precision.BFloat16)
             .ValidateOn(lessons.Where((_, place) => place % HeldOutShare == 0)).OnProgress(Progress.Show).OnEvaluation(Progress.Show)
             .Train(lessons.Where((_, place) => place % HeldOutShare != 0));
-        using EncoderModel trunk = student.Encoder.WithHead(HeadKind.None);
+        // A base checkpoint keeps the trunk and its pooler, not the matrices to the teacher's vectors.
+        encoder.Save(arguments.Output);
+        using OutputHead trunk = OutputHead.Load(arguments.Output, HeadKind.None);
         trunk.Save(arguments.Output, stored: Precision.BFloat16);
     }
     Console.WriteLine($"{arguments.Output}: {Directory.GetFiles(arguments.Output).Sum(file => new FileInfo(file).Length) / 1024:N0} KB in {Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes");

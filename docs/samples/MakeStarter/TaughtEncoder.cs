@@ -25,26 +25,26 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
     /// <param name="encoder">With a sequence head as wide as the teacher's vectors; disposed with this.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="seed">Of the matrix for the mean.</param>
-    public TaughtEncoder(EncoderModel encoder, PretrainedTokenizer tokenizer, ulong seed)
+    public TaughtEncoder(OutputHead encoder, PretrainedTokenizer tokenizer, ulong seed)
     {
         (Encoder, _tokenizer) = (encoder, tokenizer);
-        foreach (Weight weight in encoder.Weights) Weights.Add(weight.Name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
+        Weights = new WeightSet(encoder.Weights);
         Weight Of(string name) => Weights.Find(name) ?? throw new InvalidOperationException($"the encoder has no weight '{name}'");
         (_pooler, _poolerBias, _first, _firstBias) = (Of("pooler.weight"), Of("pooler.bias"), Of("head.output.weight"), Of("head.output.bias"));
         using var generator = new Generator(seed);
-        _mean = Weights.Add("mean.weight", randn([encoder.Outputs, encoder.Spec.HiddenSize], generator: generator).mul_(0.02), WeightKind.Matrix, _first.Depth);
+        _mean = Weights.Add("mean.weight", randn([encoder.Outputs, encoder.Trunk.Plan.HiddenSize], generator: generator).mul_(0.02), WeightKind.Matrix, _first.Depth);
         _meanBias = Weights.Add("mean.bias", zeros(encoder.Outputs), WeightKind.Bias, _first.Depth);
     }
 
-    public EncoderModel Encoder { get; }
+    public OutputHead Encoder { get; }
 
-    public override WeightSet Weights { get; } = new();
+    public override WeightSet Weights { get; }
 
     public override string PrimaryMetric => "loss";
 
     public override EncodedRow Encode(TaughtText example, EncodingReport report)
     {
-        TokenizedText tokens = _tokenizer.Encode(example.Text, null, new TokenizingOptions { MaximumLength = Encoder.Spec.PositionCount, Truncation = TruncationStrategy.LongestFirst });
+        TokenizedText tokens = _tokenizer.Encode(example.Text, null, new TokenizingOptions { MaximumLength = Encoder.Trunk.Plan.MaximumTokens!.Value, Truncation = TruncationStrategy.LongestFirst });
         report.Truncated(tokens.TruncatedTokens);
         return new Row(tokens.Ids, example.Vector);
     }
@@ -64,7 +64,7 @@ internal sealed class TaughtEncoder : TunableModel<TaughtText>
 
     private (Tensor Mean, Tensor First) Cosines(TaughtBatch batch, ForwardContext context)
     {
-        Tensor hidden = Encoder.Hidden(batch.Input, context), real = ones_like(batch.Input.Ids, dtype: hidden.dtype);
+        Tensor hidden = Encoder.Trunk.Hidden(batch.Input, context), real = ones_like(batch.Input.Ids, dtype: hidden.dtype);
         if (batch.Input.Mask is { } mask) real = mask.to(hidden.dtype);
         Tensor mean = (hidden * real.unsqueeze(2)).sum(1) / real.sum(1, keepdim: true);
         Tensor first = nn.functional.linear(hidden.select(1, 0), _pooler.Value, _poolerBias.Value).tanh();

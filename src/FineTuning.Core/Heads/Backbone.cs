@@ -4,23 +4,25 @@ using FineTuning.Text;
 
 namespace FineTuning.Heads;
 
-/// <summary>What a head is put on: a checkpoint folder, or a model in memory, whose trunk is copied.</summary>
+/// <summary>What a head is put on: a checkpoint folder, or a trunk in memory, which it then shares.</summary>
 internal abstract class Backbone
 {
     /// <summary>What messages call it.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Where files of the head may lie beside config.json; null: the model is in memory and has none.</summary>
+    /// <summary>Where files of the head may lie beside config.json; null: there are none.</summary>
     public abstract string? Folder { get; }
 
     /// <summary>A checkpoint folder.</summary>
     public static Backbone Of(string folder) => new FolderBackbone(folder);
 
-    /// <summary>A masked language model in memory, which stays as it is.</summary>
-    public static Backbone Of(MaskedLanguageModel model)
+    /// <summary>A trunk in memory, which the head shares with those that are on it already.</summary>
+    /// <exception cref="ArgumentException">The trunk came without a tokenizer.</exception>
+    public static Backbone Of(Trunk trunk)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        return new MemoryBackbone(model);
+        ArgumentNullException.ThrowIfNull(trunk);
+        if (trunk.Tokenizer is { } tokenizer) return new TrunkBackbone(trunk, tokenizer);
+        throw new ArgumentException("the trunk came without a tokenizer; load it with Pretrained.Trunk, or take that of a model", nameof(trunk));
     }
 
     /// <summary>What it says of the outputs that a head of a kind may take over.</summary>
@@ -29,10 +31,10 @@ internal abstract class Backbone
     public abstract PretrainedTokenizer Tokenizer();
 
     /// <summary>The trunk with a head; the load report says what was mapped and what is fresh.</summary>
-    public abstract EncoderModel Encoder(HeadKind head, int outputs, ModelLoadOptions options);
+    public abstract OutputHead Head(HeadKind kind, int outputs, ModelLoadOptions options);
 
-    /// <summary>Opens tokenizer and encoder and makes a model of them, which owns the encoder; where that fails, the encoder is freed.</summary>
-    /// <param name="head">What the head is for.</param>
+    /// <summary>Opens tokenizer and head and makes a model of them, which owns the head; where that fails, the head is freed.</summary>
+    /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives.</param>
     /// <param name="options">Seed, dropout, device.</param>
     /// <param name="make">Makes the model.</param>
@@ -40,20 +42,21 @@ internal abstract class Backbone
     /// <param name="refusal">Why the checkpoint's own head cannot be the one that is asked for; null: nothing speaks against it.</param>
     /// <exception cref="CheckpointException">The checkpoint's head is taken over, although something speaks against it.</exception>
     public TModel Open<TModel>(
-        HeadKind head, int outputs, ModelLoadOptions options, Func<EncoderModel, PretrainedTokenizer, TModel> make, StoredOutputs? stored = null, string? refusal = null)
+        HeadKind kind, int outputs, ModelLoadOptions options, Func<OutputHead, PretrainedTokenizer, TModel> make, StoredOutputs? stored = null, string? refusal = null)
     {
         if (refusal is not null && stored?.Serves == true) throw new CheckpointException(Name, refusal);
         PretrainedTokenizer tokenizer = Tokenizer();
-        EncoderModel encoder = Encoder(head, outputs, options);
+        OutputHead head = Head(kind, outputs, options);
         try
         {
             // Where config.json does not say what the head is for, its tensors did.
-            if (refusal is not null && encoder.LoadReport.Fresh.Count == 0) throw new CheckpointException(Name, refusal);
-            return make(encoder, tokenizer);
+            if (refusal is not null && head.LoadReport.Fresh.Count == 0) throw new CheckpointException(Name, refusal);
+            head.Trunk.Tokenizer ??= tokenizer;
+            return make(head, tokenizer);
         }
         catch
         {
-            encoder.Dispose();
+            head.Dispose();
             throw;
         }
     }
@@ -66,27 +69,30 @@ internal abstract class Backbone
 
         public override StoredOutputs Outputs(HeadKind kind, bool freshHead)
         {
-            CheckpointHead head = EncoderModel.ReadHead(folder);
+            CheckpointHead head = OutputHead.ReadHead(folder);
             return new(folder, head.Names(), head.Serves(kind), freshHead);
         }
 
         public override PretrainedTokenizer Tokenizer() => PretrainedTokenizer.Load(folder);
 
-        public override EncoderModel Encoder(HeadKind head, int outputs, ModelLoadOptions options) => EncoderModel.Load(folder, head, outputs, options);
+        public override OutputHead Head(HeadKind kind, int outputs, ModelLoadOptions options) => OutputHead.Load(folder, kind, outputs, options);
     }
 
-    private sealed class MemoryBackbone(MaskedLanguageModel model) : Backbone
+    private sealed class TrunkBackbone(Trunk trunk, PretrainedTokenizer tokenizer) : Backbone
     {
-        public override string Name => "the model in memory";
+        public override string Name => trunk.Folder ?? "the model in memory";
 
-        public override string? Folder => null;
+        public override string? Folder => trunk.Folder;
 
-        // Its head is one over the vocabulary: that of a task is always fresh, and may have the names that the configuration came with.
-        public override StoredOutputs Outputs(HeadKind kind, bool freshHead) =>
-            new(Name, [.. model.Encoder.Spec.Labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)], null, IsReplaced: true);
+        public override StoredOutputs Outputs(HeadKind kind, bool freshHead)
+        {
+            CheckpointHead head = new(trunk.Config);
+            // Without its folder a head is always fresh, and may have the names that the configuration came with.
+            return trunk.Folder is null ? new(Name, head.Names(), null, IsReplaced: true) : new(Name, head.Names(), head.Serves(kind), freshHead);
+        }
 
-        public override PretrainedTokenizer Tokenizer() => model.Tokenizer;
+        public override PretrainedTokenizer Tokenizer() => tokenizer;
 
-        public override EncoderModel Encoder(HeadKind head, int outputs, ModelLoadOptions options) => model.Encoder.WithHead(head, outputs, options);
+        public override OutputHead Head(HeadKind kind, int outputs, ModelLoadOptions options) => OutputHead.On(trunk, kind, outputs, options);
     }
 }

@@ -7,12 +7,12 @@ namespace FineTuning.Heads;
 internal static class EncoderText
 {
     /// <summary>The id of padding: the tokenizer's, or the configuration's, or 0 where neither has one; masked, it means nothing.</summary>
-    public static int PadId(EncoderModel encoder, PretrainedTokenizer tokenizer) => tokenizer.PadId ?? encoder.Spec.PadTokenId ?? 0;
+    public static int PadId(Trunk trunk, PretrainedTokenizer tokenizer) => tokenizer.PadId ?? trunk.Plan.PadTokenId ?? 0;
 
     /// <summary>Type ids, or null where all are 0 or the encoder takes none.</summary>
-    public static int[]? TypesOf(EncoderModel encoder, TokenizedText tokens) =>
-        encoder.Spec.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
+    public static int[]? TypesOf(Trunk trunk, TokenizedText tokens) =>
+        trunk.Plan.TypeVocabularySize > 1 && Array.Exists(tokens.TypeIds, id => id != 0) ? tokens.TypeIds : null;
 
     /// <summary>Tokens as a row.</summary>
-    public static TokenizedRow Row(EncoderModel encoder, TokenizedText tokens) => new(tokens.Ids, TypesOf(encoder, tokens));
+    public static TokenizedRow Row(Trunk trunk, TokenizedText tokens) => new(tokens.Ids, TypesOf(trunk, tokens));
 }

@@ -11,10 +11,10 @@ internal static class SequenceLimit
     private const int DefaultCeiling = 512;
 
     /// <exception cref="CheckpointException">The tokenizer has ids that the embeddings have no row for.</exception>
-    public static int Resolve(ModelSpec spec, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
+    public static int Resolve(TrunkPlan plan, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
     {
-        VocabularyFit.Require(spec, tokenizer);
-        int allowed = spec.MaximumTokens ?? int.MaxValue;
+        VocabularyFit.Require(plan, tokenizer);
+        int allowed = plan.MaximumTokens ?? int.MaxValue;
         if (asked is { } length)
         {
             if (length < 3 || length > allowed)

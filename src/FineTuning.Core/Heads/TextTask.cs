@@ -2,7 +2,6 @@ using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -17,17 +16,20 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     private readonly TruncationStrategy _truncation;
     private readonly UntrainedHead _head;
 
-    private protected TextTask(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options, string name)
+    private protected TextTask(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options, string name)
     {
-        _head = new(encoder.LoadReport, name, options.Logger);
+        _head = new(head.LoadReport, name, options.Logger);
         _truncation = options.Truncation;
-        Encoder = encoder;
+        Head = head;
         Tokenizer = tokenizer;
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -36,13 +38,13 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     public int MaximumLength { get; }
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override int OutputsPerToken => Encoder.Outputs;
+    public override int OutputsPerToken => Head.Outputs;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
     public bool HasUntrainedHead => _head.IsUntrained;
@@ -91,7 +93,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
-    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, Labels());
+    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, Labels());
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
@@ -103,10 +105,17 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
-        return LossOf(Encoder.Logits(tokens.Input, context), tokens);
+        return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
-    internal int PadId => EncoderText.PadId(Encoder, Tokenizer);
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
+    }
+
+    internal int PadId => EncoderText.PadId(Trunk, Tokenizer);
 
     /// <exception cref="ArgumentException">The text is longer than the model takes, and is not to be cut.</exception>
     internal TokenizedText Tokenize(string text, string? pair)
@@ -142,7 +151,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         using WeightPass pass = Weights.Enter();
         _head.Answers();
         int[][] words = WordErasure.Words(tokens);
-        TokenizedRow whole = EncoderText.Row(Encoder, tokens);
+        TokenizedRow whole = EncoderText.Row(Trunk, tokens);
         float[][] logits = PredictionBatches.Run(Weights, [whole, .. words.Select(word => WordErasure.Without(whole, word))], Logits, CancellationToken.None);
         int output = choose(logits[0]);
         double[] values = [.. words.Select((_, i) => (double)logits[0][output] - logits[i + 1][output])];
@@ -151,7 +160,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     }
 
     /// <summary>Type ids, or null where all are 0 or the model takes none.</summary>
-    internal int[]? TypesOf(TokenizedText tokens) => EncoderText.TypesOf(Encoder, tokens);
+    internal int[]? TypesOf(TokenizedText tokens) => EncoderText.TypesOf(Trunk, tokens);
 
     private protected abstract SavedLabels Labels();
 
@@ -168,5 +177,5 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     }
 
     private float[][] Logits(TokenizedRow[] rows, int length) =>
-        PredictionBatches.Split(Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
+        PredictionBatches.Split(Head.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
 }

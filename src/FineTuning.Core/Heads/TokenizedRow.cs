@@ -21,10 +21,10 @@ public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow(ids.Length)
 /// <param name="rows">The rows, in order.</param>
 /// <param name="paddedLength">Tokens a row after padding.</param>
 /// <param name="input">What the encoder takes.</param>
-public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, EncoderInput input) : Batch(rows, paddedLength)
+public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input) : Batch(rows, paddedLength)
 {
     /// <summary>What the encoder takes; on the model's device.</summary>
-    public EncoderInput Input { get; } = input;
+    public TrunkInput Input { get; } = input;
 
     /// <summary>Pads rows on the right and stacks them.</summary>
     /// <param name="rows">Rows that are all <see cref="TokenizedRow"/>s.</param>
@@ -32,7 +32,7 @@ public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, En
     /// <param name="padId">The id of padding.</param>
     /// <param name="device">Where the tensors go.</param>
     /// <returns>Ids and types [batch, paddedLength]; the mask is null where no row is padded, so that attention needs none.</returns>
-    public static EncoderInput Stack(IReadOnlyList<EncodedRow> rows, int paddedLength, int padId, Device device)
+    public static TrunkInput Stack(IReadOnlyList<EncodedRow> rows, int paddedLength, int padId, Device device)
     {
         ArgumentNullException.ThrowIfNull(rows);
         var ids = new long[rows.Count * paddedLength];
@@ -51,6 +51,6 @@ public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, En
             types ??= new long[ids.Length];
             for (int i = 0; i < tokens.Length; i++) types[start + i] = tokens.TypeIds[i];
         }
-        return EncoderInput.Create(ids, types, padded ? lengths : null, rows.Count, paddedLength, device);
+        return TrunkInput.Create(ids, types, padded ? lengths : null, rows.Count, paddedLength, device);
     }
 }

@@ -8,14 +8,17 @@ namespace FineTuning.Heads;
 internal static class VocabularyFit
 {
     /// <exception cref="CheckpointException">An id is outside the embeddings: of the vocabulary, of an added token, of the template, or of padding.</exception>
-    public static void Require(ModelSpec spec, PretrainedTokenizer tokenizer)
+    public static void Require(TrunkPlan plan, PretrainedTokenizer tokenizer)
     {
-        if (tokenizer.HighestId is { } id && id >= spec.VocabularySize)
+        if (tokenizer.HighestId is { } id && id >= plan.VocabularySize)
         {
             string token = tokenizer.Token(id) is { } text ? $" (of '{Excerpt.Of(text)}')" : "";
-            throw new CheckpointException("the tokenizer", $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {spec.VocabularySize} rows. " +
+            throw new CheckpointException("the tokenizer", $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {plan.VocabularySize} rows. " +
                 "Take the tokenizer that belongs to the weights, or widen the embeddings with Pretrained.AddTokens");
         }
-        if (spec.PadTokenId >= spec.VocabularySize) throw new CheckpointException("config.json", $"'pad_token_id' is {spec.PadTokenId}, but the embeddings have {spec.VocabularySize} rows");
+        if (plan.PadTokenId >= plan.VocabularySize)
+        {
+            throw new CheckpointException("config.json", $"'pad_token_id' is {plan.PadTokenId}, but the embeddings have {plan.VocabularySize} rows");
+        }
     }
 }

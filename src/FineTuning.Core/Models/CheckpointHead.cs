@@ -4,8 +4,11 @@ namespace FineTuning.Models;
 /// <remarks>The shape of an output layer says nothing of its use: a tagger's of BERT is called and shaped as that of a classifier.</remarks>
 internal sealed class CheckpointHead(ConfigFile config)
 {
+    // GPT-2's name of a head over the vocabulary.
+    private const string LanguageModel = "LMHeadModel";
+
     // The heads of pretraining are not those of a task: a pooler beside them was pretrained with the trunk.
-    private static readonly string[] Pretraining = ["ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction"];
+    private static readonly string[] Pretraining = ["ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForCausalLM", LanguageModel, "ForConditionalGeneration"];
 
     private readonly IReadOnlyList<string> _classes = config.Words("architectures");
 
@@ -38,18 +41,17 @@ internal sealed class CheckpointHead(ConfigFile config)
         return names;
     }
 
-    private static string[] Endings(HeadKind kind) => kind switch
+    private static string[] Endings(HeadKind kind)
     {
-        HeadKind.SequenceClassification => ["ForSequenceClassification"],
-        HeadKind.TokenClassification => ["ForTokenClassification"],
-        HeadKind.QuestionAnswering => ["ForQuestionAnswering"],
-        HeadKind.MaskedLanguage => ["ForMaskedLM", "ForPreTraining"],
-        _ => [],
-    };
+        if (kind == HeadKind.None) return [];
+        if (kind == HeadKind.MaskedLanguage) return [kind.ClassSuffix, "ForPreTraining"];
+        return kind == HeadKind.CausalLanguage ? [kind.ClassSuffix, LanguageModel] : [kind.ClassSuffix];
+    }
 
     /// <summary>Whether a class is one with a head: BertForMultipleChoice is, BertModel is not.</summary>
     private static bool NamesHead(string name)
     {
+        if (name.EndsWith(LanguageModel, StringComparison.Ordinal)) return true;
         int start = name.IndexOf("For", StringComparison.Ordinal);
         return start > 0 && start + 3 < name.Length && char.IsUpper(name[start + 3]);
     }

@@ -26,6 +26,9 @@ internal sealed class ConfigFile
 
     public JsonObject Root { get; }
 
+    /// <summary>The rate that takes the place of every dropout rate in the file; null: the file's own count.</summary>
+    public double? DropoutRate { get; init; }
+
     /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
     public static ConfigFile Read(string folder)
     {
@@ -55,6 +58,9 @@ internal sealed class ConfigFile
         }
         return new(path, StrictJson.Object(path, bytes));
     }
+
+    /// <summary>The same file with one rate of dropout.</summary>
+    public ConfigFile WithDropout(double? rate) => rate is null ? this : new(_path, Root) { DropoutRate = rate };
 
     /// <summary>An object of a list, read by the same rules.</summary>
     public static ConfigFile Of(string path, JsonObject root) => new(path, root);
@@ -86,7 +92,7 @@ internal sealed class ConfigFile
     public double Dropout(string key, double fallback)
     {
         double value = Number(key, fallback, 0, 1);
-        return value < 1 ? value : throw Fault($"'{key}' is 1: everything would be dropped");
+        return value < 1 ? DropoutRate ?? value : throw Fault($"'{key}' is 1: everything would be dropped");
     }
 
     public bool Flag(string key, bool fallback) => Value(key) is not { } node ? fallback
@@ -112,11 +118,18 @@ internal sealed class ConfigFile
         { } other => throw Fault($"'{key}' is {Shorten(other)}; a list of strings was expected"),
     };
 
+    /// <summary>A list of so many numbers above 0.</summary>
+    public IReadOnlyList<double> Numbers(string key, int count)
+    {
+        if (Value(key) is not JsonArray list || list.Count != count) throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
+    }
+
     /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>
     public ConfigFile? Section(string key) => Value(key) switch
     {
         null => null,
-        JsonObject section => new(_path, section),
+        JsonObject section => new(_path, section) { DropoutRate = DropoutRate },
         { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 

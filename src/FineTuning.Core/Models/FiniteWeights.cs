@@ -20,7 +20,8 @@ internal static class FiniteWeights
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         // One pass over all: only a norm that is not finite is worth a look at each.
-        if (weights.Count == 0 || double.IsFinite(Kernels.Norm([.. weights.Select(weight => weight.Value)]).Number())) return;
+        var byType = weights.Where(weight => weight.Value.is_floating_point()).GroupBy(weight => weight.Value.dtype);
+        if (byType.All(group => double.IsFinite(Kernels.Norm([.. group.Select(weight => weight.Value)]).Number()))) return;
         RequireAll(weights, folder, value => value.isfinite(), "hold NaN or infinite numbers, where finite ones were expected: the file is damaged, or a run that " +
             "diverged was saved; take another copy or an earlier checkpoint");
         RequireAll(weights, folder, value => value.abs().le(Held(FloatValues.LargestBFloat16)), string.Create(CultureInfo.InvariantCulture,

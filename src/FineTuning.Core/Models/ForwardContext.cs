@@ -5,20 +5,19 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>How one forward pass is computed: with or without dropout, and in which precision.</summary>
-/// <remarks>Made for one micro-step and used on one thread; it caches the weights' casts for that time.</remarks>
+/// <remarks>Made for one micro-step and used on one thread inside one dispose scope; it caches the weights' casts for that time.</remarks>
 public sealed class ForwardContext
 {
+    private const int HeadLayer = 1 << 20;
+
     private readonly DropoutStream? _dropout;
-    private Dictionary<Weight, Tensor>? _casts;
+    private readonly Dictionary<(Weight, bool), Tensor> _casts;
+    private readonly int _scopes;
 
-    private ForwardContext(DropoutStream? dropout, ScalarType computeType)
+    private ForwardContext(DropoutStream? dropout, ScalarType computeType, Dictionary<(Weight, bool), Tensor>? casts = null, int scopes = 0)
     {
-        _dropout = dropout;
-        ComputeType = computeType;
+        (_dropout, ComputeType, _casts, _scopes) = (dropout, computeType, casts ?? [], scopes);
     }
-
-    /// <summary>A pass without dropout, in float32: evaluation and prediction.</summary>
-    public static ForwardContext Evaluation() => new(null, ScalarType.Float32);
 
     /// <summary>Whether dropout is drawn.</summary>
     public bool IsTraining => _dropout is not null;
@@ -31,6 +30,10 @@ public sealed class ForwardContext
 
     /// <summary>What takes the place of the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
+
+    /// <summary>A pass without dropout: evaluation and prediction.</summary>
+    /// <param name="precision">The type of the matrix products.</param>
+    public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
 
     /// <summary>What takes the place of the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
     internal Func<Tensor, Tensor>? Normalized { get; private init; }
@@ -48,18 +51,28 @@ public sealed class ForwardContext
     internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
         new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
 
-    /// <summary>Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside training.</summary>
+    /// <summary>
+    /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside
+    /// training. The mask is a function of the run's seed, the step, the layer and <paramref name="site"/>: the same site draws the same mask.
+    /// </summary>
     /// <param name="input">Any shape.</param>
     /// <param name="probability">From 0 (nothing is dropped) to below 1.</param>
+    /// <param name="site">A number for each place of your code that drops.</param>
     /// <returns>The shape of the input.</returns>
-    public Tensor Dropout(Tensor input, double probability) =>
-        _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability);
+    public Tensor Dropout(Tensor input, double probability, int site) =>
+        _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
 
-    /// <summary>The same pass without dropout: for parts that do not train.</summary>
-    internal ForwardContext WithoutDropout() => IsTraining ? new(null, ComputeType) { _casts = _casts ??= [] } : this;
+    /// <summary>The pass of one layer.</summary>
+    /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
+    /// <param name="drops">Whether it drops: what does not train does not.</param>
+    internal ForwardContext Layer(int layer, bool drops = true) => new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
 
-    /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for.</summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType);
+    /// <summary>The pass of a head.</summary>
+    /// <param name="drops">Whether it drops.</param>
+    internal ForwardContext Head(bool drops = true) => Layer(HeadLayer, drops);
+
+    /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.</summary>
+    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
@@ -68,8 +81,13 @@ public sealed class ForwardContext
     {
         ArgumentNullException.ThrowIfNull(weight);
         if (weight.Value.dtype == ComputeType) return weight.Value;
-        _casts ??= [];
-        if (!_casts.TryGetValue(weight, out Tensor? cast)) _casts[weight] = cast = weight.Value.to(ComputeType);
-        return cast;
+        // What does not train is cast anew: kept casts of a frozen trunk would hold it twice.
+        if (!weight.IsTrainable) return weight.Value.to(ComputeType);
+        // A cast that was made without gradients carries none.
+        (Weight, bool) key = (weight, is_grad_enabled());
+        if (_casts.TryGetValue(key, out Tensor? cast)) return cast;
+        cast = weight.Value.to(ComputeType);
+        for (int i = 0; i < _scopes; i++) cast = cast.MoveToOuterDisposeScope();
+        return _casts[key] = cast;
     }
 }

@@ -9,13 +9,8 @@ namespace FineTuning.Models;
 internal readonly record struct HeadSource(bool UsesHead, bool? KeepsPooler)
 {
     /// <param name="kind">What the head is to be for.</param>
-    /// <param name="held">What the head of a model in memory is for; null: config.json says it.</param>
     /// <param name="head">What config.json says.</param>
     /// <param name="fresh">Whether the user asks for a fresh head.</param>
-    public static HeadSource Of(HeadKind kind, HeadKind? held, CheckpointHead head, bool fresh)
-    {
-        bool serves = held is { } other ? other == kind : head.Serves(kind) != false;
-        bool? ofTask = held is { } task ? task is not (HeadKind.None or HeadKind.MaskedLanguage) : head.IsOfTask;
-        return new(serves && !fresh, !fresh || kind is HeadKind.None or HeadKind.MaskedLanguage ? true : !ofTask);
-    }
+    public static HeadSource Of(HeadKind kind, CheckpointHead head, bool fresh) =>
+        new(head.Serves(kind) != false && !fresh, !fresh || kind == HeadKind.None || kind == HeadKind.MaskedLanguage ? true : !head.IsOfTask);
 }

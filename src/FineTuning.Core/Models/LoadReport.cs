@@ -6,7 +6,10 @@ namespace FineTuning.Models;
 /// <param name="Ignored">The checkpoint's tensors that this model does not need: other heads, old buffers.</param>
 public sealed record LoadReport(IReadOnlyList<string> Mapped, IReadOnlyList<string> Fresh, IReadOnlyList<string> Ignored)
 {
-    /// <summary>What stands before all names in the files, of a wrapper that was saved with its model inside (<c>module.</c>, <c>_orig_mod.</c>); empty: nothing. It is not kept on saving.</summary>
+    /// <summary>
+    /// What stands before all names in the files, of a wrapper that was saved with its model inside (<c>module.</c>, <c>_orig_mod.</c>); empty: nothing.
+    /// It is not kept on saving.
+    /// </summary>
     public string SharedPrefix { get; init; } = "";
 
     /// <inheritdoc/>

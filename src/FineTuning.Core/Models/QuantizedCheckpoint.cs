@@ -3,7 +3,9 @@ using FineTuning.Tensors;
 
 namespace FineTuning.Models;
 
-/// <summary>A quantized checkpoint's tensors are integers and scales, from which weights would first have to be made; read as they are, they would answer nonsense.</summary>
+/// <summary>
+/// A quantized checkpoint's tensors are integers and scales, from which weights would first have to be made; read as they are, they would answer nonsense.
+/// </summary>
 internal static class QuantizedCheckpoint
 {
     private static readonly string[] Endings =

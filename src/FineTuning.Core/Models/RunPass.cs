@@ -2,7 +2,7 @@ namespace FineTuning.Models;
 
 /// <summary>The right of one run to write weights: asked for before the data is read, used from the first step to the last.</summary>
 /// <remarks>Registered on any thread; begun and disposed on the run's own.</remarks>
-internal sealed class RunPass(WeightGate gate) : IDisposable
+internal sealed class RunPass(WeightGate gate, WeightSet trained) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private volatile HashSet<nint>? _written;
@@ -31,6 +31,9 @@ internal sealed class RunPass(WeightGate gate) : IDisposable
 
     /// <summary>Whether the run writes any of them; before it has begun it writes none.</summary>
     public bool Writes(WeightSet weights) => _written is { } written && weights.Any(weight => written.Contains(weight.Value.Handle));
+
+    /// <summary>Whether the run was registered with that set.</summary>
+    public bool Trains(WeightSet weights) => ReferenceEquals(weights, trained);
 
     public void Cancel() => _stop.Cancel();
 

@@ -24,8 +24,8 @@ internal static class VocabularyWidening
     public static void Write(string folder, string target, int size, IReadOnlyDictionary<int, float[]> rows)
     {
         ConfigFile config = ConfigFile.Read(folder);
-        EncoderFamily family = EncoderFamilies.Of(config);
-        ModelSpec spec = family.ReadSpec(config);
+        FamilyModel model = ModelFamilies.Of(config).Read(config);
+        TrunkPlan spec = model.Plan;
         size = Math.Max(size, spec.VocabularySize);
         foreach ((int id, float[] row) in rows)
         {
@@ -33,14 +33,14 @@ internal static class VocabularyWidening
         }
         using ITensorSource stored = CheckpointFiles.Open(folder);
         QuantizedCheckpoint.Refuse(config, stored, folder);
-        using ITensorSource source = SharedPrefix.Without(stored, SharedPrefix.Of([.. stored.Tensors.Keys], family.Names(config).Begins));
+        using ITensorSource source = SharedPrefix.Without(stored, SharedPrefix.Of([.. stored.Tensors.Keys], model.Begins));
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         var tensors = new List<(string Name, Tensor Value)>();
         foreach (string name in source.Tensors.Keys.Order(StringComparer.Ordinal))
         {
             Tensor value = source.Read(name);
-            string? ours = Array.Find(OfTokens, ours => Means(family.Names(config), name, ours));
+            string? ours = Array.Find(OfTokens, ours => Means(model, name, ours));
             tensors.Add((name, ours is null ? value : Widened(value, size, ours == OfTokens[0] ? rows : NoRows, name, source)));
         }
         SafetensorsWriter.Write(Path.Combine(target, "model.safetensors"), tensors, FormatMark);
@@ -50,9 +50,13 @@ internal static class VocabularyWidening
         File.WriteAllText(Path.Combine(target, "config.json"), config.Root.ToJsonString(Indented) + "\n");
     }
 
-    private static bool Means(NameTable names, string stored, string ours) =>
-        new[] { HeadKind.None, HeadKind.SequenceClassification, HeadKind.MaskedLanguage }.Any(head =>
-            (head == HeadKind.MaskedLanguage || ours == OfTokens[0]) && names.TryMap(ours, head) is { } theirs && names.Normalize(stored, head) == theirs);
+    // The trunk's table, or what a head over the vocabulary has of one a token.
+    private static bool Means(FamilyModel model, string stored, string ours)
+    {
+        string spelled = model.Names.Normalize(stored);
+        if (ours == OfTokens[0]) return model.Names.Map(ours, []).Whole == spelled;
+        return model.Heads.Values.Any(head => head.Output is { IsOverVocabulary: true } && model.Names.TryMap(ours, head.Names) is { } theirs && theirs.Whole == spelled);
+    }
 
     // The mean of the old rows: of the output's as well, so that a new token scores as the others do on average.
     private static Tensor Widened(Tensor value, int size, IReadOnlyDictionary<int, float[]> rows, string name, ITensorSource source)

@@ -26,6 +26,8 @@ public enum WeightKind
 /// </remarks>
 public sealed class Weight
 {
+    private bool _isFrozen;
+
     internal Weight(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart> parts)
     {
         Name = name;
@@ -38,7 +40,7 @@ public sealed class Weight
     /// <summary>This library's name of the weight, for example <c>layers.0.attention.projection.weight</c>.</summary>
     public string Name { get; }
 
-    /// <summary>The tensor: a leaf of the graph, float32 (the masters), on the model's device.</summary>
+    /// <summary>The tensor: a leaf of the graph, float32 (the masters) unless it is kept frozen in another type, on the model's device.</summary>
     public Tensor Value { get; }
 
     /// <summary>What the weight is.</summary>
@@ -54,7 +56,20 @@ public sealed class Weight
     public bool IsTrainable
     {
         get => Value.requires_grad;
-        internal set => Value.requires_grad_(value);
+        internal set
+        {
+            if (CanTrain) Value.requires_grad_(value);
+        }
+    }
+
+    /// <summary>Whether it can train: a weight that is kept in a half or integer type cannot, and stays frozen.</summary>
+    public bool CanTrain => !_isFrozen && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
+
+    /// <summary>Freezes it for good.</summary>
+    internal void Freeze()
+    {
+        Value.requires_grad_(false);
+        _isFrozen = true;
     }
 
     /// <inheritdoc/>
@@ -62,8 +77,27 @@ public sealed class Weight
 }
 
 /// <summary>A tensor of the checkpoint inside a <see cref="Weight"/>.</summary>
-/// <param name="CheckpointName">Its name in the checkpoint, as Hugging Face's library writes it.</param>
-/// <param name="Start">Its first row in the weight's dimension 0.</param>
-/// <param name="Length">How many rows it has.</param>
-/// <param name="Transposed">Whether the checkpoint stores it transposed (GPT-2's Conv1D).</param>
-public sealed record WeightPart(string CheckpointName, long Start, long Length, bool Transposed = false);
+public sealed class WeightPart
+{
+    internal WeightPart(string prefix, string name, long start, long length, TensorLayout? layout = null) =>
+        (Prefix, Name, Start, Length, Layout) = (prefix, name, start, length, layout ?? TensorLayout.Plain);
+
+    /// <summary>Its name in a checkpoint with a head, as Hugging Face's library writes it.</summary>
+    public string CheckpointName => Prefix + Name;
+
+    /// <summary>Its name in a base checkpoint, which leaves out the family's prefix.</summary>
+    public string Name { get; }
+
+    /// <summary>Its first row in the weight's dimension 0.</summary>
+    public long Start { get; }
+
+    /// <summary>How many rows it has.</summary>
+    public long Length { get; }
+
+    internal string Prefix { get; }
+
+    internal TensorLayout Layout { get; }
+
+    /// <summary>The tensor in the checkpoint's order, out of a tensor of the weight's shape (its value, its gradient).</summary>
+    internal Tensor Of(Tensor whole) => whole.dim() == 0 ? whole : Layout.ToFile(whole.narrow(0, Start, Length));
+}

@@ -29,7 +29,9 @@ internal sealed class WeightBudget(ITensorSource? source, string folder)
             $"with '{name}' of shape [{string.Join(", ", shape)}] the model has more than {_most} numbers, which is all that fits into the memory of this machine; check the sizes in config.json"));
     }
 
-    /// <summary>Whether a weight that is not in the file as it should be may be stood in for, so that all faults can be listed: never by more than the file holds.</summary>
+    /// <summary>
+    /// Whether a weight that is not in the file as it should be may be stood in for, so that all faults can be listed: never by more than the file holds.
+    /// </summary>
     public bool TryStandIn(long[] shape)
     {
         long elements = TensorShape.Elements(shape);

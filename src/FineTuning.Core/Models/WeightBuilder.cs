@@ -1,4 +1,3 @@
-using FineTuning.Errors;
 using FineTuning.Tensors;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
@@ -6,144 +5,116 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>Makes a model's weights, one by one as the blocks ask for them: read from a checkpoint, or drawn at random where there is none.</summary>
-/// <remarks>Nothing is initialized that a file overwrites. Faults are gathered and reported together by <see cref="Finish"/>.</remarks>
-internal sealed class WeightBuilder : IDisposable
+/// <summary>Makes the weights of a trunk or of a head, one by one as the blocks ask for them, and lists the modules that can be found by the checkpoint's names.</summary>
+/// <param name="reader">The checkpoint.</param>
+/// <param name="weights">Gets the weights.</param>
+/// <param name="modules">Gets the modules.</param>
+/// <param name="deviation">Standard deviation of fresh matrices.</param>
+/// <param name="head">The head's plan; null: the weights are the trunk's.</param>
+/// <param name="from">What of the checkpoint's head is taken over.</param>
+internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation, HeadPlan? head = null, HeadSource from = default)
 {
-    private readonly NameTable _names;
-    private readonly HeadKind _head;
-    private readonly ITensorSource? _source;
-    private readonly string _folder;
-    private readonly double _deviation;
-    private readonly Device _device;
-    private readonly ScalarType _type;
-    private readonly Generator _generator;
-    private readonly Dictionary<string, string> _stored = new(StringComparer.Ordinal);
-    private readonly List<string> _mapped = [];
-    private readonly List<string> _fresh = [];
-    private readonly List<string> _faults = [];
-    private readonly HashSet<string> _tied = new(StringComparer.Ordinal);
-    private readonly bool _hasHead;
-    private readonly bool _keepsPooler;
-    private readonly WeightBudget _budget;
-    private bool _finished;
+    private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
+    private readonly IReadOnlyList<NameRow> _headNames = head?.Names ?? [];
+    private readonly bool _hasHead = from.UsesHead && HoldsHead(reader, head);
+    private readonly bool _keepsPooler = from.KeepsPooler ?? !HoldsHead(reader, head);
 
-    public WeightBuilder(NameTable names, HeadKind head, HeadSource from, ITensorSource? source, string folder, ModelLoadOptions options, double deviation)
+    public WeightSet Weights { get; } = weights;
+
+    /// <summary>Whether the checkpoint holds a module.</summary>
+    public bool Holds(string module) => reader.Names.TryMap(module + ".weight", _headNames) is { } name && reader.Holds(name.Whole);
+
+    /// <summary>Whether the checkpoint holds a tensor of the shape of a weight, but with other values.</summary>
+    public bool HoldsOther(string name, Weight weight) => _hasHead && reader.Names.TryMap(name, _headNames) is { } mapped && reader.HoldsOther(mapped.Whole, weight);
+
+    /// <summary>A weight.</summary>
+    public Weight Make(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [(name, shape[0])], kind, depth, shape[1..]);
+
+    /// <summary>The gain of a norm.</summary>
+    public Weight Gain(string name, int depth, long width, double initial) => Make(name, [(name, width)], WeightKind.Norm, depth, [], initial);
+
+    /// <summary>A table of vectors.</summary>
+    public EmbeddingTable Table(string name, int paddingRow, long rows, long width)
     {
-        _names = names;
-        _head = head;
-        _source = source;
-        _folder = folder;
-        _budget = new(source, folder);
-        _deviation = deviation;
-        _device = DeviceChoice.Resolve(options.Device);
-        _type = options.MasterType;
-        _generator = new Generator((ulong)options.Seed);
-        foreach (string name in source?.Tensors.Keys ?? [])
-        {
-            string spelled = names.Normalize(name, head);
-            if (!_stored.TryAdd(spelled, name)) _faults.Add($"'{name}' and '{_stored[spelled]}' are both in the file and mean the same tensor");
-        }
-        bool holdsHead = OutputLayers.Marks(head).Any(module => _stored.ContainsKey(names.Map(module + ".weight", head)));
-        _hasHead = from.UsesHead && holdsHead;
-        _keepsPooler = from.KeepsPooler ?? !holdsHead;
+        var table = new EmbeddingTable(Make(name + ".weight", WeightKind.Embedding, 0, rows, width), paddingRow);
+        modules.Add(table);
+        return table;
     }
 
-    public WeightSet Weights { get; } = new();
+    /// <summary>A linear layer.</summary>
+    public Linear Linear(string name, int depth, long inputs, long outputs, bool bias = true) => Linear(name, [(name, outputs)], depth, inputs, bias);
 
-    /// <summary>A weight of one checkpoint tensor.</summary>
-    public Weight Make(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [name], kind, depth, shape, isHead: false);
-
-    /// <summary>A weight of the declared head, which may be fresh where the checkpoint has no head.</summary>
-    public Weight MakeHead(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [name], kind, depth, shape, isHead: true);
-
-    /// <summary>A weight that holds several checkpoint tensors stacked along dimension 0, each of <paramref name="shape"/>.</summary>
-    public Weight MakeStacked(string name, IReadOnlyList<string> parts, WeightKind kind, int depth, params long[] shape) => Make(name, parts, kind, depth, shape, isHead: false);
-
-    /// <summary>Whether the checkpoint holds a module of the trunk that not every checkpoint of the family does.</summary>
-    public bool Holds(string module) => _names.HasTrunk(module) && _stored.ContainsKey(_names.Map(module + ".weight", _head));
-
-    /// <summary>Whether the checkpoint holds a tensor of the head that has the shape of a weight, but other values.</summary>
-    public bool HoldsOther(string name, Weight weight)
+    /// <summary>Several linear layers that share their input, as one product.</summary>
+    /// <param name="name">The name of all.</param>
+    /// <param name="parts">Their names and outputs.</param>
+    /// <param name="depth">The weights' depth.</param>
+    /// <param name="inputs">Numbers that go in.</param>
+    /// <param name="bias">Whether they have a bias.</param>
+    public Linear Linear(string name, IReadOnlyList<(string Name, long Outputs)> parts, int depth, long inputs, bool bias = true)
     {
-        if (_source is null || !_hasHead || !_stored.TryGetValue(_names.Map(name, _head), out string? stored) || !_source.Tensors[stored].Shape.SequenceEqual(weight.Value.shape)) return false;
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
-        return _source.Read(stored).to(_type, _device).ne(weight.Value).any().item<bool>();
+        Weight weight = Make(name + ".weight", [.. parts.Select(part => (part.Name + ".weight", part.Outputs))], WeightKind.Matrix, depth, [inputs]);
+        Weight? added = bias ? Make(name + ".bias", [.. parts.Select(part => (part.Name + ".bias", part.Outputs))], WeightKind.Bias, depth, []) : null;
+        return Linear(name, weight, added);
     }
 
-    /// <summary>Names a tensor that may be stored as a copy of another weight: it is neither needed nor surplus.</summary>
-    public void Tie(string name) => _tied.Add(_names.Map(name, _head));
-
-    /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>
-    public LoadReport Finish()
+    /// <summary>A linear layer of weights that exist; its modules have the names of the weight's parts, or the one that the checkpoint has for the layer (an output that is tied).</summary>
+    public Linear Linear(string name, Weight weight, Weight? bias, bool isTied = false)
     {
-        if (_faults.Count > 0) throw Faulty();
-        _finished = true;
-        string[] ignored = [.. _stored.Values.Except(_mapped, StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        return new(_mapped, _fresh, ignored);
+        string? path = isTied ? reader.Names.TryMap(name + ".weight", _headNames)?.Whole : null;
+        var linear = new Linear(name, new DenseMatrix(weight), bias, weight.Parts[0].Prefix, path);
+        modules.Add(linear);
+        return linear;
     }
 
-    /// <summary>Frees the weights too where they were not finished.</summary>
-    public void Dispose()
+    /// <summary>A weight of several pieces stacked along dimension 0, each with its name; pieces that the checkpoint holds as one tensor are read as one.</summary>
+    private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1)
     {
-        _generator.Dispose();
-        if (!_finished) Weights.Dispose();
-    }
-
-    private Weight Make(string name, IReadOnlyList<string> sources, WeightKind kind, int depth, long[] shape, bool isHead)
-    {
-        string[] theirs = [.. sources.Select(source => _names.Map(source, _head))];
-        var parts = new WeightPart[theirs.Length];
-        for (int i = 0; i < parts.Length; i++) parts[i] = new(theirs[i], i * shape[0], shape[0]);
-        long[] whole = [shape[0] * parts.Length, .. shape[1..]];
+        var parts = new List<WeightPart>();
         Tensor value;
         using (NewDisposeScope())
         {
-            // A pooler belongs to the trunk, but a head of a task was tuned with it.
-            bool ofTrunk = !isHead || (_keepsPooler && name.StartsWith(BertFamily.Pooler.Name + ".", StringComparison.Ordinal));
-            Tensor[] tensors = [.. theirs.Select(part => Tensor(part, kind, shape, isHead, ofTrunk))];
-            value = (tensors.Length == 1 ? tensors[0] : cat(tensors, 0)).to(_type, _device).MoveToOuterDisposeScope();
+            var tensors = new List<Tensor>();
+            long start = 0;
+            for (int i = 0; i < pieces.Count;)
+            {
+                TensorName theirs = reader.Names.Map(pieces[i].Name, _headNames);
+                int count = theirs.Row.Ours.Count;
+                long rows = 0;
+                for (int j = i; j < i + count; j++)
+                {
+                    // One tensor of the checkpoint lies in one weight, in the same order.
+                    if (j >= pieces.Count || reader.Names.Map(pieces[j].Name, _headNames) != theirs) throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
+                    rows += pieces[j].Rows;
+                }
+                long[] shape = [rows, .. tail];
+                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, shape, kind, initialGain)));
+                parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
+                start += rows;
+                i += count;
+            }
+            value = (tensors.Count == 1 ? tensors[0] : cat(tensors, 0)).to(_type, reader.Device).contiguous().MoveToOuterDisposeScope();
         }
-        if (!value.shape.SequenceEqual(whole)) throw new InvalidOperationException($"'{name}' has the shape [{string.Join(", ", value.shape)}]");
-        return Weights.Add(name, value, kind, depth, parts);
+        Weight weight = Weights.Add(name, value, kind, depth, parts);
+        if (head is null && reader.Options.FrozenPrecision is not null) weight.Freeze();
+        return weight;
     }
 
-    private Tensor Tensor(string theirs, WeightKind kind, long[] shape, bool isHead, bool ofTrunk)
+    private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)
     {
-        _budget.Ask(theirs, shape);
-        if (_source is null) return Draw(kind, shape);
-        if (isHead && !_hasHead && !(ofTrunk && _stored.ContainsKey(theirs)))
-        {
-            _fresh.Add(theirs);
-            return _faults.Count > 0 ? StandIn(shape) : Draw(kind, shape);
-        }
-        if (!_stored.TryGetValue(theirs, out string? stored))
-        {
-            _faults.Add($"'{theirs}' of shape [{string.Join(", ", shape)}] is missing");
-            return StandIn(shape);
-        }
-        IReadOnlyList<long> found = _source.Tensors[stored].Shape;
-        if (!found.SequenceEqual(shape))
-        {
-            string advice = isHead ? "; ask for a fresh head (FreshHead = true) if it is to be replaced" : "";
-            _faults.Add($"'{stored}' has the shape [{string.Join(", ", found)}]; [{string.Join(", ", shape)}] was expected{advice}");
-            return StandIn(shape);
-        }
-        _mapped.Add(stored);
-        return _source.ReadWeight(stored);
+        TensorLayout layout = name.Row.Layout;
+        // A pooler belongs to the trunk, but a head of a task was tuned with it.
+        bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
+        bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
+        string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
     }
 
-    // Where sizes do not fit the file, memory is not taken for them: the faults found so far must do.
-    private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();
+    private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) => head is not null && reader.Names.TryMap(head.Mark + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole);
 
-    private CheckpointException Faulty() =>
-        new(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
-
-    private Tensor Draw(WeightKind kind, long[] shape) => kind switch
+    private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch
     {
         WeightKind.Bias => zeros(shape),
-        WeightKind.Norm => ones(shape),
-        _ => randn(shape, generator: _generator).mul_(Held(_deviation)),
+        WeightKind.Norm => full(shape, Held((float)initialGain), ScalarType.Float32),
+        _ => randn(shape, generator: generator).mul_(Held(deviation)),
     };
 }

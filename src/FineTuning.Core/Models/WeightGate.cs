@@ -40,29 +40,43 @@ internal sealed class WeightGate
     {
         WeightGate? outer = _inside;
         if (ReferenceEquals(outer, this)) return default;
-        while ((Interlocked.Increment(ref _state) & Flags) != 0 && !MayStay(reads))
+        reads.AddReader();
+        try
         {
+            if (reads.IsClosed) throw Disposed();
+            while ((Interlocked.Increment(ref _state) & Flags) != 0 && !MayStay(reads))
+            {
+            }
+        }
+        catch
+        {
+            reads.RemoveReader();
+            throw;
         }
         _inside = this;
-        return new(this, outer);
+        return new(this, outer, reads);
     }
 
-    public void Leave(WeightGate? outer)
+    public void Leave(WeightGate? outer, WeightSet reads)
     {
         _inside = outer;
+        reads.RemoveReader();
         StepOut();
+        if (reads.IsClosed) Pulse();
     }
 
     /// <summary>Registers a run: a second one is refused from now on, readers are not yet.</summary>
+    /// <param name="weights">What it trains.</param>
     /// <exception cref="InvalidOperationException">Another run trains the weights.</exception>
     /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
-    public RunPass Register()
+    public RunPass Register(WeightSet weights)
     {
         lock (_changes)
         {
+            if (weights.IsClosed) throw Disposed();
             ThrowIfOver();
             if (_run is not null) throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
-            return _run = new RunPass(this);
+            return _run = new RunPass(this, weights);
         }
     }
 
@@ -93,17 +107,27 @@ internal sealed class WeightGate
     }
 
     /// <summary>Refuses all who come, ends a run, and waits for the last who is inside.</summary>
-    /// <returns>Whether this call was the first: its caller frees the tensors.</returns>
-    /// <exception cref="InvalidOperationException">The calling thread is inside itself.</exception>
-    public bool Close()
+    public void Close()
     {
-        if (ReferenceEquals(_inside, this) || _run is { IsOwnThread: true })
-        {
-            throw new InvalidOperationException("the model cannot be disposed from inside its own run or prediction: dispose it when that has returned");
-        }
-        bool first = (Interlocked.Or(ref _state, Closed) & Closed) == 0;
+        Interlocked.Or(ref _state, Closed);
         Await(() => true);
-        return first;
+    }
+
+    /// <summary>Waits for those who read one closed set of several behind the gate, and ends a run that trains it; the others go on.</summary>
+    public void Drain(WeightSet closed)
+    {
+        if (_run is { } run && run.Trains(closed)) run.Cancel();
+        lock (_changes)
+        {
+            while (closed.HasReaders || (_run is { } other && other.Trains(closed))) Monitor.Wait(_changes, Look);
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The calling thread is inside itself: what it would free is in use.</exception>
+    public void RequireOutside()
+    {
+        if (!ReferenceEquals(_inside, this) && _run is not { IsOwnThread: true }) return;
+        throw new InvalidOperationException("the model cannot be disposed from inside its own run or prediction: dispose it when that has returned");
     }
 
     // At the end of the process native libraries are torn down while background threads go on: nothing may compute by then.
@@ -158,16 +182,22 @@ internal sealed class WeightGate
     private void ThrowIfOver()
     {
         int state = Volatile.Read(ref _state);
-        if ((state & Closed) != 0) throw new ObjectDisposedException("model", "the model has been disposed: load it again");
+        if ((state & Closed) != 0) throw Disposed();
         if ((state & Exiting) == 0) return;
         // An exception on a background thread would end the process with an error of its own: such a thread just stops here.
         if (Environment.CurrentManagedThreadId != _exitThread) Thread.Sleep(Timeout.Infinite);
         throw new InvalidOperationException("the process is exiting: nothing can be computed any more");
     }
 
+    private static ObjectDisposedException Disposed() => new("model", "the model has been disposed: load it again");
+
     private void StepOut()
     {
-        if ((Interlocked.Decrement(ref _state) & Flags) == 0) return;
+        if ((Interlocked.Decrement(ref _state) & Flags) != 0) Pulse();
+    }
+
+    private void Pulse()
+    {
         lock (_changes) Monitor.PulseAll(_changes);
     }
 }

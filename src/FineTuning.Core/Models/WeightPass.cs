@@ -6,9 +6,10 @@ public readonly ref struct WeightPass
 {
     private readonly WeightGate? _gate;
     private readonly WeightGate? _outer;
+    private readonly WeightSet? _reads;
 
-    internal WeightPass(WeightGate gate, WeightGate? outer) => (_gate, _outer) = (gate, outer);
+    internal WeightPass(WeightGate gate, WeightGate? outer, WeightSet reads) => (_gate, _outer, _reads) = (gate, outer, reads);
 
     /// <summary>Gives the right back.</summary>
-    public void Dispose() => _gate?.Leave(_outer);
+    public void Dispose() => _gate?.Leave(_outer, _reads!);
 }

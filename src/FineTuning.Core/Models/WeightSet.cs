@@ -1,23 +1,54 @@
 using System.Collections;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>All weights of a model in a fixed order, and their owner.</summary>
-/// <remarks>Reading is safe from any thread that has entered (<see cref="Enter"/>). Whoever owns the trunk disposes it, once, also where several heads share it.</remarks>
+/// <summary>Weights in a fixed order; a set owns those that were added to it, and may show those of other sets before them.</summary>
+/// <remarks>Not thread-safe while a run changes which weights train or weights are added; reading is safe from any thread that has entered (<see cref="Enter"/>).</remarks>
 public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 {
-    private readonly List<Weight> _weights = [];
+    private readonly WeightSet[] _shown;
+    private readonly List<Weight> _own = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
+    private int _headDepth = 1;
+    private Depths? _depths;
+    private int _closed;
+    private int _readers;
 
-    /// <summary>An empty set.</summary>
-    public WeightSet()
-        : this(new WeightGate())
+    /// <summary>A set that is empty, or shows the weights of other sets: what a head trains besides its own is its trunk's.</summary>
+    /// <param name="shown">They stay their owner's, and are seen also where they are added later.</param>
+    public WeightSet(params WeightSet[] shown)
     {
+        ArgumentNullException.ThrowIfNull(shown);
+        _shown = [.. shown];
+        Gate = shown.Length > 0 ? shown[0].Gate : new WeightGate();
     }
 
-    /// <param name="gate">That of the trunk whose tensors the set shares.</param>
-    internal WeightSet(WeightGate gate) => Gate = gate;
+    /// <summary>How many weights there are.</summary>
+    public int Count => _own.Count + _shown.Sum(set => set.Count);
+
+    /// <summary>The depth of what stands above the layers: the number of layers plus one.</summary>
+    public int HeadDepth
+    {
+        get => _shown.Length > 0 ? _shown.Max(set => set.HeadDepth) : _headDepth;
+        internal set => _headDepth = value;
+    }
+
+    /// <summary>The weight at an index of the fixed order.</summary>
+    /// <param name="index">From 0.</param>
+    public Weight this[int index]
+    {
+        get
+        {
+            foreach (WeightSet set in _shown)
+            {
+                if (index < set.Count) return set[index];
+                index -= set.Count;
+            }
+            return _own[index];
+        }
+    }
 
     /// <summary>The parameters of a plain TorchSharp module, by their names in it: what a task of one's own trains.</summary>
     /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights: they are neither saved nor put back.</param>
@@ -42,31 +73,21 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Who may touch the tensors: one gate for a trunk and all heads on it.</summary>
     internal WeightGate Gate { get; }
 
-    /// <summary>How many weights there are.</summary>
-    public int Count => _weights.Count;
+    /// <summary>Whether the set was disposed.</summary>
+    internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
-    /// <summary>The depth of what stands above the layers: the number of layers plus one.</summary>
-    public int HeadDepth { get; internal set; } = 1;
-
-    /// <summary>The weight at a place in the fixed order.</summary>
-    /// <param name="index">The place, from 0.</param>
-    public Weight this[int index] => _weights[index];
+    /// <summary>Whether somebody reads the set.</summary>
+    internal bool HasReaders => Volatile.Read(ref _readers) != 0;
 
     /// <summary>Adds a weight; the set owns its tensor from now on.</summary>
     /// <param name="name">A name not yet in the set.</param>
-    /// <param name="value">Float32; becomes a leaf that requires gradients.</param>
+    /// <param name="value">float32 (or float64): becomes a leaf that requires gradients. Of another type it is frozen for good.</param>
     /// <param name="kind">What it is.</param>
     /// <param name="depth">0 for embeddings, 1 to L for layers, L + 1 above them.</param>
-    /// <param name="parts">The checkpoint's tensors in it; null: one of the same name.</param>
-    public Weight Add(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart>? parts = null)
+    public Weight Add(string name, Tensor value, WeightKind kind, int depth)
     {
         ArgumentNullException.ThrowIfNull(value);
-        value.DetachFromDisposeScope();
-        value.requires_grad_(true);
-        var weight = new Weight(name, value, kind, depth, parts ?? [new WeightPart(name, 0, value.dim() == 0 ? 1 : value.shape[0])]);
-        if (!_byName.TryAdd(name, weight)) throw new ArgumentException($"a weight named '{name}' is already in the set", nameof(name));
-        _weights.Add(weight);
-        return weight;
+        return Add(name, value, kind, depth, [new WeightPart("", name, 0, value.dim() == 0 ? 1 : value.shape[0])]);
     }
 
     /// <summary>
@@ -79,14 +100,65 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>The weight of that name, or null.</summary>
     /// <param name="name">This library's name of the weight.</param>
-    public Weight? Find(string name) => _byName.GetValueOrDefault(name);
+    public Weight? Find(string name)
+    {
+        if (_byName.TryGetValue(name, out Weight? own)) return own;
+        foreach (WeightSet set in _shown)
+        {
+            if (set.Find(name) is { } found) return found;
+        }
+        return null;
+    }
 
     /// <summary>How many numbers the weights hold.</summary>
     /// <param name="trainableOnly">Count only those that train.</param>
-    public long ParameterCount(bool trainableOnly = false) => _weights.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel());
+    public long ParameterCount(bool trainableOnly = false) => this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel());
 
     /// <inheritdoc/>
-    public IEnumerator<Weight> GetEnumerator() => _weights.GetEnumerator();
+    public IEnumerator<Weight> GetEnumerator() => _shown.SelectMany(set => set).Concat(_own).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>
+    /// Frees the tensors that the set owns. Predictions that read it are waited for, a run that trains it is cancelled and waited for, who comes later is refused.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is called from inside a prediction, or from a handler of the run.</exception>
+    public void Dispose()
+    {
+        Gate.RequireOutside();
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        if (_shown.Length == 0) Gate.Close();
+        else Gate.Drain(this);
+        foreach (Weight weight in _own) weight.Value.Dispose();
+    }
+
+    internal void AddReader() => Interlocked.Increment(ref _readers);
+
+    internal void RemoveReader() => Interlocked.Decrement(ref _readers);
+
+    /// <param name="name">A name not yet in the set.</param>
+    /// <param name="value">The tensor.</param>
+    /// <param name="kind">What it is.</param>
+    /// <param name="depth">0 for embeddings, 1 to L for layers, L + 1 above them.</param>
+    /// <param name="parts">The checkpoint's tensors in it.</param>
+    internal Weight Add(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart> parts)
+    {
+        if (Find(name) is not null) throw new ArgumentException($"a weight named '{name}' is already in the set", nameof(name));
+        value.DetachFromDisposeScope();
+        var weight = new Weight(name, value, kind, depth, parts) { IsTrainable = true };
+        _byName.Add(name, weight);
+        _own.Add(weight);
+        return weight;
+    }
+
+    /// <summary>Whether there are weights at a depth and none of them trains: such a part drops nothing.</summary>
+    internal bool IsFrozen(int depth)
+    {
+        int count = Count;
+        Depths? known = _depths;
+        if (known?.Count != count) _depths = known = new(count, this.GroupBy(weight => weight.Depth).ToDictionary(group => group.Key, group => group.ToArray()));
+        return known.ByDepth.TryGetValue(depth, out Weight[]? weights) && !Array.Exists(weights, weight => weight.IsTrainable);
+    }
 
     // A vector that is no bias is a gain: neither decays by default.
     private static WeightKind KindOf(string name, Tensor value)
@@ -95,13 +167,6 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return name.EndsWith("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.OrdinalIgnoreCase) ? WeightKind.Bias : WeightKind.Norm;
     }
 
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    /// <summary>Frees the tensors. Predictions inside are waited for, a run is cancelled and waited for, who comes later is refused.</summary>
-    /// <exception cref="InvalidOperationException">It is called from inside a prediction, or from a handler of the run.</exception>
-    public void Dispose()
-    {
-        if (!Gate.Close()) return;
-        foreach (Weight weight in _weights) weight.Value.Dispose();
-    }
+    // Weights by depth; made again where some were added.
+    private sealed record Depths(int Count, Dictionary<int, Weight[]> ByDepth);
 }

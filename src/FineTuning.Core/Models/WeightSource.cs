@@ -22,7 +22,7 @@ internal sealed class WeightSource : ITensorSource
             {
                 _parts[part.CheckpointName] = (weight, part);
                 long[] shape = weight.Value.dim() == 0 ? [] : [part.Length, .. weight.Value.shape[1..]];
-                tensors[part.CheckpointName] = new(part.CheckpointName, "F32", part.Transposed ? [.. shape.Reverse()] : shape, InMemory);
+                tensors[part.CheckpointName] = new(part.CheckpointName, "F32", part.Layout.FileShape(shape), InMemory);
             }
         }
         Tensors = tensors;
@@ -34,9 +34,7 @@ internal sealed class WeightSource : ITensorSource
     {
         if (!_parts.TryGetValue(name, out (Weight Weight, WeightPart Part) found)) throw new CheckpointException(InMemory, $"it has no tensor '{name}'");
         using var gradients = no_grad();
-        Tensor value = found.Weight.Value.detach();
-        if (value.dim() > 0) value = value.narrow(0, found.Part.Start, found.Part.Length);
-        return (found.Part.Transposed ? value.t() : value).to(ScalarType.Float32).clone();
+        return found.Part.Of(found.Weight.Value.detach()).clone();
     }
 
     public void Dispose()

@@ -70,6 +70,7 @@ public abstract class TunableModel : IDisposable
         if (!double.IsFinite(sum)) return sum;
         if (!loss.requires_grad) throw NothingTrains();
         loss.backward();
+        BackwardFaults.ThrowKept();
         return sum;
     }
 

@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace FineTuning.Tensors;
 
@@ -40,6 +42,20 @@ internal static class DropoutMask
             long start = (long)piece * Piece;
             FillFrom(new Span<float>(mask + start, (int)Math.Min(Piece, length - start)), (uint)start, low, high, threshold, kept);
         });
+    }
+
+    /// <summary>The same numbers, made by tensor operations on a device; a mask that is made there needs no transfer.</summary>
+    /// <param name="shape">Any.</param>
+    /// <param name="key">As for <see cref="Fill(Span{float}, ulong, double)"/>.</param>
+    /// <param name="probability">Above 0 and below 1.</param>
+    /// <param name="device">Where.</param>
+    /// <returns>float32</returns>
+    public static Tensor OnDevice(long[] shape, ulong key, double probability, Device device)
+    {
+        long count = 1;
+        foreach (long size in shape) count *= size;
+        Tensor counter = Scalars.Range(0, count, device: device);
+        return Kernels.DropoutMask(counter, (uint)key, (uint)(key >> 32), Threshold(probability), (float)(1 / (1 - probability))).view(shape);
     }
 
     // 2^32 p, so that an element is dropped with a probability within 2^-32 of p.

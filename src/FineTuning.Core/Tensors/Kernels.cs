@@ -36,6 +36,16 @@ internal static class Kernels
 
         def attend(query: Tensor, key: Tensor, value: Tensor, mask: Optional[Tensor], causal: bool, scale: float) -> Tensor:
             return torch.scaled_dot_product_attention(query, key, value, mask, 0.0, causal, scale=scale)
+
+        def dropout_mask(counter: Tensor, low: int, high: int, threshold: int, kept: float) -> Tensor:
+            limit = 4294967295
+            x = ((counter * 2654435761) & limit) ^ low
+            x = ((x ^ (x >> 16)) * 2246822507) & limit
+            x = ((x ^ (x >> 13)) * 3266489909) & limit
+            x = ((x ^ (x >> 16)) + high) & limit
+            x = ((x ^ (x >> 15)) * 739982445) & limit
+            x = ((x ^ (x >> 12)) * 695872825) & limit
+            return ((x ^ (x >> 15)) >= threshold).float() * kept
         """;
 
     private static readonly Lazy<jit.CompilationUnit> Unit = new(Compile, LazyThreadSafetyMode.ExecutionAndPublication);
@@ -80,6 +90,16 @@ internal static class Kernels
     /// <returns>[batch, heads, tokens, width]</returns>
     public static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, bool causal, double scale) =>
         (Tensor)Call("attend", query, key, value, mask, causal, scale)!;
+
+    /// <summary>A dropout mask by the arithmetic of <see cref="Tensors.DropoutMask"/>; 32-bit numbers in 64-bit ones, cut back after each step.</summary>
+    /// <param name="counter">0, 1, 2 and so on, int64.</param>
+    /// <param name="low">The key's lower half.</param>
+    /// <param name="high">The key's upper half.</param>
+    /// <param name="threshold">Below it an element is dropped.</param>
+    /// <param name="kept">The value of an element that is kept.</param>
+    /// <returns>The shape of the counter, float32</returns>
+    public static Tensor DropoutMask(Tensor counter, uint low, uint high, uint threshold, float kept) =>
+        (Tensor)Call("dropout_mask", counter, (long)low, (long)high, (long)threshold, (double)kept)!;
 
     private static void Step(string function, AdamLists lists, AdamSettings settings, Tensor? gradientDivisor)
     {

@@ -12,21 +12,21 @@ internal static class OffsetTrimming
     /// <param name="vocabulary">The text of an id.</param>
     public static void Apply(TokenArrays tokens, TokenRun first, TokenRun? second, bool addPrefixSpace, string?[] vocabulary)
     {
-        int last = -1, place = 0;
+        int last = -1, position = 0;
         Span<int> ids = tokens.Ids, starts = tokens.Starts, ends = tokens.Ends;
         for (int i = 0; i < tokens.Layout.Stretches; i++)
         {
             TokenStretch stretch = tokens.Layout[i];
-            int end = place + stretch.Count;
+            int end = position + stretch.Count;
             TokenRun own = stretch.Sequence == 1 ? second! : first;
-            for (; place < end && stretch.Sequence >= 0; place++)
+            for (; position < end && stretch.Sequence >= 0; position++)
             {
-                int id = ids[place];
-                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(place, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
-                Trim(ref starts[place], ref ends[place], token, own.SourceOf(tokens.Words[place]), addPrefixSpace && (stretch.Sequence != last || starts[place] == 0));
+                int id = ids[position];
+                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(position, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
+                Trim(ref starts[position], ref ends[position], token, own.SourceOf(tokens.Words[position]), addPrefixSpace && (stretch.Sequence != last || starts[position] == 0));
                 last = stretch.Sequence;
             }
-            place = end;
+            position = end;
         }
     }
 

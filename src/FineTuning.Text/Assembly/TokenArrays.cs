@@ -31,9 +31,9 @@ internal sealed class TokenArrays : TokenColumns
         run.Ends.Slice(window.Start, window.Count).CopyTo(Ends[first..]);
         run.Words.Slice(window.Start, window.Count).CopyTo(Words[first..]);
         if (run.Surface is null) return;
-        foreach ((int place, string text) in run.Surface)
+        foreach ((int position, string text) in run.Surface)
         {
-            if (place >= window.Start && place < window.Start + window.Count) SetSurface(first + place - window.Start, text);
+            if (position >= window.Start && position < window.Start + window.Count) SetSurface(first + position - window.Start, text);
         }
     }
 

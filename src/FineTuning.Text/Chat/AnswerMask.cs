@@ -28,7 +28,7 @@ internal static class AnswerMask
     /// The tokens of answers that prefix rendering found: from behind the tokens of what stands before, which must be those of the whole, to the last added token that stands
     /// at the answer's end. White space behind that is the template's own and never written by a model.
     /// </summary>
-    /// <exception cref="ChatTemplateException">Tokens reach over the place where an answer begins or ends.</exception>
+    /// <exception cref="ChatTemplateException">Tokens reach over the position where an answer begins or ends.</exception>
     public static bool[] Proved(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, IReadOnlyList<(int Start, int End)> answers)
     {
         var mask = new bool[tokens.Ids.Length];

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace FineTuning.Text;
 
-/// <summary>A conversation as a causal model trains on it. Immutable; places count UTF-16 units of <see cref="Text"/>.</summary>
+/// <summary>A conversation as a causal model trains on it. Immutable; positions count UTF-16 units of <see cref="Text"/>.</summary>
 public sealed class EncodedChat
 {
     private readonly PretrainedTokenizer _tokenizer;

@@ -18,10 +18,10 @@ internal static class MaskExplanation
     {
         var text = new StringBuilder(Summary(chat)).Append('\n');
         foreach (string problem in chat.Problems) text.Append("note: ").Append(problem).Append('\n');
-        int wide = chat.Ids.Length == 0 ? 1 : chat.Ids.Max().ToString(CultureInfo.InvariantCulture).Length, places = chat.Ids.Length.ToString(CultureInfo.InvariantCulture).Length;
+        int wide = chat.Ids.Length == 0 ? 1 : chat.Ids.Max().ToString(CultureInfo.InvariantCulture).Length, positions = chat.Ids.Length.ToString(CultureInfo.InvariantCulture).Length;
         for (int i = 0; i < chat.Ids.Length; i++)
         {
-            text.Append(i.ToString(CultureInfo.InvariantCulture).PadLeft(places)).Append("  ").Append(chat.Ids[i].ToString(CultureInfo.InvariantCulture).PadLeft(wide))
+            text.Append(i.ToString(CultureInfo.InvariantCulture).PadLeft(positions)).Append("  ").Append(chat.Ids[i].ToString(CultureInfo.InvariantCulture).PadLeft(wide))
                 .Append(chat.LossMask[i] ? "  learned  " : "  -        ").Append(VisibleText.Of(chat.SurfaceOf(i))).Append('\n');
         }
         return text.ToString();

@@ -5,7 +5,7 @@ namespace FineTuning.Text;
 
 /// <summary>A checkpoint's tokenizer where code expects one of Microsoft.ML.Tokenizers: chunkers, token counters, chat clients.</summary>
 /// <remarks>
-/// Immutable and thread-safe. A text's own tokens only: what a template adds around them belongs to no place in the text. Offsets are into the original
+/// Immutable and thread-safe. A text's own tokens only: what a template adds around them has no position in the text. Offsets are into the original
 /// text, which is also what is given as the normalized text.
 /// </remarks>
 internal sealed class MicrosoftTokenizer(PretrainedTokenizer tokenizer) : Tokenizer

@@ -41,7 +41,7 @@ internal static class Components
         {
             case "Sequence":
                 JsonObject[] steps = [.. Children(node, "pretokenizers")];
-                return new SequencePreTokenizer([.. steps.Select((child, place) => PreTokenizer(child, modelSpells && place == steps.Length - 1, path)).OfType<PreTokenizer>()]);
+                return new SequencePreTokenizer([.. steps.Select((child, position) => PreTokenizer(child, modelSpells && position == steps.Length - 1, path)).OfType<PreTokenizer>()]);
             case "BertPreTokenizer":
                 return new BertPreTokenizer();
             case "ByteLevel":

@@ -116,6 +116,9 @@ internal static class SentencePieceFolder
         {
             if (type is PieceKind.Control or PieceKind.UserDefined) Add(text, type == PieceKind.Control);
         }
+        // DeBERTa looks for its unknown token in the normalized text.
+        string? unknown = kind.Name == "DebertaV2" ? roles.GetValueOrDefault("unk_token") : null;
+        if (unknown is not null) tokens = tokens.ConvertAll(token => token.Content == unknown ? token with { Normalized = true } : token);
         if (kind.Name == "T5") for (int i = 0; i < (files.Config.Whole("extra_ids") ?? 100); i++) Add($"<extra_id_{i}>", special: true);
         return tokens;
     }

@@ -122,7 +122,7 @@ internal sealed class AlignedText
         if (Length > LargestKept) (_writer, _changes) = (null, null);
     }
 
-    /// <summary>Takes what is added as a text of its own behind this one, whose characters keep their places.</summary>
+    /// <summary>Takes what is added as a text of its own behind this one, whose characters keep their positions.</summary>
     public void Append(char character, int start, int end)
     {
         Reserve(1);

@@ -17,7 +17,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     private readonly uint[] _trie;
     private readonly byte[] _texts;
 
-    // Replacements that texts had, by their place.
+    // Replacements that texts had, by their position.
     private readonly ConcurrentDictionary<uint, string> _known = new();
 
     // What becomes of each ASCII character on its own; null: it stays.

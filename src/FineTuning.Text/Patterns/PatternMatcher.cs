@@ -217,7 +217,7 @@ internal sealed class ReferenceStep(int slot, PatternStep next) : PatternStep
     }
 }
 
-/// <summary>A place between characters.</summary>
+/// <summary>A position between characters.</summary>
 internal sealed class AnchorStep(AnchorKind kind, PatternStep next) : PatternStep
 {
     private static readonly CodePointSet Word = UnicodeTables.Set(@"\w");

@@ -31,7 +31,7 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         for (int i = first; spell && i < parts.Count; i++) parts.Replace(i, Spelled(parts[i], parts));
     }
 
-    // Written behind what other pieces wrote, which may be where this one stands: its characters keep their places.
+    // Written behind what other pieces wrote, which may be where this one stands: its characters keep their positions.
     private static Piece Spelled(Piece piece, PieceList parts)
     {
         AlignedText written = parts.Written;

@@ -47,7 +47,7 @@ internal sealed class PairMerger
     public void Merge((int Left, int Right) pair, int symbol)
     {
         var changed = new HashSet<(int, int)>();
-        foreach (int place in _places[pair].Order()) MergeIn(place, pair, symbol, changed);
+        foreach (int position in _places[pair].Order()) MergeIn(position, pair, symbol, changed);
         _places.Remove(pair);
         _frequencies.Remove(pair);
         foreach ((int, int) risen in changed)
@@ -56,25 +56,25 @@ internal sealed class PairMerger
         }
     }
 
-    private void MergeIn(int place, (int Left, int Right) pair, int symbol, HashSet<(int, int)> changed)
+    private void MergeIn(int position, (int Left, int Right) pair, int symbol, HashSet<(int, int)> changed)
     {
-        int[] word = _words[place];
-        int length = _lengths[place], write = 0;
-        long count = _counts[place];
+        int[] word = _words[position];
+        int length = _lengths[position], write = 0;
+        long count = _counts[position];
         for (int read = 0; read < length; read++)
         {
             if (read + 1 < length && word[read] == pair.Left && word[read + 1] == pair.Right)
             {
                 if (write > 0)
                 {
-                    Count((word[write - 1], pair.Left), place, -count);
-                    Count((word[write - 1], symbol), place, count);
+                    Count((word[write - 1], pair.Left), position, -count);
+                    Count((word[write - 1], symbol), position, count);
                     changed.Add((word[write - 1], symbol));
                 }
                 if (read + 2 < length)
                 {
-                    Count((pair.Right, word[read + 2]), place, -count);
-                    Count((symbol, word[read + 2]), place, count);
+                    Count((pair.Right, word[read + 2]), position, -count);
+                    Count((symbol, word[read + 2]), position, count);
                     changed.Add((symbol, word[read + 2]));
                 }
                 word[write++] = symbol;
@@ -85,15 +85,15 @@ internal sealed class PairMerger
                 word[write++] = word[read];
             }
         }
-        _lengths[place] = write;
+        _lengths[position] = write;
     }
 
     private void Count((int, int) pair, int word, long count)
     {
         _frequencies[pair] = _frequencies.GetValueOrDefault(pair) + count;
         if (count <= 0) return;
-        if (!_places.TryGetValue(pair, out HashSet<int>? places)) _places[pair] = places = [];
-        places.Add(word);
+        if (!_places.TryGetValue(pair, out HashSet<int>? positions)) _places[pair] = positions = [];
+        positions.Add(word);
     }
 
     private void Enqueue((int Left, int Right) pair, long count) => _queue.Enqueue((pair, count), (-count, pair.Left, pair.Right));

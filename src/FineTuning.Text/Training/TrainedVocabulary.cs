@@ -28,7 +28,7 @@ public sealed class TrainedVocabulary
     /// <summary>Which pipeline it is for.</summary>
     public VocabularyKind Kind { get; }
 
-    /// <summary>The entries; an entry's place is its id.</summary>
+    /// <summary>The entries; an entry's position is its id.</summary>
     public IReadOnlyList<string> Entries { get; }
 
     /// <summary>Writes the files that Hugging Face's libraries and this one open: tokenizer.json, tokenizer_config.json, and vocab.txt, or vocab.json with merges.txt.</summary>

@@ -23,9 +23,9 @@ internal sealed class CodePointSet
     public bool Contains(int point)
     {
         if (point < 0x10000) return ((_low[point >> 6] >> (point & 63)) & 1) != 0;
-        int place = Array.BinarySearch(_high, point);
-        if (place >= 0) return true;
-        return (~place & 1) == 1;
+        int position = Array.BinarySearch(_high, point);
+        if (position >= 0) return true;
+        return (~position & 1) == 1;
     }
 }
 

@@ -55,7 +55,7 @@ internal sealed class BytePairMerges
         return _pairs[slot] < 0 ? (NoRank, -1) : _merged[slot];
     }
 
-    // Where the pair stands, or the free place where it would.
+    // Where the pair stands, or the free slot where it would.
     private int Slot(long pair)
     {
         int mask = _pairs.Length - 1;

@@ -65,7 +65,7 @@ internal sealed class BytePairModel : WordModel
         if (_spells) AddBytesOf(word, symbols);
         else AddCharactersOf(word, symbols);
         _merges.Apply(symbols, output.Scratch);
-        Place(symbols, word, output);
+        Position(symbols, word, output);
     }
 
     // A mark that begins a word: one that stands behind something else.
@@ -82,7 +82,7 @@ internal sealed class BytePairModel : WordModel
     }
 
     // Positions count bytes in the reference, and what has no token counts for nothing there: what follows it in the word moves to the left.
-    private static void Place(List<BytePairSymbol> symbols, ReadOnlySpan<char> word, TokenList output)
+    private static void Position(List<BytePairSymbol> symbols, ReadOnlySpan<char> word, TokenList output)
     {
         bool ascii = Ascii.IsValid(word);
         int bytes = 0, at = 0, size = 0, characterEnd = 0;
@@ -124,7 +124,7 @@ internal sealed class BytePairModel : WordModel
         var spelled = new TokenList();
         AddCharactersOf(text.Characters, spelled.Symbols);
         _merges.Apply(spelled.Symbols, output.Scratch);
-        Place(spelled.Symbols, text.Characters, spelled);
+        Position(spelled.Symbols, text.Characters, spelled);
         foreach (WordToken token in spelled.Items) output.Add(token.Id, text.StartOf(token.Start), text.EndOf(token.End - 1));
     }
 

@@ -5,7 +5,7 @@ internal sealed class PieceTrie
 {
     private const int Root = 0;
 
-    // Every place of a text is the start of a look-up: its first step is an index. 0, the root, is no child.
+    // Every position of a text is the start of a look-up: its first step is an index. 0, the root, is no child.
     private readonly int[] _first = new int[char.MaxValue + 1];
     private Slot[] _slots = new Slot[1024];
     private int[] _values = [Nothing];
@@ -41,9 +41,9 @@ internal sealed class PieceTrie
         if (node == Root) return _first[character] is > 0 and int first ? first : -1;
         Slot[] slots = _slots;
         long key = Key(node, character);
-        for (int place = Place(key, slots.Length - 1); ; place = (place + 1) & (slots.Length - 1))
+        for (int position = Position(key, slots.Length - 1); ; position = (position + 1) & (slots.Length - 1))
         {
-            ref readonly Slot slot = ref slots[place];
+            ref readonly Slot slot = ref slots[position];
             if (slot.Key == key) return slot.Child;
             if (slot.Key == 0) return -1;
         }
@@ -55,7 +55,7 @@ internal sealed class PieceTrie
     // Never 0, which marks a free slot.
     private static long Key(int node, char character) => (((long)node << 16) | character) + 1;
 
-    private static int Place(long key, int mask) => (int)((ulong)key * 0x9E3779B97F4A7C15ul >> 40) & mask;
+    private static int Position(long key, int mask) => (int)((ulong)key * 0x9E3779B97F4A7C15ul >> 40) & mask;
 
     private void Insert(long key, int child)
     {
@@ -70,9 +70,9 @@ internal sealed class PieceTrie
 
     private void Put(Slot slot)
     {
-        int mask = _slots.Length - 1, place = Place(slot.Key, mask);
-        while (_slots[place].Key != 0) place = (place + 1) & mask;
-        _slots[place] = slot;
+        int mask = _slots.Length - 1, position = Position(slot.Key, mask);
+        while (_slots[position].Key != 0) position = (position + 1) & mask;
+        _slots[position] = slot;
     }
 
     private readonly record struct Slot(long Key, int Child);

@@ -31,16 +31,16 @@ internal sealed class TokenList
         foreach (WordToken token in tokens) Add(token.Id, offset + token.Start, offset + token.End);
     }
 
-    /// <summary>Moves the tokens from a place on.</summary>
+    /// <summary>Moves the tokens from a position on.</summary>
     public void Shift(int first, int offset)
     {
         foreach (ref WordToken token in _items.AsSpan(first, Count - first)) token = new(token.Id, token.Start + offset, token.End + offset);
     }
 
-    /// <summary>Turns the order round from a place on.</summary>
+    /// <summary>Turns the order round from a position on.</summary>
     public void Reverse(int first) => _items.AsSpan(first, Count - first).Reverse();
 
-    /// <summary>Takes the tokens from a place on away.</summary>
+    /// <summary>Takes the tokens from a position on away.</summary>
     public void Cut(int count) => Count = count;
 
     /// <summary>Begins anew; buffers that a long word has left are let go of.</summary>

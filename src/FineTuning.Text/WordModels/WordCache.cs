@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace FineTuning.Text;
 
-/// <summary>Words with their tokens, at most so many: each has a few places where it may stand, and a new one takes the place of another there. Thread-safe without a lock.</summary>
+/// <summary>Words with their tokens, at most so many: each has a few positions where it may stand, and a new one takes the place of another there. Thread-safe without a lock.</summary>
 internal sealed class WordCache
 {
     private const int Sets = 1 << 14, Ways = 4, Multiplier = unchecked((int)0x9E3779B1);
 
-    // An entry never changes, so whoever reads a place sees a whole one or another whole one.
+    // An entry never changes, so whoever reads a position sees a whole one or another whole one.
     private readonly Entry?[] _entries = new Entry?[Sets * Ways];
 
     /// <summary>The most words that are kept.</summary>
@@ -41,11 +41,11 @@ internal sealed class WordCache
 
     public void Keep(ReadOnlySpan<char> word, int hash, ReadOnlySpan<WordToken> tokens)
     {
-        int first = First(hash), place = first;
-        while (place < first + Ways && Volatile.Read(ref _entries[place]) is not null) place++;
-        // A full set gives up the place that the new word's hash names, so that which one it is differs from word to word.
-        if (place == first + Ways) place = first + (int)(((uint)hash * 31) >> 30);
-        Volatile.Write(ref _entries[place], new Entry(word.ToString(), hash, tokens.ToArray()));
+        int first = First(hash), position = first;
+        while (position < first + Ways && Volatile.Read(ref _entries[position]) is not null) position++;
+        // A full set gives up the position that the new word's hash names, so that which one it is differs from word to word.
+        if (position == first + Ways) position = first + (int)(((uint)hash * 31) >> 30);
+        Volatile.Write(ref _entries[position], new Entry(word.ToString(), hash, tokens.ToArray()));
     }
 
     private static int First(int hash) => (int)((uint)(hash * Multiplier) >> 18) * Ways;

@@ -3,7 +3,9 @@ using FineTuning.Heads;
 
 namespace FineTuning.Fuzz;
 
-/// <summary>A process that saves one model and another into the same folder, again and again, is killed at random moments: the folder is one of the two, whole.</summary>
+/// <summary>
+/// A process that saves one model and another into the same folder, again and again, is killed at random moments: the folder is one of the two, whole.
+/// </summary>
 internal static class KillTest
 {
     private const int LongestMilliseconds = 120;
@@ -29,7 +31,10 @@ internal static class KillTest
             if (TinyCheckpoint.NumberOf(target) is not (1 or 2)) throw new BrokenLawException("the folder is neither of the two models");
         }
         using (TextClassifier<string> model = Pretrained.TextClassifier<string>(first)) model.Save(target);
-        if (Directory.GetFileSystemEntries(parent).Length != 2) throw new BrokenLawException($"left behind: {string.Join(", ", Directory.GetFileSystemEntries(parent))}");
+        if (Directory.GetFileSystemEntries(parent).Length != 2)
+        {
+            throw new BrokenLawException($"left behind: {string.Join(", ", Directory.GetFileSystemEntries(parent))}");
+        }
         if (TinyCheckpoint.NumberOf(target) != 1) throw new BrokenLawException("the folder is not what was saved last");
         foreach (string folder in new[] { first, second, parent }) Directory.Delete(folder, recursive: true);
         return new(count, saves, leftovers);

@@ -69,7 +69,10 @@ internal static class Mutants
                 worker.WaitForExit();
                 if (worker.ExitCode == 0) break;
                 deaths++;
-                if (!File.Exists(current)) throw new InvalidOperationException($"the worker for {targets[i]} ended with {worker.ExitCode} before its first mutant");
+                if (!File.Exists(current))
+                {
+                    throw new InvalidOperationException($"the worker for {targets[i]} ended with {worker.ExitCode} before its first mutant");
+                }
                 int number = int.Parse(File.ReadAllText(current), CultureInfo.InvariantCulture);
                 File.Copy(Path.Combine(findings, "current-input"), Path.Combine(findings, $"{targets[i]}-{number}-died"), overwrite: true);
                 Console.WriteLine($"{targets[i]} {number}: {(worker.ExitCode == Worker.Hung ? "HUNG" : $"DIED with {worker.ExitCode}")}");

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace FineTuning.Fuzz;
 
-/// <summary>Changes the header of a safetensors file by its structure, and keeps its length right most of the time: what lies behind the first check is reached.</summary>
+/// <summary>
+/// Changes the header of a safetensors file by its structure, and keeps its length right most of the time: what lies behind the first check is reached.
+/// </summary>
 internal static class SafetensorsMutator
 {
     public static byte[] Mutate(byte[] file, byte[] other, Random random)

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Fuzz;
 
-/// <summary>A classifier of a few kilobytes, whole: configuration, weights, tokenizer. Each number gives another one, and each of its files shows the number.</summary>
+/// <summary>
+/// A classifier of a few kilobytes, whole: configuration, weights, tokenizer. Each number gives another one, and each of its files shows the number.
+/// </summary>
 internal static class TinyCheckpoint
 {
     private const string Configuration = """
@@ -17,9 +19,9 @@ internal static class TinyCheckpoint
     private static readonly string[] Words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d", "e", "f"];
 
     /// <summary>Fills an existing folder.</summary>
-    public static void Write(string folder, int number = 0, HeadKind head = HeadKind.SequenceClassification)
+    public static void Write(string folder, int number = 0, HeadKind? head = null)
     {
-        using (EncoderModel model = EncoderModel.Create(Configuration, head, 2, new ModelLoadOptions { Seed = number }))
+        using (OutputHead model = OutputHead.Create(Configuration, head ?? HeadKind.SequenceClassification, 2, new ModelLoadOptions { Seed = number }))
         {
             using var gradients = no_grad();
             model.Weights.Find("head.output.bias")?.Value.fill_(Scalars.Held(number));
@@ -30,7 +32,7 @@ internal static class TinyCheckpoint
     }
 
     /// <summary>A new folder with one.</summary>
-    public static string Make(int number = 0, HeadKind head = HeadKind.SequenceClassification)
+    public static string Make(int number = 0, HeadKind? head = null)
     {
         string folder = Directory.CreateTempSubdirectory("tiny").FullName;
         Write(folder, number, head);
@@ -49,7 +51,7 @@ internal static class TinyCheckpoint
     {
         int number = int.Parse(model.LabelSet.Names[0]["first".Length..], System.Globalization.CultureInfo.InvariantCulture);
         using var scope = NewDisposeScope();
-        float bias = model.Encoder.Weights.Find("head.output.bias")!.Value[0].item<float>();
+        float bias = model.Head.Weights.Find("head.output.bias")!.Value[0].item<float>();
         if (bias != number) throw new BrokenLawException($"the labels are those of model {number}, the weights those of model {bias}");
         if (model.Tokenizer.TokenId($"t{number}") is null) throw new BrokenLawException($"the labels are those of model {number}, the tokenizer is another's");
         return number;

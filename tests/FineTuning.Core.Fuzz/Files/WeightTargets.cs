@@ -61,8 +61,8 @@ internal sealed class CheckpointTarget(string name) : FileTarget(name)
         {
             FineTuningRuntime.Load();
             using var scope = NewDisposeScope();
-            using EncoderModel model = EncoderModel.Load(folder, HeadKind.SequenceClassification, 2);
-            int tokens = Math.Min(4, model.Spec.MaximumTokens ?? 4);
+            using OutputHead model = OutputHead.Load(folder, HeadKind.SequenceClassification, 2);
+            int tokens = Math.Min(4, model.Trunk.Plan.MaximumTokens ?? 4);
             if (tokens > 0) model.Logits(new(zeros([1, tokens], ScalarType.Int64), null, null), ForwardContext.Evaluation());
             return;
         }

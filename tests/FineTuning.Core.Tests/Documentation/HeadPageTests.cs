@@ -177,21 +177,21 @@ public sealed class HeadPageTests : IDisposable
         double perplexity = adaptation.Metrics!["perplexity"];
         FilledText filled = adapted.Predict("Where is my [MASK]?", new FillOptions { Count = 3 });
 
-        using var model = Pretrained.TextClassifier(adapted, new TextClassifierOptions<string> { Labels = labels });   // or any other head
+        using var model = Pretrained.TextClassifier(adapted.Trunk, new TextClassifierOptions<string> { Labels = labels });   // or any other head
         TrainingResult result = FineTuner.For(model).Epochs(1).Train(train);
         // end
-        Assert.InRange(perplexity, 1, adapted.Encoder.Spec.VocabularySize / 2);   // guessing gives the size of the vocabulary
+        Assert.InRange(perplexity, 1, adapted.Trunk.Plan.VocabularySize / 2);   // guessing gives the size of the vocabulary
         Assert.Equal(3, filled.Masks[0].Candidates.Count);
         Assert.True(double.IsFinite(result.FinalLoss));
         // snippet: adaptation-heads
-        using var tagger = Pretrained.TokenClassifier(adapted, ["PER", "LOC"]);
-        using var answerer = Pretrained.QuestionAnswerer(adapted);
-        using var sentences = Pretrained.SentenceEncoder(adapted);
-        using var fewShot = Pretrained.FewShotClassifier<string>(adapted);
+        using var tagger = Pretrained.TokenClassifier(adapted.Trunk, ["PER", "LOC"]);
+        using var answerer = Pretrained.QuestionAnswerer(adapted.Trunk);
+        using var sentences = Pretrained.SentenceEncoder(adapted.Trunk);
+        using var fewShot = Pretrained.FewShotClassifier<string>(adapted.Trunk);
         // end
         Assert.Equal(5, tagger.Tags.Count);
         Assert.False(answerer.AllowsNoAnswer);
-        Assert.Equal(sentences.Encoder.Spec.HiddenSize, sentences.Dimension);
+        Assert.Equal(sentences.Trunk.Plan.HiddenSize, sentences.Dimension);
         Assert.False(fewShot.IsTrained);
     }
 

@@ -47,7 +47,7 @@ public sealed partial class SampleTests
     {
         string starter = Path.Combine(Sample, "starter"), random = Directory.CreateTempSubdirectory().FullName;
         foreach (string file in Directory.GetFiles(starter)) File.Copy(file, Path.Combine(random, Path.GetFileName(file)));
-        using (EncoderModel fresh = EncoderModel.Create(File.ReadAllText(Path.Combine(starter, "config.json")), HeadKind.None)) fresh.Save(random);
+        using (OutputHead fresh = OutputHead.Create(File.ReadAllText(Path.Combine(starter, "config.json")), HeadKind.None)) fresh.Save(random);
         // Eight sentences a label and a short run: the benchmark "starter" has the figures, over seeds and numbers of sentences.
         LabeledText<string>[] few = [.. Train.GroupBy(row => row.Label).SelectMany(group => group.Take(8))];
         double ours = Accuracy(starter, few), theirs = Accuracy(random, few), majority = Test.CountBy(row => row.Label).Max(pair => pair.Value) / (double)Test.Length;

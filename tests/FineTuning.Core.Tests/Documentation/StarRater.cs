@@ -14,19 +14,20 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
 {
     private const int Cuts = 4;
     private readonly PretrainedTokenizer _tokenizer;
-    private readonly EncoderModel _encoder;
+    private readonly Trunk _trunk;
     private readonly Tensor _score, _cuts;
 
     public StarRater(string folder)
     {
         _tokenizer = PretrainedTokenizer.Load(folder);
-        _encoder = EncoderModel.Load(folder, HeadKind.None);
-        // What the task adds to the encoder's weights is trained, frozen and put back with them; the depth says that it stands above all layers.
-        _score = _encoder.Weights.Add("stars.score", zeros(1, _encoder.Spec.HiddenSize), WeightKind.Matrix, _encoder.Weights.HeadDepth).Value;
-        _cuts = _encoder.Weights.Add("stars.cuts", linspace(1, -1, Cuts), WeightKind.Bias, _encoder.Weights.HeadDepth).Value;
+        _trunk = Trunk.Load(folder);
+        Weights = new WeightSet(_trunk.Weights);
+        // What the task adds to the trunk's weights is trained, frozen and put back with them; the depth says that it stands above all layers.
+        _score = Weights.Add("stars.score", zeros(1, _trunk.Plan.HiddenSize), WeightKind.Matrix, Weights.HeadDepth).Value;
+        _cuts = Weights.Add("stars.cuts", linspace(1, -1, Cuts), WeightKind.Bias, Weights.HeadDepth).Value;
     }
 
-    public override WeightSet Weights => _encoder.Weights;
+    public override WeightSet Weights { get; }
 
     public override string PrimaryMetric => "mae";
 
@@ -58,12 +59,18 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
         return [.. inputs.Select(text => (int)Stars(Collate([new Row(Tokenize(text).Ids, 0)], Tokenize(text).Ids.Length), ForwardContext.Evaluation())[0])];
     }
 
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        _trunk.Dispose();
+    }
+
     private TokenizedText Tokenize(string text) =>
         _tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = 64, Truncation = TruncationStrategy.LongestFirst });
 
     // [rows, cuts]: the same score for all cuts, so that the levels keep their order.
-    private Tensor Logits(EncoderInput input, ForwardContext context) =>
-        nn.functional.linear(context.Dropout(_encoder.Hidden(input, context).select(1, 0), 0.1), _score).Plus(_cuts);
+    private Tensor Logits(TrunkInput input, ForwardContext context) =>
+        nn.functional.linear(context.Dropout(_trunk.Hidden(input, context, WantedStates.First).select(1, 0), 0.1, site: 1), _score).Plus(_cuts);
 
     private float[] Stars(Batch batch, ForwardContext context) =>
         Logits(((TokenizedBatch)batch).Input, context).gt(Held(0)).sum(1).Plus(1).to(ScalarType.Float32).data<float>().ToArray();

@@ -24,7 +24,7 @@ public sealed class ChineseRunTests : IDisposable
     {
         string vocabulary = Goldens.RequireShared("vocab", "google_zh_vocab.txt");
         Directory.CreateDirectory(_folder);
-        using (EncoderModel fresh = EncoderModel.Create(Configuration, HeadKind.None, options: new ModelLoadOptions { Seed = 1 })) fresh.Save(_folder);
+        using (OutputHead fresh = OutputHead.Create(Configuration, HeadKind.None, options: new ModelLoadOptions { Seed = 1 })) fresh.Save(_folder);
         File.Copy(vocabulary, Path.Combine(_folder, "vocab.txt"));
     }
 

@@ -98,7 +98,7 @@ public sealed class ClassifierTests
             Assert.Throws<CheckpointException>(() => Pretrained.TextClassifier(folder, three));
             using TextClassifier<string> fresh = Pretrained.TextClassifier(folder, three with { FreshHead = true });
             Assert.Equal(3, fresh.Predict("hello").Scores.Count);
-            Assert.NotEmpty(fresh.Encoder.LoadReport.Fresh);
+            Assert.NotEmpty(fresh.Head.LoadReport.Fresh);
         }
         finally
         {

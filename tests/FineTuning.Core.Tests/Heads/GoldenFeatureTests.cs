@@ -20,10 +20,10 @@ public sealed class GoldenFeatureTests
     public void Equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        using EncoderModel model = EncoderModel.Load(folder, HeadKind.None);
+        using OutputHead model = OutputHead.Load(folder, HeadKind.None);
         using var golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
         foreach (JsonElement test in PipelineFolders.Cases(folder, "feature-extraction"))
@@ -32,8 +32,8 @@ public sealed class GoldenFeatureTests
             TokenizingOptions? options = cut ? new() { MaximumLength = tokenizer.MaximumLength, Truncation = TruncationStrategy.LongestFirst } : null;
             TokenizedText tokens = tokenizer.Encode(test.GetProperty("inputs").GetString()!, null, options);
             Assert.Equal(test.GetProperty("input_ids").GetString()!.Split(' ').Select(id => int.Parse(id, CultureInfo.InvariantCulture)), tokens.Ids);
-            TokenizedRow[] rows = [new(tokens.Ids, model.Spec.TypeVocabularySize > 1 ? tokens.TypeIds : null)];
-            Tensor found = model.Hidden(TokenizedBatch.Stack(rows, tokens.Ids.Length, 0, CPU), ForwardContext.Evaluation()), expected = golden.Read(test.GetProperty("expected_tensor").GetString()!);
+            TokenizedRow[] rows = [new(tokens.Ids, model.Trunk.Plan.TypeVocabularySize > 1 ? tokens.TypeIds : null)];
+            Tensor found = model.Trunk.Hidden(TokenizedBatch.Stack(rows, tokens.Ids.Length, 0, CPU), ForwardContext.Evaluation()), expected = golden.Read(test.GetProperty("expected_tensor").GetString()!);
             Assert.Equal(expected.shape, found.shape);
             Assert.True((expected - found).abs().max().item<float>() <= 1e-4 * Math.Max(1, expected.abs().max().item<float>()), $"case {test.GetProperty("id")}");
         }

@@ -26,9 +26,10 @@ public sealed class GoldenPipelineTests
     public void Text_classification_equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         if (Missing(folder) is { } missing) Assert.Skip(missing);
         string config = File.ReadAllText(Path.Combine(folder, "config.json"));
+        if (OutputHead.ReadLabels(folder).Count == 1 && !config.Contains("\"regression\"", StringComparison.Ordinal)) Assert.Skip($"{name}: one score without a purpose");
         var differences = new List<string>();
         foreach (string line in File.ReadLines(Path.Combine(folder, "cases.jsonl")))
         {
@@ -68,7 +69,7 @@ public sealed class GoldenPipelineTests
             if (config.Contains("\"regression\"", StringComparison.Ordinal))
             {
                 using TextRegressor model = Pretrained.TextRegressor(folder, text);
-                string label = EncoderModel.ReadLabels(folder)[0];
+                string label = OutputHead.ReadLabels(folder)[0];
                 answers = [.. model.PredictBatch(inputs).Zip(Raw(model, inputs), (answer, raw) => Named(options, [label], raw, [(label, answer.Score)]))];
             }
             else if (config.Contains("multi_label_classification", StringComparison.Ordinal))

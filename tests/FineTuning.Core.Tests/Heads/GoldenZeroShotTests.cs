@@ -17,7 +17,7 @@ public sealed class GoldenZeroShotTests
     public void Equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         using ZeroShotClassifier model = Pretrained.ZeroShotClassifier(folder);
         var differences = new List<string>();
         foreach (JsonElement test in PipelineFolders.Cases(folder, "zero-shot-classification"))

@@ -137,7 +137,7 @@ public sealed class OptionLimitTests
         }
         using (ZeroShotClassifier model = Pretrained.ZeroShotClassifier(Goldens.Require("pipelines", "deberta-v2-nli")))
         {
-            Break(model.Encoder.Weights, value);
+            Break(model.Head.Weights, value);
             Assert.Throws<NonFiniteException>(() => model.Predict("a", ["b", "c"]));
         }
         using (SentenceEncoder model = Pretrained.SentenceEncoder(Starter))

@@ -32,7 +32,7 @@ public sealed class ProblemTypeTests : IDisposable
         using (TextClassifier<string> own = Pretrained.TextClassifier<string>(_folder)) Assert.Equal(labels, own.LabelSet.Names);
 
         using (TextRegressor regressor = Pretrained.TextRegressor(Starter)) regressor.Save(_folder);
-        using (TextRegressor regressor = Pretrained.TextRegressor(_folder)) Assert.Empty(regressor.Encoder.LoadReport.Fresh);
+        using (TextRegressor regressor = Pretrained.TextRegressor(_folder)) Assert.Empty(regressor.Head.LoadReport.Fresh);
     }
 
     [Theory]
@@ -55,6 +55,6 @@ public sealed class ProblemTypeTests : IDisposable
         File.WriteAllText(path, config.Replace("\"problem_type\": \"single_label_classification\"", "\"unused\": 0", StringComparison.Ordinal));
         Assert.NotEqual(config, File.ReadAllText(path));
         using TextMultiLabeler<string> labeler = Pretrained.TextMultiLabeler<string>(_folder);
-        Assert.Empty(labeler.Encoder.LoadReport.Fresh);
+        Assert.Empty(labeler.Head.LoadReport.Fresh);
     }
 }

@@ -16,16 +16,16 @@ public sealed class WholeFolderTests
         using TextClassifier<string> one = Pretrained.TextClassifier<string>(first), two = Pretrained.TextClassifier<string>(second);
         one.Save(target);
         using var stop = new CancellationTokenSource();
-        Task<int> writer = Task.Run(() =>
+        int saves = 0;
+        Task writer = Task.Run(() =>
         {
-            int saves = 0;
-            for (; !stop.IsCancellationRequested; saves++) (saves % 2 == 0 ? two : one).Save(target);
-            return saves;
+            for (; !stop.IsCancellationRequested; Interlocked.Increment(ref saves)) (saves % 2 == 0 ? two : one).Save(target);
         }, TestContext.Current.CancellationToken);
         int[] loads = new int[3];
-        for (int i = 0; i < 150; i++) loads[TinyCheckpoint.NumberOf(target)]++;
+        // A busy machine may save slowly: both have to have happened often, and beside each other.
+        while ((loads.Sum() < 150 || Volatile.Read(ref saves) < 30) && !writer.IsCompleted) loads[TinyCheckpoint.NumberOf(target)]++;
         await stop.CancelAsync();
-        Assert.True(await writer > 10);
+        await writer;
         Assert.True(loads[1] > 0 && loads[2] > 0);
     }
 

@@ -22,15 +22,15 @@ public sealed class AddedTokenTests : IDisposable
     public void Rows_are_added_and_old_ones_stay()
     {
         PretrainedTokenizer before = PretrainedTokenizer.Load(Checkpoint);
-        using EncoderModel old = EncoderModel.Load(Checkpoint, HeadKind.None);
-        float[] given = [.. Enumerable.Range(0, old.Spec.EmbeddingSize).Select(i => i / 100f)];
+        using OutputHead old = OutputHead.Load(Checkpoint, HeadKind.None);
+        float[] given = [.. Enumerable.Range(0, old.Trunk.Plan.EmbeddingSize).Select(i => i / 100f)];
         NewToken[] tokens = [new("<order>") { Special = true }, new("tracknumber")];
         Pretrained.AddTokens(Checkpoint, _target, tokens, new Dictionary<string, float[]> { ["tracknumber"] = given });
 
         PretrainedTokenizer after = PretrainedTokenizer.Load(_target);
         Assert.Equal([before.VocabularySize, before.VocabularySize + 1], after.Encode("<order>tracknumber", null, new TokenizingOptions { AddSpecialTokens = false }).Ids);
-        using EncoderModel widened = EncoderModel.Load(_target, HeadKind.None);
-        Assert.Equal(before.VocabularySize + 2, widened.Spec.VocabularySize);
+        using OutputHead widened = OutputHead.Load(_target, HeadKind.None);
+        Assert.Equal(before.VocabularySize + 2, widened.Trunk.Plan.VocabularySize);
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         Tensor table = old.Weights.Single(weight => weight.Name == "embeddings.token.weight").Value, wide = widened.Weights.Single(weight => weight.Name == "embeddings.token.weight").Value;
@@ -40,8 +40,8 @@ public sealed class AddedTokenTests : IDisposable
 
         int[] ids = before.Encode("The parcel never arrived").Ids;
         Assert.Equal(ids, after.Encode("The parcel never arrived").Ids);
-        EncoderInput Input() => new(tensor(ids.Select(id => (long)id).ToArray()).reshape(1, -1), null, null);
-        Assert.True(Same(old.Hidden(Input(), ForwardContext.Evaluation()), widened.Hidden(Input(), ForwardContext.Evaluation())));
+        TrunkInput Input() => new(tensor(ids.Select(id => (long)id).ToArray()).reshape(1, -1), null, null);
+        Assert.True(Same(old.Trunk.Hidden(Input(), ForwardContext.Evaluation()), widened.Trunk.Hidden(Input(), ForwardContext.Evaluation())));
     }
 
     [Fact]
@@ -49,8 +49,8 @@ public sealed class AddedTokenTests : IDisposable
     {
         PretrainedTokenizer before = PretrainedTokenizer.Load(Checkpoint);
         Pretrained.AddTokens(Checkpoint, _target, [new NewToken("the")]);
-        using EncoderModel model = EncoderModel.Load(_target, HeadKind.None);
-        Assert.Equal(before.VocabularySize, model.Spec.VocabularySize);
+        using OutputHead model = OutputHead.Load(_target, HeadKind.None);
+        Assert.Equal(before.VocabularySize, model.Trunk.Plan.VocabularySize);
     }
 
     [Fact]
@@ -67,13 +67,13 @@ public sealed class AddedTokenTests : IDisposable
     public void The_output_layer_of_a_masked_model_grows_with_the_embeddings(string family)
     {
         string folder = Goldens.Require("models", family, "mlm"), target = Directory.CreateTempSubdirectory().FullName;
-        using EncoderModel old = EncoderModel.Load(folder, HeadKind.MaskedLanguage);
-        int size = old.Spec.VocabularySize;
+        using OutputHead old = OutputHead.Load(folder, HeadKind.MaskedLanguage);
+        int size = old.Trunk.Plan.VocabularySize;
         VocabularyWidening.Write(folder, target, size + 3, new Dictionary<int, float[]>());
-        using EncoderModel widened = EncoderModel.Load(target, HeadKind.MaskedLanguage);
+        using OutputHead widened = OutputHead.Load(target, HeadKind.MaskedLanguage);
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        EncoderInput Input() => new(tensor(new long[] { 5, 6, 7, 8 }).reshape(1, -1), null, null);
+        TrunkInput Input() => new(tensor(new long[] { 5, 6, 7, 8 }).reshape(1, -1), null, null);
         Tensor less = old.Logits(Input(), ForwardContext.Evaluation()), more = widened.Logits(Input(), ForwardContext.Evaluation());
         Assert.True(less.allclose(more.narrow(2, 0, size), atol: 1e-6));
         Assert.True(less.mean([2]).allclose(more.select(2, size + 2), atol: 1e-5));

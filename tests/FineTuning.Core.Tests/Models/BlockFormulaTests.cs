@@ -27,12 +27,12 @@ public sealed class BlockFormulaTests : IDisposable
     public void Disentangled_attention_adds_three_terms()
     {
         const int farthest = 3;
-        var plan = new DisentangledPlan(farthest, 0, farthest, true, true, SharesProjections: false, Normalized: false);
-        ModelSpec spec = BlockGradientTests.Spec(plan);
-        PositionScheme positions = PositionScheme.Make(_blocks.Builder, spec);
-        DisentangledAttention attention = DisentangledAttention.Make(_blocks.Builder, "block", 1, plan, spec);
+        var plan = new DisentangledPlan(farthest, 0, farthest, true, true, SharesProjections: false);
+        DisentangledPositions positions = DisentangledPositions.Make(_blocks.Builder, plan, "", Hidden);
+        var heads = new AttentionPlan(Heads, Heads, Width) { Bias = true, OutputBias = true, Disentangled = plan };
+        DisentangledAttention attention = DisentangledAttention.Make(_blocks.Builder, heads, "block", 1, Hidden);
         Tensor input = _blocks.Leaf(1, Tokens, Hidden);
-        Tensor found = attention.Forward(input, positions.Prepare(new(zeros([1, Tokens], ScalarType.Int64), null, null), 1)[0], false, Blocks.Pass);
+        Tensor found = attention.Forward(input, new() { Relative = positions.Of(Tokens, CPU) }, null, Blocks.Pass);
 
         Tensor W(string name) => _blocks.Builder.Weights.Find(name)!.Value;
         double[,] projected = Rows(input[0].mm(W("block.projection.weight").t()).Plus(W("block.projection.bias")));
@@ -72,7 +72,7 @@ public sealed class BlockFormulaTests : IDisposable
     {
         long[] both = [.. Enumerable.Range(-20, 41).Select(ahead => Bucket(ahead, 8, 16, true))], one = [.. Enumerable.Range(-20, 41).Select(ahead => Bucket(ahead, 8, 16, false))];
         using var scope = NewDisposeScope();
-        Tensor foundBoth = RelativeBuckets.OfBias(41, 41, 8, 16, true, CPU), foundOne = RelativeBuckets.OfBias(41, 41, 8, 16, false, CPU);
+        Tensor foundBoth = RelativeBuckets.OfBias(0, 41, 8, 16, true, CPU), foundOne = RelativeBuckets.OfBias(0, 41, 8, 16, false, CPU);
         Assert.Equal(both, foundBoth[20].data<long>().ToArray());
         Assert.Equal(one, foundOne[20].data<long>().ToArray());
         Assert.Equal(foundBoth[20, 0].item<long>(), foundBoth[21, 1].item<long>());
@@ -101,7 +101,7 @@ public sealed class BlockFormulaTests : IDisposable
     {
         Tensor query = _blocks.Leaf(1, 1, 1, Hidden), key = _blocks.Leaf(1, 1, 1, Hidden), frequencies = Rotation.Frequencies(Hidden, 10000, CPU);
         double Product(long queryPlace, long keyPlace) =>
-            (Rotation.At(frequencies, queryPlace, 1).Turn(query) * Rotation.At(frequencies, keyPlace, 1).Turn(key)).sum().item<double>();
+            (Rotation.At(frequencies, Range(queryPlace, queryPlace + 1)).Turn(query) * Rotation.At(frequencies, Range(keyPlace, keyPlace + 1)).Turn(key)).sum().item<double>();
         Assert.Equal(Product(3, 5), Product(40, 42), 5);
         Assert.NotEqual(Product(3, 5), Product(3, 6), 5);
         Assert.Equal((query * key).sum().item<double>(), Product(0, 0), 12);
@@ -113,7 +113,7 @@ public sealed class BlockFormulaTests : IDisposable
     public void Root_mean_square_norm_divides_by_the_root_of_the_mean_square(double shift)
     {
         Tensor input = _blocks.Leaf(3, Hidden);
-        RmsNorm norm = RmsNorm.Make(_blocks.Builder, "block.norm", 1, Hidden, 1e-6, shift);
+        INorm norm = Norms.Make(_blocks.Builder, NormPlan.RootMeanSquare(1e-6, shift), "block.norm", 1, Hidden)!;
         double[,] numbers = Rows(input), found = Rows(norm.Forward(input));
         double[] gains = [.. _blocks.Builder.Weights.Find("block.norm.weight")!.Value.data<double>()];
         for (int row = 0; row < 3; row++)
@@ -130,10 +130,10 @@ public sealed class BlockFormulaTests : IDisposable
             { "model_type": "albert", "vocab_size": 9, "hidden_size": 8, "embedding_size": 4, "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 6,
               "num_hidden_layers": 5, "num_hidden_groups": 2, "inner_group_num": 3 }
             """;
-        using EncoderModel model = EncoderModel.Create(configuration, HeadKind.None);
+        using OutputHead model = OutputHead.Create(configuration, HeadKind.None);
         string[] layers = [.. model.Weights.Select(weight => weight.Name).Where(name => name.EndsWith("attention.projection.weight", StringComparison.Ordinal))];
         Assert.Equal(6, layers.Length);
-        Assert.Equal(6, model.HiddenStates(new(zeros([1, 4], ScalarType.Int64), null, null), ForwardContext.Evaluation()).Count);
+        Assert.Equal(6, model.Trunk.AllStates(new(zeros([1, 4], ScalarType.Int64), null, null), ForwardContext.Evaluation()).Count);
         // Layers 0 to 2 share the first group, layers 3 and 4 the second; each stands at the depth of the highest layer it serves.
         Assert.Equal(3, model.Weights.Find("groups.0.layers.2.attention.projection.weight")!.Depth);
         Assert.Equal(5, model.Weights.Find("groups.1.layers.0.attention.projection.weight")!.Depth);

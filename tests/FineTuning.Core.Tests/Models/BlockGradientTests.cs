@@ -25,7 +25,7 @@ public sealed class BlockGradientTests : IDisposable
     public void Root_mean_square_norm(double shift)
     {
         Tensor input = _blocks.Leaf(2, 3, Hidden);
-        RmsNorm norm = RmsNorm.Make(_blocks.Builder, "block.norm", 1, Hidden, 1e-6, shift);
+        INorm norm = Norms.Make(_blocks.Builder, NormPlan.RootMeanSquare(1e-6, shift), "block.norm", 1, Hidden)!;
         _blocks.Check(input, () => norm.Forward(input));
     }
 
@@ -35,7 +35,7 @@ public sealed class BlockGradientTests : IDisposable
     public void Layer_norm(bool bias)
     {
         Tensor input = _blocks.Leaf(2, 3, Hidden);
-        LayerNorm norm = LayerNorm.Make(_blocks.Builder, "block.norm", 1, Hidden, 1e-6, bias);
+        INorm norm = Norms.Make(_blocks.Builder, new(1e-6) { Bias = bias }, "block.norm", 1, Hidden)!;
         _blocks.Check(input, () => norm.Forward(input));
     }
 
@@ -47,31 +47,35 @@ public sealed class BlockGradientTests : IDisposable
     public void Feed_forward_plain_and_gated(Activation activation)
     {
         Tensor input = _blocks.Leaf(2, 3, Hidden);
-        Linear inner = Linear.Make(_blocks.Builder, "block.inner", 1, Hidden, 12), outer = Linear.Make(_blocks.Builder, "block.outer", 1, 12, Hidden);
-        Linear both = Linear.Make(_blocks.Builder, "block.projection", 1, Hidden, 24, bias: false);
-        _blocks.Check(input, () => new FeedForward(inner, outer, activation).Forward(input, Blocks.Pass).Plus(new GatedFeedForward(both, outer, activation).Forward(input, Blocks.Pass)));
+        FeedForward plain = FeedForward.Make(_blocks.Builder, new(12, activation), "block", 1, Hidden);
+        using var other = new Blocks();
+        FeedForward gated = FeedForward.Make(other.Builder, new(12, activation) { IsGated = true, Bias = false }, "block", 1, Hidden);
+        _blocks.Check(input, () => plain.Forward(input, Blocks.Pass));
+        other.Check(input, () => gated.Forward(input, Blocks.Pass));
     }
 
     [Fact]
     public void Residual_with_norms_in_all_places()
     {
         Tensor input = _blocks.Leaf(2, 3, Hidden);
-        RmsNorm norm = RmsNorm.Make(_blocks.Builder, "block.norm", 1, Hidden, 1e-6);
-        Linear branch = Linear.Make(_blocks.Builder, "block.inner", 1, Hidden, Hidden);
+        INorm norm = Norms.Make(_blocks.Builder, NormPlan.RootMeanSquare(1e-6), "block.norm", 1, Hidden)!;
+        Linear branch = _blocks.Builder.Linear("block.inner", 1, Hidden, Hidden);
         foreach ((INorm? before, INorm? end, INorm? after) in new (INorm?, INorm?, INorm?)[] { (norm, null, null), (null, norm, null), (null, null, norm), (norm, norm, norm) })
         {
-            var residual = new Residual(before, end, after, 0);
+            var residual = new Residual(before, end, after, 0, 0);
             _blocks.Check(input, () => residual.Join(input, branch.Forward(residual.Enter(input), Blocks.Pass), Blocks.Pass));
         }
     }
 
     [Theory]
-    [InlineData(4)]
-    [InlineData(2)]
-    public void Rotation_of_all_and_of_some_channels(int width)
+    [InlineData(4, false)]
+    [InlineData(2, false)]
+    [InlineData(4, true)]
+    [InlineData(2, true)]
+    public void Rotation_of_all_and_of_some_channels(int width, bool interleaved)
     {
         Tensor input = _blocks.Leaf(2, 2, 5, 4);
-        Rotation rotation = Rotation.At(Rotation.Frequencies(width, 100, CPU), 3, 5, 1.3);
+        Rotation rotation = Rotation.At(Rotation.Frequencies(width, 100, CPU), Range(3, 8), 1.3, interleaved);
         _blocks.Check(input, () => rotation.Turn(input));
     }
 
@@ -83,15 +87,14 @@ public sealed class BlockGradientTests : IDisposable
     public void Self_attention_with_rotation_and_bias(bool firstOnly, bool biased)
     {
         Tensor input = _blocks.Leaf(2, 5, Hidden), bias = _blocks.Leaf(1, 2, 5, 5);
-        var attention = new SelfAttention(
-            Linear.MakeStacked(_blocks.Builder, "block.projection", ["block.query", "block.key", "block.value"], 1, Hidden, Hidden),
-            Linear.Make(_blocks.Builder, "block.output", 1, Hidden, Hidden), 2, 0);
-        AttentionMask near = AttentionMask.OfNeighbours(null, 5, 2, CPU);
-        Rotation rotation = Rotation.At(Rotation.Frequencies(4, 100, CPU), 0, 5);
-        AttentionInput positions = biased ? new(null, Bias: bias.Plus(near.Added()), Rotation: rotation) : new(null, near, Rotation: rotation);
-        _blocks.Check(input, () => attention.Forward(input, positions, firstOnly, Blocks.Pass));
+        SelfAttention attention = SelfAttention.Make(_blocks.Builder, new(2, 2, 4) { Bias = true, OutputBias = true }, "block", 1, Hidden);
+        Wanted? wanted = firstOnly ? Wanted.First : null;
+        AttentionMask near = AttentionMask.Window(5, 0, new(2, 2), CPU)!;
+        Rotation rotation = Rotation.At(Rotation.Frequencies(4, 100, CPU), Range(0, 5));
+        AttentionInput positions = biased ? new() { Bias = bias.Plus(near.Added()), Rotation = rotation } : new() { Mask = near, Rotation = rotation };
+        _blocks.Check(input, () => attention.Forward(input, positions, wanted, Blocks.Pass));
         if (!biased) return;
-        GradientCheck.Check(() => attention.Forward(input, positions with { Bias = bias.Plus(near.Added()) }, firstOnly, Blocks.Pass).pow(Held(2)).sum(), [("bias", bias)]);
+        GradientCheck.Check(() => attention.Forward(input, positions with { Bias = bias.Plus(near.Added()) }, wanted, Blocks.Pass).pow(Held(2)).sum(), [("bias", bias)]);
     }
 
     [Theory]
@@ -103,12 +106,12 @@ public sealed class BlockGradientTests : IDisposable
     public void Disentangled_attention(bool contentToPosition, bool positionToContent, bool shared, bool firstOnly)
     {
         Tensor input = _blocks.Leaf(2, 5, Hidden), real = tensor(new[] { true, true, true, true, true, true, true, true, false, false }).view(2, 5);
-        var plan = new DisentangledPlan(4, 4, 20, contentToPosition, positionToContent, shared, Normalized: true);
-        var spec = Spec(plan);
-        PositionScheme positions = PositionScheme.Make(_blocks.Builder, spec);
-        DisentangledAttention attention = DisentangledAttention.Make(_blocks.Builder, "block", 1, plan, spec);
-        var batch = new EncoderInput(zeros([2, 5], ScalarType.Int64), null, real);
-        _blocks.Check(input, () => attention.Forward(input, positions.Prepare(batch, 1)[0], firstOnly, Blocks.Pass));
+        var plan = new DisentangledPlan(4, 4, 20, contentToPosition, positionToContent, shared, new(1e-6));
+        DisentangledPositions positions = DisentangledPositions.Make(_blocks.Builder, plan, "", Hidden);
+        var heads = new AttentionPlan(2, 2, 4) { Bias = true, OutputBias = true, Disentangled = plan };
+        DisentangledAttention attention = DisentangledAttention.Make(_blocks.Builder, heads, "block", 1, Hidden);
+        AttentionInput Around() => new() { Real = real, Mask = AttentionMask.OfPairs(real), Relative = positions.Of(5, CPU) };
+        _blocks.Check(input, () => attention.Forward(input, Around(), firstOnly ? Wanted.First : null, Blocks.Pass));
     }
 
     [Theory]
@@ -117,28 +120,21 @@ public sealed class BlockGradientTests : IDisposable
     public void Convolution_beside_a_layer(int groups)
     {
         Tensor input = _blocks.Leaf(2, 5, Hidden), real = tensor(new[] { true, true, true, true, true, true, true, true, false, false }).view(2, 5);
-        Linear inside = Linear.Make(_blocks.Builder, "block.inner", 1, Hidden, Hidden);
-        ConvolutionLayer layer = ConvolutionLayer.Make(_blocks.Builder, new LinearLayer(inside), 1, new(3, groups, Activation.Gelu), Spec(null));
-        _blocks.Check(input, () => layer.Forward(input, new(real), false, Blocks.Pass));
+        Linear inside = _blocks.Builder.Linear("block.inner", 1, Hidden, Hidden);
+        ConvolutionLayer layer = ConvolutionLayer.Make(_blocks.Builder, new LinearLayer(inside), new(3, groups, Activation.Gelu, new(1e-6), 0), 1, Hidden);
+        _blocks.Check(input, () => layer.Forward(input, new() { Real = real }, null, Blocks.Pass));
     }
 
     [Fact]
     public void Relative_bias()
     {
         Tensor input = _blocks.Leaf(1);
-        RelativeBias bias = RelativeBias.Make(_blocks.Builder, new(12, 8, 16), 2);
-        var batch = new EncoderInput(zeros([2, 9], ScalarType.Int64), null, null);
-        _blocks.Check(input, () => bias.Prepare(batch, 1)[0].Bias! * input);
+        RelativeBias bias = RelativeBias.Make(_blocks.Builder, new(12, 8, 16), "", 2);
+        _blocks.Check(input, () => bias.Of(9, 0, CPU) * input);
     }
 
-    internal static ModelSpec Spec(PositionPlan? positions) => new()
+    private sealed class LinearLayer(Linear linear) : ILayer
     {
-        ModelType = "none", VocabularySize = 5, HiddenSize = Hidden, EmbeddingSize = Hidden, LayerCount = 1, HeadCount = 2, IntermediateSize = 12, PositionCount = 0,
-        TypeVocabularySize = 0, Activation = Activation.Gelu, NormEpsilon = 1e-6, InitializerRange = 0.4, Positions = positions,
-    };
-
-    private sealed class LinearLayer(Linear linear) : IEncoderLayer
-    {
-        public Tensor Forward(Tensor input, AttentionInput positions, bool firstOnly, ForwardContext context) => linear.Forward(input, context);
+        public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context) => linear.Forward(input, context);
     }
 }

@@ -11,14 +11,15 @@ internal sealed class Blocks : IDisposable
     private static readonly string[] Modules =
     [
         "block", "block.norm", "block.inner", "block.outer", "block.query", "block.key", "block.value", "block.output", "block.projection", "block.position_key",
-        "block.position_query", "relative", "relative.norm", "convolution", "convolution.norm",
+        "block.position_query", "block.gate", "block.up", "block.query_norm", "block.key_norm", "block.memory", "relative", "relative.norm", "convolution", "convolution.norm",
     ];
 
     private readonly Generator _generator = new(9);
 
-    public Blocks() => Builder = new(
-        new NameTable("", [.. Modules.Select(module => (module, module))], new Dictionary<HeadKind, IReadOnlyList<(string, string)>>()),
-        HeadKind.None, default, null, "", new ModelLoadOptions { MasterType = ScalarType.Float64 }, 0.4);
+    private readonly CheckpointReader _reader = new(
+        null, new NameTable("", [.. Modules.Select(module => (NameRow)(module, module))]), "", new ModelLoadOptions { MasterType = ScalarType.Float64 });
+
+    public Blocks() => Builder = new(_reader, new WeightSet(), new ModuleIndex(), 0.4);
 
     public WeightBuilder Builder { get; }
 
@@ -47,7 +48,7 @@ internal sealed class Blocks : IDisposable
     public void Dispose()
     {
         Builder.Weights.Dispose();
-        Builder.Dispose();
+        _reader.Dispose();
         _generator.Dispose();
     }
 }

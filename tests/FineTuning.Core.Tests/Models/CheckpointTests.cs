@@ -31,41 +31,44 @@ public sealed class CheckpointTests
         string type = config.RootElement.GetProperty("model_type").GetString()!;
         if (loads.ValueKind == JsonValueKind.False)
         {
-            CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, 3).Dispose());
+            CheckpointException refusal = Assert.Throws<CheckpointException>(() => OutputHead.Load(folder, HeadKind.SequenceClassification, 3).Dispose());
             Assert.Contains(name, refusal.Message);
             return;
         }
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"'{type}' is no encoder family");
-        int labels = Math.Max(2, EncoderModel.ReadLabels(folder).Count);
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"'{type}' is not supported");
+        int labels = Math.Max(2, OutputHead.ReadLabels(folder).Count);
         if (loads.ValueKind == JsonValueKind.String)
         {
-            CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, 5).Dispose());
+            CheckpointException refusal = Assert.Throws<CheckpointException>(() => OutputHead.Load(folder, HeadKind.SequenceClassification, 5).Dispose());
             Assert.Contains("5", refusal.Message);
-            using EncoderModel fresh = EncoderModel.Load(folder, HeadKind.SequenceClassification, 5, new ModelLoadOptions { FreshHead = true });
+            using OutputHead fresh = OutputHead.Load(folder, HeadKind.SequenceClassification, 5, new ModelLoadOptions { FreshHead = true });
             Assert.NotEmpty(fresh.LoadReport.Fresh);
             return;
         }
         if (golden.RootElement.TryGetProperty("labels", out JsonElement names))
         {
-            Assert.Equal(names.EnumerateArray().Select(label => label.GetString()), EncoderModel.ReadLabels(folder).OrderBy(pair => pair.Key).Select(pair => pair.Value));
+            Assert.Equal(names.EnumerateArray().Select(label => label.GetString()), OutputHead.ReadLabels(folder).OrderBy(pair => pair.Key).Select(pair => pair.Value));
         }
         string tensors = Path.Combine(folder, "golden.safetensors");
         if (!File.Exists(tensors))
         {
-            EncoderModel.Load(folder, HeadKind.SequenceClassification, labels).Dispose();
+            OutputHead.Load(folder, HeadKind.SequenceClassification, labels).Dispose();
             return;
         }
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         using var expected = SafetensorsFile.Open(tensors);
         bool trunk = expected.Tensors.ContainsKey("outputs.last_hidden_state");
-        using EncoderModel model = EncoderModel.Load(folder, trunk ? HeadKind.None : HeadKind.SequenceClassification, labels);
+        string? named = config.RootElement.TryGetProperty("architectures", out JsonElement classes) && classes.ValueKind == JsonValueKind.Array ? classes[0].GetString() : null;
+        bool language = named?.EndsWith("LM", StringComparison.Ordinal) == true || named?.EndsWith("LMHeadModel", StringComparison.Ordinal) == true;
+        HeadKind kind = trunk ? HeadKind.None : language ? HeadKind.CausalLanguage : HeadKind.SequenceClassification;
+        using OutputHead model = OutputHead.Load(folder, kind, labels);
         Tensor? Input(string key) => expected.Tensors.ContainsKey("inputs." + key) ? expected.Read("inputs." + key) : null;
         Tensor? mask = Input("attention_mask")?.to(ScalarType.Bool);
-        var input = new EncoderInput(Input("input_ids")!, Input("token_type_ids"), mask);
-        Tensor found = trunk ? model.Hidden(input, ForwardContext.Evaluation()) : model.Logits(input, ForwardContext.Evaluation());
+        var input = new TrunkInput(Input("input_ids")!, Input("token_type_ids"), mask);
+        Tensor found = trunk ? model.Trunk.Hidden(input, ForwardContext.Evaluation()) : model.Logits(input, ForwardContext.Evaluation());
         Tensor reference = expected.Read(trunk ? "outputs.last_hidden_state" : "outputs.logits");
-        if (trunk && mask is not null) (found, reference) = (found * mask.unsqueeze(2), reference * mask.unsqueeze(2));
+        if (found.dim() == 3 && mask is not null) (found, reference) = (found * mask.unsqueeze(2), reference * mask.unsqueeze(2));
         Assert.True((found - reference).abs().max().item<float>() <= 1e-4 * Math.Max(1, reference.abs().max().item<float>()));
     }
 
@@ -74,12 +77,12 @@ public sealed class CheckpointTests
     {
         string root = Goldens.Require("models");
         int checkedFolders = 0;
-        foreach (string folder in Directory.GetDirectories(root).SelectMany(family => Directory.GetDirectories(family)).Where(EncoderFamilies.Supports))
+        foreach (string folder in Directory.GetDirectories(root).SelectMany(family => Directory.GetDirectories(family)).Where(ModelFamilies.Supports))
         {
-            if (!ModelCase.Heads.TryGetValue(Path.GetFileName(folder), out HeadKind head)) continue;
+            if (!ModelCase.Heads.TryGetValue(Path.GetFileName(folder), out HeadKind? head)) continue;
             string first = Directory.CreateTempSubdirectory().FullName, second = Directory.CreateTempSubdirectory().FullName;
-            using (EncoderModel model = EncoderModel.Load(folder, head, EncoderModel.ReadLabels(folder).Count)) model.Save(first);
-            using (EncoderModel model = EncoderModel.Load(first, head, EncoderModel.ReadLabels(first).Count)) model.Save(second);
+            using (OutputHead model = OutputHead.Load(folder, head, OutputHead.ReadLabels(folder).Count)) model.Save(first);
+            using (OutputHead model = OutputHead.Load(first, head, OutputHead.ReadLabels(first).Count)) model.Save(second);
             foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(first, file)), File.ReadAllBytes(Path.Combine(second, file)));
             Assert.Equal(Architecture(folder), Architecture(first));
             using ITensorSource original = CheckpointFiles.Open(folder), saved = CheckpointFiles.Open(first);
@@ -103,13 +106,13 @@ public sealed class CheckpointTests
         string config = File.ReadAllText(Path.Combine(original, "config.json"));
         File.WriteAllText(Path.Combine(folder, "config.json"), config.Replace("\"model_type\": \"roberta\"", $"\"model_type\": \"{type}\"", StringComparison.Ordinal));
         using var scope = NewDisposeScope();
-        using EncoderModel model = EncoderModel.Load(folder, HeadKind.SequenceClassification, EncoderModel.ReadLabels(folder).Count);
+        using OutputHead model = OutputHead.Load(folder, HeadKind.SequenceClassification, OutputHead.ReadLabels(folder).Count);
         using var golden = SafetensorsFile.Open(Path.Combine(original, "golden.safetensors"));
         Tensor logits = model.Logits(new(golden.Read("inputs.input_ids"), null, golden.Read("inputs.attention_mask").to(ScalarType.Bool)), ForwardContext.Evaluation());
         Assert.True((logits - golden.Read("outputs.logits")).abs().max().item<float>() < 1e-4);
         model.Save(saved);
         Assert.Equal(stem + "ForSequenceClassification", Architecture(saved));
-        Assert.Equal(type, model.Spec.ModelType);
+        Assert.Equal(type, model.Trunk.Plan.ModelType);
     }
 
     /// <summary>The tensor's own name is in the message, whether it stands alone or in a matrix that holds query, key and value.</summary>
@@ -129,7 +132,7 @@ public sealed class CheckpointTests
             Array.Find(tensors, tensor => tensor.Name == name).Value.view(-1)[3] = value;
             SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), tensors, new Dictionary<string, string>());
         }
-        CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(folder, HeadKind.SequenceClassification, EncoderModel.ReadLabels(original).Count));
+        CheckpointException refusal = Assert.Throws<CheckpointException>(() => OutputHead.Load(folder, HeadKind.SequenceClassification, OutputHead.ReadLabels(original).Count));
         Assert.Contains($"'{name}' hold NaN or infinite numbers", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -146,10 +149,10 @@ public sealed class CheckpointTests
             {"model_type":"bert","vocab_size":50,"hidden_size":12,"num_hidden_layers":2,"num_attention_heads":3,"intermediate_size":20,"max_position_embeddings":16}
             """;
         string first = Directory.CreateTempSubdirectory().FullName, second = Directory.CreateTempSubdirectory().FullName, whole = Directory.CreateTempSubdirectory().FullName;
-        using EncoderModel model = EncoderModel.Create(configuration, HeadKind.SequenceClassification, 3);
+        using OutputHead model = OutputHead.Create(configuration, HeadKind.SequenceClassification, 3);
         model.Save(first, stored: Precision.BFloat16);
         model.Save(whole);
-        using EncoderModel again = EncoderModel.Load(first, HeadKind.SequenceClassification, 3);
+        using OutputHead again = OutputHead.Load(first, HeadKind.SequenceClassification, 3);
         again.Save(second, stored: Precision.BFloat16);
         foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(first, file)), File.ReadAllBytes(Path.Combine(second, file)));
         Assert.Contains("\"dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(first, "config.json")), StringComparison.Ordinal);
@@ -200,5 +203,5 @@ public sealed class CheckpointTests
     [InlineData("""[]""", "object")]
     [InlineData("""{""", "JSON")]
     public void An_absurd_configuration_is_refused_by_its_key(string configuration, string named) =>
-        Assert.Contains(named, Assert.Throws<CheckpointException>(() => EncoderModel.Create(configuration, HeadKind.None)).Message);
+        Assert.Contains(named, Assert.Throws<CheckpointException>(() => OutputHead.Create(configuration, HeadKind.None)).Message);
 }

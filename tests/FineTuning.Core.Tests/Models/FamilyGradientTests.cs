@@ -17,7 +17,7 @@ public sealed class FamilyGradientTests
         using var scope = NewDisposeScope();
         using var generator = new Generator(5);
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { MasterType = ScalarType.Float64, Dropout = 0 });
+        using OutputHead model = data.Load(new ModelLoadOptions { MasterType = ScalarType.Float64, Dropout = 0 });
         Tensor? factors = null;
         Tensor Function()
         {

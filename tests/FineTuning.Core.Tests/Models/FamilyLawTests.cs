@@ -23,11 +23,11 @@ public sealed class FamilyLawTests
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load();
+        using OutputHead model = data.Load();
         int[] lengths = data.Lengths;
-        long pad = model.Spec.PadTokenId ?? 0, extra = 9;
+        long pad = model.Trunk.Plan.PadTokenId ?? 0, extra = 9;
         Tensor Widen(Tensor tensor, Scalar filling) => nn.functional.pad(tensor, [0, extra], PaddingModes.Constant, filling.ToDouble());
-        var wide = new EncoderInput(Widen(data.Ids, Held(pad)), data.Types is null ? null : Widen(data.Types, Held(0)), Widen(data.Mask.to(ScalarType.Int64), Held(0)).to(ScalarType.Bool));
+        var wide = new TrunkInput(Widen(data.Ids, Held(pad)), data.Types is null ? null : Widen(data.Types, Held(0)), Widen(data.Mask.to(ScalarType.Int64), Held(0)).to(ScalarType.Bool));
         Tensor padded = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation()), wider = ModelCase.Output(model, wide, ForwardContext.Evaluation());
         for (int row = 0; row < lengths.Length; row++)
         {
@@ -52,7 +52,7 @@ public sealed class FamilyLawTests
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 0 });
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 0 });
         long tokens = data.Ids.shape[1];
         Tensor places = tensor(choose(data.Lengths, tokens).ToArray(), ScalarType.Int64);
         Tensor all = model.Logits(data.Input(), ForwardContext.Evaluation()), some = model.LogitsAt(data.Input(), places, ForwardContext.Evaluation());
@@ -77,8 +77,8 @@ public sealed class FamilyLawTests
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load();
-        var turned = new EncoderInput(data.Ids.flip(0), data.Types?.flip(0), data.Mask.flip(0));
+        using OutputHead model = data.Load();
+        var turned = new TrunkInput(data.Ids.flip(0), data.Types?.flip(0), data.Mask.flip(0));
         Tensor real = data.Mask.unsqueeze(2), forward = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation());
         Tensor backward = ModelCase.Output(model, turned, ForwardContext.Evaluation()).flip(0);
         Near(forward.dim() == 3 ? forward * real : forward, backward.dim() == 3 ? backward * real : backward, "reversed");
@@ -91,7 +91,7 @@ public sealed class FamilyLawTests
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 0 });
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 0 });
         int[] lengths = data.Lengths;
         using var generator = new Generator(9);
         Tensor factors;
@@ -122,7 +122,7 @@ public sealed class FamilyLawTests
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 1e-12 });
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 1e-12 });
         Tensor real = data.Mask.unsqueeze(2), training = ModelCase.Output(model, data.Input(), ForwardContext.For(new DropoutStream(1, 2, 3), Precision.Float32));
         Tensor evaluation;
         using (no_grad()) evaluation = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation());
@@ -135,12 +135,12 @@ public sealed class FamilyLawTests
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 1e-12 });
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 1e-12 });
         Tensor real = data.Mask.unsqueeze(2), exact = ModelCase.Output(model, data.Input(), ForwardContext.Evaluation()).detach();
         foreach (ForwardContext pass in new[] { ForwardContext.For(null, Precision.BFloat16), ForwardContext.For(new DropoutStream(1, 2, 3), Precision.BFloat16) })
         {
             Tensor rough = ModelCase.Output(model, data.Input(), pass);
-            if (model.Head != HeadKind.None) Assert.Equal(ScalarType.Float32, rough.dtype);
+            if (model.Kind != HeadKind.None) Assert.Equal(ScalarType.Float32, rough.dtype);
             Tensor difference = exact.dim() == 3 ? (exact - rough) * real : exact - rough;
             double relative = (difference.norm() / exact.norm()).to(ScalarType.Float64).item<double>();
             Assert.True(relative < 0.06, $"{relative:P1} apart");
@@ -155,7 +155,7 @@ public sealed class FamilyLawTests
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
-        using EncoderModel model = data.Load(new ModelLoadOptions { Dropout = 0.4 });
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 0.4 });
         Tensor real = data.Mask.unsqueeze(2);
         Tensor Loss(ForwardContext pass)
         {

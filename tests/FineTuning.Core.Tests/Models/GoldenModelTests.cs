@@ -21,15 +21,21 @@ public sealed class GoldenModelTests
         using var scope = NewDisposeScope();
         using var golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
         using JsonDocument expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json")));
-        using EncoderModel model = EncoderModel.Load(folder, ModelCase.Heads[head], EncoderModel.ReadLabels(folder).Count);
+        using OutputHead model = OutputHead.Load(folder, ModelCase.Heads[head], OutputHead.ReadLabels(folder).Count);
         Assert.Empty(model.LoadReport.Fresh);
+        var differences = new List<string>();
         Tensor? Input(string name) => golden.Tensors.ContainsKey("inputs." + name) ? golden.Read("inputs." + name) : null;
         Tensor mask = Input("attention_mask")!.to(ScalarType.Bool);
-        var input = new EncoderInput(Input("input_ids")!, Input("token_type_ids"), mask);
+        var input = new TrunkInput(Input("input_ids")!, Input("token_type_ids"), mask);
+        if (head == "seq2seq")
+        {
+            Tensor labels = Input("labels")!;
+            Compare(differences, "encoder_last_hidden_state", golden.Read("outputs.encoder_last_hidden_state"), model.Trunk.Encode(input, ForwardContext.Evaluation()), mask);
+            input = new TrunkInput(ModelCase.ShiftedRight(labels, model.Trunk.Plan)) { Source = input };
+            mask = labels.ne(Held(-100));
+        }
         ForwardContext pass = ForwardContext.Evaluation();
-
-        IReadOnlyList<Tensor> states = model.HiddenStates(input, pass);
-        var differences = new List<string>();
+        IReadOnlyList<Tensor> states = model.Trunk.AllStates(input, pass);
         for (int i = 0; i < states.Count; i++)
         {
             if (golden.Tensors.ContainsKey($"outputs.hidden_states.{i}")) Compare(differences, $"hidden_states.{i}", golden.Read($"outputs.hidden_states.{i}"), states[i], mask);
@@ -43,12 +49,12 @@ public sealed class GoldenModelTests
         Assert.True(differences.Count == 0, string.Join(Environment.NewLine, differences.Take(10)));
     }
 
-    private static Tensor Loss(string head, EncoderModel model, EncoderInput input, Func<string, Tensor?> read, SafetensorsFile golden, Tensor mask, List<string> differences)
+    private static Tensor Loss(string head, OutputHead model, TrunkInput input, Func<string, Tensor?> read, SafetensorsFile golden, Tensor mask, List<string> differences)
     {
         ForwardContext pass = ForwardContext.Evaluation();
         if (head == "base")
         {
-            Tensor hidden = model.Hidden(input, pass);
+            Tensor hidden = model.Trunk.Hidden(input, pass);
             Compare(differences, "last_hidden_state", golden.Read("outputs.last_hidden_state"), hidden, mask);
             Tensor? pooled = model.Pooled(input, pass);
             bool hasPooler = golden.Tensors.ContainsKey("outputs.pooler_output");
@@ -72,6 +78,7 @@ public sealed class GoldenModelTests
         {
             "seqcls" => nn.functional.cross_entropy(logits, labels),
             "multilabel" => nn.functional.binary_cross_entropy_with_logits(logits, labels),
+            "clm" => nn.functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]), labels.narrow(1, 1, labels.shape[1] - 1).reshape(-1), ignore_index: -100),
             "regression" => nn.functional.mse_loss(logits.squeeze(), labels.squeeze()),
             _ => nn.functional.cross_entropy(logits.reshape(-1, logits.shape[^1]), labels.reshape(-1), ignore_index: -100),
         };
@@ -95,9 +102,9 @@ public sealed class GoldenModelTests
         if (!(difference <= bound)) differences.Add($"{name}: {difference} apart; {bound} is allowed");
     }
 
-    private static void CompareGradients(List<string> differences, EncoderModel model, SafetensorsFile golden, JsonElement norms)
+    private static void CompareGradients(List<string> differences, OutputHead model, SafetensorsFile golden, JsonElement norms)
     {
-        var parts = model.Weights.SelectMany(weight => weight.Parts.Select(part => (weight, part))).ToDictionary(pair => pair.part.CheckpointName);
+        var parts = model.Weights.SelectMany(weight => weight.Parts.Select(part => (weight, part))).ToDictionary(pair => model.Kind == HeadKind.None ? pair.part.Name : pair.part.CheckpointName);
         foreach (JsonProperty norm in norms.EnumerateObject())
         {
             if (!parts.TryGetValue(norm.Name, out (Weight Weight, WeightPart Part) pair))
@@ -107,7 +114,7 @@ public sealed class GoldenModelTests
             }
             using var scope = NewDisposeScope();
             Tensor? whole = pair.Weight.Value.grad;
-            Tensor gradient = whole is null ? torch.zeros(1) : whole.narrow(0, pair.Part.Start, pair.Part.Length);
+            Tensor gradient = whole is null ? torch.zeros(1) : pair.Part.Of(whole);
             double found = gradient.norm().item<float>(), expected = norm.Value.GetDouble();
             if (!(Math.Abs(found - expected) <= Math.Max(1e-6, 1e-3 * expected))) differences.Add($"gradient norm of {norm.Name}: {found} instead of {expected}");
             if (golden.Tensors.ContainsKey("grad." + norm.Name)) Compare(differences, "grad." + norm.Name, golden.Read("grad." + norm.Name), gradient, null);

@@ -29,7 +29,7 @@ public sealed class HostileCheckpointTests : IDisposable
     {
         Configure(root => root[key] = value);
         long before = Environment.WorkingSet;
-        CheckpointException refusal = Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2));
+        CheckpointException refusal = Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2));
         Assert.True(refusal.Message.Length < 20_000);
         Assert.True(Environment.WorkingSet - before < 500L << 20);
     }
@@ -38,16 +38,16 @@ public sealed class HostileCheckpointTests : IDisposable
     public void A_model_that_no_memory_holds_is_not_made()
     {
         const string configuration = """{"model_type":"bert","vocab_size":4000000,"hidden_size":4000000,"num_hidden_layers":1,"num_attention_heads":2}""";
-        Assert.Contains("memory", Assert.Throws<CheckpointException>(() => EncoderModel.Create(configuration, HeadKind.None)).Message, StringComparison.Ordinal);
+        Assert.Contains("memory", Assert.Throws<CheckpointException>(() => OutputHead.Create(configuration, HeadKind.None)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Integers_where_weights_belong_are_refused_by_name_and_integers_that_nobody_needs_are_not()
     {
         Rewrite(tensors => tensors["bert.embeddings.position_ids"] = zeros([1, 16], ScalarType.Int64));
-        EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2).Dispose();
+        OutputHead.Load(_folder, HeadKind.SequenceClassification, 2).Dispose();
         Rewrite(tensors => tensors["classifier.weight"] = zeros([2, 8], ScalarType.Int8));
-        string message = Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
+        string message = Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
         Assert.Contains("classifier.weight", message, StringComparison.Ordinal);
         Assert.Contains("quantized", message, StringComparison.Ordinal);
     }
@@ -56,9 +56,9 @@ public sealed class HostileCheckpointTests : IDisposable
     public void Quantized_checkpoints_are_named_with_the_way_out()
     {
         Rewrite(tensors => tensors["bert.encoder.layer.0.attention.self.query.SCB"] = zeros(8));
-        Assert.Contains("dequantize", Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("dequantize", Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2)).Message, StringComparison.Ordinal);
         Configure(root => root["quantization_config"] = new JsonObject { ["quant_method"] = "bitsandbytes", ["load_in_8bit"] = true });
-        Assert.Contains("bitsandbytes", Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("bitsandbytes", Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -67,7 +67,7 @@ public sealed class HostileCheckpointTests : IDisposable
     public void Numbers_beyond_float32_are_refused_by_name(double value, string named)
     {
         Rewrite(tensors => tensors["classifier.bias"] = tensor(new[] { value, 1 }));
-        string message = Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
+        string message = Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
         Assert.Contains("classifier.bias", message, StringComparison.Ordinal);
         Assert.Contains(named, message, StringComparison.Ordinal);
     }
@@ -75,18 +75,18 @@ public sealed class HostileCheckpointTests : IDisposable
     [Fact]
     public void Numbers_beyond_bfloat16_are_refused_at_load_and_when_they_are_stored()
     {
-        using (EncoderModel model = EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2))
+        using (OutputHead model = OutputHead.Load(_folder, HeadKind.SequenceClassification, 2))
         {
             using (no_grad()) model.Weights.Find("head.output.bias")!.Value.fill_(Scalars.Held(3.395e38));
             Assert.Contains("classifier.bias", Assert.Throws<CheckpointException>(() => model.Save(_folder, stored: Precision.BFloat16)).Message, StringComparison.Ordinal);
         }
         Rewrite(tensors => tensors["classifier.bias"] = tensor(new[] { 3.395e38f, 1 }));
-        string message = Assert.Throws<CheckpointException>(() => EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
+        string message = Assert.Throws<CheckpointException>(() => OutputHead.Load(_folder, HeadKind.SequenceClassification, 2)).Message;
         Assert.Contains("classifier.bias", message, StringComparison.Ordinal);
         Assert.Contains("bfloat16", message, StringComparison.Ordinal);
         // The largest number that it has is none too many.
         Rewrite(tensors => tensors["classifier.bias"] = tensor(new[] { 3.3895e38f, 1 }));
-        EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2).Dispose();
+        OutputHead.Load(_folder, HeadKind.SequenceClassification, 2).Dispose();
     }
 
     [Theory]
@@ -98,7 +98,7 @@ public sealed class HostileCheckpointTests : IDisposable
     public void A_prefix_that_all_names_share_is_recognized_and_reported(string prefix)
     {
         float[] bias;
-        using (EncoderModel plain = EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2))
+        using (OutputHead plain = OutputHead.Load(_folder, HeadKind.SequenceClassification, 2))
         {
             bias = plain.Weights.Find("layers.0.feed_forward.inner.weight")!.Value.data<float>().ToArray();
             Assert.Empty(plain.LoadReport.SharedPrefix);
@@ -111,7 +111,7 @@ public sealed class HostileCheckpointTests : IDisposable
                 tensors[prefix + name] = value;
             }
         });
-        using EncoderModel model = EncoderModel.Load(_folder, HeadKind.SequenceClassification, 2);
+        using OutputHead model = OutputHead.Load(_folder, HeadKind.SequenceClassification, 2);
         Assert.Equal(prefix, model.LoadReport.SharedPrefix);
         Assert.Empty(model.LoadReport.Fresh);
         Assert.Contains(prefix + "classifier.weight", model.LoadReport.Mapped);

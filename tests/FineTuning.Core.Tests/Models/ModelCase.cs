@@ -19,7 +19,12 @@ internal sealed class ModelCase
         ["tokcls"] = HeadKind.TokenClassification,
         ["qa"] = HeadKind.QuestionAnswering,
         ["mlm"] = HeadKind.MaskedLanguage,
+        ["clm"] = HeadKind.CausalLanguage,
+        ["seq2seq"] = HeadKind.SequenceToSequence,
     };
+
+    // What laws over one row of ids are run on; an encoder-decoder has its own.
+    private static readonly string[] OneText = [.. Heads.Keys.Where(head => head != "seq2seq")];
 
     private const string Sizes = """ "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24, "initializer_range": 0.3 """;
 
@@ -70,7 +75,7 @@ internal sealed class ModelCase
         return cases;
     }
 
-    public static TheoryData<string, string> All() => All([.. Heads.Keys]);
+    public static TheoryData<string, string> All() => All(OneText);
 
     /// <summary>All cases with one of some heads.</summary>
     public static TheoryData<string, string> All(params string[] wanted)
@@ -79,7 +84,7 @@ internal sealed class ModelCase
         foreach ((string family, string head) in Folders().Where(folder => wanted.Contains(folder.Head))) cases.Add(family, head);
         foreach (string name in Variants.Keys)
         {
-            foreach (string head in wanted.Where(head => head is not ("multilabel" or "regression"))) cases.Add(name, head);
+            foreach (string head in wanted.Where(head => head is not ("multilabel" or "regression" or "clm" or "seq2seq"))) cases.Add(name, head);
         }
         return cases;
     }
@@ -94,10 +99,10 @@ internal sealed class ModelCase
         return new(folder, null, Heads[head], golden.Read("inputs.input_ids"), types, golden.Read("inputs.attention_mask").to(ScalarType.Bool));
     }
 
-    public EncoderModel Load(ModelLoadOptions? options = null)
+    public OutputHead Load(ModelLoadOptions? options = null)
     {
-        if (Configuration is null) return EncoderModel.Load(Folder, Head, Math.Max(1, EncoderModel.ReadLabels(Folder).Count), options);
-        EncoderModel model = EncoderModel.Create(Configuration, Head, 3, options);
+        if (Configuration is null) return OutputHead.Load(Folder, Head, Math.Max(1, OutputHead.ReadLabels(Folder).Count), options);
+        OutputHead model = OutputHead.Create(Configuration, Head, 3, options);
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         using var generator = new Generator(7);
@@ -106,11 +111,19 @@ internal sealed class ModelCase
         return model;
     }
 
-    public EncoderInput Input() => new(Ids, Types, Mask);
+    public TrunkInput Input() => new(Ids, Types, Mask);
+
+    /// <summary>What a decoder of an encoder-decoder reads: the targets, one to the right.</summary>
+    public static Tensor ShiftedRight(Tensor labels, TrunkPlan plan)
+    {
+        Tensor start = full([labels.shape[0], 1], Held(plan.DecoderStartTokenId!.Value), ScalarType.Int64);
+        Tensor shifted = cat([start, labels.narrow(1, 0, labels.shape[1] - 1)], 1);
+        return shifted.masked_fill(shifted.eq(Held(-100)), Held(plan.PadTokenId!.Value));
+    }
 
     /// <summary>The head's scores, or the hidden states where there is no head.</summary>
-    public static Tensor Output(EncoderModel model, EncoderInput input, ForwardContext context) =>
-        model.Head == HeadKind.None ? model.Hidden(input, context) : model.Logits(input, context);
+    public static Tensor Output(OutputHead model, TrunkInput input, ForwardContext context) =>
+        model.Kind == HeadKind.None ? model.Trunk.Hidden(input, context) : model.Logits(input, context);
 
     private static ModelCase OpenVariant(string configuration, HeadKind head)
     {
@@ -128,7 +141,7 @@ internal sealed class ModelCase
         {
             foreach (string head in Directory.GetDirectories(family).Order(StringComparer.Ordinal))
             {
-                if (Heads.ContainsKey(Path.GetFileName(head)) && EncoderFamilies.Supports(head)) yield return (Path.GetFileName(family), Path.GetFileName(head));
+                if (Heads.ContainsKey(Path.GetFileName(head)) && ModelFamilies.Supports(head)) yield return (Path.GetFileName(family), Path.GetFileName(head));
             }
         }
     }

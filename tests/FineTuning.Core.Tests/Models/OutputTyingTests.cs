@@ -29,13 +29,13 @@ public sealed class OutputTyingTests
         try
         {
             using var scope = NewDisposeScope();
-            var input = new EncoderInput(tensor(new long[] { 2, 9, 17, 30, 3 }, [1, 5]), null, null);
-            using EncoderModel model = EncoderModel.Create($"{{ \"model_type\": \"{family}\", {Sizes} {more} }}", HeadKind.MaskedLanguage);
+            var input = new TrunkInput(tensor(new long[] { 2, 9, 17, 30, 3 }, [1, 5]), null, null);
+            using OutputHead model = OutputHead.Create($"{{ \"model_type\": \"{family}\", {Sizes} {more} }}", HeadKind.MaskedLanguage);
             model.Save(folder);
             JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!.AsObject();
             Assert.Equal(className, (string?)config["architectures"]![0]);
             Assert.True((bool)config["tie_word_embeddings"]!);
-            using (EncoderModel tied = EncoderModel.Load(folder, HeadKind.MaskedLanguage))
+            using (OutputHead tied = OutputHead.Load(folder, HeadKind.MaskedLanguage))
             {
                 Assert.Empty(tied.LoadReport.Fresh);
                 Assert.Null(tied.Weights.Find("head.output.weight"));
@@ -44,15 +44,15 @@ public sealed class OutputTyingTests
 
             Tensor table = model.Weights.Find("embeddings.token.weight")!.Value.detach();
             Rewrite(folder, model, table.clone());
-            using (EncoderModel copied = EncoderModel.Load(folder, HeadKind.MaskedLanguage)) Assert.Null(copied.Weights.Find("head.output.weight"));
+            using (OutputHead copied = OutputHead.Load(folder, HeadKind.MaskedLanguage)) Assert.Null(copied.Weights.Find("head.output.weight"));
             Rewrite(folder, model, table * Held(2));
-            using EncoderModel own = EncoderModel.Load(folder, HeadKind.MaskedLanguage);
+            using OutputHead own = OutputHead.Load(folder, HeadKind.MaskedLanguage);
             Assert.NotNull(own.Weights.Find("head.output.weight"));
             Tensor found = own.Logits(input, ForwardContext.Evaluation()), expected = model.Logits(input, ForwardContext.Evaluation());
             Assert.True((found - (expected * Held(2))).abs().max().item<float>() < 1e-4);
             own.Save(folder);
             Assert.False((bool)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!["tie_word_embeddings"]!);
-            using EncoderModel again = EncoderModel.Load(folder, HeadKind.MaskedLanguage);
+            using OutputHead again = OutputHead.Load(folder, HeadKind.MaskedLanguage);
             Assert.True(again.Logits(input, ForwardContext.Evaluation()).eq(found).all().item<bool>());
         }
         finally
@@ -62,15 +62,15 @@ public sealed class OutputTyingTests
     }
 
     // The checkpoint with an output matrix under the family's name of it.
-    private static void Rewrite(string folder, EncoderModel model, Tensor matrix)
+    private static void Rewrite(string folder, OutputHead model, Tensor matrix)
     {
         string path = Path.Combine(folder, "model.safetensors");
-        ConfigFile config = ConfigFile.Read(folder);
-        string name = EncoderFamilies.Of(config).Names(config).Map("head.output.weight", HeadKind.MaskedLanguage);
+        FamilyModel family = model.Trunk.Model;
+        string name = family.Names.Map("head.output.weight", family.Head(HeadKind.MaskedLanguage).Names).Whole;
         var tensors = new List<(string, Tensor)>();
         foreach (Weight weight in model.Weights)
         {
-            foreach (WeightPart part in weight.Parts) tensors.Add((part.CheckpointName, weight.Value.detach().narrow(0, part.Start, part.Length)));
+            foreach (WeightPart part in weight.Parts) tensors.Add((part.CheckpointName, part.Of(weight.Value.detach())));
         }
         SafetensorsWriter.Write(path, [.. tensors, (name, matrix)]);
     }

@@ -31,18 +31,17 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void Masks_are_a_function_of_seed_step_micro_step_and_site()
+    public void Masks_are_a_function_of_seed_step_micro_step_layer_and_site()
     {
         using var scope = torch.NewDisposeScope();
         torch.Tensor like = torch.zeros(64, 64);
-        float[] Draw(long seed, long step, int micro, int site)
+        float[] Draw(long seed, long step, int micro, int layer, int site)
         {
             var stream = new DropoutStream(seed, step, micro);
-            for (int i = 0; i < site; i++) stream.Mask(like, 0.5);
-            return stream.Mask(like, 0.5).data<float>().ToArray();
+            return stream.Layer(layer).Mask(like, 0.5, site).data<float>().ToArray();
         }
-        Assert.Equal(Draw(1, 2, 3, 1), Draw(1, 2, 3, 1));
-        float[][] others = [Draw(1, 2, 3, 1), Draw(2, 2, 3, 1), Draw(1, 3, 3, 1), Draw(1, 2, 4, 1), Draw(1, 2, 3, 2)];
+        Assert.Equal(Draw(1, 2, 3, 0, 1), Draw(1, 2, 3, 0, 1));
+        float[][] others = [Draw(1, 2, 3, 0, 1), Draw(2, 2, 3, 0, 1), Draw(1, 3, 3, 0, 1), Draw(1, 2, 4, 0, 1), Draw(1, 2, 3, 1, 1), Draw(1, 2, 3, 0, 2)];
         for (int i = 0; i < others.Length; i++)
         {
             for (int j = 0; j < i; j++) Assert.Equal(0.5, others[i].Zip(others[j], (a, b) => a == b).Count(same => same) / 4096.0, 0.06);
@@ -54,9 +53,9 @@ public sealed class DropoutTests
     {
         using var scope = torch.NewDisposeScope();
         torch.Tensor x = torch.ones(100, requires_grad: true);
-        torch.Tensor y = new DropoutStream(1, 1, 0).Apply(x, 0.25);
+        torch.Tensor y = new DropoutStream(1, 1, 0).Apply(x, 0.25, 0);
         y.sum().backward();
         Assert.Equal(y.data<float>().ToArray(), x.grad!.data<float>().ToArray());
-        Assert.Same(x, new DropoutStream(1, 1, 0).Apply(x, 0));
+        Assert.Same(x, new DropoutStream(1, 1, 0).Apply(x, 0, 0));
     }
 }

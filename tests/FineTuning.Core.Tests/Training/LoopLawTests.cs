@@ -16,7 +16,7 @@ public sealed class LoopLawTests
         """;
 
     private static RowsClassifier Model(double? dropout = null) =>
-        new(EncoderModel.Create(Config, HeadKind.SequenceClassification, 3, new ModelLoadOptions { Seed = 7, Dropout = dropout }));
+        new(OutputHead.Create(Config, HeadKind.SequenceClassification, 3, new ModelLoadOptions { Seed = 7, Dropout = dropout }));
 
     private static List<IdsWithLabel> Data(int count, int seed = 1)
     {

@@ -25,7 +25,7 @@ public sealed class MemoryTests
     [Fact]
     public void Ten_thousand_steps_do_not_grow_the_memory()
     {
-        using var model = new RowsClassifier(EncoderModel.Create(Config, HeadKind.SequenceClassification, 3));
+        using var model = new RowsClassifier(OutputHead.Create(Config, HeadKind.SequenceClassification, 3));
         (long Tensors, long Bytes) early = default, late = default;
         FineTuner.For(model).Steps(10_000).BatchSize(1).OnProgress(progress =>
         {

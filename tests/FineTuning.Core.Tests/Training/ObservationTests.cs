@@ -16,7 +16,7 @@ public sealed class ObservationTests
          "max_position_embeddings":32,"type_vocab_size":2,"hidden_dropout_prob":0.1,"attention_probs_dropout_prob":0.1}
         """;
 
-    private static RowsClassifier Model() => new(EncoderModel.Create(Config, HeadKind.SequenceClassification, 3));
+    private static RowsClassifier Model() => new(OutputHead.Create(Config, HeadKind.SequenceClassification, 3));
 
     private static IdsWithLabel[] Data(int count) => [.. Enumerable.Range(0, count).Select(i => new IdsWithLabel([.. Enumerable.Range(1, 2 + (i % 9))], i % 3))];
 

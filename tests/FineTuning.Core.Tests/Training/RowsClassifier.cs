@@ -11,9 +11,9 @@ namespace FineTuning.Tests.Training;
 internal sealed record IdsWithLabel(int[] Ids, int Label);
 
 /// <summary>A classifier over rows of token ids: the loop without a tokenizer. Dropout is as the model was loaded.</summary>
-internal sealed class RowsClassifier(EncoderModel encoder) : TunableModel<IdsWithLabel>
+internal sealed class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithLabel>
 {
-    public EncoderModel Encoder => encoder;
+    public OutputHead Encoder => encoder;
 
     public override WeightSet Weights => encoder.Weights;
 

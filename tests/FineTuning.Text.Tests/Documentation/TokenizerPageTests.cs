@@ -33,6 +33,39 @@ public sealed class TokenizerPageTests : IDisposable
     }
 
     [Fact]
+    public void By_itself()
+    {
+        string text = "The parcel never arrived.";
+        // snippet: text-by-itself
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(checkpoint);       // a folder as Hugging Face publishes it
+
+        int[] ids = tokenizer.EncodeIds(text);                                      // ids alone, by the fastest way
+        TokenizedText row = tokenizer.Encode(text);                                 // and with offsets, words, types and masks
+        string second = text[row.Starts[2]..row.Ends[2]];
+        string prompt = tokenizer.ChatTemplate.Render([new("user", text)], new ChatOptions { AddGenerationPrompt = true }).Text;
+        // end
+        Assert.Equal(row.Ids, ids);
+        Assert.Equal("parcel", second);
+        Assert.Contains(text, prompt, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Buffers()
+    {
+        string[] texts = ["The parcel never arrived.", "Where is it?"];
+        long total = 0;
+        // snippet: tokenizer-ids
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(checkpoint);
+        var buffer = new int[512];
+        foreach (string text in texts)
+        {
+            if (tokenizer.TryEncodeIds(text, buffer, out int count)) total += count;    // nothing is allocated for words seen before
+        }
+        // end
+        Assert.Equal(texts.Sum(text => (long)tokenizer.Encode(text).Ids.Length), total);
+    }
+
+    [Fact]
     public void Windows()
     {
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(checkpoint);

@@ -4,7 +4,6 @@ using FineTuning.Examples;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using static TorchSharp.torch;
 
@@ -23,11 +22,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     private readonly AnswerWindows _windows;
     private readonly UntrainedHead _head;
 
-    private QuestionAnswerer(EncoderModel encoder, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file, string name)
+    private QuestionAnswerer(OutputHead head, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file, string name)
     {
-        _head = new(encoder.LoadReport, name, options.Logger);
-        (Encoder, Tokenizer, _options) = (encoder, tokenizer, options);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength ?? file.MaximumLength);
+        _head = new(head.LoadReport, name, options.Logger);
+        (Head, Tokenizer, _options) = (head, tokenizer, options);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength ?? file.MaximumLength);
         options.Validate(MaximumLength);
         Stride = options.Stride ?? (file.Stride <= MaximumLength - 4 ? file.Stride : null) ?? Math.Min(128, MaximumLength / 4);
         AllowsNoAnswer = options.AllowsNoAnswer ?? file.AllowsNoAnswer ?? false;
@@ -35,8 +34,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         _windows = new AnswerWindows(tokenizer, MaximumLength, Stride);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -57,10 +59,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public bool HasUntrainedHead => _head.IsUntrained;
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => AllowsNoAnswer ? "best_f1" : "f1";
@@ -72,7 +74,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         options.Members().Require(nameof(options));
         options.Validate(options.MaximumLength ?? int.MaxValue);
         AnsweringFile file = AnsweringFile.Read(backbone.Folder);
-        return backbone.Open(HeadKind.QuestionAnswering, 0, options.LoadOptions(), (encoder, tokenizer) => new QuestionAnswerer(encoder, tokenizer, options, file, backbone.Name));
+        return backbone.Open(HeadKind.QuestionAnswering, 0, options.LoadOptions(), (head, tokenizer) => new QuestionAnswerer(head, tokenizer, options, file, backbone.Name));
     }
 
     /// <inheritdoc/>
@@ -111,7 +113,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) =>
-        HeadFolder.Save(folder, Encoder, Tokenizer, null, new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write);
+        HeadFolder.Save(folder, Head, Tokenizer, null, new AnsweringFile(MaximumLength, Stride, AllowsNoAnswer, NoAnswerThreshold).Write);
 
     /// <inheritdoc/>
     public override EncodedRow? Encode(AnsweredQuestion example, EncodingReport report)
@@ -180,7 +182,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
-        return LossOf(Encoder.Logits(tokens.Input, context), tokens);
+        return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
     /// <summary>What a user's metric gets: the right answers (none where the text holds none) and the answer found.</summary>
@@ -194,6 +196,13 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (_options.NoAnswerThreshold is null && metrics.TryGet("best_f1_threshold", out double threshold)) NoAnswerThreshold = threshold;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
     }
 
     internal SearchRules Rules => new(_options.CandidateCount, _options.LongestAnswer);
@@ -218,11 +227,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
 
     private float[][] Logits(TokenizedRow[] rows, int length)
     {
-        float[][] padded = PredictionBatches.Split(Encoder.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
+        float[][] padded = PredictionBatches.Split(Head.Logits(TokenizedBatch.Stack(rows, length, PadId, Device), ForwardContext.Evaluation()), rows.Length);
         return [.. padded.Select((values, i) => values[..(rows[i].Length * 2)])];
     }
 
-    private int PadId => EncoderText.PadId(Encoder, Tokenizer);
+    private int PadId => EncoderText.PadId(Trunk, Tokenizer);
 
     private AnswerSearch Search(AnswerWindow[] windows, ReadOnlySpan<float[]> logits)
     {
@@ -232,5 +241,5 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         return search;
     }
 
-    private int[]? TypesOf(AnswerWindow window) => EncoderText.TypesOf(Encoder, window.Tokens);
+    private int[]? TypesOf(AnswerWindow window) => EncoderText.TypesOf(Trunk, window.Tokens);
 }

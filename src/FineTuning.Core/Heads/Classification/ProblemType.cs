@@ -11,13 +11,13 @@ internal static class ProblemType
     public const string Regression = "regression";
 
     /// <summary>Refuses a head that was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.</summary>
-    /// <param name="encoder">Trunk and head.</param>
+    /// <param name="head">Trunk and head.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="expected">What the head is used for.</param>
     /// <exception cref="CheckpointException">The head was trained for something else.</exception>
-    public static void Require(EncoderModel encoder, string name, string expected)
+    public static void Require(OutputHead head, string name, string expected)
     {
-        if (encoder.Spec.ProblemType is not { } found || found == expected || encoder.LoadReport.Fresh.Count > 0) return;
+        if (head.Trunk.Plan.ProblemType is not { } found || found == expected || head.LoadReport.Fresh.Count > 0) return;
         string remedy = found switch
         {
             SingleLabel => "open it with Pretrained.TextClassifier",

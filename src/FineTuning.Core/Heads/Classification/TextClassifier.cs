@@ -19,8 +19,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     private readonly double _gamma;
     private readonly float[]? _classWeights;
 
-    private TextClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options, string name)
-        : base(encoder, tokenizer, options, name)
+    private TextClassifier(OutputHead head, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextClassifierOptions<TLabel> options, string name)
+        : base(head, tokenizer, options, name)
     {
         LabelSet = labels;
         _smoothing = options.LabelSmoothing;
@@ -46,10 +46,10 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return backbone.Open(HeadKind.SequenceClassification, labels!.Count, options.LoadOptions(), Make, stored, refusal);
 
-        TextClassifier<TLabel> Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        TextClassifier<TLabel> Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
-            ProblemType.Require(encoder, backbone.Name, ProblemType.SingleLabel);
-            return new(encoder, tokenizer, labels, options, backbone.Name);
+            ProblemType.Require(head, backbone.Name, ProblemType.SingleLabel);
+            return new(head, tokenizer, labels, options, backbone.Name);
         }
     }
 
@@ -139,7 +139,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();
             int classes = model.LabelSet.Count;

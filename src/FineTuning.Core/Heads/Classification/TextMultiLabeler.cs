@@ -17,8 +17,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
 {
     private readonly float[]? _positiveWeights;
 
-    private TextMultiLabeler(EncoderModel encoder, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options, string name)
-        : base(encoder, tokenizer, options, name)
+    private TextMultiLabeler(OutputHead head, PretrainedTokenizer tokenizer, LabelSet<TLabel> labels, TextMultiLabelerOptions<TLabel> options, string name)
+        : base(head, tokenizer, options, name)
     {
         LabelSet = labels;
         Threshold = options.Threshold;
@@ -48,10 +48,10 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return backbone.Open(HeadKind.SequenceClassification, labels!.Count, options.LoadOptions(), Make, stored, refusal);
 
-        TextMultiLabeler<TLabel> Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        TextMultiLabeler<TLabel> Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
-            ProblemType.Require(encoder, backbone.Name, ProblemType.MultiLabel);
-            return new(encoder, tokenizer, labels, options, backbone.Name);
+            ProblemType.Require(head, backbone.Name, ProblemType.MultiLabel);
+            return new(head, tokenizer, labels, options, backbone.Name);
         }
     }
 
@@ -119,7 +119,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();
             int labels = model.LabelSet.Count;

@@ -13,8 +13,8 @@ namespace FineTuning.Heads;
 /// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 {
-    private TextRegressor(EncoderModel encoder, PretrainedTokenizer tokenizer, TextOptions options, string name)
-        : base(encoder, tokenizer, options, name)
+    private TextRegressor(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options, string name)
+        : base(head, tokenizer, options, name)
     {
     }
 
@@ -31,10 +31,10 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return backbone.Open(HeadKind.SequenceClassification, 1, options.LoadOptions(), Make);
 
-        TextRegressor Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        TextRegressor Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
-            ProblemType.Require(encoder, backbone.Name, ProblemType.Regression);
-            return new(encoder, tokenizer, options, backbone.Name);
+            ProblemType.Require(head, backbone.Name, ProblemType.Regression);
+            return new(head, tokenizer, options, backbone.Name);
         }
     }
 
@@ -77,7 +77,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         public void Add(Batch batch, ForwardContext context)
         {
             var tokens = (TokenizedBatch)batch;
-            Tensor logits = model.Encoder.Logits(tokens.Input, context);
+            Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();
             for (int row = 0; row < values.Length; row++)

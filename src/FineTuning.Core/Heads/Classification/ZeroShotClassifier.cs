@@ -30,8 +30,11 @@ public sealed class ZeroShotClassifier : IDisposable
     private ZeroShotClassifier(TextClassifier<string> inference, int entailment, int contradiction) =>
         (_inference, _entailment, _contradiction) = (inference, entailment, contradiction);
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder => _inference.Encoder;
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head => _inference.Head;
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer => _inference.Tokenizer;
@@ -49,9 +52,9 @@ public sealed class ZeroShotClassifier : IDisposable
             Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout, Logger = options.Logger,
         };
         TextClassifier<string> inference = TextClassifier<string>.Load(backbone, own);
-        if (inference.Encoder.LoadReport.Fresh.Count == 0) return new(inference, entailment, contradiction);
+        if (inference.Head.LoadReport.Fresh.Count == 0) return new(inference, entailment, contradiction);
         inference.Dispose();
-        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Encoder.LoadReport.Fresh)} are missing); without one no inference is learned");
+        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Head.LoadReport.Fresh)} are missing); without one no inference is learned");
     }
 
     /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their places.</summary>

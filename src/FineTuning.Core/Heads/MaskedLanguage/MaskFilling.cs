@@ -20,7 +20,7 @@ internal sealed class MaskFilling
         new NullMembers().Entries(options.Targets, nameof(options.Targets)).Require(nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Count, 1);
         _targets = options.Targets is null ? null : TargetIds(options.Targets);
-        _count = Math.Min(options.Count, _targets?.Length ?? model.Encoder.Spec.VocabularySize);
+        _count = Math.Min(options.Count, _targets?.Length ?? model.Trunk.Plan.VocabularySize);
     }
 
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
@@ -33,9 +33,9 @@ internal sealed class MaskFilling
     private TokenizedText Tokenize(string text)
     {
         TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
-        if (tokens.Ids.Length > (_model.Encoder.Spec.MaximumTokens ?? int.MaxValue))
+        if (tokens.Ids.Length > (_model.Trunk.Plan.MaximumTokens ?? int.MaxValue))
         {
-            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Encoder.Spec.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Trunk.Plan.MaximumTokens}; shorten it, or let it be cut (Truncation)");
         }
         if (!tokens.Ids.Contains(_model.MaskId))
         {
@@ -49,8 +49,8 @@ internal sealed class MaskFilling
     {
         int[][] masks = [.. rows.Select(row => Enumerable.Range(0, row.Length).Where(index => row.TokenIds[index] == _model.MaskId).ToArray())];
         long[] indices = [.. masks.SelectMany((own, row) => own.Select(index => ((long)row * length) + index))];
-        EncoderInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
-        Tensor logits = _model.Encoder.LogitsAt(input, tensor(indices, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
+        TrunkInput input = TokenizedBatch.Stack(rows, length, _model.PadId, _model.Device);
+        Tensor logits = _model.Head.LogitsAt(input, tensor(indices, ScalarType.Int64, _model.Device), ForwardContext.Evaluation()).cpu();
         var filled = new FilledText[rows.Length];
         int done = 0;
         for (int row = 0; row < rows.Length; row++)
@@ -82,7 +82,7 @@ internal sealed class MaskFilling
     // An entry of the vocabulary, else the first token of the text; what has none is left out unless nothing remains.
     private int[] TargetIds(IReadOnlyList<string> targets)
     {
-        int vocabulary = _model.Encoder.Spec.VocabularySize;
+        int vocabulary = _model.Trunk.Plan.VocabularySize;
         var ids = new SortedSet<int>();
         foreach (string target in targets)
         {

@@ -20,7 +20,7 @@ internal sealed class MaskableRow(int[] ids, int[] units, int place, double expe
 }
 
 /// <summary>Rows with what is hidden in them.</summary>
-internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, EncoderInput input, long[] places, long[] targets) : TokenizedBatch(rows, paddedLength, input)
+internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input, long[] places, long[] targets) : TokenizedBatch(rows, paddedLength, input)
 {
     /// <summary>What the loss is divided by: the predicted tokens.</summary>
     public override double TargetCount => targets.Length;

@@ -23,19 +23,22 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     private readonly TextWindows _windows;
     private readonly UntrainedHead _head;
 
-    private MaskedLanguageModel(EncoderModel encoder, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId, string name)
+    private MaskedLanguageModel(OutputHead head, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId, string name)
     {
-        _head = new(encoder.LoadReport, name, options.Logger);
-        (Encoder, Tokenizer, _options, MaskId) = (encoder, tokenizer, options, maskId);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
-        int[] ordinary = [.. Enumerable.Range(0, encoder.Spec.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
+        _head = new(head.LoadReport, name, options.Logger);
+        (Head, Tokenizer, _options, MaskId) = (head, tokenizer, options, maskId);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
+        int[] ordinary = [.. Enumerable.Range(0, head.Trunk.Plan.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
         _masking = new(options, maskId, ordinary.Length > 0 ? ordinary : [maskId]);
         _windows = new(tokenizer, MaximumLength, options);
         if (!_windows.HasRoom) throw new InvalidOptionsException([$"MaximumLength is {MaximumLength}: the tokenizer's special tokens leave no room for text"]);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -47,13 +50,13 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public int MaskId { get; }
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
-    public override int OutputsPerToken => (int)Math.Ceiling(Encoder.Spec.VocabularySize * _options.Probability);
+    public override int OutputsPerToken => (int)Math.Ceiling(Trunk.Plan.VocabularySize * _options.Probability);
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
@@ -63,7 +66,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
     internal TruncationStrategy Truncation => _options.Truncation;
 
-    internal int PadId => EncoderText.PadId(Encoder, Tokenizer);
+    internal int PadId => EncoderText.PadId(Trunk, Tokenizer);
 
     /// <summary>Loads a masked language model; see <c>Pretrained.MaskedLanguageModel</c>.</summary>
     internal static MaskedLanguageModel Load(string folder, MaskedLanguageOptions? options)
@@ -75,11 +78,11 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return Backbone.Of(folder).Open(HeadKind.MaskedLanguage, 0, options.LoadOptions(), Make);
 
-        MaskedLanguageModel Make(EncoderModel encoder, PretrainedTokenizer tokenizer)
+        MaskedLanguageModel Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
             if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
-            if (mask >= encoder.Spec.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {encoder.Spec.VocabularySize - 1}");
-            return new(encoder, tokenizer, options, mask, folder);
+            if (mask >= head.Trunk.Plan.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
+            return new(head, tokenizer, options, mask, folder);
         }
     }
 
@@ -116,7 +119,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
         var masked = (MaskedBatch)batch;
-        return Losses.CrossEntropy(Encoder.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
+        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
     }
 
     /// <summary>What a user's metric gets: the id of the masked token and the most probable one.</summary>
@@ -156,7 +159,14 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
-    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer);
+    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
+    }
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation
     {
@@ -168,7 +178,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         {
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
-            Tensor logits = model.Encoder.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
+            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
             _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);
             Tensor best = logits.argmax(1);
             _right += best.eq(targets).sum().Number();

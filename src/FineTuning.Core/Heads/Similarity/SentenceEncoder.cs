@@ -22,21 +22,23 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     private readonly List<SentenceModule> _tail = [];
     private readonly string _prompt;
 
-    private SentenceEncoder(EncoderModel encoder, PretrainedTokenizer tokenizer, SentenceFiles files, SentenceEncoderOptions options)
+    private SentenceEncoder(OutputHead head, PretrainedTokenizer tokenizer, SentenceFiles files, SentenceEncoderOptions options)
     {
-        (Encoder, Tokenizer, _files) = (encoder, tokenizer, files);
-        int asked = options.MaximumLength ?? Math.Min(files.MaximumLength ?? int.MaxValue, encoder.Spec.MaximumTokens ?? int.MaxValue);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, asked == int.MaxValue ? null : asked);
-        int width = encoder.Spec.HiddenSize;
+        (Head, Tokenizer, _files) = (head, tokenizer, files);
+        head.Trunk.Tokenizer ??= tokenizer;
+        int asked = options.MaximumLength ?? Math.Min(files.MaximumLength ?? int.MaxValue, head.Trunk.Plan.MaximumTokens ?? int.MaxValue);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, asked == int.MaxValue ? null : asked);
+        int width = head.Trunk.Plan.HiddenSize;
         _pooling = options.Pooling is { } modes ? new(modes)
             : files.PoolingFolder is { } folder ? PoolingModule.Read(SentenceFiles.ReadObject(Path.Combine(folder, "config.json")) ?? throw new CheckpointException(folder, "it holds no config.json"), width)
             : new([SentencePooling.Mean]);
         _prompt = options.Prompt ?? (files.DefaultPrompt is { } name ? files.Prompts.GetValueOrDefault(name, "") : "");
-        Weights = files.Tail.Any(module => module.Kind == "Dense") ? Joined(encoder.Weights) : encoder.Weights;
+        // Dense layers after the pooling are saved in files of their own: they are in a set of their own.
+        Weights = new WeightSet(head.Weights);
         width *= _pooling.Modes.Count;
         for (int i = 0; i < files.Tail.Count; i++)
         {
-            if (files.Tail[i].Kind == "Dense") _tail.Add(DenseModule.Load(files.Tail[i].Folder, width, $"dense.{i}", Weights, encoder.Device));
+            if (files.Tail[i].Kind == "Dense") _tail.Add(DenseModule.Load(files.Tail[i].Folder, width, $"dense.{i}", Weights, head.Device));
             else if (options.Normalize != false) _tail.Add(new NormalizeModule());
             width = _tail.Count > 0 ? _tail[^1].WidthAfter(width) : width;
         }
@@ -45,7 +47,10 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     }
 
     /// <summary>The trunk.</summary>
-    public EncoderModel Encoder { get; }
+    public Trunk Trunk => Head.Trunk;
+
+    /// <summary>What became of every tensor of the checkpoint.</summary>
+    public LoadReport LoadReport => Head.LoadReport;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -69,7 +74,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public WeightSet Weights { get; }
 
     /// <summary>Where the weights are.</summary>
-    public Device Device => Encoder.Device;
+    public Device Device => Head.Device;
 
     /// <summary>Loads an encoder; see <c>Pretrained.SentenceEncoder</c>.</summary>
     internal static SentenceEncoder Load(Backbone backbone, SentenceEncoderOptions? options)
@@ -79,19 +84,19 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        // A folder may name another one inside it for the encoder; what comes from memory is a plain encoder.
+        // A folder may name another one inside it for the head; what comes from memory is a plain head.
         SentenceFiles files = backbone.Folder is { } folder ? SentenceFiles.Read(folder) : new SentenceFiles { EncoderFolder = backbone.Name };
         if (backbone.Folder is not null) backbone = Backbone.Of(files.EncoderFolder);
         PretrainedTokenizer tokenizer = backbone.Tokenizer();
-        EncoderModel encoder = backbone.Encoder(HeadKind.None, 0, options.LoadOptions());
+        OutputHead head = backbone.Head(HeadKind.None, 0, options.LoadOptions());
         try
         {
             if (files.PoolingFolder is null && options.Pooling is null && options.Logger is { } logger) SimilarityLog.PlainEncoder(logger, backbone.Name);
-            return new(encoder, tokenizer, files, options);
+            return new(head, tokenizer, files, options);
         }
         catch
         {
-            encoder.Dispose();
+            head.Dispose();
             throw;
         }
     }
@@ -161,7 +166,11 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Weights.Dispose();
+    public void Dispose()
+    {
+        Weights.Dispose();
+        Head.Dispose();
+    }
 
     float[] IPredictor<string, float[]>.Predict(string input) => Encode(input);
 
@@ -171,10 +180,13 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal void WriteTo(string folder)
     {
         using WeightPass pass = Weights.Enter();
-        Encoder.Save(folder);
+        Head.Save(folder);
         Tokenizer.Save(folder);
-        _files.Write(folder, _pooling, Encoder.Spec.HiddenSize, _tail, MaximumLength);
+        _files.Write(folder, _pooling, Trunk.Plan.HiddenSize, _tail, MaximumLength);
     }
+
+    /// <summary>The base checkpoint: the trunk, and the pooler that it may hold.</summary>
+    internal OutputHead Head { get; }
 
     internal TokenizedText Tokenize(string text, string? prompt = null)
     {
@@ -184,25 +196,17 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
-    internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Encoder, tokens);
+    internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Trunk, tokens);
 
-    internal EncoderInput Stack(IReadOnlyList<EncodedRow> rows) =>
-        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), EncoderText.PadId(Encoder, Tokenizer), Device);
+    internal TrunkInput Stack(IReadOnlyList<EncodedRow> rows) =>
+        TokenizedBatch.Stack(rows, rows.Max(row => row.Length), EncoderText.PadId(Trunk, Tokenizer), Device);
 
     /// <returns>[rows, dimension], float32</returns>
-    internal Tensor Embed(EncoderInput input, ForwardContext context)
+    internal Tensor Embed(TrunkInput input, ForwardContext context)
     {
-        Tensor hidden = _pooling.Modes is [SentencePooling.FirstToken] ? Encoder.HiddenOfFirst(input, context) : Encoder.Hidden(input, context);
+        Tensor hidden = Trunk.Hidden(input, context, _pooling.Modes is [SentencePooling.FirstToken] ? WantedStates.First : WantedStates.All);
         Tensor embeddings = _pooling.Forward(hidden.to(context.ResultType), input.Mask);
         foreach (SentenceModule module in _tail) embeddings = module.Forward(embeddings, context);
         return embeddings;
-    }
-
-    // The set of the trunk is what its own file holds; weights of modules after it are saved in theirs. The tensors are the same.
-    private static WeightSet Joined(WeightSet trunk)
-    {
-        var weights = new WeightSet(trunk.Gate) { HeadDepth = trunk.HeadDepth };
-        foreach (Weight weight in trunk) weights.Add(weight.Name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
-        return weights;
     }
 }

@@ -42,15 +42,16 @@ internal sealed class DenseModule : SentenceModule
 
     private readonly Weight _matrix;
     private readonly Weight? _bias;
+    private readonly Linear _linear;
     private readonly string _function;
 
-    private DenseModule(Weight matrix, Weight? bias, string function) => (_matrix, _bias, _function) = (matrix, bias, function);
+    private DenseModule(Weight matrix, Weight? bias, string function) => (_matrix, _bias, _linear, _function) = (matrix, bias, new Linear(matrix, bias), function);
 
     public override string Type => "sentence_transformers.models.Dense";
 
     public override Tensor Forward(Tensor embeddings, ForwardContext context)
     {
-        Tensor output = nn.functional.linear(embeddings, _matrix.Value, _bias?.Value);
+        Tensor output = _linear.Forward(embeddings, context).to(context.ResultType);
         return Name(_function) switch
         {
             "Tanh" => output.tanh(),

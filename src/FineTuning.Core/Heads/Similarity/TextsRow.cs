@@ -78,7 +78,7 @@ internal sealed class TextsBatch : Batch
 /// <summary>Texts that go through the encoder together.</summary>
 /// <param name="Places">Their places in the batch.</param>
 /// <param name="Input">Their tokens.</param>
-internal sealed record TextGroup(int[] Places, EncoderInput Input)
+internal sealed record TextGroup(int[] Places, TrunkInput Input)
 {
     /// <returns>[texts], int64</returns>
     public Tensor PlacesOn(Device device) => tensor([.. Places.Select(place => (long)place)], ScalarType.Int64, device);

@@ -27,17 +27,17 @@ internal sealed class TagChain
     public bool IsFree => _crf is null && (!_constrained || _tags.Followers() is null);
 
     /// <summary>Reads the CRF of a checkpoint whose head is taken over (null: it is not), or makes a fresh one of zeros, which is no preference at all.</summary>
-    public static TagChain Load(string? folder, EncoderModel encoder, TagSet tags, TokenClassifierOptions options)
+    public static TagChain Load(string? folder, OutputHead head, TagSet tags, TokenClassifierOptions options)
     {
         (Tensor, Tensor, Tensor)? stored = options.Crf == false || folder is null ? null : Read(folder, tags.Count);
-        if (!(options.Crf ?? stored is not null)) return new(tags, encoder.Device, null, options.Constrained);
-        int depth = encoder.Spec.LayerCount + 1;
+        if (!(options.Crf ?? stored is not null)) return new(tags, head.Device, null, options.Constrained);
+        int depth = head.Trunk.Plan.LayerCount + 1;
         (Tensor transitions, Tensor start, Tensor end) = stored ?? (zeros(tags.Count, tags.Count), zeros(tags.Count), zeros(tags.Count));
         // No weight decay on scores of tags: they are biases.
-        Weight Add(string name, Tensor value) => encoder.Weights.Add(name, value.to(ScalarType.Float32, encoder.Device).DetachFromDisposeScope(), WeightKind.Bias, depth);
+        Weight Add(string name, Tensor value) => head.Weights.Add(name, value.to(ScalarType.Float32, head.Device).DetachFromDisposeScope(), WeightKind.Bias, depth);
         (Weight, Weight, Weight) crf = (Add(Transitions, transitions), Add(Start, start), Add(End, end));
         FiniteWeights.Require([crf.Item1, crf.Item2, crf.Item3], folder ?? "the model in memory");
-        return new(tags, encoder.Device, crf, true);
+        return new(tags, head.Device, crf, true);
     }
 
     /// <summary>The chain with what the scheme forbids made forbidding.</summary>
@@ -69,7 +69,7 @@ internal sealed class TagChain
             if (!source.Tensors.TryGetValue(name, out var found)) faults.Add($"'{name}' is missing");
             else if (!found.Shape.SequenceEqual(shape)) faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
         }
-        if (faults.Count == 0) return (source.ReadWeight(Transitions), source.Read(Start), source.Read(End));
+        if (faults.Count == 0) return (source.ReadWeight(Transitions), source.ReadWeight(Start), source.ReadWeight(End));
         throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; ask for a fresh head (FreshHead = true) if it is to be replaced");
     }
 }

@@ -3,7 +3,6 @@ using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
-using FineTuning.Tensors;
 using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -20,18 +19,21 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     private readonly double _smoothing;
     private readonly UntrainedHead _head;
 
-    private TokenClassifier(EncoderModel encoder, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options, string name)
+    private TokenClassifier(OutputHead head, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options, string name)
     {
-        _head = new(encoder.LoadReport, name, options.Logger);
-        (Encoder, Tokenizer, Tags, _chain, _smoothing) = (encoder, tokenizer, tags, chain, options.LabelSmoothing);
-        MaximumLength = SequenceLimit.Resolve(encoder.Spec, tokenizer, options.MaximumLength);
+        _head = new(head.LoadReport, name, options.Logger);
+        (Head, Tokenizer, Tags, _chain, _smoothing) = (head, tokenizer, tags, chain, options.LabelSmoothing);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
         _targets = new(tags, options.BrokenTags);
         Decoder = new(tags, chain);
     }
 
-    /// <summary>The trunk and its head.</summary>
-    public EncoderModel Encoder { get; }
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
 
     /// <summary>The tokenizer of the checkpoint.</summary>
     public PretrainedTokenizer Tokenizer { get; }
@@ -49,13 +51,13 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public bool HasCrf => _chain.IsCrf;
 
     /// <inheritdoc/>
-    public override WeightSet Weights => Encoder.Weights;
+    public override WeightSet Weights => Head.Weights;
 
     /// <inheritdoc/>
     public override int OutputsPerToken => Tags.Count;
 
     /// <inheritdoc/>
-    public override Device Device => Encoder.Device;
+    public override Device Device => Head.Device;
 
     /// <inheritdoc/>
     public override string PrimaryMetric => Tags.Scheme == TaggingScheme.Plain ? "accuracy" : "f1";
@@ -72,8 +74,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         TagSet tags = TagSet.Resolve(types, options, stored, out string? refusal);
         return backbone.Open(HeadKind.TokenClassification, tags.Count, options.LoadOptions(), Make, stored, refusal);
 
-        TokenClassifier Make(EncoderModel encoder, PretrainedTokenizer tokenizer) =>
-            new(encoder, tokenizer, tags, TagChain.Load(stored.Binds ? backbone.Folder : null, encoder, tags, options), options, backbone.Name);
+        TokenClassifier Make(OutputHead head, PretrainedTokenizer tokenizer) =>
+            new(head, tokenizer, tags, TagChain.Load(stored.Binds ? backbone.Folder : null, head, tags, options), options, backbone.Name);
     }
 
     /// <inheritdoc/>
@@ -141,7 +143,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     /// <remarks>A CRF is saved beside the head (crf.transitions and so on); transformers opens the folder without it and reads each word by itself.</remarks>
-    public void Save(string folder) => HeadFolder.Save(folder, Encoder, Tokenizer, new SavedLabels(Tags.StoredNames));
+    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, new SavedLabels(Tags.StoredNames));
 
     /// <inheritdoc/>
     public override EncodedRow? Encode(TaggedText example, EncodingReport report)
@@ -177,7 +179,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
-        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, EncoderText.PadId(Encoder, Tokenizer), Device));
+        new TokenizedBatch(rows, paddedLength, TokenizedBatch.Stack(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device));
 
     /// <inheritdoc/>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
@@ -203,12 +205,19 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new TaggerEvaluation(this);
 
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
+    }
+
     /// <summary>The scores of all owned units, window by window; nothing is computed in the head where there is no label.</summary>
     /// <returns>[units, tags], float32</returns>
     internal Tensor UnitLogits(TokenizedBatch batch, ForwardContext context)
     {
         long[] places = [.. batch.Rows.SelectMany((row, i) => ((SentenceWindow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
-        return Encoder.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
+        return Head.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
     }
 
     /// <summary>The sum of the losses of units.</summary>
@@ -229,7 +238,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     }
 
     internal TaggingEncoder Sentences(int contextTokens, LabeledTokens labeled, int? overlap) =>
-        new(Tokenizer, Encoder.Spec.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
+        new(Tokenizer, Trunk.Plan.TypeVocabularySize > 1, MaximumLength, overlap, contextTokens, labeled);
 
     internal EncodedSentence SentenceOf(string text) => _encoder.Text(text, [], []);
 

@@ -10,26 +10,26 @@ namespace FineTuning.Models;
 /// <param name="kernel">[hidden, hidden / groups, width]</param>
 /// <param name="bias">[hidden]</param>
 /// <param name="norm">Of the sum.</param>
-/// <param name="plan">Groups and function.</param>
-/// <param name="dropout">Of what the convolution gives.</param>
-internal sealed class ConvolutionLayer(IEncoderLayer layer, Weight kernel, Weight bias, INorm norm, ConvolutionPlan plan, double dropout) : IEncoderLayer
+/// <param name="plan">Groups, function, dropout.</param>
+internal sealed class ConvolutionLayer(ILayer layer, Weight kernel, Weight bias, INorm norm, ConvolutionPlan plan) : ILayer
 {
-    public Tensor Forward(Tensor input, AttentionInput positions, bool firstOnly, ForwardContext context)
+    public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {
         Tensor? padding = positions.Real?.logical_not().unsqueeze(2);
         Tensor clean = padding is null ? input : input.masked_fill(padding, Held(0));
         Tensor channels = (clean.dtype == context.ComputeType ? clean : clean.to(context.ComputeType)).transpose(1, 2);
         Tensor mixed = nn.functional.conv1d(channels, context.Compute(kernel), context.Compute(bias), padding: plan.Width / 2, groups: plan.Groups).transpose(1, 2);
         if (padding is not null) mixed = mixed.masked_fill(padding, Held(0));
-        Tensor sum = norm.Forward(layer.Forward(input, positions, false, context).Plus(plan.Function.Apply(context.Dropout(mixed, dropout))));
-        return padding is null ? sum : sum.masked_fill(padding, Held(0));
+        Tensor added = plan.Activation.Apply(context.Dropout(mixed, plan.Dropout, DropoutSite.Convolution));
+        Tensor sum = norm.Forward(layer.Forward(input, positions, null, context).Plus(added));
+        if (padding is not null) sum = sum.masked_fill(padding, Held(0));
+        return wanted is null ? sum : wanted.Of(sum);
     }
 
-    public static ConvolutionLayer Make(WeightBuilder builder, IEncoderLayer layer, int depth, ConvolutionPlan plan, ModelSpec spec) => new(
+    public static ConvolutionLayer Make(WeightBuilder builder, ILayer layer, ConvolutionPlan plan, int depth, long width) => new(
         layer,
-        builder.Make("convolution.weight", WeightKind.Matrix, depth, spec.HiddenSize, spec.HiddenSize / plan.Groups, plan.Width),
-        builder.Make("convolution.bias", WeightKind.Bias, depth, spec.HiddenSize),
-        LayerNorm.Make(builder, "convolution.norm", depth, spec.HiddenSize, spec.NormEpsilon),
-        plan,
-        spec.Dropouts.Output ?? 0);
+        builder.Make("convolution.weight", WeightKind.Matrix, depth, width, width / plan.Groups, plan.Width),
+        builder.Make("convolution.bias", WeightKind.Bias, depth, width),
+        Norms.Make(builder, plan.Norm, "convolution.norm", depth, width)!,
+        plan);
 }

@@ -1,39 +1,107 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>x W^T + b.</summary>
-internal sealed class Linear(Weight weight, Weight? bias)
+/// <summary>A part of a linear layer that the checkpoint knows as a module of its own.</summary>
+/// <param name="Linear">The layer in memory, which may hold several modules stacked.</param>
+/// <param name="Path">The module's name in the checkpoint, with the family's prefix, for example <c>bert.encoder.layer.0.attention.self.query</c>.</param>
+/// <param name="Start">Its first output in the layer.</param>
+/// <param name="Length">How many outputs it has.</param>
+/// <param name="Layout">How the checkpoint stores it.</param>
+internal sealed record LinearModule(Linear Linear, string Path, long Start, long Length, TensorLayout Layout)
 {
-    public Weight Weight { get; } = weight;
+    /// <summary>Numbers that come in.</summary>
+    public long Inputs => Linear.Matrix.Columns;
+}
+
+/// <summary>x W^T + b: the only owner of matrix products with weights.</summary>
+/// <remarks>It computes by its <see cref="Matrix"/>, whatever that is stored as, and passes each module's product through the adapter that was attached to it.</remarks>
+internal sealed class Linear
+{
+    private (LinearModule Module, ILinearAdapter Adapter)[] _adapters = [];
+
+    /// <param name="name">This library's name of the layer.</param>
+    /// <param name="matrix">The weights.</param>
+    /// <param name="bias">[outputs]; null: none.</param>
+    /// <param name="prefix">What stands before the paths.</param>
+    /// <param name="path">The path of a layer whose matrix is another module's too; null: those of the matrix.</param>
+    public Linear(string name, Matrix matrix, Weight? bias, string prefix = "", string? path = null)
+    {
+        (Name, Matrix, Bias) = (name, matrix, bias);
+        Modules = [.. matrix.Parts.Select(part => new LinearModule(this, path is null ? prefix + PathOf(part.Name) : PathOf(path), part.Start, part.Length, part.Layout))];
+    }
+
+    /// <summary>A layer over a weight of its own.</summary>
+    public Linear(Weight weight, Weight? bias = null)
+        : this(weight.Name, new DenseMatrix(weight), bias, weight.Parts[0].Prefix)
+    {
+    }
+
+    /// <summary>This library's name, for example <c>layers.0.attention.projection</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The weights. Replaced where a checkpoint's matrix is stored otherwise.</summary>
+    public Matrix Matrix { get; internal set; }
+
+    /// <summary>[outputs]; null: none.</summary>
+    public Weight? Bias { get; }
+
+    /// <summary>The checkpoint's modules in it, by outputs.</summary>
+    public IReadOnlyList<LinearModule> Modules { get; }
+
+    /// <summary>Lets an adapter change a module's product; it replaces the one that was attached to the module. Not while a pass runs.</summary>
+    public void Attach(LinearModule module, ILinearAdapter adapter)
+    {
+        if (!ReferenceEquals(module.Linear, this)) throw new ArgumentException($"'{module.Path}' is not a module of '{Name}'", nameof(module));
+        _adapters = [.. _adapters.Where(own => own.Module != module), (module, adapter)];
+    }
+
+    /// <summary>Takes the adapter off a module. Not while a pass runs.</summary>
+    public void Detach(LinearModule module) => _adapters = [.. _adapters.Where(own => own.Module != module)];
 
     /// <param name="input">[.., in]</param>
     /// <param name="context">Its compute type decides the type of the product.</param>
     /// <returns>[.., out]</returns>
-    public Tensor Forward(Tensor input, ForwardContext context)
-    {
-        Tensor computed = input.dtype == context.ComputeType ? input : input.to(context.ComputeType);
-        return nn.functional.linear(computed, context.Compute(Weight), bias is null ? null : context.Compute(bias));
-    }
+    public Tensor Forward(Tensor input, ForwardContext context) => ForwardRows(input, 0, Matrix.Rows, context);
 
-    /// <summary>The product with rows <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> of the weight alone.</summary>
+    /// <summary>The product with rows <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> of the matrix alone.</summary>
     /// <returns>[.., count]</returns>
     public Tensor ForwardRows(Tensor input, long start, long count, ForwardContext context)
     {
         Tensor computed = input.dtype == context.ComputeType ? input : input.to(context.ComputeType);
-        return nn.functional.linear(computed, context.Compute(Weight).narrow(0, start, count), bias is null ? null : context.Compute(bias).narrow(0, start, count));
+        Tensor product = Matrix.Multiply(computed, Bias, start, count, context);
+        return _adapters.Length == 0 ? product : Adapted(computed, product, start, count, context);
     }
 
-    public static Linear Make(WeightBuilder builder, string name, int depth, long inputs, long outputs, bool bias = true, bool isHead = false)
+    private Tensor Adapted(Tensor input, Tensor product, long start, long count, ForwardContext context)
     {
-        Weight weight = isHead ? builder.MakeHead(name + ".weight", WeightKind.Matrix, depth, outputs, inputs) : builder.Make(name + ".weight", WeightKind.Matrix, depth, outputs, inputs);
-        if (!bias) return new(weight, null);
-        return new(weight, isHead ? builder.MakeHead(name + ".bias", WeightKind.Bias, depth, outputs) : builder.Make(name + ".bias", WeightKind.Bias, depth, outputs));
+        var pieces = new List<Tensor>();
+        long done = start;
+        foreach ((LinearModule module, ILinearAdapter adapter) in _adapters.OrderBy(own => own.Module.Start))
+        {
+            long from = Math.Max(module.Start, start), to = Math.Min(module.Start + module.Length, start + count);
+            if (from >= to) continue;
+            if (from > done) pieces.Add(product.narrow(-1, done - start, from - done));
+            Tensor own = product.narrow(-1, from - start, to - from);
+            pieces.Add(adapter.Apply(input, own, from - module.Start, to - from, context));
+            done = to;
+        }
+        if (pieces.Count == 0) return product;
+        if (done < start + count) pieces.Add(product.narrow(-1, done - start, start + count - done));
+        return pieces.Count == 1 ? pieces[0] : cat(pieces, -1);
     }
 
-    /// <summary>Several layers of the checkpoint that share their input, as one product.</summary>
-    public static Linear MakeStacked(WeightBuilder builder, string name, IReadOnlyList<string> parts, int depth, long inputs, long outputsEach, bool bias = true) => new(
-        builder.MakeStacked(name + ".weight", [.. parts.Select(part => part + ".weight")], WeightKind.Matrix, depth, outputsEach, inputs),
-        bias ? builder.MakeStacked(name + ".bias", [.. parts.Select(part => part + ".bias")], WeightKind.Bias, depth, outputsEach) : null);
+    private static string PathOf(string tensor) => tensor.EndsWith(".weight", StringComparison.Ordinal) ? tensor[..^".weight".Length] : tensor;
+}
+
+/// <summary>Changes what a linear module gives. Its weights are in the trunk's or head's <see cref="WeightSet"/>.</summary>
+internal interface ILinearAdapter
+{
+    /// <param name="input">What the layer reads, [.., in], in the compute type.</param>
+    /// <param name="product">What the layer gives for some outputs of the module, bias included, [.., count].</param>
+    /// <param name="start">The first of these outputs, counted within the module.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="context">The layer's pass; dropout by <see cref="Tensors.DropoutSite.Of(string)"/> of the module's path.</param>
+    /// <returns>What takes the product's place, of its shape and type.</returns>
+    Tensor Apply(Tensor input, Tensor product, long start, long count, ForwardContext context);
 }

@@ -9,16 +9,16 @@ namespace FineTuning.Models;
 internal static class RelativeBuckets
 {
     /// <summary>T5's buckets (Raffel et al. 2020, section 2.1), which MPNet shares.</summary>
-    /// <param name="queries">How many tokens look.</param>
-    /// <param name="keys">How many are looked at.</param>
+    /// <param name="past">How many keys stand before the first query.</param>
+    /// <param name="queries">How many tokens look; as many are looked at beside the past.</param>
     /// <param name="buckets">How many buckets there are, both sides together.</param>
     /// <param name="farthest">The distance from which on all fall into the last bucket.</param>
     /// <param name="bothSides">Whether keys after the query have buckets of their own (encoders) or count as distance 0 (decoders).</param>
     /// <param name="device">Where they go.</param>
-    /// <returns>[queries, keys], int64, from 0 to buckets - 1</returns>
-    public static Tensor OfBias(long queries, long keys, long buckets, long farthest, bool bothSides, Device device)
+    /// <returns>[queries, past + queries], int64, from 0 to buckets - 1</returns>
+    public static Tensor OfBias(long past, long queries, long buckets, long farthest, bool bothSides, Device device)
     {
-        Tensor ahead = Range(0, keys, device: device).unsqueeze(0) - Range(0, queries, device: device).unsqueeze(1);
+        Tensor ahead = Range(0, past + queries, device: device).unsqueeze(0) - Range(past, past + queries, device: device).unsqueeze(1);
         long side = bothSides ? buckets / 2 : buckets, exact = side / 2;
         Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(Held(0)).neg();
         Tensor far = (distance.clamp_min(Held(1)).to(ScalarType.Float32) / Held((float)exact)).log() / Held(Math.Log((double)farthest / exact)) * Held(side - exact);

@@ -8,7 +8,8 @@ namespace FineTuning.Models;
 /// <param name="End">Normalizes what the branch gives, before it is added (OLMo 2, Gemma 2); null: nothing does.</param>
 /// <param name="After">Normalizes the sum (BERT); null: nothing does.</param>
 /// <param name="Dropout">Of what is added, from 0 to below 1.</param>
-internal sealed record Residual(INorm? Before, INorm? End, INorm? After, double Dropout)
+/// <param name="Site">Which dropout of the layer this is.</param>
+internal sealed record Residual(INorm? Before, INorm? End, INorm? After, double Dropout, int Site)
 {
     /// <summary>What the branch reads.</summary>
     public Tensor Enter(Tensor stream) => Before is null ? stream : Before.Forward(stream);
@@ -16,7 +17,20 @@ internal sealed record Residual(INorm? Before, INorm? End, INorm? After, double 
     /// <summary>The stream with what the branch gave.</summary>
     public Tensor Join(Tensor stream, Tensor branch, ForwardContext context)
     {
-        Tensor sum = stream.Plus(context.Dropout(End is null ? branch : End.Forward(branch), Dropout));
+        Tensor sum = stream.Plus(context.Dropout(End is null ? branch : End.Forward(branch), Dropout, Site));
         return After is null ? sum : After.Forward(sum);
     }
+
+    /// <param name="builder">Gives the weights.</param>
+    /// <param name="plan">Norms and dropout.</param>
+    /// <param name="name">The branch's name.</param>
+    /// <param name="depth">The weights' depth.</param>
+    /// <param name="width">The hidden size.</param>
+    /// <param name="site">Which dropout of the layer this is.</param>
+    public static Residual Make(WeightBuilder builder, BranchPlan plan, string name, int depth, long width, int site) => new(
+        Norms.Make(builder, plan.Before, name + ".norm", depth, width),
+        Norms.Make(builder, plan.End, name + ".end_norm", depth, width),
+        Norms.Make(builder, plan.After, name + ".norm", depth, width),
+        plan.Dropout,
+        site);
 }

@@ -1,61 +1,81 @@
 using FineTuning.Tensors;
 using TorchSharp;
-using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
 /// <summary>Multi-head self-attention (Vaswani et al. 2017, section 3.2) with query, key and value in one product.</summary>
-internal sealed class SelfAttention(Linear projection, Linear output, int heads, double dropout) : IAttention
+/// <param name="projection">First the rows of all queries, then those of keys, then those of values.</param>
+/// <param name="output">Back to the hidden size.</param>
+/// <param name="queryNorm">Normalizes queries; null: nothing does.</param>
+/// <param name="keyNorm">Normalizes keys; null: nothing does.</param>
+/// <param name="plan">Heads and the rest.</param>
+internal sealed class SelfAttention(Linear projection, Linear output, INorm? queryNorm, INorm? keyNorm, AttentionPlan plan) : IAttention
 {
-    public Tensor Forward(Tensor input, AttentionInput positions, bool firstOnly, ForwardContext context)
+    private readonly long _queries = (long)plan.QueryHeads * plan.Width;
+    private readonly long _keys = (long)plan.KeyHeads * plan.Width;
+
+    public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {
-        (long batch, long tokens, long hidden) = (input.shape[0], input.shape[1], input.shape[2]);
-        long queries = firstOnly ? 1 : tokens;
-        (Tensor query, Tensor key, Tensor value) = firstOnly ? ProjectFirst(input, context) : Project(input, context);
+        (Tensor query, Tensor key, Tensor value) = Project(input, wanted, context);
         if (positions.Rotation is { } rotation)
         {
-            query = (firstOnly ? rotation.OfFirst() : rotation).Turn(query);
+            query = (wanted is null ? rotation : rotation.Of(wanted)).Turn(query);
             key = rotation.Turn(key);
         }
-        AttentionMask? mask = firstOnly ? positions.Mask?.OfFirst() : positions.Mask;
-        Tensor? bias = firstOnly && positions.Bias is { } whole ? whole.narrow(2, 0, 1) : positions.Bias;
-        Tensor attended = Attend(query, key, value, mask, bias, context);
-        return output.Forward(attended.transpose(1, 2).reshape(batch, queries, hidden), context);
-    }
-
-    private (Tensor Query, Tensor Key, Tensor Value) Project(Tensor input, ForwardContext context)
-    {
-        (long batch, long tokens, long hidden) = (input.shape[0], input.shape[1], input.shape[2]);
-        Tensor[] parts = projection.Forward(input, context).view(batch, tokens, 3, heads, hidden / heads).permute(2, 0, 3, 1, 4).unbind(0);
-        return (parts[0], parts[1], parts[2]);
-    }
-
-    // The last layer's keys and values for all tokens, its query for the one token that a head over the first token reads.
-    private (Tensor Query, Tensor Key, Tensor Value) ProjectFirst(Tensor input, ForwardContext context)
-    {
-        (long batch, long tokens, long hidden) = (input.shape[0], input.shape[1], input.shape[2]);
-        Tensor query = projection.ForwardRows(input.narrow(1, 0, 1), 0, hidden, context).view(batch, 1, heads, hidden / heads).transpose(1, 2);
-        Tensor[] parts = projection.ForwardRows(input, hidden, 2 * hidden, context).view(batch, tokens, 2, heads, hidden / heads).permute(2, 0, 3, 1, 4).unbind(0);
-        return (query, parts[0], parts[1]);
-    }
-
-    // The fused kernel knows no dropout of ours; where probabilities are dropped they are made explicit, which costs little at the lengths people tune on.
-    // Its backward pass is wrong for a row in which a bias forbids every key (the logarithm of its sum is lost beside the bias), so a bias goes without it.
-    private Tensor Attend(Tensor query, Tensor key, Tensor value, AttentionMask? mask, Tensor? bias, ForwardContext context)
-    {
-        double scale = 1 / Math.Sqrt(query.shape[^1]);
-        if (!(context.IsTraining && dropout > 0) && !(bias is not null && is_grad_enabled()) && context.ComputeType != ScalarType.BFloat16)
+        if (positions.Cache is { } cache)
         {
-            Tensor? added = bias is null || bias.dtype == query.dtype ? bias : bias.to(query.dtype);
-            return Kernels.Attend(query, key, value, added ?? mask?.Allowed, false, scale);
+            (key, value) = cache.Append(positions.Layer, key, value);
+            if (key.dtype != query.dtype) (key, value) = (key.to(query.dtype), value.to(query.dtype));
         }
-        (long batch, long tokens, long keys, long width) = (query.shape[0], query.shape[2], key.shape[2], query.shape[3]);
-        Tensor scores = (query * Held(scale)).reshape(batch * heads, tokens, width).bmm(key.transpose(2, 3).reshape(batch * heads, width, keys)).view(batch, heads, tokens, keys);
-        if (bias is not null) scores = scores.Plus(bias);
-        else if (mask is not null) scores = scores.masked_fill(mask.Forbidden, Held(AttentionMask.Never));
-        Tensor probabilities = context.Dropout(nn.functional.softmax(scores, -1), dropout);
-        if (probabilities.dtype != value.dtype) probabilities = probabilities.to(value.dtype);
-        return probabilities.view(batch * heads, tokens, keys).bmm(value.reshape(batch * heads, keys, width)).view(batch, heads, tokens, width);
+        AttentionMask? mask = wanted is null ? positions.Mask : positions.Mask?.Of(wanted);
+        Tensor? bias = wanted is not null && positions.Bias is { } whole ? wanted.Along(whole, 2) : positions.Bias;
+        Tensor attended = AttentionProduct.Attend(query, key, value, mask, bias, plan, DropoutSite.Attention, context);
+        return output.Forward(AttentionProduct.Join(attended), context);
+    }
+
+    public static SelfAttention Make(WeightBuilder builder, AttentionPlan plan, string name, int depth, long width)
+    {
+        (long queries, long keys) = ((long)plan.QueryHeads * plan.Width, (long)plan.KeyHeads * plan.Width);
+        Linear projection = builder.Linear(name + ".projection", [(name + ".query", queries), (name + ".key", keys), (name + ".value", keys)], depth, width, plan.Bias);
+        Linear output = builder.Linear(name + ".output", depth, queries, width, plan.OutputBias);
+        return new(
+            projection,
+            output,
+            Norms.Make(builder, plan.QueryKeyNorm, name + ".query_norm", depth, plan.NormSpansHeads ? queries : plan.Width),
+            Norms.Make(builder, plan.QueryKeyNorm, name + ".key_norm", depth, plan.NormSpansHeads ? keys : plan.Width),
+            plan);
+    }
+
+    // One token's query a row where the head above reads no more of the last layer; keys and values of all.
+    private (Tensor Query, Tensor Key, Tensor Value) Project(Tensor input, Wanted? wanted, ForwardContext context)
+    {
+        (long batch, long tokens, int heads, long width) = (input.shape[0], input.shape[1], plan.QueryHeads, plan.Width);
+        bool alike = plan.KeyHeads == heads && queryNorm is null;
+        if (wanted is null && alike)
+        {
+            Tensor[] parts = projection.Forward(input, context).view(batch, tokens, 3, heads, width).permute(2, 0, 3, 1, 4).unbind(0);
+            return (parts[0], parts[1], parts[2]);
+        }
+        if (wanted is null)
+        {
+            Tensor all = projection.Forward(input, context);
+            return (Heads(all.narrow(2, 0, _queries), queryNorm, heads, context), Heads(all.narrow(2, _queries, _keys), keyNorm, plan.KeyHeads, context), AttentionProduct.Split(all.narrow(2, _queries + _keys, _keys), plan.KeyHeads));
+        }
+        Tensor query = Heads(projection.ForwardRows(wanted.Of(input), 0, _queries, context), queryNorm, heads, context);
+        Tensor both = projection.ForwardRows(input, _queries, 2 * _keys, context);
+        if (alike)
+        {
+            Tensor[] parts = both.view(batch, tokens, 2, heads, width).permute(2, 0, 3, 1, 4).unbind(0);
+            return (query, parts[0], parts[1]);
+        }
+        return (query, Heads(both.narrow(2, 0, _keys), keyNorm, plan.KeyHeads, context), AttentionProduct.Split(both.narrow(2, _keys, _keys), plan.KeyHeads));
+    }
+
+    private Tensor Heads(Tensor states, INorm? norm, int heads, ForwardContext context)
+    {
+        if (norm is null) return AttentionProduct.Split(states, heads);
+        Tensor split = plan.NormSpansHeads ? AttentionProduct.Split(norm.Forward(states), heads) : norm.Forward(AttentionProduct.Split(states, heads));
+        return split.dtype == context.ComputeType ? split : split.to(context.ComputeType);
     }
 }

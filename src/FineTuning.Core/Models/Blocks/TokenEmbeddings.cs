@@ -5,53 +5,88 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>The sum of token, position and type embeddings, normalized; widened where the hidden size is larger.</summary>
-internal sealed class TokenEmbeddings(Weight tokens, Weight? positions, Weight? types, LayerNorm norm, Linear? widening, ModelSpec spec)
+/// <summary>The sum of token, position and type embeddings; normalized, widened, dropped from as the plan says.</summary>
+internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? positions, EmbeddingTable? types, INorm? norm, Linear? widening, EmbeddingPlan plan, int padTokenId)
 {
-    public Weight Tokens { get; } = tokens;
+    private float[]? _sinusoids;
 
-    /// <param name="input">Ids, and types where the model has them.</param>
+    /// <param name="input">Ids, and what else of the batch the model has embeddings for.</param>
     /// <param name="context">The pass.</param>
     /// <returns>[batch, tokens, hidden]</returns>
-    public Tensor Forward(EncoderInput input, ForwardContext context)
+    public Tensor Forward(TrunkInput input, ForwardContext context)
     {
         Tensor sum = Sum(input, context);
-        bool widensFirst = spec.Widening is { BeforeNorm: true };
+        bool widensFirst = plan.Widening is { BeforeNorm: true };
         if (widensFirst && widening is not null) sum = widening.Forward(sum, context);
-        Tensor hidden = norm.Forward(sum);
-        if (spec.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), Held(0));
+        Tensor hidden = norm is null ? sum : norm.Forward(sum);
+        if (plan.ClearsPadding && input.Mask is not null) hidden = hidden.masked_fill(input.Mask.logical_not().unsqueeze(2), Held(0));
         if (context.Normalized is { } normalized) hidden = normalized(hidden);
-        hidden = context.Dropout(hidden, spec.Dropouts.Embedding ?? 0);
+        hidden = context.Dropout(hidden, plan.Dropout, DropoutSite.Embedding);
         return widensFirst || widening is null ? hidden : widening.Forward(hidden, context);
     }
 
-    public static TokenEmbeddings Make(WeightBuilder builder, ModelSpec spec)
+    /// <summary>The positions of the tokens, [tokens] or [batch, tokens], int64.</summary>
+    public Tensor PositionsOf(TrunkInput input)
     {
-        Weight tokens = builder.Make("embeddings.token.weight", WeightKind.Embedding, 0, spec.VocabularySize, spec.EmbeddingSize);
-        Weight? positions = spec.PositionCount == 0 ? null : builder.Make("embeddings.position.weight", WeightKind.Embedding, 0, spec.PositionCount, spec.EmbeddingSize);
-        Weight? types = spec.TypeVocabularySize == 0 ? null : builder.Make("embeddings.type.weight", WeightKind.Embedding, 0, spec.TypeVocabularySize, spec.EmbeddingSize);
-        int normalized = spec.Widening is { BeforeNorm: true } ? spec.HiddenSize : spec.EmbeddingSize;
-        LayerNorm norm = LayerNorm.Make(builder, "embeddings.norm", 0, normalized, spec.NormEpsilon, spec.Layer.NormBias);
-        Linear? widening = spec.Widening is { } plan ? Linear.Make(builder, "embeddings.widening", 0, spec.EmbeddingSize, spec.HiddenSize, plan.Bias) : null;
-        return new(tokens, positions, types, norm, widening, spec);
+        if (input.Positions is not null) return input.Positions;
+        if (input.Segments is not null) throw new ArgumentException("a batch of several texts a row needs its positions; each text's begin at 0", nameof(input));
+        if (plan.Rule == PositionRule.Ids && input.Embeddings is null)
+        {
+            // Padding stands one before the first position.
+            Tensor real = input.Ids.ne(Held(padTokenId)).to(ScalarType.Int64);
+            return (real.cumsum(1) * real).Plus(-1);
+        }
+        long past = input.Past;
+        if (plan.Rule == PositionRule.Index || input.Mask is null || (input.PadsRight && past == 0)) return Range(past, past + input.Tokens, device: input.Ids.device);
+        Tensor mask = input.Mask.to(ScalarType.Int64), counted = mask.cumsum(1).Plus(-1).clamp_min(Held(0));
+        return mask.shape[1] == input.Tokens ? counted.Plus(past) : counted.narrow(1, mask.shape[1] - input.Tokens, input.Tokens);
     }
 
-    private Tensor Sum(EncoderInput input, ForwardContext context)
+    /// <param name="builder">Gives the weights.</param>
+    /// <param name="trunk">Plan and hidden size.</param>
+    /// <param name="prefix">Of the stack's weights.</param>
+    /// <param name="tokens">The table of tokens, which stacks share.</param>
+    public static TokenEmbeddings Make(WeightBuilder builder, TrunkPlan trunk, string prefix, EmbeddingTable tokens)
     {
-        Tensor sum = Kernels.Embedding(Tokens.Value, input.Ids, spec.PadTokenId ?? -1);
+        (EmbeddingPlan plan, string name) = (trunk.Embedding, prefix + "embeddings.");
+        EmbeddingTable? positions = plan.Positions is { IsSinusoidal: false } learned ? builder.Table(name + "position", learned.PaddingRow, learned.Count, plan.Width) : null;
+        EmbeddingTable? types = plan.TypeCount == 0 ? null : builder.Table(name + "type", -1, plan.TypeCount, plan.Width);
+        INorm? norm = Norms.Make(builder, plan.Norm, name + "norm", 0, plan.Widening is { BeforeNorm: true } ? trunk.HiddenSize : plan.Width);
+        Linear? widening = plan.Widening is null ? null : builder.Linear(name + "widening", 0, plan.Width, trunk.HiddenSize, plan.Widening.Bias);
+        return new(tokens, positions, types, norm, widening, plan, trunk.PadTokenId ?? -1);
+    }
+
+    private Tensor Sum(TrunkInput input, ForwardContext context)
+    {
+        Tensor sum = input.Embeddings ?? tokens.Forward(input.Ids, context);
         if (context.Embedded is { } embedded) sum = embedded(sum);
-        if (types is not null) sum = sum.Plus(input.Types is null ? types.Value.narrow(0, 0, 1) : Kernels.Embedding(types.Value, input.Types));
-        if (positions is null) return sum;
-        return sum.Plus(spec.PositionOffset == 0
-            ? positions.Value.narrow(0, 0, input.Ids.shape[1]).unsqueeze(0)
-            : Kernels.Embedding(positions.Value, PositionsOfRealTokens(input.Ids), spec.PositionOffset - 1));
+        if (plan.Scale != 1) sum = sum * Held(plan.Scale);
+        if (types is not null) sum = sum.Plus(input.Types is null ? types.Weight.Value.narrow(0, 0, 1) : types.Forward(input.Types, context));
+        if (plan.Positions is not { } table) return sum;
+        // Consecutive positions are a slice of the table.
+        bool consecutive = positions is { Adapter: null } && input.Positions is null && PositionsOf(input).dim() == 1;
+        if (consecutive) return sum.Plus(positions!.Weight.Value.narrow(0, table.Offset + input.Past, input.Tokens).unsqueeze(0));
+        Tensor rows = PositionsOf(input).Plus(table.Offset);
+        return sum.Plus(positions is null ? Sinusoids(table, input.Ids.device).index_select(0, rows.reshape(-1)).view([.. rows.shape, plan.Width]) : positions.Forward(rows, context));
     }
 
-    // RoBERTa counts tokens that are not the padding id, from the padding id + 1 on; padding itself stands at the padding id.
-    private Tensor PositionsOfRealTokens(Tensor ids)
+    private Tensor Sinusoids(PositionEmbeddingPlan table, Device device)
     {
-        long pad = spec.PositionOffset - 1;
-        Tensor real = ids.ne(Held(pad)).to(ScalarType.Int64);
-        return (real.cumsum(1) * real).Plus(pad);
+        if (_sinusoids is null)
+        {
+            var values = new float[(long)table.Count * plan.Width];
+            int half = (plan.Width + 1) / 2;
+            for (int position = 0; position < table.Count; position++)
+            {
+                for (int i = 0; i < plan.Width; i++)
+                {
+                    int channel = i < half ? i : i - half;
+                    double angle = position / Math.Pow(10000, 2.0 * channel / plan.Width);
+                    values[(position * plan.Width) + i] = (float)(i < half ? Math.Sin(angle) : Math.Cos(angle));
+                }
+            }
+            _sinusoids = values;
+        }
+        return tensor(_sinusoids, [table.Count, plan.Width], ScalarType.Float32, device);
     }
 }

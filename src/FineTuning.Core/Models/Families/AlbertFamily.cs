@@ -22,36 +22,34 @@ internal static class AlbertFamily
             ("groups.{i}.layers.{j}.feed_forward.outer", Layer + "ffn_output"),
             ("groups.{i}.layers.{j}.feed_forward.norm", Layer + "full_layer_layer_norm"),
             ("pooler", "pooler"),
-        ],
-        new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
-        {
-            [HeadKind.SequenceClassification] = [("head.output", "classifier")],
-            [HeadKind.TokenClassification] = [("head.output", "classifier")],
-            [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
-            [HeadKind.MaskedLanguage] =
-            [
-                ("head.dense", "predictions.dense"), ("head.norm", "predictions.LayerNorm"), ("head.output_bias", "predictions.bias!"), ("head.output", "predictions.decoder"),
-            ],
-        });
+        ]);
 
-    public static readonly EncoderFamily Family = new() { ModelTypes = ["albert"], ClassStem = "Albert", ReadSpec = Spec, Names = _ => Names };
+    private static readonly EncoderHeadNames HeadNames = new(
+        [("head.output", "classifier")],
+        EncoderHeadNames.MaskedHead("predictions.dense", "predictions.LayerNorm", "predictions.bias", "predictions.decoder"));
 
-    private static ModelSpec Spec(ConfigFile config)
+    public static readonly ModelFamily Family = new() { ModelTypes = ["albert"], Read = config => BertFamily.Model(Settings(config), "Albert", Names, HeadNames) };
+
+    private static EncoderSettings Settings(ConfigFile config)
     {
-        ModelSpec spec = BertFamily.Spec(config, "albert", new(30000, 4096, 12, 64, 16384));
+        EncoderSettings settings = BertFamily.Settings(config, "albert", new(30000, 4096, 12, 64, 16384));
         int groups = config.Count("num_hidden_groups", 1);
-        if (groups > spec.LayerCount) throw config.Fault($"'num_hidden_groups' is {groups}, but there are {spec.LayerCount} layers ('num_hidden_layers')");
-        double hidden = config.Dropout("hidden_dropout_prob", 0), head = config.Dropout("classifier_dropout_prob", 0.1);
+        if (groups > settings.LayerCount) throw config.Fault($"'num_hidden_groups' is {groups}, but there are {settings.LayerCount} layers ('num_hidden_layers')");
+        double head = config.Dropout("classifier_dropout_prob", 0.1);
         Activation function = config.Activation("hidden_act", Activation.GeluTanh);
-        return spec with
+        return settings with
         {
             EmbeddingSize = config.Count("embedding_size", 128),
             Activation = function,
+            HiddenDropout = config.Dropout("hidden_dropout_prob", 0),
+            AttentionDropout = config.Dropout("attention_probs_dropout_prob", 0),
             // What the feed-forward network adds is not dropped from.
-            Dropouts = DropoutRates.OfTrunk(hidden, config.Dropout("attention_probs_dropout_prob", 0), head) with { Output = null },
+            OutputDropout = 0,
+            SequenceDropout = head,
+            TokenDropout = head,
             Widening = new WideningPlan(),
             Sharing = new(groups, config.Count("inner_group_num", 1, most: 4096)),
-            Heads = HeadPlan.Of(BertFamily.Pooler, function),
+            MaskedActivation = function,
         };
     }
 }

@@ -6,7 +6,7 @@ internal static class BertFamily
     private const string Layer = "encoder.layer.{i}.";
 
     /// <summary>The trunk's names, which RoBERTa and ELECTRA share.</summary>
-    public static readonly IReadOnlyList<(string Ours, string Theirs)> Trunk =
+    public static readonly IReadOnlyList<NameRow> Trunk =
     [
         ("embeddings.token", "embeddings.word_embeddings"),
         ("embeddings.position", "embeddings.position_embeddings"),
@@ -26,25 +26,23 @@ internal static class BertFamily
     /// <summary>The pooler: a dense layer over the first token that belongs to the trunk.</summary>
     public static readonly DensePlan Pooler = new(Activation.Tanh, "pooler");
 
-    private static readonly NameTable Names = new("bert.", Trunk, new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
-    {
-        [HeadKind.SequenceClassification] = [("head.output", "classifier")],
-        [HeadKind.TokenClassification] = [("head.output", "classifier")],
-        [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
-        [HeadKind.MaskedLanguage] =
-        [
-            ("head.dense", "cls.predictions.transform.dense"), ("head.norm", "cls.predictions.transform.LayerNorm"),
-            ("head.output_bias", "cls.predictions.bias!"), ("head.output", "cls.predictions.decoder"),
-        ],
-    });
+    private static readonly NameTable Names = new("bert.", Trunk);
 
-    public static readonly EncoderFamily Family = new() { ModelTypes = ["bert"], ClassStem = "Bert", ReadSpec = config => Spec(config, "bert"), Names = _ => Names };
+    private static readonly EncoderHeadNames HeadNames = new(
+        [("head.output", "classifier")],
+        EncoderHeadNames.MaskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias", "cls.predictions.decoder"));
+
+    public static readonly ModelFamily Family = new() { ModelTypes = ["bert"], Read = config => Model(Settings(config, "bert"), "Bert", Names, HeadNames) };
+
+    /// <summary>A model of BERT's kind.</summary>
+    public static FamilyModel Model(EncoderSettings settings, string classStem, NameTable names, EncoderHeadNames heads) =>
+        new(classStem, settings.ToPlan(), names, settings.ToHeads(heads));
 
     /// <summary>The keys of BERT's configuration and their defaults.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="modelType">The family's name.</param>
     /// <param name="sizes">The sizes where the configuration names none; null: BERT-base's.</param>
-    public static ModelSpec Spec(ConfigFile config, string modelType, DefaultSizes? sizes = null)
+    public static EncoderSettings Settings(ConfigFile config, string modelType, DefaultSizes? sizes = null)
     {
         sizes ??= new();
         int hidden = config.Count("hidden_size", sizes.Hidden);
@@ -53,7 +51,7 @@ internal static class BertFamily
         if (config.Text("position_embedding_type") is { } positions and not "absolute") throw config.Fault($"'position_embedding_type' is '{positions}'; 'absolute' was expected");
         double dropout = config.Dropout("hidden_dropout_prob", 0.1);
         Activation function = config.Activation("hidden_act", Activation.Gelu);
-        return new ModelSpec
+        return new EncoderSettings
         {
             ModelType = modelType,
             VocabularySize = config.Count("vocab_size", sizes.Vocabulary),
@@ -63,22 +61,26 @@ internal static class BertFamily
             HeadCount = heads,
             IntermediateSize = config.Count("intermediate_size", sizes.Intermediate),
             PositionCount = config.Count("max_position_embeddings", 512),
-            TypeVocabularySize = config.Count("type_vocab_size", sizes.Types, least: 0),
+            TypeCount = config.Count("type_vocab_size", sizes.Types, least: 0),
             PadTokenId = config.Has("pad_token_id") ? config.Count("pad_token_id", least: 0) : null,
-            Dropouts = DropoutRates.OfTrunk(dropout, config.Dropout("attention_probs_dropout_prob", 0.1), config.Dropout("classifier_dropout", dropout)),
+            HiddenDropout = dropout,
+            AttentionDropout = config.Dropout("attention_probs_dropout_prob", 0.1),
+            OutputDropout = dropout,
+            SequenceDropout = config.Dropout("classifier_dropout", dropout),
+            TokenDropout = config.Dropout("classifier_dropout", dropout),
             Activation = function,
             NormEpsilon = config.Number("layer_norm_eps", 1e-12, 0, 1),
             InitializerRange = config.Number("initializer_range", 0.02, 0, 10),
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
-            Heads = HeadPlan.Of(Pooler, function),
+            MaskedActivation = function,
             TiesOutput = config.Flag("tie_word_embeddings", true),
         };
     }
 
-    /// <summary>The spec with a sequence head that also drops from what it reads, as that of RoBERTa and its kin does.</summary>
-    public static ModelSpec WithDroppedPooling(this ModelSpec spec, HeadPlan heads) =>
-        spec with { Heads = heads, Dropouts = spec.Dropouts with { Pooled = spec.Dropouts.Sequence } };
+    /// <summary>The settings with a sequence head of its own dense layer, that also drops from what it reads, as that of RoBERTa and its kin does.</summary>
+    public static EncoderSettings WithDroppedPooling(this EncoderSettings settings, Activation function) =>
+        settings with { SequenceDense = new(function), MaskedActivation = Activation.Gelu, PooledDropout = settings.SequenceDropout };
 }
 
 /// <summary>The sizes that a configuration need not name.</summary>

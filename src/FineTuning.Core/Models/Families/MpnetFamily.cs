@@ -24,22 +24,20 @@ internal static class MpnetFamily
             ("layers.{i}.feed_forward.outer", Layer + "output.dense"),
             ("layers.{i}.feed_forward.norm", Layer + "output.LayerNorm"),
             ("pooler", "pooler.dense"),
-        ],
-        RobertaFamily.Heads);
+        ]);
 
-    public static readonly EncoderFamily Family = new() { ModelTypes = ["mpnet"], ClassStem = "MPNet", ReadSpec = Spec, Names = _ => Names };
+    public static readonly ModelFamily Family = new() { ModelTypes = ["mpnet"], Read = config => BertFamily.Model(Settings(config), "MPNet", Names, RobertaFamily.HeadNames) };
 
-    private static ModelSpec Spec(ConfigFile config)
+    private static EncoderSettings Settings(ConfigFile config)
     {
-        ModelSpec spec = BertFamily.Spec(config, "mpnet", new(Vocabulary: 30527));
-        spec = spec with { Dropouts = spec.Dropouts with { Sequence = spec.Dropouts.Output, Token = spec.Dropouts.Output } };
-        return spec.WithDroppedPooling(HeadPlan.Of(new(Activation.Tanh), Activation.Gelu)) with
+        EncoderSettings settings = BertFamily.Settings(config, "mpnet", new(Vocabulary: 30527));
+        return (settings with { SequenceDropout = settings.OutputDropout, TokenDropout = settings.OutputDropout }).WithDroppedPooling(Activation.Tanh) with
         {
-            TypeVocabularySize = 0,
+            TypeCount = 0,
             // The padding id is part of the architecture, as in the reference.
             PadTokenId = 1,
-            PositionOffset = 2,
-            Positions = new RelativeBiasPlan(config.Count("relative_attention_num_buckets", Buckets, least: Buckets), Buckets, Farthest),
+            PositionsFromPadding = true,
+            RelativeBias = new RelativeBiasPlan(config.Count("relative_attention_num_buckets", Buckets, least: Buckets), Buckets, Farthest),
         };
     }
 }

@@ -4,34 +4,29 @@ namespace FineTuning.Models;
 internal static class RobertaFamily
 {
     /// <summary>The heads' names, which MPNet shares.</summary>
-    public static readonly IReadOnlyDictionary<HeadKind, IReadOnlyList<(string, string)>> Heads = new Dictionary<HeadKind, IReadOnlyList<(string, string)>>
-    {
-        [HeadKind.SequenceClassification] = [("head.dense", "classifier.dense"), ("head.output", "classifier.out_proj")],
-        [HeadKind.TokenClassification] = [("head.output", "classifier")],
-        [HeadKind.QuestionAnswering] = [("head.output", "qa_outputs")],
-        [HeadKind.MaskedLanguage] =
-        [
-            ("head.dense", "lm_head.dense"), ("head.norm", "lm_head.layer_norm"), ("head.output_bias", "lm_head.bias!"), ("head.output", "lm_head.decoder"),
-        ],
-    };
+    public static readonly EncoderHeadNames HeadNames = new(
+        [("head.dense", "classifier.dense"), ("head.output", "classifier.out_proj")],
+        EncoderHeadNames.MaskedHead("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "lm_head.decoder"));
 
-    private static readonly NameTable Names = new("roberta.", BertFamily.Trunk, Heads);
+    private static readonly NameTable Names = new("roberta.", BertFamily.Trunk);
 
-    public static readonly EncoderFamily Family = new()
+    public static readonly ModelFamily Family = new()
     {
         ModelTypes = ["roberta", "xlm-roberta", "camembert"],
-        ClassStem = "Roberta",
-        ReadSpec = Spec,
-        Names = _ => Names,
+        Read = config => BertFamily.Model(Settings(config), StemOf(config), Names, HeadNames),
     };
 
-    private static ModelSpec Spec(ConfigFile config)
-    {
-        int pad = config.Count("pad_token_id", 1, least: 0);
-        return BertFamily.Spec(config, config.Text("model_type") ?? "roberta").WithDroppedPooling(HeadPlan.Of(new(Activation.Tanh), Activation.Gelu)) with
+    private static EncoderSettings Settings(ConfigFile config) =>
+        BertFamily.Settings(config, config.Text("model_type") ?? "roberta").WithDroppedPooling(Activation.Tanh) with
         {
-            PadTokenId = pad,
-            PositionOffset = pad + 1,
+            PadTokenId = config.Count("pad_token_id", 1, least: 0),
+            PositionsFromPadding = true,
         };
-    }
+
+    private static string StemOf(ConfigFile config) => config.Text("model_type") switch
+    {
+        "xlm-roberta" => "XLMRoberta",
+        "camembert" => "Camembert",
+        _ => "Roberta",
+    };
 }

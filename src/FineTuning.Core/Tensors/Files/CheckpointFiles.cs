@@ -75,7 +75,10 @@ internal static class CheckpointFiles
         }
         foreach ((string tensor, JsonNode? file) in map)
         {
-            if (file is not JsonValue value || !value.TryGetValue(out string? name)) throw new CheckpointException(index, $"the file of '{Shorten(tensor)}' is not a string");
+            if (file is not JsonValue value || !value.TryGetValue(out string? name))
+            {
+                throw new CheckpointException(index, $"the file of '{Shorten(tensor)}' is not a string");
+            }
             yield return (tensor, name);
         }
     }

@@ -3,7 +3,10 @@ using FineTuning.Errors;
 
 namespace FineTuning.Tensors;
 
-/// <summary>Copies what belongs to a checkpoint beside configuration, weights and tokenizer: descriptions of sentence encoders and their modules, cards. Nothing else.</summary>
+/// <summary>
+/// Copies what belongs to a checkpoint beside configuration, weights and tokenizer: descriptions of sentence encoders and their modules, cards. Nothing
+/// else.
+/// </summary>
 internal static class FolderCopy
 {
     private const long LargestList = 1L << 20;
@@ -35,7 +38,10 @@ internal static class FolderCopy
         foreach (JsonNode? entry in list)
         {
             if (entry is not JsonObject module || module["path"] is not JsonValue value || !value.TryGetValue(out string? name) || name.Length == 0) continue;
-            if (name is "." or ".." || name.AsSpan().IndexOfAny("/\\:\0") >= 0) throw new CheckpointException(path, "it names a path that is not a plain folder name");
+            if (name is "." or ".." || name.AsSpan().IndexOfAny("/\\:\0") >= 0)
+            {
+                throw new CheckpointException(path, "it names a path that is not a plain folder name");
+            }
             if (Directory.Exists(Path.Combine(folder, name))) yield return name;
         }
     }

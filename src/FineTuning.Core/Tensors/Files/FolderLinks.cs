@@ -2,7 +2,10 @@ using FineTuning.Errors;
 
 namespace FineTuning.Tensors;
 
-/// <summary>Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; what else they lead to is nobody's to copy.</summary>
+/// <summary>
+/// Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; what else they lead to is nobody's to
+/// copy.
+/// </summary>
 internal static class FolderLinks
 {
     /// <exception cref="CheckpointException">The file is a link that leaves the folder.</exception>

@@ -8,7 +8,8 @@ internal static class InputFile
     private const int BufferSize = 1 << 16;
 
     /// <summary>Opens a file for reading, wherever its links lead.</summary>
-    /// <exception cref="CheckpointException">There is no such file, it is no regular one (a pipe would be waited for, a device never ends), or it may not be read.</exception>
+    /// <exception cref="CheckpointException">There is no such file, it is no regular one (a pipe would be waited for, a device never ends), or it may not
+    /// be read.</exception>
     public static FileStream Open(string path)
     {
         RequireRegular(path);

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Tensors;
 
-/// <summary>A <c>pytorch_model.bin</c>: a zip of one pickle and one raw file a storage. The pickle is read by <see cref="PickleReader"/>, which executes nothing.</summary>
+/// <summary>
+/// A <c>pytorch_model.bin</c>: a zip of one pickle and one raw file a storage. The pickle is read by <see cref="PickleReader"/>, which executes nothing.
+/// </summary>
 /// <remarks>Reading is thread-safe. The tensors that come out are copies: they outlive the file.</remarks>
 internal sealed class PickleFile : ITensorSource
 {

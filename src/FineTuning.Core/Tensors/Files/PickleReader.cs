@@ -21,7 +21,9 @@ internal sealed record PickledTensor(string Name, string Storage, ScalarType Typ
 /// Reads the pickle of a state dictionary as data. Names of Python functions are looked up in a list of six and become marks, never calls: whatever else
 /// a pickle asks for is refused. Opcodes: Python's pickletools, protocols 2 to 4.
 /// </summary>
-/// <remarks>Each object and each element of a list, tuple or dictionary counts against one budget: memory and time are bounded whatever the pickle repeats.</remarks>
+/// <remarks>
+/// Each object and each element of a list, tuple or dictionary counts against one budget: memory and time are bounded whatever the pickle repeats.
+/// </remarks>
 internal ref struct PickleReader
 {
     private const int MostObjects = 1 << 22;
@@ -155,12 +157,21 @@ internal ref struct PickleReader
     {
         if (items[1] is not long offset || offset < 0) throw new InvalidDataException("a tensor in its pickle has no offset");
         long[] shape = Numbers(items[2]), strides = Numbers(items[3]);
-        if (shape.Length != strides.Length) throw new InvalidDataException($"a tensor in its pickle has {shape.Length} dimensions, but {strides.Length} strides");
+        if (shape.Length != strides.Length)
+        {
+            throw new InvalidDataException($"a tensor in its pickle has {shape.Length} dimensions, but {strides.Length} strides");
+        }
         long elements = TensorShape.Elements(shape), extent = Math.Min(elements, 1);
         for (int i = 0; i < shape.Length && elements > 0; i++) extent = checked(extent + ((shape[i] - 1) * strides[i]));
-        if (checked(offset + extent) > storage.Elements) throw new InvalidDataException($"a tensor in its pickle reaches to element {offset + extent} of a storage of {storage.Elements}");
+        if (checked(offset + extent) > storage.Elements)
+        {
+            throw new InvalidDataException($"a tensor in its pickle reaches to element {offset + extent} of a storage of {storage.Elements}");
+        }
         // A view may repeat what is stored (a stride of 0); a few bytes would then stand for any amount of memory.
-        if (elements > storage.Elements) throw new InvalidDataException($"a tensor in its pickle has {elements} elements, but its storage {storage.Elements}: it repeats them; save a copy of it (tensor.contiguous())");
+        if (elements > storage.Elements)
+        {
+            throw new InvalidDataException($"a tensor in its pickle has {elements} elements, but its storage {storage.Elements}: it repeats them; save a copy of it (tensor.contiguous())");
+        }
         return new("", storage.Key, storage.Type, storage.Elements, offset, extent, shape, strides);
     }
 
@@ -246,7 +257,10 @@ internal ref struct PickleReader
 
     private void Charge(int objects)
     {
-        if ((_objects += objects) > MostObjects) throw new InvalidDataException($"its pickle makes more than {MostObjects} objects; no checkpoint needs so many");
+        if ((_objects += objects) > MostObjects)
+        {
+            throw new InvalidDataException($"its pickle makes more than {MostObjects} objects; no checkpoint needs so many");
+        }
     }
 
     private int Length32()

@@ -82,7 +82,10 @@ internal sealed class SafetensorsFile : ITensorSource
             for (long done = 0; done < length;)
             {
                 int count = RandomAccess.Read(_file, new Span<byte>(target + done, (int)Math.Min(length - done, 1 << 24)), offset + done);
-                if (count == 0) throw new CheckpointException(_path, $"it ends in tensor '{name}', {length - done} bytes too early: it was shortened after it was opened");
+                if (count == 0)
+                {
+                    throw new CheckpointException(_path, $"it ends in tensor '{name}', {length - done} bytes too early: it was shortened after it was opened");
+                }
                 done += count;
             }
         }

@@ -12,8 +12,7 @@ internal sealed class SavingFolder : IDisposable
     private const string CommittedName = "committed";
     private const string MarkerName = "save.marker";
     private const string FirstLine = "FineTuning.Core prepares a save here";
-    private const int MostTries = 3;
-    private static readonly TimeSpan Abandoned = TimeSpan.FromMinutes(10);
+    private const int MostTries = 10;
 
     private readonly FileStream _marker;
 
@@ -61,9 +60,9 @@ internal sealed class SavingFolder : IDisposable
                 marker.Flush();
                 return new(folder, marker, Path.GetFullPath(Path.Combine(parent, target)));
             }
-            catch (IOException) when (attempt < MostTries && Directory.Exists(folder))
+            catch (IOException) when (attempt < MostTries)
             {
-                // Somebody looked into the marker before it was locked.
+                // Somebody swept the folder, or looked into its marker, before that was locked.
             }
         }
     }
@@ -79,7 +78,9 @@ internal sealed class SavingFolder : IDisposable
     public static bool IsCommittedIn(string target) => Directory.Exists(target)
         && new DirectoryInfo(target).EnumerateDirectories(Prefix + "*").Any(entry => IsOne(entry) && File.Exists(Path.Combine(entry.FullName, CommittedName)));
 
-    /// <summary>Clears away, or finishes, what killed processes have left in a folder. Saves that are in progress are left alone, and so is everything else.</summary>
+    /// <summary>
+    /// Clears away, or finishes, what killed processes have left in a folder. Saves that are in progress are left alone, and so is everything else.
+    /// </summary>
     public static void Sweep(string parent)
     {
         foreach (DirectoryInfo entry in new DirectoryInfo(parent).GetDirectories(Prefix + "*").Where(IsNamedSo))
@@ -88,8 +89,8 @@ internal sealed class SavingFolder : IDisposable
             {
                 if (!File.Exists(Path.Combine(entry.FullName, MarkerName)))
                 {
-                    // Killed before the marker was written or after it was deleted; young ones may be about to get theirs.
-                    if (TimeProvider.System.GetUtcNow() - entry.LastWriteTimeUtc > Abandoned) entry.Delete(recursive: false);
+                    // Killed before the marker was written or after it was deleted: it is empty, else it stays. Whoever is about to write one makes another folder.
+                    entry.Delete(recursive: false);
                     continue;
                 }
                 using SavingFolder? abandoned = TryTake(parent, entry.FullName);
@@ -125,7 +126,10 @@ internal sealed class SavingFolder : IDisposable
     {
         var marker = new FileStream(Path.Combine(folder, MarkerName), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         var buffer = new byte[1024];
-        string[] lines = Encoding.UTF8.GetString(buffer, 0, marker.Read(buffer)).Split('\n');
+        int length = marker.Read(buffer);
+        // Killed before a word was written: there is nothing else in the folder.
+        if (length == 0) return new(folder, marker, parent);
+        string[] lines = Encoding.UTF8.GetString(buffer, 0, length).Split('\n');
         if (lines.Length == 3 && lines[0] == FirstLine && lines[1].Length > 0 && Path.GetFileName(lines[1]) == lines[1])
         {
             return new(folder, marker, Path.GetFullPath(Path.Combine(parent, lines[1])));

@@ -30,13 +30,19 @@ internal static class WholeFolder
             {
                 if (SavingFolder.IsCommittedIn(folder))
                 {
-                    if (last) throw new CheckpointException(folder, "a save into it was interrupted, and some of its files are new, some old; save into it again");
+                    if (last)
+                    {
+                        throw new CheckpointException(folder, "a save into it was interrupted, and some of its files are new, some old; save into it again");
+                    }
                     throw new ChangedException();
                 }
                 T result = read();
                 if (FolderIdentity.Of(folder) == before) return result;
                 (result as IDisposable)?.Dispose();
-                if (last) throw new CheckpointException(folder, $"it changed each of the {MostTries} times that it was read: something saves into it all the time; read it when that is done");
+                if (last)
+                {
+                    throw new CheckpointException(folder, $"it changed each of the {MostTries} times that it was read: something saves into it all the time; read it when that is done");
+                }
             }
             catch (Exception) when (!last && Changed(folder, before))
             {

@@ -23,7 +23,10 @@ internal static class PatchedCopy
     /// <summary>The same, in folders of the caller's choice.</summary>
     internal static string Make(string original, string missingVersion, Func<string, string?> load, IEnumerable<string> folders)
     {
-        if (new FileInfo(original).Length > LargestFile) throw new NativeRuntimeException($"{original} is larger than any known build of TorchSharp's library; it is left alone");
+        if (new FileInfo(original).Length > LargestFile)
+        {
+            throw new NativeRuntimeException($"{original} is larger than any known build of TorchSharp's library; it is left alone");
+        }
         byte[] bytes = File.ReadAllBytes(original);
         string name = $"{Path.GetFileNameWithoutExtension(original)}-{Convert.ToHexStringLower(SHA256.HashData(bytes))[..16]}-{missingVersion}";
         Weaken(bytes, original, missingVersion);
@@ -60,9 +63,15 @@ internal static class PatchedCopy
             throw new NativeRuntimeException($"{original}: {damage.Message}", damage);
         }
         string advice = "install GCC 13's libstdc++ or newer (Debian 13, Ubuntu 24.04 and later have it)";
-        if (need is null) throw new NativeRuntimeException($"{original} does not itself ask for {missingVersion}, which this system's libstdc++ lacks: {advice}");
+        if (need is null)
+        {
+            throw new NativeRuntimeException($"{original} does not itself ask for {missingVersion}, which this system's libstdc++ lacks: {advice}");
+        }
         string[] others = [.. need.Symbols.Where(symbol => symbol != Marker)];
-        if (others.Length > 0) throw new NativeRuntimeException($"{original} needs {others[0]} of {missingVersion}, which this system's libstdc++ lacks: {advice}");
+        if (others.Length > 0)
+        {
+            throw new NativeRuntimeException($"{original} needs {others[0]} of {missingVersion}, which this system's libstdc++ lacks: {advice}");
+        }
         Span<byte> flags = bytes.AsSpan((int)need.FlagsOffset, 2);
         BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | ElfVersions.WeakFlag));
     }

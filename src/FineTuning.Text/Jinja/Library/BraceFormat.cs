@@ -85,7 +85,7 @@ internal sealed class BraceFormat(RenderState state, IReadOnlyList<object> posit
                 int close = path[at] == '[' ? path.IndexOf(']', at) : -1;
                 if (close < 0) throw new TemplateFault("a format has a '[' that is not closed");
                 string key = path[(at + 1)..close];
-                value = Lookup.Item(value, long.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out long place) ? place : key);
+                value = Lookup.Item(value, long.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out long position) ? position : key);
                 at = close + 1;
             }
         }
@@ -97,10 +97,10 @@ internal sealed class BraceFormat(RenderState state, IReadOnlyList<object> posit
         bool automatic = name.Length == 0;
         if (automatic || int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int _))
         {
-            if (_counts is { } before && before != automatic) throw new TemplateFault("a format mixes places with and without numbers");
+            if (_counts is { } before && before != automatic) throw new TemplateFault("a format mixes positions with and without numbers");
             _counts = automatic;
-            int place = automatic ? _automatic++ : int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture);
-            return place < positional.Count ? positional[place] : throw new TemplateFault("fewer values were given than the format has places for");
+            int position = automatic ? _automatic++ : int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture);
+            return position < positional.Count ? positional[position] : throw new TemplateFault("fewer values were given than the format has positions for");
         }
         return named(name) ?? throw new TemplateFault($"the format asks for '{name}', which was not given");
     }

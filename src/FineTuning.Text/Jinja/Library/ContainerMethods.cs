@@ -57,7 +57,7 @@ internal static class ContainerMethods
     {
         object?[] given = arguments.Bind("index", 1, "/value", "/start", "/stop");
         (object start, object stop) = (given[1] ?? 0L, given[2] ?? (long)sequence.Items.Count);
-        int from = Integers.Small(start, "a place in a list"), to = Integers.Small(stop, "a place in a list"), count = sequence.Items.Count;
+        int from = Integers.Small(start, "a position in a list"), to = Integers.Small(stop, "a position in a list"), count = sequence.Items.Count;
         if (from < 0) from = Math.Max(0, from + count);
         if (to < 0) to += count;
         for (int i = from; i < Math.Min(to, count); i++)

@@ -45,7 +45,7 @@ internal static class Globals
 
     private static DictValue MakeDictionary(RenderState state, Arguments arguments)
     {
-        if (arguments.Positional.Count > 1) throw new TemplateFault("dict() takes at most one argument by place");
+        if (arguments.Positional.Count > 1) throw new TemplateFault("dict() takes at most one argument by position");
         var dictionary = new DictValue();
         foreach ((object key, object value) in Pairs(state, "dict", arguments))
         {
@@ -57,7 +57,7 @@ internal static class Globals
 
     private static NamespaceValue MakeNamespace(RenderState state, Arguments arguments)
     {
-        if (arguments.Positional.Count > 1) throw new TemplateFault("namespace() takes at most one argument by place");
+        if (arguments.Positional.Count > 1) throw new TemplateFault("namespace() takes at most one argument by position");
         var space = new NamespaceValue();
         foreach ((object key, object value) in Pairs(state, "namespace", arguments)) space.Set(Kinds.Text(key) ?? throw new TemplateFault("the names of a namespace must be strings"), value);
         return space;

@@ -93,7 +93,7 @@ internal static class NumberFilters
             if (precision < -20000) return 0L;
             return Integers.Of(Floats.RoundTo(BigInteger.Abs(whole), 0, precision) * whole.Sign * BigInteger.Pow(10, -precision));
         }
-        if (Math.Abs((long)precision) > 300) throw new TemplateFault($"round to {precision} places; at most 300 are supported with ceil and floor");
+        if (Math.Abs((long)precision) > 300) throw new TemplateFault($"round to {precision} positions; at most 300 are supported with ceil and floor");
         double factor = Math.Pow(10, precision), scaled = Arithmetic.Float(value) * factor;
         if (!double.IsFinite(scaled)) throw new TemplateFault("round was given a number that is too large");
         return (method == "ceil" ? Math.Ceiling(scaled) : Math.Floor(scaled)) / factor + 0.0;

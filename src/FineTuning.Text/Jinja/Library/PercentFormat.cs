@@ -13,7 +13,7 @@ internal sealed class PercentFormat
     private readonly string _format;
     private readonly object _values;
     private readonly bool _escape;
-    private int _place, _used;
+    private int _position, _used;
 
     private PercentFormat(RenderState state, string format, object values, bool escape) => (_state, _format, _values, _escape) = (state, format, values, escape);
 
@@ -22,15 +22,15 @@ internal sealed class PercentFormat
     private string Format()
     {
         var text = new StringBuilder();
-        while (_place < _format.Length)
+        while (_position < _format.Length)
         {
-            char character = _format[_place++];
+            char character = _format[_position++];
             string part = character == '%' ? Field() : character.ToString();
             _state.Budget.Allocate(part.Length);
             text.Append(part);
         }
         bool all = _values is TupleValue tuple ? _used >= tuple.Items.Count : _values is DictValue or ListValue || _used > 0;
-        return all ? text.ToString() : throw new TemplateFault("more values were given than the format has places for");
+        return all ? text.ToString() : throw new TemplateFault("more values were given than the format has positions for");
     }
 
     private string Field()
@@ -38,50 +38,50 @@ internal sealed class PercentFormat
         object? named = null;
         if (Peek == '(')
         {
-            int end = _format.IndexOf(')', _place);
+            int end = _format.IndexOf(')', _position);
             if (end < 0 || _values is not DictValue dictionary) throw new TemplateFault("a format with names needs a dictionary");
-            string name = _format[(_place + 1)..end];
+            string name = _format[(_position + 1)..end];
             named = dictionary.Find(name) ?? throw new TemplateFault($"the format asks for '{name}', which the dictionary does not have");
-            _place = end + 1;
+            _position = end + 1;
         }
         string flags = "";
-        while ("-+ #0".Contains(Peek, StringComparison.Ordinal)) flags += _format[_place++];
+        while ("-+ #0".Contains(Peek, StringComparison.Ordinal)) flags += _format[_position++];
         int width = Number(ref flags);
         int precision = -1;
         if (Peek == '.')
         {
-            _place++;
+            _position++;
             string unused = "";
             precision = Math.Max(0, Number(ref unused));
         }
-        while (Peek is 'h' or 'l' or 'L') _place++;
-        char type = Peek == '\0' ? throw new TemplateFault("a format ends within a place") : _format[_place++];
+        while (Peek is 'h' or 'l' or 'L') _position++;
+        char type = Peek == '\0' ? throw new TemplateFault("a format ends within a position") : _format[_position++];
         if (type == '%') return "%";
         if (precision > LargestPrecision && type != 's') throw new TemplateFault($"a format with a precision of {precision}; at most {LargestPrecision} are supported");
         return Padded(Converted(named ?? Next(), type, flags, precision, out string sign), sign, flags, width, isNumber: type is not ('s' or 'r' or 'a' or 'c'));
     }
 
-    private char Peek => _place < _format.Length ? _format[_place] : '\0';
+    private char Peek => _position < _format.Length ? _format[_position] : '\0';
 
     private int Number(ref string flags)
     {
         if (Peek == '*')
         {
-            _place++;
+            _position++;
             int given = Integers.Small(Next(), "the width of a format");
             if (given < 0) flags += "-";
             return Math.Abs(Math.Max(given, -int.MaxValue));
         }
         long number = 0;
-        while (char.IsAsciiDigit(Peek)) number = Math.Min(int.MaxValue, (number * 10) + _format[_place++] - '0');
+        while (char.IsAsciiDigit(Peek)) number = Math.Min(int.MaxValue, (number * 10) + _format[_position++] - '0');
         return (int)number;
     }
 
     private object Next()
     {
-        int place = _used++;
-        if (_values is TupleValue tuple) return place < tuple.Items.Count ? tuple.Items[place] : throw new TemplateFault("fewer values were given than the format has places for");
-        return place == 0 ? _values : throw new TemplateFault("fewer values were given than the format has places for");
+        int position = _used++;
+        if (_values is TupleValue tuple) return position < tuple.Items.Count ? tuple.Items[position] : throw new TemplateFault("fewer values were given than the format has positions for");
+        return position == 0 ? _values : throw new TemplateFault("fewer values were given than the format has positions for");
     }
 
     private string Converted(object value, char type, string flags, int precision, out string sign)

@@ -146,7 +146,7 @@ internal static class TextFilters
 
     private static object Format(RenderState state, object value, Arguments arguments)
     {
-        if (arguments.Positional.Count > 0 && arguments.Named.Count > 0) throw new TemplateFault("format takes arguments by place or by name, not both");
+        if (arguments.Positional.Count > 0 && arguments.Named.Count > 0) throw new TemplateFault("format takes arguments by position or by name, not both");
         object text = Soft(state, value);
         object values = new TupleValue(arguments.Positional);
         if (arguments.Named.Count > 0)

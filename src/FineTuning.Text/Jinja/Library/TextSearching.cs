@@ -1,6 +1,6 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>find, index, count, startswith and endswith, with places counted in code points.</summary>
+/// <summary>find, index, count, startswith and endswith, with positions counted in code points.</summary>
 internal static class TextSearching
 {
     public static IReadOnlyDictionary<string, TextMethod> Methods { get; } = new Dictionary<string, TextMethod>(StringComparer.Ordinal)
@@ -51,13 +51,13 @@ internal static class TextSearching
     {
         if (given[1] is null && given[2] is null) return (0, text.Length);
         int count = CodePoints.Count(text);
-        int Place(object? value, int otherwise)
+        int Position(object? value, int otherwise)
         {
             if (value is null or NoneValue) return otherwise;
-            long place = Integers.Small(value, "a place in a text");
-            return (int)Math.Max(0, place < 0 ? place + count : place);
+            long position = Integers.Small(value, "a position in a text");
+            return (int)Math.Max(0, position < 0 ? position + count : position);
         }
-        int start = Place(given[1], 0), end = Math.Min(Place(given[2], count), count);
+        int start = Position(given[1], 0), end = Math.Min(Position(given[2], count), count);
         return start > end ? null : (CodePoints.Index(text, start), CodePoints.Index(text, end));
     }
 }

@@ -136,8 +136,8 @@ internal static class Comparison
 
     private static bool Contains(RangeValue range, BigInteger number)
     {
-        BigInteger place = number - range.Start;
-        return (place % range.Step).IsZero && place / range.Step is var index && index >= 0 && index < range.Count;
+        BigInteger position = number - range.Start;
+        return (position % range.Step).IsZero && position / range.Step is var index && index >= 0 && index < range.Count;
     }
 
     private static int Floats(double left, double right) => left < right ? -1 : left > right ? 1 : left == right ? 0 : 2;

@@ -76,16 +76,16 @@ internal static class Lookup
             case DictValue dictionary:
                 return key is ListValue or DictValue ? null : dictionary.Find(key);
             case SequenceValue sequence:
-                return Place(key, sequence.Items.Count) is { } place ? sequence.Items[place] : null;
+                return Position(key, sequence.Items.Count) is { } position ? sequence.Items[position] : null;
             case RangeValue range:
-                return Place(key, range.Count) is { } index ? range[index] : null;
+                return Position(key, range.Count) is { } index ? range[index] : null;
         }
-        if (Kinds.Text(owner) is not { } text || Integers.From(key) is null || Place(key, CodePoints.Count(text)) is not { } point) return null;
+        if (Kinds.Text(owner) is not { } text || Integers.From(key) is null || Position(key, CodePoints.Count(text)) is not { } point) return null;
         int at = CodePoints.Index(text, point);
         return Kinds.Like(owner, text.Substring(at, CodePoints.LengthAt(text, at)));
     }
 
-    private static int? Place(object key, int count)
+    private static int? Position(object key, int count)
     {
         if (Integers.From(key) is not { } number) return null;
         if (number < 0) number += count;

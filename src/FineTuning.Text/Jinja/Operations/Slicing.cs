@@ -27,8 +27,8 @@ internal static class Slicing
     private static int Bound(object? given, int otherwise, int low, int high, int length)
     {
         if (given is null or NoneValue) return otherwise;
-        long place = Integers.Small(given, "an end of a slice");
-        return (int)Math.Clamp(place < 0 ? place + length : place, low, high);
+        long position = Integers.Small(given, "an end of a slice");
+        return (int)Math.Clamp(position < 0 ? position + length : position, low, high);
     }
 
     private static string OfText(RenderState state, string text, int from, int count, int stride)

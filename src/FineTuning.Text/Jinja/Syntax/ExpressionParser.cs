@@ -70,7 +70,7 @@ internal sealed partial class Parser
             else if (SkipName("in")) links.Add(("in", ParseSum()));
             else if (Current.IsName("not") && Peek.IsName("in"))
             {
-                _place += 2;
+                _position += 2;
                 links.Add(("not in", ParseSum()));
             }
             else break;

@@ -121,7 +121,7 @@ internal sealed class Lexer
         return strips ? SkipSpace(close + 2) : close + 2;
     }
 
-    /// <summary>Adds the text up to a tag, less the white space the tag strips; the place behind its sign.</summary>
+    /// <summary>Adds the text up to a tag, less the white space the tag strips; the index behind its sign.</summary>
     private int AddTextBefore(int begin, bool strips)
     {
         ReadOnlySpan<char> text = _source.AsSpan(_position, begin - _position);
@@ -165,7 +165,7 @@ internal sealed class Lexer
 
     private int SkipSpace(int position) => position + WhiteSpace.TrimmedStart(_source.AsSpan(Math.Min(position, _source.Length)));
 
-    /// <summary>The place behind a closed tag and the white space it takes with it.</summary>
+    /// <summary>The index behind a closed tag and the white space it takes with it.</summary>
     public static int AfterClosing(string source, int position, char sign, bool trims)
     {
         if (sign == '-') return position + WhiteSpace.TrimmedStart(source.AsSpan(position));

@@ -8,7 +8,7 @@ internal sealed partial class Parser
 
     private readonly List<Token> _tokens;
     private readonly Dictionary<string, BlockStatement> _blocks = new(StringComparer.Ordinal);
-    private int _place, _nesting, _loops;
+    private int _position, _nesting, _loops;
 
     private Parser(List<Token> tokens) => _tokens = tokens;
 
@@ -28,11 +28,11 @@ internal sealed partial class Parser
         }
     }
 
-    private Token Current => _tokens[_place];
+    private Token Current => _tokens[_position];
 
-    private Token Peek => _tokens[Math.Min(_place + 1, _tokens.Count - 1)];
+    private Token Peek => _tokens[Math.Min(_position + 1, _tokens.Count - 1)];
 
-    private Token Next() => Current.Kind == TokenKind.End ? Current : _tokens[_place++];
+    private Token Next() => Current.Kind == TokenKind.End ? Current : _tokens[_position++];
 
     private bool SkipName(string name) => Current.IsName(name) && Advance();
 
@@ -40,7 +40,7 @@ internal sealed partial class Parser
 
     private bool Advance()
     {
-        _place++;
+        _position++;
         return true;
     }
 
@@ -54,7 +54,7 @@ internal sealed partial class Parser
     private void ExpectEnd(TokenKind kind)
     {
         if (Current.Kind != kind) throw Fault($"{Current.Description} was found where {(kind == TokenKind.BlockEnd ? "'%}'" : "'}}'")} was expected");
-        _place++;
+        _position++;
     }
 
     private TemplateFault Fault(string message) => new(message, false, Current.Line);

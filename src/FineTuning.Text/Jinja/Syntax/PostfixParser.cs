@@ -104,7 +104,7 @@ internal sealed partial class Parser
         {
             ordered = arguments.NamedRest is null;
             string name = Next().Text;
-            _place++;
+            _position++;
             if (arguments.Named.Exists(entry => entry.Name == name)) throw Fault($"the argument '{name}' is given twice");
             arguments.Named.Add((name, ParseExpression()));
         }
@@ -113,7 +113,7 @@ internal sealed partial class Parser
             ordered = arguments.Rest is null && arguments.NamedRest is null && arguments.Named.Count == 0;
             arguments.Positional.Add(ParseExpression());
         }
-        if (!ordered) throw Fault("the arguments of a call are in the wrong order: by place first, then by name");
+        if (!ordered) throw Fault("the arguments of a call are in the wrong order: by position first, then by name");
     }
 
     /// <summary>One or more filters; null stands for the text of a block.</summary>

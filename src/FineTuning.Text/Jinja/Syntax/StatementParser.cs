@@ -24,7 +24,7 @@ internal sealed partial class Parser
                 if (_loops == 0) throw new TemplateFault($"'{tag}' stands outside a loop", false, line);
                 return new JumpStatement(tag == "break" ? Flow.Break : Flow.Continue);
             case "include" or "import" or "from" or "extends":
-                while (Current.Kind is not (TokenKind.BlockEnd or TokenKind.End)) _place++;
+                while (Current.Kind is not (TokenKind.BlockEnd or TokenKind.End)) _position++;
                 return new FaultStatement($"'{tag}' needs another template, and chat templates have none", line);
             case "autoescape" or "do" or "trans" or "debug":
                 throw new TemplateFault($"the tag '{tag}' is not supported in chat templates", false, line);

@@ -1,6 +1,6 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What a call hands over: values by place, then values by name.</summary>
+/// <summary>What a call hands over: values by position, then values by name.</summary>
 internal sealed class Arguments(IReadOnlyList<object> positional, IReadOnlyList<KeyValuePair<string, object>>? named = null)
 {
     public static Arguments None { get; } = new([]);
@@ -12,7 +12,7 @@ internal sealed class Arguments(IReadOnlyList<object> positional, IReadOnlyList<
     /// <summary>The values in the order of the parameters; null where one is left out.</summary>
     /// <param name="function">The name for messages.</param>
     /// <param name="required">How many of the first must be there.</param>
-    /// <param name="parameters">The parameters' names; one that begins with '/' is taken by place only.</param>
+    /// <param name="parameters">The parameters' names; one that begins with '/' is taken by position only.</param>
     public object?[] Bind(string function, int required, params ReadOnlySpan<string> parameters)
     {
         if (Positional.Count > parameters.Length) throw new TemplateFault($"{function}() takes at most {parameters.Length} arguments; {Positional.Count} were given");
@@ -20,10 +20,10 @@ internal sealed class Arguments(IReadOnlyList<object> positional, IReadOnlyList<
         for (int i = 0; i < Positional.Count; i++) bound[i] = Positional[i];
         foreach ((string name, object value) in Named)
         {
-            int place = parameters.IndexOf(name);
-            if (place < 0) throw new TemplateFault($"{function}() takes no argument named '{name}'");
-            if (bound[place] is not null) throw new TemplateFault($"{function}() was given '{name}' twice");
-            bound[place] = value;
+            int position = parameters.IndexOf(name);
+            if (position < 0) throw new TemplateFault($"{function}() takes no argument named '{name}'");
+            if (bound[position] is not null) throw new TemplateFault($"{function}() was given '{name}' twice");
+            bound[position] = value;
         }
         for (int i = 0; i < required; i++)
         {

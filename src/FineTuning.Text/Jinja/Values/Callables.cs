@@ -23,20 +23,20 @@ internal sealed class FunctionValue(string description, TemplateFunction functio
 /// <summary>cycler(...): its items in turn.</summary>
 internal sealed class CyclerValue(IReadOnlyList<object> items)
 {
-    private int _place;
+    private int _position;
 
-    public object Current => items[_place];
+    public object Current => items[_position];
 
     public object Next()
     {
         object item = Current;
-        _place = (_place + 1) % items.Count;
+        _position = (_position + 1) % items.Count;
         return item;
     }
 
     public NoneValue Reset()
     {
-        _place = 0;
+        _position = 0;
         return NoneValue.Instance;
     }
 }

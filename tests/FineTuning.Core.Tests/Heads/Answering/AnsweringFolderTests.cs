@@ -14,7 +14,7 @@ public sealed class AnsweringFolderTests
         if (Goldens.Folder("models") is not { } root) return families;
         foreach (string folder in Directory.GetDirectories(root).Order(StringComparer.Ordinal))
         {
-            if (Directory.Exists(Path.Combine(folder, "qa")) && EncoderFamilies.Supports(Path.Combine(folder, "qa"))) families.Add(Path.GetFileName(folder));
+            if (Directory.Exists(Path.Combine(folder, "qa")) && ModelFamilies.Supports(Path.Combine(folder, "qa"))) families.Add(Path.GetFileName(folder));
         }
         return families;
     }
@@ -27,7 +27,7 @@ public sealed class AnsweringFolderTests
         DirectoryInfo saved = Directory.CreateTempSubdirectory("answering");
         try
         {
-            using (EncoderModel model = EncoderModel.Load(original, HeadKind.QuestionAnswering))
+            using (OutputHead model = OutputHead.Load(original, HeadKind.QuestionAnswering))
             {
                 model.Save(saved.FullName);
             }

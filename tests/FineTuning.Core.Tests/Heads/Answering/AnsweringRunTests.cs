@@ -37,7 +37,7 @@ public sealed class AnsweringRunTests : IDisposable
             model.Save(folder);
             Assert.Contains("BertForQuestionAnswering", File.ReadAllText(Path.Combine(folder, "config.json")), StringComparison.Ordinal);
             using QuestionAnswerer again = Pretrained.QuestionAnswerer(folder);
-            Assert.Empty(again.Encoder.LoadReport.Fresh);
+            Assert.Empty(again.Head.LoadReport.Fresh);
             Assert.Equal((0.75, true, 8, 48), (again.NoAnswerThreshold, again.AllowsNoAnswer, again.Stride, again.MaximumLength));
             AnswerSpan one = model.Predict(test[1].Question, test[1].Context), other = again.Predict((test[1].Question, test[1].Context));
             Assert.Equal(one.Candidates, other.Candidates);

@@ -29,7 +29,7 @@ public sealed class GoldenAnsweringTests
     public void Equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         using var golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
         var features = new Dictionary<string, Feature>();
         var differences = new List<string>();
@@ -169,9 +169,9 @@ public sealed class GoldenAnsweringTests
         {
             using var scope = NewDisposeScope();
             using var gradients = no_grad();
-            bool typed = model.Encoder.Spec.TypeVocabularySize > 1;
+            bool typed = model.Trunk.Plan.TypeVocabularySize > 1;
             TokenizedRow[] rows = [.. Windows.Select(window => new TokenizedRow(window.Tokens.Ids, typed ? window.Tokens.TypeIds : null))];
-            float[] values = model.Encoder.Logits(TokenizedBatch.Stack(rows, length, model.Tokenizer.PadId!.Value, CPU), ForwardContext.Evaluation()).data<float>().ToArray();
+            float[] values = model.Head.Logits(TokenizedBatch.Stack(rows, length, model.Tokenizer.PadId!.Value, CPU), ForwardContext.Evaluation()).data<float>().ToArray();
             return [.. values.Chunk(length * 2)];
         }
 

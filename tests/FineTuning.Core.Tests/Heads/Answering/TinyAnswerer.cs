@@ -17,7 +17,7 @@ internal sealed class TinyAnswerer : IDisposable
         string[] letters = [.. Enumerable.Range('a', 26).SelectMany(letter => new[] { $"{(char)letter}", $"##{(char)letter}" })];
         File.WriteAllLines(Path.Combine(Folder, "vocab.txt"), (string[])["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Colours, .. Things, .. letters], new UTF8Encoding(false));
         File.WriteAllText(Path.Combine(Folder, "tokenizer_config.json"), """{"tokenizer_class":"BertTokenizer","do_lower_case":true,"model_max_length":48}""");
-        using EncoderModel model = EncoderModel.Create("""
+        using OutputHead model = OutputHead.Create("""
             {"model_type":"bert","vocab_size":77,"hidden_size":32,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":64,
              "max_position_embeddings":48,"type_vocab_size":2,"hidden_dropout_prob":0.0,"attention_probs_dropout_prob":0.0,"pad_token_id":0}
             """, HeadKind.None, 0, new ModelLoadOptions { Seed = 3 });

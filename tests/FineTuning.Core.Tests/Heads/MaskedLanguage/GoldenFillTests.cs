@@ -15,9 +15,9 @@ public sealed class GoldenFillTests
     public void Equals_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         using MaskedLanguageModel model = Pretrained.MaskedLanguageModel(folder);
-        Assert.Empty(model.Encoder.LoadReport.Fresh);
+        Assert.Empty(model.Head.LoadReport.Fresh);
         var differences = new List<string>();
         foreach (JsonElement test in PipelineFolders.Cases(folder, "fill-mask"))
         {

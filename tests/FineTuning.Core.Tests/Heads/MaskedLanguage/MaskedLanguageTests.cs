@@ -75,13 +75,13 @@ public sealed class MaskedLanguageTests
         Tensor loss = model.SumLoss(batch, ForwardContext.Evaluation());
         Tensor labels = torch.full([rows.Rows.Count * 20], Held(-100), ScalarType.Int64);
         labels.index_put_(batch.Targets(CPU), TensorIndex.Tensor(batch.Places(CPU)));
-        Tensor full = model.Encoder.Logits(batch.Input, ForwardContext.Evaluation());
+        Tensor full = model.Head.Logits(batch.Input, ForwardContext.Evaluation());
         Tensor reference = nn.functional.cross_entropy(full.reshape(-1, full.shape[2]), labels, ignore_index: -100, reduction: nn.Reduction.Sum);
         Assert.Equal(reference.item<float>(), loss.item<float>(), 1e-3 * reference.item<float>() / 100);
         loss.backward();
         Tensor own = model.Weights[0].Value.grad!.clone();
         foreach (Weight weight in model.Weights) weight.Value.grad = null;
-        nn.functional.cross_entropy(model.Encoder.Logits(batch.Input, ForwardContext.Evaluation()).reshape(-1, full.shape[2]), labels, ignore_index: -100, reduction: nn.Reduction.Sum).backward();
+        nn.functional.cross_entropy(model.Head.Logits(batch.Input, ForwardContext.Evaluation()).reshape(-1, full.shape[2]), labels, ignore_index: -100, reduction: nn.Reduction.Sum).backward();
         Assert.True((own - model.Weights[0].Value.grad!).abs().max().item<float>() < 1e-3);
     }
 
@@ -104,10 +104,10 @@ public sealed class MaskedLanguageTests
         try
         {
             using MaskedLanguageModel model = Pretrained.MaskedLanguageModel(Starter);
-            Assert.NotEmpty(model.Encoder.LoadReport.Fresh);
+            Assert.NotEmpty(model.Head.LoadReport.Fresh);
             model.Save(folder);
             using MaskedLanguageModel loaded = Pretrained.MaskedLanguageModel(folder);
-            Assert.Empty(loaded.Encoder.LoadReport.Fresh);
+            Assert.Empty(loaded.Head.LoadReport.Fresh);
             const string text = "please [MASK] my password";
             Assert.Equal(model.Predict(text).Masks[0].Candidates, loaded.Predict(text).Masks[0].Candidates);
             Assert.Contains("BertForMaskedLM", File.ReadAllText(Path.Combine(folder, "config.json")), StringComparison.Ordinal);

@@ -27,20 +27,23 @@ public sealed class HeadPurposeTests
     public void Another_tasks_head_is_never_taken_over(string family, string head)
     {
         string folder = Goldens.Require("models", family, head);
-        if (!File.Exists(Path.Combine(folder, "model.safetensors")) || !EncoderFamilies.Supports(folder)) Assert.Skip($"{family}/{head}: no supported encoder");
-        CheckpointHead found = EncoderModel.ReadHead(folder);
-        foreach (HeadKind kind in new[] { HeadKind.SequenceClassification, HeadKind.TokenClassification, HeadKind.QuestionAnswering })
+        if (!File.Exists(Path.Combine(folder, "model.safetensors")) || !ModelFamilies.Supports(folder)) Assert.Skip($"{family}/{head}: no supported encoder");
+        CheckpointHead found = OutputHead.ReadHead(folder);
+        ConfigFile config = ConfigFile.Read(folder);
+        HeadKind[] kinds = [.. new[] { HeadKind.SequenceClassification, HeadKind.TokenClassification, HeadKind.QuestionAnswering }.Where(ModelFamilies.Of(config).Read(config).Heads.ContainsKey)];
+        if (kinds.Length == 0) Assert.Skip($"{family} has no head of a task");
+        foreach (HeadKind kind in kinds)
         {
-            int outputs = kind == HeadKind.QuestionAnswering ? 2 : Math.Max(1, EncoderModel.ReadLabels(folder).Count);
+            int outputs = kind == HeadKind.QuestionAnswering ? 2 : Math.Max(1, OutputHead.ReadLabels(folder).Count);
             bool own = found.Serves(kind) == true;
             foreach (bool fresh in new[] { false, true })
             {
-                using EncoderModel model = EncoderModel.Load(folder, kind, outputs, new ModelLoadOptions { FreshHead = fresh });
+                using OutputHead model = OutputHead.Load(folder, kind, outputs, new ModelLoadOptions { FreshHead = fresh });
                 string[] drawn = [.. model.LoadReport.Fresh];
                 if (own && !fresh) Assert.Empty(drawn);
                 else Assert.Contains(drawn, name => name.EndsWith("weight", StringComparison.Ordinal));
                 // The whole head or nothing of it; what belongs to the trunk alone may stay.
-                string[] all = [.. model.Weights.Where(weight => weight.Depth == model.Spec.LayerCount + 1 && weight.Name.StartsWith("head.", StringComparison.Ordinal)).SelectMany(weight => weight.Parts).Select(part => part.CheckpointName)];
+                string[] all = [.. model.Weights.Where(weight => weight.Depth == model.Trunk.Plan.LayerCount + 1 && weight.Name.StartsWith("head.", StringComparison.Ordinal)).SelectMany(weight => weight.Parts).Select(part => part.CheckpointName)];
                 if (!own || fresh) Assert.Empty(all.Except(drawn));
                 // A pooler that was tuned with a task's head goes with it, one that was pretrained stays.
                 if (model.Weights.Find("pooler.weight") is { } pooler) Assert.Equal(fresh && found.IsOfTask == true || !Holds(folder, pooler.Parts[0].CheckpointName), drawn.Contains(pooler.Parts[0].CheckpointName));
@@ -55,24 +58,24 @@ public sealed class HeadPurposeTests
         foreach (bool fresh in new[] { false, true })
         {
             using TextClassifier<string> sentences = Pretrained.TextClassifier(tagger, new TextClassifierOptions<string> { Labels = ["a", "b", "c", "d", "e"], FreshHead = fresh });
-            Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"], sentences.Encoder.LoadReport.Fresh);
+            Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"], sentences.Head.LoadReport.Fresh);
             Assert.True(sentences.HasUntrainedHead);
             using TokenClassifier tags = Pretrained.TokenClassifier(classifier, null, new() { Tags = ["O", "B-X", "I-X"], FreshHead = fresh });
-            Assert.Equal(["classifier.weight", "classifier.bias"], tags.Encoder.LoadReport.Fresh);
+            Assert.Equal(["classifier.weight", "classifier.bias"], tags.Head.LoadReport.Fresh);
             using TokenClassifier same = Pretrained.TokenClassifier(classifier, null, new() { Tags = ["negative", "neutral", "positive"], FreshHead = fresh });
-            Assert.Equal(2, same.Encoder.LoadReport.Fresh.Count);
+            Assert.Equal(2, same.Head.LoadReport.Fresh.Count);
         }
         // Another task's names are no labels either.
         Assert.Throws<InvalidOptionsException>(() => Pretrained.TextClassifier<string>(tagger));
         Assert.Throws<InvalidOptionsException>(() => Pretrained.TokenClassifier(classifier));
         using var choice = new EditedFolder(classifier, config => config["architectures"] = new JsonArray("BertForMultipleChoice"));
         using TextClassifier<string> chosen = Pretrained.TextClassifier(choice.Path, new TextClassifierOptions<string> { Labels = ["negative", "neutral", "positive"] });
-        Assert.Equal(["classifier.weight", "classifier.bias"], chosen.Encoder.LoadReport.Fresh);
+        Assert.Equal(["classifier.weight", "classifier.bias"], chosen.Head.LoadReport.Fresh);
         // Where config.json does not say what the head is for, its tensors do.
         using var silent = new EditedFolder(classifier, config => config.Remove("architectures"));
-        using (TextClassifier<string> own = Pretrained.TextClassifier<string>(silent.Path)) Assert.Empty(own.Encoder.LoadReport.Fresh);
-        using (TextClassifier<string> anew = Pretrained.TextClassifier(silent.Path, new TextClassifierOptions<string> { FreshHead = true })) Assert.Equal(4, anew.Encoder.LoadReport.Fresh.Count);
-        using (SentenceEncoder encoder = Pretrained.SentenceEncoder(classifier, new SentenceEncoderOptions { FreshHead = true })) Assert.Empty(encoder.Encoder.LoadReport.Fresh);
+        using (TextClassifier<string> own = Pretrained.TextClassifier<string>(silent.Path)) Assert.Empty(own.Head.LoadReport.Fresh);
+        using (TextClassifier<string> anew = Pretrained.TextClassifier(silent.Path, new TextClassifierOptions<string> { FreshHead = true })) Assert.Equal(4, anew.Head.LoadReport.Fresh.Count);
+        using (SentenceEncoder encoder = Pretrained.SentenceEncoder(classifier, new SentenceEncoderOptions { FreshHead = true })) Assert.Empty(encoder.LoadReport.Fresh);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public sealed class LabelIdentityTests
     public void A_list_in_another_order_or_case_has_the_same_scores(params string[] labels)
     {
         using TextClassifier<string> own = Pretrained.TextClassifier<string>(Folder), listed = Pretrained.TextClassifier(Folder, new TextClassifierOptions<string> { Labels = labels });
-        Assert.Empty(listed.Encoder.LoadReport.Fresh);
+        Assert.Empty(listed.Head.LoadReport.Fresh);
         Assert.Equal(labels.Order(StringComparer.Ordinal), listed.LabelSet.Labels.Order(StringComparer.Ordinal));
         foreach (string text in Texts) SameScores(own.Predict(text), listed.Predict(text), label => label);
     }
@@ -81,7 +81,7 @@ public sealed class LabelIdentityTests
         Assert.Contains("FreshHead", message, StringComparison.Ordinal);
         using TextClassifier<string> fresh = Pretrained.TextClassifier(Folder, new TextClassifierOptions<string> { Labels = labels, FreshHead = true });
         Assert.Equal(labels, fresh.LabelSet.Names);
-        Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"], fresh.Encoder.LoadReport.Fresh);
+        Assert.Equal(["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"], fresh.Head.LoadReport.Fresh);
     }
 
     [Fact]
@@ -139,9 +139,9 @@ public sealed class LabelIdentityTests
         using TextClassifier<Mood> model = Pretrained.TextClassifier<Mood>(folder.Path);
         Assert.Equal([Mood.Positive, Mood.Negative, Mood.Neutral], model.LabelSet.Labels);
         // Its pooler was pretrained with the trunk, which a fresh head does not change.
-        Assert.Equal(["classifier.weight", "classifier.bias"], model.Encoder.LoadReport.Fresh);
+        Assert.Equal(["classifier.weight", "classifier.bias"], model.Head.LoadReport.Fresh);
         using TextClassifier<bool> fresh = Pretrained.TextClassifier(folder.Path, new TextClassifierOptions<bool> { FreshHead = true });
-        Assert.Equal(["classifier.weight", "classifier.bias"], fresh.Encoder.LoadReport.Fresh);
+        Assert.Equal(["classifier.weight", "classifier.bias"], fresh.Head.LoadReport.Fresh);
     }
 
     [Fact]

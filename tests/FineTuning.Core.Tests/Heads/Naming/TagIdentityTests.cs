@@ -59,7 +59,7 @@ public sealed class TagIdentityTests
         Assert.Throws<CheckpointException>(() => Pretrained.TokenClassifier(Folder, ["PER"]));
         Assert.Throws<CheckpointException>(() => Pretrained.TokenClassifier(Folder, ["PER", "LOC"], new() { Scheme = TaggingScheme.Iobes }));
         using TokenClassifier fresh = Pretrained.TokenClassifier(Folder, ["PER", "ORG"], new() { FreshHead = true });
-        Assert.Equal(["classifier.weight", "classifier.bias"], fresh.Encoder.LoadReport.Fresh);
+        Assert.Equal(["classifier.weight", "classifier.bias"], fresh.Head.LoadReport.Fresh);
         Assert.True(fresh.HasUntrainedHead);
     }
 

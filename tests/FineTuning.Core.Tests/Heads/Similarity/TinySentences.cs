@@ -23,7 +23,7 @@ internal static class TinySentences
     {
         string folder = Path.Combine(Path.GetTempPath(), $"sentences-{Guid.NewGuid():N}");
         Directory.CreateDirectory(folder);
-        using EncoderModel encoder = EncoderModel.Create(Config, HeadKind.None, 0, new ModelLoadOptions { Seed = 3 });
+        using OutputHead encoder = OutputHead.Create(Config, HeadKind.None, 0, new ModelLoadOptions { Seed = 3 });
         encoder.Save(folder);
         File.WriteAllLines(Path.Combine(folder, "vocab.txt"), ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Words]);
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"tokenizer_class":"BertTokenizer","do_lower_case":true,"model_max_length":32}""");

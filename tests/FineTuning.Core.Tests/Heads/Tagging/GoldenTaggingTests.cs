@@ -26,7 +26,7 @@ public sealed class GoldenTaggingTests
     public void Entities_equal_the_reference(string name)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         using TokenClassifier model = Pretrained.TokenClassifier(folder);
         var differences = new List<string>();
         int compared = 0;

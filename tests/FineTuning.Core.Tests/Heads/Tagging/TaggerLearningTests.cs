@@ -37,7 +37,7 @@ public sealed class TaggerLearningTests
             Assert.Equal(model.Tags.Names, config.RootElement.GetProperty("id2label").EnumerateObject().Select(pair => pair.Value.GetString()!));
             using TokenClassifier again = Pretrained.TokenClassifier(saved, null, new() { LabeledTokens = labeled, ContextTokens = context, MaximumLength = 24 });
             Assert.Equal((crf, own), (again.HasCrf, again.Tags.Scheme));
-            Assert.Empty(again.Encoder.LoadReport.Fresh);
+            Assert.Empty(again.Head.LoadReport.Fresh);
             foreach ((TaggedPrediction before, TaggedPrediction after) in model.Tag(dev).Zip(again.Tag(dev)))
             {
                 Assert.Equal(before.Words, after.Words);

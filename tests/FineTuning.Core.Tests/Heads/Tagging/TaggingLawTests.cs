@@ -151,7 +151,7 @@ public sealed class TaggingLawTests
     private static TokenClassifier Open(string name, TokenClassifierOptions options)
     {
         string folder = Goldens.Require("pipelines", name);
-        if (!EncoderFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
+        if (!ModelFamilies.Supports(folder)) Assert.Skip($"{name}: no supported encoder");
         return Pretrained.TokenClassifier(folder, null, options);
     }
 }

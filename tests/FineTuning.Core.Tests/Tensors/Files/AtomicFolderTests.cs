@@ -103,7 +103,7 @@ public sealed class AtomicFolderTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_parent, "file"), "precious");
         Assert.Throws<IOException>(() => AtomicFolder.Write(Path.Combine(_parent, "file"), _ => { }));
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "no modes there");
+        if (OperatingSystem.IsWindows()) return;
         const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         Directory.CreateDirectory(Target, mine);
         Save("1", "a.txt");
@@ -116,11 +116,15 @@ public sealed class AtomicFolderTests : IDisposable
         Save("1", "a.txt");
         string dead = Leftover("model"), alien = Path.Combine(_parent, $".finetuning-save-{Guid.NewGuid():N}"), other = Path.Combine(_parent, "model.0123.new");
         File.WriteAllText(Path.Combine(dead, "half.txt"), "half");
+        string empty = Path.Combine(_parent, $".finetuning-save-{Guid.NewGuid():N}"), unsaid = Path.Combine(_parent, $".finetuning-save-{Guid.NewGuid():N}");
+        foreach (string folder in new[] { empty, unsaid }) Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(unsaid, "save.marker"), "");
         foreach (string folder in new[] { alien, other }) File.WriteAllText(Path.Combine(Directory.CreateDirectory(folder).FullName, "precious.txt"), "precious");
         using (SavingFolder alive = SavingFolder.Create(_parent, "model"))
         {
             Save("2", "a.txt");
             Assert.False(Directory.Exists(Path.GetDirectoryName(dead)));
+            Assert.All(new[] { empty, unsaid }, folder => Assert.False(Directory.Exists(folder)));
             Assert.True(File.Exists(Path.Combine(alien, "precious.txt")));
             Assert.True(File.Exists(Path.Combine(other, "precious.txt")));
             Assert.True(Directory.Exists(alive.Root));

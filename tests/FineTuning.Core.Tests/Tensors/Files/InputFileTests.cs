@@ -20,15 +20,15 @@ public sealed class InputFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Links))]
-    public void Pipes_devices_and_links_to_nowhere_are_refused_at_once(string file, string kind)
+    public async Task Pipes_devices_and_links_to_nowhere_are_refused_at_once(string file, string kind)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux");
         string path = Only(file);
         if (kind == "pipe") Assert.SkipUnless(MakePipe(path), "mkfifo is missing");
         else File.CreateSymbolicLink(path, kind == "loop" ? path : kind);
-        Task<CheckpointException> refusal = Task.Run(() => Assert.Throws<CheckpointException>(Load));
-        Assert.True(refusal.Wait(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
-        Assert.Contains(file, refusal.Result.Message, StringComparison.Ordinal);
+        CheckpointException refusal = await Task.Run(() => Assert.Throws<CheckpointException>(Load), TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.Contains(file, refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class InputFileTests : IDisposable
             File.WriteAllText(Only(file), json);
             Assert.Throws<CheckpointException>(Load);
         }
-        Assert.Throws<CheckpointException>(() => EncoderModel.Create("{\"model_type\":\"\ud800\"}", HeadKind.None));
+        Assert.Throws<CheckpointException>(() => OutputHead.Create("{\"model_type\":\"\ud800\"}", HeadKind.None));
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class InputFileTests : IDisposable
         return path;
     }
 
-    private void Load() => EncoderModel.Load(_folder, HeadKind.None).Dispose();
+    private void Load() => OutputHead.Load(_folder, HeadKind.None).Dispose();
 
     private static bool MakePipe(string path)
     {

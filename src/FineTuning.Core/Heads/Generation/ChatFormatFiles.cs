@@ -1,0 +1,46 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using FineTuning.Text;
+
+namespace FineTuning.Heads;
+
+/// <summary>Writes a checkpoint with a chat format: tokenizer files, rows for its tokens, and the end token in the configuration.</summary>
+internal static class ChatFormatFiles
+{
+    private static readonly string[] Configurations = ["config.json", "generation_config.json"];
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public static PretrainedTokenizer Write(string folder, string target, ChatFormat format)
+    {
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
+        if (format.EndToken is null && tokenizer.EndId is null)
+        {
+            throw new InvalidOptionsException([$"the chat format '{format.Name}' ends answers with the tokenizer's end token, and {folder} names none (eos_token): name one, or take another format"]);
+        }
+        tokenizer = tokenizer.WithTokens(format.NewTokens).WithChatTemplate(format.Template);
+        int size = format.Tokens.Select(token => tokenizer.TokenId(token)!.Value).DefaultIfEmpty(-1).Max() + 1;
+        AtomicFolder.Write(target, fresh =>
+        {
+            FolderCopy.WithoutWeights(folder, fresh);
+            VocabularyWidening.Write(folder, fresh, size, new Dictionary<int, float[]>());
+            tokenizer.Save(fresh);
+            if (format.EndToken is not { } end) return;
+            PretrainedTokenizer.Load(fresh, new TokenizerSettings { SpecialTokens = new Dictionary<string, string> { ["eos_token"] = end } }).Save(fresh);
+            foreach (string name in Configurations) SetEnd(Path.Combine(fresh, name), tokenizer.TokenId(end)!.Value);
+        });
+        return PretrainedTokenizer.Load(target);
+    }
+
+    // Whoever generates with the copy stops where answers end.
+    private static void SetEnd(string path, int id)
+    {
+        if (!File.Exists(path)) return;
+        JsonObject config = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        config["eos_token_id"] = id;
+        File.WriteAllText(path, config.ToJsonString(Indented) + "\n");
+    }
+}

@@ -1,0 +1,88 @@
+using FineTuning.Tensors;
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A loss over the log-probabilities of the model alone: CPO and SimPO.</summary>
+/// <param name="Beta">How strongly they count.</param>
+/// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
+/// <param name="Formula">The difference of chosen and rejected to [pairs].</param>
+internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Tensor, Tensor> Formula) : PreferenceLoss(Beta)
+{
+    /// <summary>Whether means over tokens are compared, not sums.</summary>
+    public bool Averages { get; init; }
+
+    /// <summary>What the likelihood of the chosen completion counts beside it.</summary>
+    public double LikelihoodWeight { get; init; }
+
+    /// <summary>a of AlphaPO (Gupta et al. 2025): rewards (1 - p^-a) / a of the mean probability; 0: its logarithm.</summary>
+    public double RewardShape { get; init; }
+
+    /// <summary>The margin of SimPO.</summary>
+    public double Margin { get; init; }
+
+    public override bool NeedsReference => false;
+
+    internal override Tensor PerPair(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Values(scores);
+        Tensor pairs = Formula(Shaped(chosen) - Shaped(rejected));
+        return LikelihoodWeight == 0 ? pairs : pairs.Plus(PreferenceFormulas.Likelihood(scores) * Held(LikelihoodWeight));
+    }
+
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Values(scores);
+        return (Shaped(chosen).detach() * Held(Beta), Shaped(rejected).detach() * Held(Beta));
+    }
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        PreferenceRules.Positive(Beta, "beta", violations);
+        PreferenceRules.Smoothing(Smoothing, violations);
+        PreferenceRules.NotNegative(LikelihoodWeight, "likelihoodWeight", violations);
+        PreferenceRules.NotNegative(Margin, "margin", violations);
+        if (!double.IsFinite(RewardShape)) violations.Add($"rewardShape of the preference loss is {RewardShape}: it is finite");
+    }
+
+    private (Tensor Chosen, Tensor Rejected) Values(PreferenceScores scores) => Averages
+        ? (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens))
+        : (scores.Chosen, scores.Rejected);
+
+    private Tensor Shaped(Tensor logProbability) =>
+        RewardShape == 0 ? logProbability : Minus(1, (logProbability * Held(-RewardShape)).exp()) / Held(RewardShape);
+}
+
+/// <summary>
+/// The likelihood of the chosen row, and the odds of the chosen completion above those of the rejected one (Hong et al. 2024, equations 6 and 7), over means
+/// of log-probabilities.
+/// </summary>
+internal sealed record OddsRatioLoss(double Beta) : PreferenceLoss(Beta)
+{
+    public override bool NeedsReference => false;
+
+    internal override bool LearnsPrompt => true;
+
+    internal override Tensor PerPair(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Means(scores);
+        Tensor odds = chosen - rejected - (LogOfRest(chosen) - LogOfRest(rejected));
+        return PreferenceFormulas.Likelihood(scores) - nn.functional.logsigmoid(odds) * Held(Beta);
+    }
+
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Means(scores);
+        return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
+    }
+
+    internal override void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
+
+    private static (Tensor Chosen, Tensor Rejected) Means(PreferenceScores scores) =>
+        (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens));
+
+    // log(1 - p). A completion that is certain to rounding would make it minus infinity, and its gradient NaN: the ceiling is the last p below 1 in float32.
+    private static Tensor LogOfRest(Tensor logProbability) => logProbability.clamp_max(Held(-6e-8)).expm1().neg().log();
+}

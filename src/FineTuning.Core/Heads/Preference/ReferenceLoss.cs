@@ -1,0 +1,89 @@
+using FineTuning.Tensors;
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A loss over log-ratios to a reference.</summary>
+/// <param name="Beta">How strongly the log-ratios count.</param>
+/// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
+/// <param name="Formula">Log-ratios to [pairs].</param>
+internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRatios, Tensor> Formula) : PreferenceLoss(Beta)
+{
+    public PolicyDivergence Divergence { get; init; }
+
+    public double AlphaCoefficient { get; init; } = 1;
+
+    public bool SmoothingIsNeeded { get; init; }
+
+    public double? Temperature { get; init; }
+
+    public override bool NeedsReference => true;
+
+    internal override Tensor PerPair(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Ratios(scores);
+        Tensor pairs = Formula(new LogRatios(Divergences.Apply(chosen, Divergence, AlphaCoefficient), Divergences.Apply(rejected, Divergence, AlphaCoefficient), scores));
+        return scores.Weights is null ? pairs : pairs * scores.Weights;
+    }
+
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Ratios(scores);
+        return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
+    }
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        PreferenceRules.Positive(Beta, "beta", violations);
+        PreferenceRules.Smoothing(Smoothing, violations, zeroIsAllowed: !SmoothingIsNeeded);
+        if (!Enum.IsDefined(Divergence)) violations.Add($"divergence is {Divergence}: it is one of {string.Join(", ", Enum.GetNames<PolicyDivergence>())}");
+        if (!double.IsFinite(AlphaCoefficient)) violations.Add($"the alpha coefficient is {AlphaCoefficient}: it is finite");
+        if (Temperature is { } temperature) PreferenceRules.Positive(temperature, "temperature", violations);
+    }
+
+    private static (Tensor Chosen, Tensor Rejected) Ratios(PreferenceScores scores)
+    {
+        if (scores.ReferenceChosen is null || scores.ReferenceRejected is null) throw new InvalidOperationException("the loss needs log-probabilities under a reference");
+        return (scores.Chosen - scores.ReferenceChosen, scores.Rejected - scores.ReferenceRejected);
+    }
+}
+
+/// <summary>Several losses at once: the sum of their weighted means (Wang et al. 2024, mixed preference optimisation).</summary>
+internal sealed record CombinedLoss(IReadOnlyList<(PreferenceLoss Loss, double Weight)> Parts) : PreferenceLoss(Parts.Count == 0 ? 0 : Parts[0].Loss.Beta)
+{
+    public override bool NeedsReference => Parts.Any(part => part.Loss.NeedsReference);
+
+    internal override bool LearnsPrompt => Parts.Any(part => part.Loss.LearnsPrompt);
+
+    internal override Tensor PerPair(PreferenceScores scores) =>
+        Parts.Select(part => part.Loss.PerPair(scores) * Held(part.Weight)).Aggregate((sum, part) => sum.Plus(part));
+
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => Parts[0].Loss.Rewards(scores);
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        if (Parts.Count == 0) violations.Add("a combined preference loss has no parts: name at least one");
+        foreach ((PreferenceLoss loss, double weight) in Parts)
+        {
+            PreferenceRules.NotNegative(weight, "a weight", violations);
+            loss.CollectViolations(violations);
+        }
+        if (Parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1) violations.Add("ORPO learns from prompts too and is not combined with other losses");
+    }
+}
+
+/// <summary>Only the likelihood of the chosen completions.</summary>
+internal sealed record LikelihoodLoss() : PreferenceLoss(1)
+{
+    public override bool NeedsReference => false;
+
+    internal override Tensor PerPair(PreferenceScores scores) => PreferenceFormulas.Likelihood(scores);
+
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => (scores.Chosen.detach(), scores.Rejected.detach());
+
+    internal override void CollectViolations(List<string> violations)
+    {
+    }
+}

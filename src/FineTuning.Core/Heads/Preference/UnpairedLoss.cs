@@ -1,0 +1,90 @@
+using FineTuning.Tensors;
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>The log-probabilities of labelled completions. Every tensor is [rows].</summary>
+/// <param name="Model">log p under the model that trains.</param>
+/// <param name="Reference">log p under the reference.</param>
+/// <param name="Desirable">1 where the completion is desirable, else 0, in the type of the others.</param>
+/// <param name="Mismatched">log p of completions of other prompts under the model, from which the divergence is estimated; null: it is not needed.</param>
+/// <param name="MismatchedReference">The same under the reference.</param>
+internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Desirable, Tensor? Mismatched, Tensor? MismatchedReference);
+
+/// <summary>By what a model learns from completions with a label each; made by <see cref="UnpairedLosses"/>.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public abstract record UnpairedLoss
+{
+    private protected UnpairedLoss(double beta) => Beta = beta;
+
+    /// <summary>How strongly the model is held to its reference.</summary>
+    public double Beta { get; }
+
+    /// <summary>Whether completions of other prompts are scored too, to estimate how far the model has moved.</summary>
+    internal abstract bool NeedsMismatched { get; }
+
+    /// <summary>The loss of each row; the loss of a batch is their mean.</summary>
+    /// <returns>[rows]</returns>
+    internal abstract Tensor PerRow(UnpairedScores scores);
+
+    /// <returns>The reward of each row, [rows], without gradient.</returns>
+    internal Tensor Rewards(UnpairedScores scores) => (scores.Model - scores.Reference).detach() * Held(Beta);
+
+    internal virtual void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
+}
+
+/// <summary>The losses over labelled completions.</summary>
+public static class UnpairedLosses
+{
+    /// <summary>Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8).</summary>
+    /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>
+    /// <param name="desirableWeight">What desirable completions count, above 0.</param>
+    /// <param name="undesirableWeight">What undesirable completions count, above 0.</param>
+    public static UnpairedLoss Kto(double beta = 0.1, double desirableWeight = 1, double undesirableWeight = 1) => new KtoLoss(beta, desirableWeight, undesirableWeight);
+
+    /// <summary>Anchored preference optimisation over labelled completions (D'Oosterlinck et al. 2024, equation 7, side by side).</summary>
+    /// <param name="beta">Above 0. Default 0.1.</param>
+    public static UnpairedLoss ApoZero(double beta = 0.1) => new AnchoredUnpairedLoss(beta);
+}
+
+/// <summary>w (1 - s(b (l - z))) where desirable, w (1 - s(b (z - l))) where not; z is how far the model has moved on average, at least 0.</summary>
+internal sealed record KtoLoss(double Beta, double DesirableWeight, double UndesirableWeight) : UnpairedLoss(Beta)
+{
+    internal override bool NeedsMismatched => true;
+
+    /// <summary>z: the mean log-ratio of completions that answer other prompts, [1], without gradient.</summary>
+    internal static Tensor Shift(UnpairedScores scores)
+    {
+        if (scores.Mismatched is null || scores.MismatchedReference is null) throw new InvalidOperationException("KTO needs the scores of completions of other prompts");
+        return (scores.Mismatched - scores.MismatchedReference).mean().clamp_min(Held(0)).detach();
+    }
+
+    internal override Tensor PerRow(UnpairedScores scores)
+    {
+        Tensor moved = scores.Model - scores.Reference - Shift(scores), undesirable = Minus(1, scores.Desirable);
+        // The sign turns around where the completion is undesirable.
+        Tensor sign = scores.Desirable - undesirable, weight = (scores.Desirable * Held(DesirableWeight)).Plus(undesirable * Held(UndesirableWeight));
+        return weight * Minus(1, (moved * sign * Held(Beta)).sigmoid());
+    }
+
+    internal override void CollectViolations(List<string> violations)
+    {
+        base.CollectViolations(violations);
+        PreferenceRules.Positive(DesirableWeight, "desirableWeight", violations);
+        PreferenceRules.Positive(UndesirableWeight, "undesirableWeight", violations);
+    }
+}
+
+/// <summary>1 - s(b l) where desirable, s(b l) where not.</summary>
+internal sealed record AnchoredUnpairedLoss(double Beta) : UnpairedLoss(Beta)
+{
+    internal override bool NeedsMismatched => false;
+
+    internal override Tensor PerRow(UnpairedScores scores)
+    {
+        Tensor raised = ((scores.Model - scores.Reference) * Held(Beta)).sigmoid();
+        return (scores.Desirable * Minus(1, raised)).Plus(Minus(1, scores.Desirable) * raised);
+    }
+}

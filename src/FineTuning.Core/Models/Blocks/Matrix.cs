@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>The weights of a linear layer, whatever they are stored as.</summary>
+internal abstract class Matrix
+{
+    /// <summary>Numbers that come out.</summary>
+    public abstract long Rows { get; }
+
+    /// <summary>Numbers that go in.</summary>
+    public abstract long Columns { get; }
+
+    /// <summary>The checkpoint's tensors in it, by rows.</summary>
+    public abstract IReadOnlyList<WeightPart> Parts { get; }
+
+    /// <summary>The product with some rows; gradients flow to the input, and to the weights where they train.</summary>
+    /// <param name="input">[.., columns], in the compute type.</param>
+    /// <param name="bias">Of all rows; null: none.</param>
+    /// <param name="start">The first row.</param>
+    /// <param name="count">How many rows.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[.., count], in the compute type</returns>
+    public abstract Tensor Multiply(Tensor input, Weight? bias, long start, long count, ForwardContext context);
+}
+
+/// <summary>A matrix of floating-point numbers.</summary>
+/// <param name="weight">[rows, columns]</param>
+internal sealed class DenseMatrix(Weight weight) : Matrix
+{
+    public Weight Weight { get; } = weight;
+
+    public override long Rows => Weight.Value.shape[0];
+
+    public override long Columns => Weight.Value.shape[1];
+
+    public override IReadOnlyList<WeightPart> Parts => Weight.Parts;
+
+    public override Tensor Multiply(Tensor input, Weight? bias, long start, long count, ForwardContext context)
+    {
+        Tensor matrix = context.Compute(Weight);
+        Tensor? added = bias is null ? null : context.Compute(bias);
+        if (count == Rows) return nn.functional.linear(input, matrix, added);
+        return nn.functional.linear(input, matrix.narrow(0, start, count), added?.narrow(0, start, count));
+    }
+}

@@ -1,0 +1,72 @@
+namespace FineTuning.Models;
+
+/// <summary>What families of decoders set: a base table that a family changes a few entries of, and that becomes a plan.</summary>
+internal sealed record DecoderSettings
+{
+    public required string ModelType { get; init; }
+
+    public required int HiddenSize { get; init; }
+
+    public required EmbeddingPlan Embedding { get; init; }
+
+    /// <summary>The layers from the lowest up; they may differ.</summary>
+    public required IReadOnlyList<LayerPlan> Layers { get; init; }
+
+    /// <summary>The norm above the highest layer.</summary>
+    public required NormPlan? Norm { get; init; }
+
+    public int? PadTokenId { get; init; }
+
+    public double InitializerRange { get; init; } = 0.02;
+
+    /// <summary>Whether the output matrix is that of the token embeddings, unless the file holds another one.</summary>
+    public bool TiesOutput { get; init; }
+
+    /// <summary>Soft cap of the scores over the vocabulary (Gemma 2).</summary>
+    public double? OutputSoftCap { get; init; }
+
+    /// <summary>Dropout before the output of a token head.</summary>
+    public double TokenDropout { get; init; }
+
+    /// <summary>The keys that all families of decoders read alike.</summary>
+    public static DecoderSettings Of(ConfigFile config, string modelType, int hidden, EmbeddingPlan embedding, IReadOnlyList<LayerPlan> layers, NormPlan? norm) => new()
+    {
+        ModelType = modelType,
+        HiddenSize = hidden,
+        Embedding = embedding,
+        Layers = layers,
+        Norm = norm,
+        PadTokenId = Pad(config),
+        InitializerRange = config.Number("initializer_range", 0.02, 0, 10),
+    };
+
+    /// <summary>pad_token_id; null where none is named, or where -1 says so.</summary>
+    public static int? Pad(ConfigFile config) => config.Has("pad_token_id") && config.Count("pad_token_id", least: -1) is var id and >= 0 ? id : null;
+
+    /// <summary>The trunk.</summary>
+    public TrunkPlan ToPlan(ConfigFile config) => new()
+    {
+        ModelType = ModelType,
+        HiddenSize = HiddenSize,
+        PadTokenId = PadTokenId,
+        InitializerRange = InitializerRange,
+        Labels = config.Labels(),
+        ProblemType = config.Text("problem_type"),
+        Embedding = Embedding with { Rule = PositionRule.RealTokens },
+        Decoder = new(Layers) { Norm = Norm },
+    };
+
+    /// <summary>The heads of decoders; sequences are scored at their last real token.</summary>
+    /// <param name="causalSuffix">The end of the language model's class name where it is not ForCausalLM.</param>
+    /// <param name="tokenModule">What a token head is called.</param>
+    public IReadOnlyDictionary<HeadKind, HeadPlan> ToHeads(string? causalSuffix = null, string tokenModule = "score") => new Dictionary<HeadKind, HeadPlan>
+    {
+        [HeadKind.None] = new(),
+        [HeadKind.CausalLanguage] = new()
+        {
+            ClassSuffix = causalSuffix, Output = new() { Bias = false, TiedToEmbeddings = TiesOutput, IsOverVocabulary = true, SoftCap = OutputSoftCap }, Names = [("head.output", "lm_head")],
+        },
+        [HeadKind.SequenceClassification] = new() { Reads = HeadReads.LastReal, Output = new() { Bias = false }, Names = [("head.output", "score")] },
+        [HeadKind.TokenClassification] = new() { Dropout = TokenDropout, Output = new(), Names = [("head.output", tokenModule)] },
+    };
+}

@@ -1,0 +1,84 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>Keys and values of the tokens that a decoder has read, layer by layer; tokens that follow are appended.</summary>
+/// <remarks>
+/// A pass appends to every layer once and then counts its tokens. What stands in the cache before the first pass is seen by every token as if it had been
+/// read (a shared prompt, the learned vectors of prefix tuning, which may carry gradients). For one thread; the caller disposes it.
+/// </remarks>
+public abstract class KeyValueCache : IDisposable
+{
+    /// <summary>Tokens a row that are in the cache.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Appends keys and values of a layer and gives all, those of earlier tokens first.</summary>
+    /// <param name="layer">From 0 for the lowest layer.</param>
+    /// <param name="keys">[batch, key heads, tokens, width]; positions are turned in already.</param>
+    /// <param name="values">[batch, key heads, tokens, width]</param>
+    /// <returns>[batch, key heads, cached tokens + tokens, width], twice</returns>
+    public abstract (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values);
+
+    /// <summary>Keys and values of the encoder's states for a layer, which are the same in every pass.</summary>
+    /// <param name="layer">From 0 for the lowest layer.</param>
+    /// <param name="make">Computes them in the first pass.</param>
+    public abstract (Tensor Keys, Tensor Values) Cross(int layer, Func<(Tensor Keys, Tensor Values)> make);
+
+    /// <summary>Called after the highest layer: the tokens count as read.</summary>
+    /// <param name="tokens">Tokens a row.</param>
+    public abstract void Advance(long tokens);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the tensors.</summary>
+    /// <param name="disposing">Always true: there is no finalizer.</param>
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>A cache that grows by copying.</summary>
+internal sealed class GrowingCache : KeyValueCache
+{
+    private readonly Dictionary<int, (Tensor Keys, Tensor Values)> _own = [];
+    private readonly Dictionary<int, (Tensor Keys, Tensor Values)> _cross = [];
+    private long _length;
+
+    public override long Length => _length;
+
+    public override (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+    {
+        bool known = _own.TryGetValue(layer, out (Tensor Keys, Tensor Values) before);
+        (Tensor Keys, Tensor Values) whole = known
+            ? (cat([before.Keys, keys], 2).DetachFromDisposeScope(), cat([before.Values, values], 2).DetachFromDisposeScope())
+            : (keys.clone().DetachFromDisposeScope(), values.clone().DetachFromDisposeScope());
+        if (known) Free(before);
+        return _own[layer] = whole;
+    }
+
+    public override (Tensor Keys, Tensor Values) Cross(int layer, Func<(Tensor Keys, Tensor Values)> make)
+    {
+        if (_cross.TryGetValue(layer, out (Tensor Keys, Tensor Values) found)) return found;
+        (Tensor keys, Tensor values) = make();
+        return _cross[layer] = (keys.clone().DetachFromDisposeScope(), values.clone().DetachFromDisposeScope());
+    }
+
+    public override void Advance(long tokens) => _length += tokens;
+
+    protected override void Dispose(bool disposing)
+    {
+        foreach ((Tensor, Tensor) pair in _own.Values.Concat(_cross.Values)) Free(pair);
+        _own.Clear();
+        _cross.Clear();
+    }
+
+    private static void Free((Tensor Keys, Tensor Values) pair)
+    {
+        pair.Keys.Dispose();
+        pair.Values.Dispose();
+    }
+}

@@ -1,0 +1,283 @@
+using FineTuning.Errors;
+using FineTuning.Tensors;
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>An output layer on a trunk: from hidden states to scores, as the family's checkpoints build it.</summary>
+/// <remarks>
+/// It owns its own weights and holds the trunk, which other heads may sit on too: training one head moves the trunk of all. Forward passes are thread-safe
+/// while nothing trains. Whoever makes a head disposes it.
+/// </remarks>
+public sealed class OutputHead : IDisposable
+{
+    private readonly HeadPlan _plan;
+    private readonly HeadDense? _dense;
+    private readonly Linear? _output;
+    private int _disposed;
+
+    private OutputHead(Trunk trunk, HeadKind kind, int outputs, CheckpointReader reader)
+    {
+        (Trunk, Kind, Outputs, _plan) = (trunk, kind, outputs, trunk.Model.Head(kind));
+        Weights = new WeightSet(trunk.Weights);
+        trunk.Retain();
+        try
+        {
+            (_dense, _output) = Make(reader);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private (HeadDense? Dense, Linear? Output) Make(CheckpointReader reader)
+    {
+        (Trunk trunk, HeadKind kind, int outputs) = (Trunk, Kind, Outputs);
+        HeadSource from = HeadSource.Of(kind, new CheckpointHead(trunk.Config), reader.Options.FreshHead);
+        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan, from);
+        int depth = Weights.HeadDepth, hidden = trunk.Plan.HiddenSize;
+        bool hasDense = _plan.Dense is { } dense && (!_plan.IsOptional || builder.Holds(dense.Name));
+        HeadDense? below = hasDense ? HeadDense.Make(builder, _plan.Dense!, depth, hidden) : null;
+        if (_plan.Output is not { } plan) return (below, null);
+        int width = _plan.Dense?.Width ?? hidden;
+        Weight? matrix = null;
+        // A matrix in the file that is not the embeddings wins over config.json, as in the reference: a copy of them is stored often, another one on purpose.
+        if (plan.TiedToEmbeddings && !builder.HoldsOther("head.output.weight", trunk.TokenTable.Weight)) matrix = trunk.TokenTable.Weight;
+        matrix ??= builder.Make("head.output.weight", WeightKind.Matrix, depth, outputs, width);
+        Weight? bias = plan.Bias ? builder.Make(plan.BiasName + ".bias", WeightKind.Bias, depth, outputs) : null;
+        return (below, builder.Linear("head.output", matrix, bias, ReferenceEquals(matrix, trunk.TokenTable.Weight)));
+    }
+
+    /// <summary>What it sits on.</summary>
+    public Trunk Trunk { get; }
+
+    /// <summary>What it is for.</summary>
+    public HeadKind Kind { get; }
+
+    /// <summary>How many scores it gives; 0 without an output layer.</summary>
+    public int Outputs { get; }
+
+    /// <summary>The trunk's weights and its own; it owns its own.</summary>
+    public WeightSet Weights { get; }
+
+    /// <summary>What became of every tensor of the checkpoint.</summary>
+    public LoadReport LoadReport { get; private set; } = new([], [], []);
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device => Trunk.Device;
+
+    /// <summary>Its own linear layers by the checkpoint's names.</summary>
+    internal ModuleIndex Modules { get; } = new();
+
+    /// <summary>Whether the output matrix is that of the token embeddings.</summary>
+    internal bool IsTied => _output is { Matrix: DenseMatrix dense } && ReferenceEquals(dense.Weight, Trunk.TokenTable.Weight);
+
+    /// <summary>Opens a checkpoint folder with a head; what the checkpoint does not have of the head is drawn fresh and listed in <see cref="LoadReport"/>.</summary>
+    /// <param name="folder">config.json and weights.</param>
+    /// <param name="kind">What the head is for.</param>
+    /// <param name="outputs">How many scores it gives: labels, tags; ignored where the head decides itself (none, start and end, the vocabulary).</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <returns>A head that alone holds its trunk.</returns>
+    /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
+    public static OutputHead Load(string folder, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentNullException.ThrowIfNull(kind);
+        FineTuningRuntime.Load();
+        return WholeFolder.Read(folder, () => Alone(Trunk.Read(folder, options ?? new ModelLoadOptions(), Maker(kind, outputs))));
+    }
+
+    /// <summary>Makes a model of random weights from the text of a config.json.</summary>
+    /// <param name="configuration">The text.</param>
+    /// <param name="kind">What the head is for.</param>
+    /// <param name="outputs">How many scores it gives.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <returns>A head that alone holds its trunk.</returns>
+    /// <exception cref="CheckpointException">The configuration is invalid.</exception>
+    public static OutputHead Create(string configuration, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        ArgumentNullException.ThrowIfNull(kind);
+        FineTuningRuntime.Load();
+        return Alone(Trunk.Draw(configuration, options ?? new ModelLoadOptions(), Maker(kind, outputs)));
+    }
+
+    /// <summary>Puts a head on a trunk, which other heads keep using: with the tensors of the folder that the trunk was loaded from, or fresh.</summary>
+    /// <param name="trunk">Held by the head from now on; its loader may dispose it.</param>
+    /// <param name="kind">What the head is for.</param>
+    /// <param name="outputs">How many scores it gives.</param>
+    /// <param name="options">Seed of a fresh head; null: the defaults. Dropout and device are the trunk's.</param>
+    /// <exception cref="CheckpointException">The family has no such head, or the folder's has another size; see <see cref="ModelLoadOptions.FreshHead"/>.</exception>
+    public static OutputHead On(Trunk trunk, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(trunk);
+        ArgumentNullException.ThrowIfNull(kind);
+        trunk.RequireHeld();
+        string folder = trunk.Folder ?? "the model in memory";
+        options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(), MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
+        (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "") : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model);
+        using ITensorSource source = tensors.Source;
+        using var reader = new CheckpointReader(source, trunk.Model.Names, folder, options);
+        var head = new OutputHead(trunk, kind, OutputsOf(trunk, kind, outputs), reader);
+        try
+        {
+            LoadReport own = SharedPrefix.Restored(reader.Finish(), tensors.Prefix);
+            head.LoadReport = new([.. trunk.LoadReport.Mapped, .. own.Mapped], own.Fresh, [.. trunk.LoadReport.Ignored.Except(own.Mapped, StringComparer.Ordinal)]);
+            FiniteWeights.Require([.. head.Weights.Skip(trunk.Weights.Count)], folder);
+            return head;
+        }
+        catch
+        {
+            head.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
+    /// <param name="folder">The checkpoint folder.</param>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+
+    /// <summary>What a folder's config.json says of its head.</summary>
+    /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
+    internal static CheckpointHead ReadHead(string folder) => new(ConfigFile.Read(folder));
+
+    /// <summary>The head's scores.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[batch, outputs] for a head over sequences, [batch, tokens, outputs] for the others, float32</returns>
+    /// <exception cref="InvalidOperationException">There is no output layer.</exception>
+    public Tensor Logits(TrunkInput input, ForwardContext context)
+    {
+        RequireOutput();
+        using WeightPass pass = Weights.Enter();
+        WantedStates wanted = _plan.Reads switch { HeadReads.First => WantedStates.First, HeadReads.LastReal => WantedStates.LastReal, _ => WantedStates.All };
+        Tensor hidden = Trunk.Hidden(input, context, wanted);
+        if (_plan.Reads == HeadReads.Mean) return Score(Mean(hidden, input.OwnMask), Own(context));
+        return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
+    }
+
+    /// <summary>The scores of a head over tokens at some indices only: where these are few, neither the head nor the last feed-forward network is computed for the others.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="indices">Indices in the flattened batch (row times tokens plus token), [indices], int64.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[indices, outputs], float32</returns>
+    /// <exception cref="InvalidOperationException">There is no output layer, or it scores sequences.</exception>
+    public Tensor LogitsAt(TrunkInput input, Tensor indices, ForwardContext context)
+    {
+        RequireOutput();
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(indices);
+        if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
+        using WeightPass pass = Weights.Enter();
+        // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
+        if (2 * indices.shape[0] <= input.Ids.numel()) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)), Own(context));
+        Tensor scores = Logits(input, context);
+        return scores.reshape(-1, scores.shape[2]).index_select(0, indices);
+    }
+
+    /// <summary>Writes trunk and head as config.json and model.safetensors in Hugging Face's names.</summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="labels">What config.json says of the outputs; null: what it said before.</param>
+    /// <param name="stored">
+    /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
+    /// </param>
+    public void Save(string folder, SavedLabels? labels = null, Precision stored = Precision.Float32)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        if (!Enum.IsDefined(stored)) throw new ArgumentOutOfRangeException(nameof(stored), stored, $"it is {string.Join(" or ", Enum.GetNames<Precision>())}");
+        using WeightPass pass = Weights.Enter();
+        CheckpointWriter.Write(folder, this, labels, stored);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Weights.Gate.RequireOutside();
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        Weights.Dispose();
+        Trunk.Release();
+    }
+
+    /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>
+    internal Tensor? Pooled(TrunkInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        return _dense?.Forward(Trunk.Hidden(input, context, WantedStates.First).select(1, 0), Own(context)).to(context.ResultType);
+    }
+
+    /// <summary>From hidden states to scores, on any leading dimensions.</summary>
+    internal Tensor Score(Tensor hidden, ForwardContext context)
+    {
+        Tensor features = context.Dropout(hidden, _plan.InputDropout, DropoutSite.HeadInput);
+        if (_dense is not null) features = _dense.Forward(features, context);
+        features = context.Dropout(features, _plan.Dropout, DropoutSite.HeadOutput);
+        OutputPlan plan = _plan.Output!;
+        if (plan.Scale != 1) features = features * Held(plan.Scale);
+        Tensor scores = _output!.Forward(features, context).to(context.ResultType);
+        return plan.SoftCap is { } cap ? (scores / Held(cap)).tanh() * Held(cap) : scores;
+    }
+
+    private static Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> Maker(HeadKind kind, int outputs) =>
+        own => new OutputHead(own.Trunk, kind, OutputsOf(own.Trunk, kind, outputs), own.Reader);
+
+    // From here on the head is the only holder of its trunk.
+    private static OutputHead Alone((Trunk Trunk, OutputHead? Head) read)
+    {
+        read.Head!.LoadReport = read.Trunk.LoadReport;
+        read.Trunk.Dispose();
+        return read.Head;
+    }
+
+    private static int OutputsOf(Trunk trunk, HeadKind kind, int outputs)
+    {
+        if (trunk.Model.Head(kind).Output is not { } plan) return 0;
+        if (plan.IsOverVocabulary) return trunk.Plan.VocabularySize;
+        if (plan.Count is { } count) return count;
+        return outputs >= 1 ? outputs : throw new ArgumentOutOfRangeException(nameof(outputs), outputs, "the head needs at least one output");
+    }
+
+    private static Tensor Mean(Tensor hidden, Tensor? mask)
+    {
+        if (mask is null) return hidden.mean([1]);
+        Tensor real = mask.to(hidden.dtype).unsqueeze(2);
+        return (hidden * real).sum(1) / real.sum(1);
+    }
+
+    private void RequireOutput()
+    {
+        if (_output is null) throw new InvalidOperationException("the model was loaded without a head");
+    }
+
+    // What does not train drops nothing.
+    private ForwardContext Own(ForwardContext context) => context.IsTraining ? context.Head(!Weights.IsFrozen(Weights.HeadDepth)) : context;
+
+    /// <summary>A head's dense layer with its function and norm, on any leading dimensions.</summary>
+    private sealed class HeadDense(Linear dense, Activation function, INorm? norm)
+    {
+        public Tensor Forward(Tensor input, ForwardContext context)
+        {
+            Tensor features = function.Apply(dense.Forward(input, context));
+            return norm is null ? features : norm.Forward(features);
+        }
+
+        public static HeadDense Make(WeightBuilder builder, DensePlan plan, int depth, int hidden) => new(
+            builder.Linear(plan.Name, depth, hidden, plan.Width ?? hidden, plan.Bias), plan.Function, Norms.Make(builder, plan.Norm, "head.norm", depth, plan.Width ?? hidden));
+    }
+
+    private sealed class NoTensors : ITensorSource
+    {
+        public IReadOnlyDictionary<string, StoredTensor> Tensors { get; } = new Dictionary<string, StoredTensor>();
+
+        public Tensor Read(string name) => throw new KeyNotFoundException(name);
+
+        public void Dispose()
+        {
+            // There is nothing to free.
+        }
+    }
+}

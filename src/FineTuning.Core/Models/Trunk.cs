@@ -1,0 +1,286 @@
+using FineTuning.Errors;
+using FineTuning.Tensors;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>A pretrained network without its output layer: an encoder, a decoder, or both. Any number of heads sit on one trunk and share its memory.</summary>
+/// <remarks>
+/// Forward passes are thread-safe while nothing trains. A trunk is held by whoever loaded it and by every head on it, and its tensors are freed when the last
+/// of them is disposed: the loader may dispose the trunk as soon as its heads stand, and every head is disposed by whoever made it.
+/// </remarks>
+public sealed class Trunk : IDisposable
+{
+    private const string InMemory = "the model in memory";
+
+    private readonly Stack? _encoder;
+    private readonly Stack? _decoder;
+    private int _holders = 1;
+    private int _left;
+
+    private Trunk(FamilyModel model, ConfigFile config, CheckpointReader reader)
+    {
+        (Model, Config, Device) = (model, config, reader.Device);
+        Weights.HeadDepth = Plan.LayerCount + 1;
+        try
+        {
+            (TokenTable, _encoder, _decoder) = Make(reader);
+        }
+        catch
+        {
+            Weights.Dispose();
+            throw;
+        }
+    }
+
+    private (EmbeddingTable Tokens, Stack? Encoder, Stack? Decoder) Make(CheckpointReader reader)
+    {
+        var builder = new WeightBuilder(reader, Weights, Modules, Plan.InitializerRange);
+        EmbeddingTable tokens = builder.Table("embeddings.token", Plan.Embedding.PaddingRow, Plan.VocabularySize, Plan.EmbeddingSize);
+        Stack? encoder = Plan.Encoder is null ? null : Stack.Make(builder, Plan, Plan.Encoder, tokens, 0);
+        Stack? decoder = Plan.Decoder is null ? null : Stack.Make(builder, Plan, Plan.Decoder, tokens, Plan.Encoder?.Layers.Count ?? 0);
+        return (tokens, encoder, decoder);
+    }
+
+    /// <summary>How the trunk is built.</summary>
+    public TrunkPlan Plan => Model.Plan;
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device { get; }
+
+    /// <summary>Its weights; heads add theirs to sets of their own, which show these too.</summary>
+    public WeightSet Weights { get; } = new();
+
+    /// <summary>What became of every tensor of the checkpoint; those that only a head needs are ignored here.</summary>
+    public LoadReport LoadReport { get; private set; } = new([], [], []);
+
+    /// <summary>Its linear layers and embedding tables by the checkpoint's names.</summary>
+    internal ModuleIndex Modules { get; } = new();
+
+    internal FamilyModel Model { get; }
+
+    internal ConfigFile Config { get; }
+
+    internal EmbeddingTable TokenTable { get; }
+
+    /// <summary>The folder whose tensors heads that are added may read; null: there is none.</summary>
+    internal string? Folder { get; private set; }
+
+    /// <summary>The tokenizer that came with it; null: none was loaded.</summary>
+    internal PretrainedTokenizer? Tokenizer { get; set; }
+
+    /// <summary>Opens a checkpoint folder; heads that are put on the trunk later find their tensors there.</summary>
+    /// <param name="folder">config.json and weights.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
+    public static Trunk Load(string folder, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        FineTuningRuntime.Load();
+        Trunk trunk = WholeFolder.Read(folder, () => Read(folder, options ?? new ModelLoadOptions(), _ => null).Trunk);
+        trunk.Folder = folder;
+        return trunk;
+    }
+
+    /// <summary>Makes a trunk of random weights from the text of a config.json.</summary>
+    /// <param name="configuration">The text.</param>
+    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <exception cref="CheckpointException">The configuration is invalid.</exception>
+    public static Trunk Create(string configuration, ModelLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        FineTuningRuntime.Load();
+        return Draw(configuration, options ?? new ModelLoadOptions(), _ => null).Trunk;
+    }
+
+    /// <summary>A trunk of its own with the same weights.</summary>
+    /// <returns>The caller's; it shares no memory with this one.</returns>
+    public Trunk Copy()
+    {
+        using WeightPass pass = Weights.Enter();
+        using var source = new WeightSource(Weights);
+        ScalarType type = TokenTable.Weight.Value.dtype;
+        var options = new ModelLoadOptions
+        {
+            Device = Device.ToString(),
+            MasterType = type == ScalarType.Float64 ? type : ScalarType.Float32,
+            FrozenPrecision = TokenTable.Weight.CanTrain ? null : type == ScalarType.BFloat16 ? Precision.BFloat16 : Precision.Float32,
+        };
+        Trunk copy = Open(Model, Config, source, InMemory, options, _ => null).Trunk;
+        copy.Tokenizer = Tokenizer;
+        return copy;
+    }
+
+    /// <summary>The hidden states after the last layer.</summary>
+    /// <param name="input">The batch.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[batch, tokens, hidden], float32</returns>
+    public Tensor Hidden(TrunkInput input, ForwardContext context) => Hidden(input, context, WantedStates.All);
+
+    /// <summary>Hidden states of the tokens that are wanted, from one layer to another.</summary>
+    /// <param name="input">The batch; with <see cref="TrunkInput.States"/> where the pass does not begin at the embeddings.</param>
+    /// <param name="context">The pass.</param>
+    /// <param name="wanted">Of which tokens; the last layer is computed for these alone where it can be.</param>
+    /// <param name="layers">
+    /// The layers that run, from 0 for the lowest; null: all. An encoder-decoder counts its decoder's. What comes out is what enters the layer at the range's
+    /// end; after the highest, the final norm is applied.
+    /// </param>
+    /// <returns>[batch, tokens, hidden], or what is wanted of it; float32</returns>
+    /// <exception cref="ArgumentException">A row has more tokens than there are positions, or something that the pass needs is missing.</exception>
+    public Tensor Hidden(TrunkInput input, ForwardContext context, WantedStates wanted, Range? layers = null)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(wanted);
+        using WeightPass pass = Weights.Enter();
+        return Run(input, context, wanted, layers ?? .., null);
+    }
+
+    /// <summary>The encoder's states of an encoder-decoder: the memory that its decoder reads.</summary>
+    /// <param name="source">The batch that the encoder reads.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[batch, source tokens, hidden]</returns>
+    /// <exception cref="InvalidOperationException">The trunk has no encoder.</exception>
+    public Tensor Encode(TrunkInput source, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(context);
+        if (_encoder is null) throw new InvalidOperationException($"a model of the kind '{Plan.ModelType}' has no encoder");
+        RequirePositions(source);
+        using WeightPass pass = Weights.Enter();
+        return _encoder.Forward(new(source, null, null, 0, _encoder.Count, null), context, Weights);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Weights.Gate.RequireOutside();
+        if (Interlocked.Exchange(ref _left, 1) == 0) Release();
+    }
+
+    /// <summary>The hidden states before the first layer and after each; the decoder's where there is one.</summary>
+    internal IReadOnlyList<Tensor> AllStates(TrunkInput input, ForwardContext context)
+    {
+        using WeightPass pass = Weights.Enter();
+        var states = new List<Tensor>();
+        Run(input, context, WantedStates.All, .., states);
+        return states;
+    }
+
+    /// <exception cref="ObjectDisposedException">Its last holder is gone.</exception>
+    internal void RequireHeld() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _holders) <= 0, this);
+
+    /// <summary>Another holder: a head.</summary>
+    internal void Retain()
+    {
+        int found;
+        do
+        {
+            found = Volatile.Read(ref _holders);
+            ObjectDisposedException.ThrowIf(found <= 0, this);
+        }
+        while (Interlocked.CompareExchange(ref _holders, found + 1, found) != found);
+    }
+
+    /// <summary>A holder less; the last frees the tensors.</summary>
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0) Weights.Dispose();
+    }
+
+    /// <summary>The tensors of a folder, without a prefix that all of them share and the family does not know.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="config">Its config.json.</param>
+    /// <param name="model">Its family.</param>
+    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized.</exception>
+    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model)
+    {
+        ITensorSource stored = CheckpointFiles.Open(folder);
+        try
+        {
+            QuantizedCheckpoint.Refuse(config, stored, folder);
+            string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], model.Begins);
+            return (SharedPrefix.Without(stored, prefix), prefix);
+        }
+        catch
+        {
+            stored.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a trunk of a folder and, in the same reading, a head: what is missing is reported together.</summary>
+    /// <param name="folder">config.json and weights.</param>
+    /// <param name="options">Seed, dropout, device.</param>
+    /// <param name="head">Makes the head, which is to hold the trunk; gives null where there is none.</param>
+    internal static (Trunk Trunk, OutputHead? Head) Read(string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    {
+        ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
+        FamilyModel model = ModelFamilies.Of(config).Read(config);
+        (ITensorSource source, string prefix) = OpenTensors(folder, config, model);
+        using (source)
+        {
+            (Trunk trunk, OutputHead? made) = Open(model, config, source, folder, options, head);
+            trunk.LoadReport = SharedPrefix.Restored(trunk.LoadReport, prefix);
+            return (trunk, made);
+        }
+    }
+
+    /// <summary>Makes a trunk, and a head on it, of tensors or of random numbers.</summary>
+    /// <param name="model">Plans and names.</param>
+    /// <param name="config">config.json.</param>
+    /// <param name="source">The tensors; null: all are drawn.</param>
+    /// <param name="folder">What messages call the checkpoint.</param>
+    /// <param name="options">Seed, device.</param>
+    /// <param name="head">Makes the head; gives null where there is none.</param>
+    internal static (Trunk Trunk, OutputHead? Head) Open(
+        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    {
+        using var reader = new CheckpointReader(source, model.Names, folder, options);
+        var trunk = new Trunk(model, config, reader);
+        OutputHead? made = null;
+        try
+        {
+            made = head((trunk, reader));
+            trunk.LoadReport = reader.Finish();
+            if (source is not null) FiniteWeights.Require(made?.Weights ?? trunk.Weights, folder);
+            return (trunk, made);
+        }
+        catch
+        {
+            made?.Dispose();
+            trunk.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a trunk, and a head on it, of random numbers.</summary>
+    internal static (Trunk Trunk, OutputHead? Head) Draw(string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    {
+        ConfigFile config = ConfigFile.Parse("config.json", configuration).WithDropout(options.Dropout);
+        return Open(ModelFamilies.Of(config).Read(config), config, null, "config.json", options, head);
+    }
+
+    private Tensor Run(TrunkInput input, ForwardContext context, WantedStates wanted, Range layers, List<Tensor>? states)
+    {
+        Stack stack = _decoder ?? _encoder!;
+        (int first, int count) = layers.GetOffsetAndLength(stack.Count);
+        RequirePositions(input);
+        (Tensor, Tensor?)? memory = _encoder is null || _decoder is null || first == first + count ? null
+            : (input.Memory ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input)) : Encode(input.Source, context)),
+                input.MemoryMask ?? input.Source?.Mask);
+        return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
+    }
+
+    private void RequirePositions(TrunkInput input)
+    {
+        if (input.Tokens == 0) throw new ArgumentException("a row has no tokens, but the model needs at least one; leave empty texts out", nameof(input));
+        long tokens = input.Past + input.Tokens;
+        if (tokens > Plan.MaximumTokens && input.Segments is null)
+        {
+            throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Plan.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>A batch as a trunk takes it.</summary>
+/// <remarks>Owned by the torch dispose scope in which its tensors were made. Immutable.</remarks>
+public sealed class TrunkInput
+{
+    /// <summary>Wraps tensors.</summary>
+    /// <param name="ids">Token ids, [batch, tokens], int64.</param>
+    /// <param name="types">Type ids, [batch, tokens], int64; null: all 0.</param>
+    /// <param name="mask">True where a token is real, [batch, tokens], bool; null: all are, which is computed faster.</param>
+    public TrunkInput(Tensor ids, Tensor? types = null, Tensor? mask = null)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        Ids = ids;
+        Types = types;
+        Mask = mask;
+    }
+
+    /// <summary>Token ids, [batch, tokens], int64. Where <see cref="Embeddings"/> or <see cref="States"/> are given only their shape counts.</summary>
+    public Tensor Ids { get; }
+
+    /// <summary>Type ids, [batch, tokens], int64; null: all 0.</summary>
+    public Tensor? Types { get; }
+
+    /// <summary>True where a token is real, [batch, tokens], bool; null: all are. With a cache also [batch, cached tokens + tokens].</summary>
+    public Tensor? Mask { get; }
+
+    /// <summary>Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm; null: none.</summary>
+    public Tensor? Embeddings { get; init; }
+
+    /// <summary>Hidden states from which a pass that does not begin at layer 0 starts, [batch, tokens, hidden].</summary>
+    public Tensor? States { get; init; }
+
+    /// <summary>Positions from 0, [batch, tokens], int64; null: those of the family's rule.</summary>
+    public Tensor? Positions { get; init; }
+
+    /// <summary>The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text. Needs <see cref="Positions"/>. Null: a row is one text.</summary>
+    public Tensor? Segments { get; init; }
+
+    /// <summary>Where keys and values of earlier tokens are; null: there are none, and nothing is kept.</summary>
+    public KeyValueCache? Cache { get; init; }
+
+    /// <summary>What the encoder of an encoder-decoder reads, where <see cref="Memory"/> is not given.</summary>
+    public TrunkInput? Source { get; init; }
+
+    /// <summary>The encoder's states, [batch, source tokens, hidden]; null: they are computed from <see cref="Source"/>.</summary>
+    public Tensor? Memory { get; init; }
+
+    /// <summary>True where a token of <see cref="Memory"/> is real, [batch, source tokens], bool; null: all are.</summary>
+    public Tensor? MemoryMask { get; init; }
+
+    /// <summary>Whether all padding stands behind the real tokens: a decoder then needs no mask for it.</summary>
+    internal bool PadsRight { get; init; }
+
+    /// <summary>Real tokens of the shortest row; null: nobody counted.</summary>
+    internal long? Shortest { get; init; }
+
+    /// <summary>Tokens a row.</summary>
+    internal long Tokens => Ids.shape[1];
+
+    /// <summary>Tokens a row that the cache holds.</summary>
+    internal long Past => Cache?.Length ?? 0;
+
+    /// <summary>The mask of the tokens themselves, [batch, tokens].</summary>
+    internal Tensor? OwnMask => Mask is null || Mask.shape[1] == Tokens ? Mask : Mask.narrow(1, Mask.shape[1] - Tokens, Tokens);
+
+    internal static TrunkInput Create(long[] ids, long[]? types, int[]? lengths, int rows, int length, Device device)
+    {
+        Tensor? mask = null;
+        if (lengths is not null)
+        {
+            var real = new bool[rows * length];
+            for (int row = 0; row < rows; row++) real.AsSpan(row * length, lengths[row]).Fill(true);
+            mask = tensor(real, [rows, length], ScalarType.Bool, device);
+        }
+        Tensor? typeIds = types is null ? null : tensor(types, [rows, length], ScalarType.Int64, device);
+        return new(tensor(ids, [rows, length], ScalarType.Int64, device), typeIds, mask) { PadsRight = true, Shortest = lengths?.Min() ?? length };
+    }
+
+    /// <summary>The index of the last real token of each row, [batch], int64.</summary>
+    internal Tensor LastRealIndices()
+    {
+        if (OwnMask is not { } mask) return full([Ids.shape[0]], Held(Tokens - 1), ScalarType.Int64, Ids.device);
+        return (mask.to(ScalarType.Int64) * Range(0, Tokens, device: Ids.device)).max(1).values;
+    }
+}

@@ -1,0 +1,95 @@
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Models;
+
+/// <summary>Of which tokens the last hidden states are wanted; what can be left out for the others is not computed.</summary>
+/// <remarks>Immutable.</remarks>
+public sealed class WantedStates
+{
+    private enum Choice
+    {
+        All,
+        First,
+        LastReal,
+        At,
+    }
+
+    private readonly Choice _choice;
+    private readonly Tensor? _indices;
+
+    private WantedStates(Choice choice, Tensor? indices = null) => (_choice, _indices) = (choice, indices);
+
+    /// <summary>Those of all tokens: [batch, tokens, hidden].</summary>
+    public static WantedStates All { get; } = new(Choice.All);
+
+    /// <summary>That of the first token of each row: [batch, 1, hidden].</summary>
+    public static WantedStates First { get; } = new(Choice.First);
+
+    /// <summary>That of the last real token of each row: [batch, 1, hidden].</summary>
+    public static WantedStates LastReal { get; } = new(Choice.LastReal);
+
+    /// <summary>Those at indices of the flattened batch (row times tokens plus token): [indices, hidden].</summary>
+    /// <param name="indices">[indices], int64, on the model's device; owned by the caller.</param>
+    public static WantedStates At(Tensor indices)
+    {
+        ArgumentNullException.ThrowIfNull(indices);
+        if (indices.dim() != 1 || indices.dtype != ScalarType.Int64) throw new ArgumentException($"indices are one row of int64; [{string.Join(", ", indices.shape)}] of {indices.dtype} was found", nameof(indices));
+        return new(Choice.At, indices);
+    }
+
+    /// <summary>What a layer is told; null: everything is wanted.</summary>
+    internal Wanted? Resolve(TrunkInput input) => _choice switch
+    {
+        Choice.All => null,
+        Choice.First => Wanted.First,
+        Choice.LastReal => Wanted.AtRows(input.LastRealIndices()),
+        _ => Wanted.AtIndices(_indices!),
+    };
+}
+
+/// <summary>A choice of tokens, made for one batch.</summary>
+internal sealed class Wanted
+{
+    private readonly Tensor? _rows;
+    private readonly Tensor? _indices;
+
+    private Wanted(Tensor? rows, Tensor? indices) => (_rows, _indices) = (rows, indices);
+
+    /// <summary>The first token of each row.</summary>
+    public static Wanted First { get; } = new(null, null);
+
+    /// <summary>Whether there is one token a row, so that attention needs one query a row.</summary>
+    public bool IsOneToken => _indices is null;
+
+    /// <summary>One token of each row, at its index, [batch], int64.</summary>
+    public static Wanted AtRows(Tensor rows) => new(rows, null);
+
+    /// <summary>Tokens at indices of the flattened batch, [indices], int64.</summary>
+    public static Wanted AtIndices(Tensor indices) => new(null, indices);
+
+    /// <summary>The states of the chosen tokens, of [batch, tokens, width].</summary>
+    public Tensor Of(Tensor states)
+    {
+        if (_indices is not null) return states.reshape(-1, states.shape[2]).index_select(0, _indices);
+        return Along(states, 1);
+    }
+
+    /// <summary>One token's entries along a dimension of tokens; dimension 0 is the batch, or has size 1 where the choice is the same for all rows.</summary>
+    public Tensor Along(Tensor values, int dimension)
+    {
+        if (values.shape[dimension] == 1) return values;
+        if (_rows is null) return values.narrow(dimension, 0, 1);
+        long[] shape = [.. values.shape];
+        shape[0] = _rows.shape[0];
+        Tensor whole = values.shape[0] == shape[0] ? values : values.expand(shape);
+        shape[dimension] = 1;
+        long[] index = [.. shape.Select(_ => 1L)];
+        index[0] = shape[0];
+        return whole.gather(dimension, _rows.view(index).expand(shape));
+    }
+
+    /// <summary>The chosen rows of a table by token, [tokens, width], as [batch or 1, 1, 1, width].</summary>
+    public Tensor OfTable(Tensor table) => _rows is null ? table.narrow(0, 0, 1).unsqueeze(0).unsqueeze(0) : table.index_select(0, _rows).unsqueeze(1).unsqueeze(1);
+}

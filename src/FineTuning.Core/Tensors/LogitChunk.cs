@@ -1,0 +1,59 @@
+using TorchSharp;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tensors;
+
+/// <summary>The logits of a few tokens, worked on in place: first their losses, then the losses' slopes by the logits.</summary>
+internal sealed class LogitChunk
+{
+    private readonly LinearTargets _layer;
+    private readonly Tensor _targets, _logits;
+    private readonly Tensor? _capSlopes;
+    private Tensor? _total;
+
+    /// <param name="layer">The output layer.</param>
+    /// <param name="states">[tokens, width]</param>
+    /// <param name="targets">[tokens], int64</param>
+    public LogitChunk(LinearTargets layer, Tensor states, Tensor targets)
+    {
+        (_layer, _targets) = (layer, targets.unsqueeze(1));
+        Tensor products = states.mm(layer.Weight.detach().t());
+        if (layer.Bias is not null) products.PlusInPlace(layer.Bias.detach());
+        _logits = products.to(ChunkedCrossEntropy.ResultType(layer));
+        if (layer.SoftCap is not { } cap) return;
+        _logits.div_(Held(cap)).tanh_();
+        _capSlopes = Minus(1, _logits.Squared());
+        _logits.mul_(Held(cap));
+    }
+
+    /// <summary>The loss of each token.</summary>
+    /// <returns>[tokens, 1]</returns>
+    public Tensor Losses(double smoothing)
+    {
+        _logits.sub_(_logits.amax([1], keepdim: true));
+        Tensor own = _logits.gather(1, _targets);
+        // The mean over all words must be taken before the exponentials take the logits' place.
+        Tensor? mean = smoothing > 0 ? _logits.mean([1], keepdim: true) : null;
+        _total = _logits.exp_().sum(1, keepdim: true);
+        Tensor normalizer = _total.log();
+        return mean is null ? normalizer - own : normalizer - own * Held(1 - smoothing) - mean * Held(smoothing);
+    }
+
+    /// <summary>The derivative of the losses by the logits: p - (1 - e) [word is the target] - e / words. Takes the place of the logits.</summary>
+    /// <param name="smoothing">e, as for the losses.</param>
+    /// <param name="weights">What each token counts, [tokens, 1]; null: 1.</param>
+    /// <returns>[tokens, words]</returns>
+    public Tensor Slopes(double smoothing, Tensor? weights)
+    {
+        Tensor slopes = _logits.div_(_total!);
+        if (smoothing > 0) slopes.PlusInPlace(-smoothing / _layer.Weight.shape[0]);
+        slopes.scatter_add_(1, _targets, full([_targets.shape[0], 1], Held(smoothing - 1), slopes.dtype, slopes.device));
+        if (weights is not null) slopes.mul_(weights);
+        if (_capSlopes is not null) slopes.mul_(_capSlopes);
+        return slopes;
+    }
+
+    /// <summary>The log-probability of each target, after <see cref="Losses"/> without smoothing.</summary>
+    public static Tensor LogProbabilities(Tensor losses) => losses.squeeze(1).neg();
+}

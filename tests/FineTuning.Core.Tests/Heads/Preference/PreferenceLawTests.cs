@@ -1,0 +1,101 @@
+using FineTuning.Heads;
+using FineTuning.Tests.Models;
+using TorchSharp;
+using Xunit;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tests.Heads.Preference;
+
+/// <summary>What holds of every loss over pairs, whatever the numbers.</summary>
+public sealed class PreferenceLawTests
+{
+    private const int Pairs = 5, Tokens = 6;
+
+    public static TheoryData<string> Names => [.. All.Keys];
+
+    private static Dictionary<string, PreferenceLoss> All { get; } = new()
+    {
+        ["dpo"] = PreferenceLosses.Dpo(),
+        ["dpo smoothed"] = PreferenceLosses.Dpo(0.3, 0.2),
+        ["dpo forward"] = PreferenceLosses.Dpo(0.3, 0.2, PolicyDivergence.ForwardKullbackLeibler),
+        ["dpo jensen-shannon"] = PreferenceLosses.Dpo(0.3, 0, PolicyDivergence.JensenShannon),
+        ["dpo alpha"] = PreferenceLosses.Dpo(0.3, 0, PolicyDivergence.Alpha, 0.5),
+        ["normalized"] = PreferenceLosses.NormalizedDpo(0.7),
+        ["ipo"] = PreferenceLosses.Ipo(),
+        ["robust"] = PreferenceLosses.Robust(),
+        ["exo"] = PreferenceLosses.Exo(),
+        ["discopop"] = PreferenceLosses.DiscoPop(0.4, 0.5),
+        ["nca"] = PreferenceLosses.Nca(),
+        ["bco"] = PreferenceLosses.Bco(),
+        ["sppo"] = PreferenceLosses.Sppo(),
+        ["aot"] = PreferenceLosses.Aot(0.3, 0.1),
+        ["aot unpaired"] = PreferenceLosses.AotUnpaired(),
+        ["apo zero"] = PreferenceLosses.ApoZero(),
+        ["apo down"] = PreferenceLosses.ApoDown(),
+        ["cpo"] = PreferenceLosses.Cpo(),
+        ["cpo identity"] = PreferenceLosses.CpoIdentity(),
+        ["simpo"] = PreferenceLosses.SimPo(),
+        ["alphapo"] = PreferenceLosses.SimPo(2, 0.5, 0.1, 0.25, 0.5),
+        ["orpo"] = PreferenceLosses.Orpo(),
+        ["likelihood"] = PreferenceLosses.Likelihood(),
+        ["combined"] = PreferenceLosses.Combined((PreferenceLosses.Dpo(), 0.5), (PreferenceLosses.Likelihood(), 2)),
+    };
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Its_gradient_is_that_of_its_formula(string name)
+    {
+        using var scope = NewDisposeScope();
+        Tensor logs = Logs(1).requires_grad_(true);
+        GradientCheck.Check(() => All[name].PerPair(Scores(logs)).sum(), [("logs", logs)]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Tokens_outside_the_completions_change_nothing(string name)
+    {
+        using var scope = NewDisposeScope();
+        Tensor logs = Logs(1), other = logs.masked_fill(Mask().eq(Held(0)), Held(double.NegativeInfinity));
+        Assert.Equal(All[name].PerPair(Scores(logs)).data<double>().ToArray(), All[name].PerPair(Scores(other)).data<double>().ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void The_order_of_the_pairs_changes_nothing(string name)
+    {
+        using var scope = NewDisposeScope();
+        Tensor order = tensor(new long[] { 3, 1, 4, 0, 2 }), both = cat([order, order.Plus((long)Pairs)], 0), logs = Logs(1);
+        double plain = All[name].PerPair(Scores(logs)).mean().item<double>();
+        double turned = All[name].PerPair(PreferenceScores.Of(logs.index_select(0, both), Mask().index_select(0, both), Reference().index_select(0, both))).mean().item<double>();
+        Assert.Equal(plain, turned, 1e-12);
+    }
+
+    [Fact]
+    public void Bad_settings_are_all_named_at_once()
+    {
+        var violations = new List<string>();
+        PreferenceLosses.Combined((PreferenceLosses.Dpo(0, 0.5), 1), (PreferenceLosses.Exo(0.1, 0), -1), (PreferenceLosses.SimPo(double.NaN, -1), 1)).CollectViolations(violations);
+        Assert.Equal(6, violations.Count);
+        UnpairedLosses.Kto(-1, 0, double.PositiveInfinity).CollectViolations(violations);
+        Assert.Equal(9, violations.Count);
+    }
+
+    private static PreferenceScores Scores(Tensor logs) => PreferenceScores.Of(logs, Mask(), Reference());
+
+    private static Tensor Logs(int seed)
+    {
+        using var generator = new Generator((ulong)seed);
+        return rand([2 * Pairs, Tokens], ScalarType.Float64, generator: generator).mul(Held(-3)).add(Held(-0.05), Held(1));
+    }
+
+    private static Tensor Reference()
+    {
+        using var generator = new Generator(9);
+        return rand([2 * Pairs], ScalarType.Float64, generator: generator).mul(Held(-6)).add(Held(-1), Held(1));
+    }
+
+    // Completions of different lengths, in the middle of the rows.
+    private static Tensor Mask() => tensor(
+        Enumerable.Range(0, 2 * Pairs).SelectMany(row => Enumerable.Range(0, Tokens).Select(token => token >= row % 3 && token < 3 + (row % 4) ? 1.0 : 0)).ToArray(), [2 * Pairs, Tokens]);
+}
