@@ -12,10 +12,10 @@ namespace FineTuning.Tests.Models;
 /// <summary>Who may touch the weights: any number of readers, or one run that writes; disposal last.</summary>
 public sealed class WeightGateTests
 {
-    private static WeightSet Weights(WeightGate gate, params string[] names)
+    private static WeightSet Weights(string name, params WeightSet[] shown)
     {
-        var weights = new WeightSet(gate);
-        foreach (string name in names) weights.Add(name, zeros(2), WeightKind.Bias, 1);
+        var weights = new WeightSet(shown);
+        weights.Add(name, zeros(2), WeightKind.Bias, 1);
         return weights;
     }
 
@@ -37,13 +37,13 @@ public sealed class WeightGateTests
     [Fact]
     public void A_run_refuses_who_reads_what_it_writes_and_nobody_else()
     {
-        var gate = new WeightGate();
-        WeightSet trunk = Weights(gate, "trunk"), one = Weights(gate, "one"), other = Weights(gate, "other");
-        using (RunPass run = gate.Register())
+        WeightSet trunk = Weights("trunk"), one = Weights("one", trunk), other = Weights("other", trunk);
+        WeightGate gate = trunk.Gate;
+        using (RunPass run = gate.Register(one))
         {
-            Assert.Throws<InvalidOperationException>(gate.Register);
+            Assert.Throws<InvalidOperationException>(() => gate.Register(other));
             Assert.True(MayRead(one));
-            run.Begin(one, default);
+            run.Begin([one.Find("one")!], default);
             Assert.False(MayRead(one));
             Assert.True(MayRead(other));
             Assert.True(MayRead(trunk));
@@ -51,13 +51,13 @@ public sealed class WeightGateTests
             using WeightPass own = one.Enter();
         }
         Assert.True(MayRead(one));
-        using RunPass second = gate.Register();
+        using RunPass second = gate.Register(other);
     }
 
     [Fact]
     public async Task A_run_waits_for_those_inside()
     {
-        WeightSet weights = Weights(new WeightGate(), "w");
+        WeightSet weights = Weights("w");
         using var left = new ManualResetEventSlim();
         using var entered = new ManualResetEventSlim();
         Task reader = Task.Run(() =>
@@ -69,7 +69,7 @@ public sealed class WeightGateTests
         entered.Wait(TestContext.Current.CancellationToken);
         Task begin = Task.Run(() =>
         {
-            using RunPass run = weights.Gate.Register();
+            using RunPass run = weights.Gate.Register(weights);
             run.Begin(weights, default);
             return reader.IsCompleted;
         }, TestContext.Current.CancellationToken);
@@ -81,7 +81,7 @@ public sealed class WeightGateTests
     [Fact]
     public async Task Disposal_waits_for_those_inside_and_refuses_who_comes_later()
     {
-        WeightSet weights = Weights(new WeightGate(), "w");
+        WeightSet weights = Weights("w");
         using var left = new ManualResetEventSlim();
         using var entered = new ManualResetEventSlim();
         Task<float> reader = Task.Run(() =>
@@ -99,14 +99,14 @@ public sealed class WeightGateTests
         Assert.Equal(0, await reader);
         await disposal;
         Assert.Throws<ObjectDisposedException>(() => weights.Enter());
-        Assert.Throws<ObjectDisposedException>(weights.Gate.Register);
+        Assert.Throws<ObjectDisposedException>(() => weights.Gate.Register(weights));
         weights.Dispose();
     }
 
     [Fact]
     public void Disposing_from_inside_is_refused_instead_of_waiting_for_itself()
     {
-        WeightSet weights = Weights(new WeightGate(), "w");
+        WeightSet weights = Weights("w");
         using (WeightPass pass = weights.Enter()) Assert.Throws<InvalidOperationException>(weights.Dispose);
         weights.Dispose();
     }
@@ -114,7 +114,7 @@ public sealed class WeightGateTests
     [Fact]
     public void A_prediction_pays_nothing_that_could_be_measured()
     {
-        WeightSet weights = Weights(new WeightGate(), "w");
+        WeightSet weights = Weights("w");
         const int times = 1_000_000;
         double best = double.MaxValue;
         for (int round = 0; round < 5; round++)
@@ -145,16 +145,16 @@ public sealed class WeightGateTests
         (WeightSet Weights, Action Read)[] members =
         [
             (classifier.Weights, () => classifier.Predict("a text")), (classifier.Weights, () => classifier.PredictBatch(["a", "b"])), (classifier.Weights, () => classifier.Explain("a text")),
-            (classifier.Weights, () => classifier.Save(saved)), (classifier.Weights, () => classifier.Encoder.WithHead(HeadKind.None).Dispose()),
+            (classifier.Weights, () => classifier.Save(saved)), (classifier.Weights, () => classifier.Trunk.Copy().Dispose()),
             (tagger.Weights, () => tagger.Predict("a text")), (tagger.Weights, () => tagger.Tag("a", "text")), (tagger.Weights, () => tagger.PredictWords([["a"]])), (tagger.Weights, () => tagger.Save(saved)),
             (answerer.Weights, () => answerer.Predict("what?", "a text")), (answerer.Weights, () => answerer.Save(saved)),
             (encoder.Weights, () => encoder.Encode("a text")), (encoder.Weights, () => encoder.Similarity("a", "b")), (encoder.Weights, () => encoder.Save(saved)),
             (masked.Weights, () => masked.Predict($"a {mask}")), (masked.Weights, () => masked.Save(saved)),
-            (zeroShot.Encoder.Weights, () => zeroShot.Predict("a text", ["one", "two"])),
+            (zeroShot.Head.Weights, () => zeroShot.Predict("a text", ["one", "two"])),
         ];
         foreach ((WeightSet weights, Action read) in members)
         {
-            using (RunPass run = weights.Gate.Register())
+            using (RunPass run = weights.Gate.Register(weights))
             {
                 OnAnotherThread(() =>
                 {

@@ -37,7 +37,7 @@ public sealed class ChatFormatTests : IDisposable
         Assert.Equal(2, chat.Ids.Where((id, i) => chat.LossMask[i] && id == end).Count());
         Assert.Equal([end], tokenizer.TurnEndIds());
 
-        using EncoderModel before = EncoderModel.Load(Checkpoint, HeadKind.None), after = EncoderModel.Load(_target, HeadKind.None);
+        using OutputHead before = OutputHead.Load(Checkpoint, HeadKind.None), after = OutputHead.Load(_target, HeadKind.None);
         using var scope = NewDisposeScope();
         Tensor old = Table(before), wide = Table(after);
         Assert.Equal(old.shape[0] + 2, wide.shape[0]);
@@ -79,5 +79,5 @@ public sealed class ChatFormatTests : IDisposable
         }
     }
 
-    private static Tensor Table(EncoderModel model) => model.Weights.Single(weight => weight.Name == "embeddings.token.weight").Value;
+    private static Tensor Table(OutputHead model) => model.Weights.Single(weight => weight.Name == "embeddings.token.weight").Value;
 }
