@@ -8,6 +8,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Adapters;
 
 /// <summary>Puts a method on the modules of a model that its targets mean, with fresh tensors or those of a file.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "What is built is handed out; where building fails, it is freed.")]
 internal sealed class AdapterBuilder
 {
     private const int NamesShown = 8;
@@ -79,6 +80,7 @@ internal sealed class AdapterBuilder
             _built.Paths.Add(path);
             if (module.Linear.Name == "head.output") BaseMatrix(path, LinearMethod.Dense(module).Weight);
         }
+        Tied();
         Tokens();
         Wholes(match);
         if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options is not (NormAdapter or BiasAdapter or TokenAdapter) && _built.Paths.Count == 0))
@@ -102,6 +104,19 @@ internal sealed class AdapterBuilder
         if (_options is TokenAdapter) return ([], true);
         if (_options is ScalingAdapter) return DefaultTargets.Scaling.TryGetValue(_source.ModelType, out (string[] Targets, string[] FeedForward) own) ? (own.Targets, true) : ([], _options.Targets != ModuleTargets.ByFamily);
         return DefaultTargets.Lora.TryGetValue(_source.ModelType, out string[]? known) ? (known, true) : ([], _options.Targets != ModuleTargets.ByFamily);
+    }
+
+    // An adapter of embeddings that is kept tied to the output layer.
+    private void Tied()
+    {
+        if (_options is not LoraAdapter { TiesOutput: true } || !_head.IsTied) return;
+        if (_built.Tables.Find(method => ReferenceEquals(method.Table, _head.Trunk.TokenTable)) is not LoraTable table) return;
+        LinearModule output = _head.Modules.Linears.First(module => module.Linear.Name == "head.output");
+        if (_built.Linears.Exists(method => method.Module == output)) return;
+        string path = PathOf(output.Path);
+        _built.Linears.Add(new LoraTiedOutput(output, path, table, _source));
+        _built.Paths.Add(path);
+        BaseMatrix(path, LinearMethod.Dense(output).Weight);
     }
 
     // Rows of the token embeddings, also where the output layer is tied to them.
@@ -225,6 +240,10 @@ internal sealed class AdapterBuilder
     }
 
     // The layers of a head for a task; those over the vocabulary were pretrained with the model.
-    private static IEnumerable<string> HeadNames(OutputHead head) => head.Trunk.Model.Head(head.Kind).Output is null or { IsOverVocabulary: true } ? []
-        : head.Weights.Skip(head.Trunk.Weights.Count).SelectMany(weight => weight.Parts).Where(part => part.Prefix.Length == 0).Select(part => part.CheckpointName.Split('.')[0]).Distinct(StringComparer.Ordinal);
+    private static IEnumerable<string> HeadNames(OutputHead head)
+    {
+        if (head.Trunk.Model.Head(head.Kind).Output is null or { IsOverVocabulary: true }) return [];
+        return head.Weights.Skip(head.Trunk.Weights.Count).SelectMany(weight => weight.Parts).Where(part => part.Prefix.Length == 0)
+            .Select(part => part.CheckpointName.Split('.')[0]).Distinct(StringComparer.Ordinal);
+    }
 }

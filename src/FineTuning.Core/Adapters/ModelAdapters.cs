@@ -110,7 +110,11 @@ public sealed class ModelAdapters : IDisposable
         RequireUnmerged();
         string name = Active ?? throw new InvalidOperationException("no adapter is active: there is nothing to merge (UseAdapter)");
         BuiltAdapter built = _adapters[name];
-        if (_head.IsTied && (built.Tables.Exists(method => method is not TokenRows && ReferenceEquals(method.Table, _head.Trunk.TokenTable)) || built.Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output")))
+        // Both sides change alike, or the merged matrix would change the side that has no adapter.
+        bool onTable = built.Tables.Exists(method => method is not TokenRows && ReferenceEquals(method.Table, _head.Trunk.TokenTable));
+        bool onOutput = built.Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");
+        bool both = built.Linears.Exists(method => method is LoraTiedOutput);
+        if (_head.IsTied && !both && (onTable || onOutput))
         {
             throw new InvalidOperationException("the adapter is on one side of a matrix that embeddings and output layer share: merged, it would change both. Keep the adapter beside the model");
         }

@@ -67,6 +67,16 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
         return _shared[key] = weight;
     }
 
+    /// <summary>A weight that the file holds twice: what is read must be the same.</summary>
+    public void Repeat(string path, string suffix, Weight weight, Func<Tensor, Tensor> turned)
+    {
+        string key = $"{Prefix}{path}.{suffix}";
+        using var scope = NewDisposeScope();
+        Tensor own = turned(weight.Value);
+        if (!Take(key, own.shape, () => own).eq(own).all().item<bool>()) Faults.Add($"'{key}' differs from '{weight.Name}', to which it is tied");
+        _entries.Add((key, () => turned(weight.Value)));
+    }
+
     /// <summary>A tensor of the file, checked for its shape before it is read; where it cannot be had, what <paramref name="initial"/> makes.</summary>
     public Tensor Take(string key, long[] shape, Func<Tensor> initial)
     {

@@ -38,7 +38,10 @@ internal sealed class AdapterCase : IDisposable
 
     public string AdapterFolder => Path.Combine(Folder, "adapter");
 
-    public IReadOnlyList<string> Trainable => [.. Expected.GetProperty("trainable").EnumerateArray().Select(key => key.GetString()!)];
+    public IReadOnlyList<string> Trainable => Expected.TryGetProperty("trainable", out JsonElement keys) ? [.. keys.EnumerateArray().Select(key => key.GetString()!)] : [];
+
+    /// <summary>Whether one low-rank part serves embeddings and output layer. The reference trains its two views as two weights, so that each moves twice.</summary>
+    public bool IsTied => File.ReadAllText(Path.Combine(AdapterFolder, "adapter_config.json")).Contains("\"ensure_weight_tying\": true", StringComparison.Ordinal);
 
     public static TheoryData<string> All()
     {

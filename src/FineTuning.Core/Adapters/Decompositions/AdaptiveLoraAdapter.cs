@@ -31,7 +31,8 @@ public sealed record AdaptiveLoraAdapter : Adapter
 
     internal override void Write(JsonObject config)
     {
-        config["init_r"] = config["target_r"] = Rank;
+        config["init_r"] = Rank;
+        config["target_r"] = Rank;
         config["lora_alpha"] = Alpha;
         config["orth_reg_weight"] = OrthogonalPenalty;
     }

@@ -51,3 +51,28 @@ internal sealed class LoraTable : TableMethod
 
     private static Tensor Norms(Tensor table) => linalg.norm(table, dims: [0]);
 }
+
+/// <summary>The same low-rank part in an output layer that is tied to the embeddings: one part, which both sides train.</summary>
+internal sealed class LoraTiedOutput : LinearMethod
+{
+    private readonly LoraTable _table;
+
+    public LoraTiedOutput(LinearModule module, string path, LoraTable table, ParameterSource source)
+        : base(module)
+    {
+        _table = table;
+        source.Repeat(path, "lora_A.weight", table.B, value => value.t());
+        source.Repeat(path, "lora_B.weight", table.A, value => value.t());
+    }
+
+    public override Tensor Delta() => _table.A.Value.t().mm(_table.B.Value.t()) * Held(_table.Scale);
+
+    public override Tensor Matrix(Tensor matrix) => matrix.Plus(Delta());
+
+    public override Tensor Apply(Tensor input, Tensor product, long start, long count, ForwardContext context)
+    {
+        Tensor values = input.dtype == _table.A.Value.dtype ? input : input.to(_table.A.Value.dtype);
+        Tensor low = nn.functional.linear(nn.functional.linear(values, _table.B.Value.t()), _table.A.Value.t().narrow(0, start, count)) * Held(_table.Scale);
+        return (product.dtype == low.dtype ? product : product.to(low.dtype)).Plus(low).to(product.dtype);
+    }
+}

@@ -81,7 +81,7 @@ public sealed record OrthogonalAdapter : Adapter
             _series = options.UsesSeries;
         }
 
-        public override Tensor Matrix(Tensor matrix) => Turn(matrix, Rotations().transpose(1, 2));
+        public override Tensor Matrix(Tensor matrix) => Turn(matrix, Rotations());
 
         private Tensor Rotations()
         {
