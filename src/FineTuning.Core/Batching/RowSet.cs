@@ -67,7 +67,7 @@ internal sealed class RowSet
             string reasons = string.Join(", ", report.Summary().Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(model.Arrange(rows), report.Summary());
+        return new(model.PrepareRows(rows), report.Summary());
     }
 
     private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>

@@ -33,7 +33,7 @@ internal static class Limits
     {
         foreach ((TLabel label, double weight) in weights ?? new Dictionary<TLabel, double>())
         {
-            if (labels?.PlaceOf(label) < 0) violations.Add($"{option} names '{label}', which is not a label");
+            if (labels?.IndexOf(label) < 0) violations.Add($"{option} names '{label}', which is not a label");
             if (!IsWeight(weight)) violations.Add($"{option} gives '{label}' {weight}: a weight is {Weights}");
         }
     }

@@ -74,11 +74,11 @@ internal static class AnswerText
         }
     }
 
-    private static bool IsWord(string text, int place, out int width)
+    private static bool IsWord(string text, int index, out int width)
     {
-        bool pair = place + 1 < text.Length && char.IsSurrogatePair(text[place], text[place + 1]);
+        bool pair = index + 1 < text.Length && char.IsSurrogatePair(text[index], text[index + 1]);
         width = pair ? 2 : 1;
-        return (pair ? CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(text[place], text[place + 1])) : CharUnicodeInfo.GetUnicodeCategory(text[place])) is
+        return (pair ? CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(text[index], text[index + 1])) : CharUnicodeInfo.GetUnicodeCategory(text[index])) is
             UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter
             or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
     }
@@ -116,9 +116,9 @@ internal static class AnswerText
     }
 
     // Unicode's Final_Sigma: a cased letter before it and none after it, marks and apostrophes between not counted.
-    private static bool IsFinal(string text, int place)
+    private static bool IsFinal(string text, int index)
     {
-        int before = place - 1, after = place + 1;
+        int before = index - 1, after = index + 1;
         while (before >= 0 && IsIgnorable(text[before])) before--;
         while (after < text.Length && IsIgnorable(text[after])) after++;
         return before >= 0 && IsCased(text[before]) && (after >= text.Length || !IsCased(text[after]));

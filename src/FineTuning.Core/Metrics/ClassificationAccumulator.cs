@@ -14,7 +14,7 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
     private long _rows;
 
     /// <summary>Counts a row.</summary>
-    /// <param name="reference">The place of the true label.</param>
+    /// <param name="reference">The index of the true label.</param>
     /// <param name="probabilities">The probability of each label.</param>
     public void Add(int reference, ReadOnlySpan<float> probabilities)
     {

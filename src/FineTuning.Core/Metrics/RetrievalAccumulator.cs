@@ -63,7 +63,7 @@ public sealed class RetrievalAccumulator
         if (ranks.Length > 0 && ranks[0] <= _gainDepth) _reciprocalRank += 1.0 / ranks[0];
         double ideal = Enumerable.Range(1, Math.Min(relevant.Count, _gainDepth)).Sum(Discount);
         _gain += ranks.Where(rank => rank <= _gainDepth).Sum(Discount) / ideal;
-        double precisions = ranks.Select((rank, place) => rank <= _precisionDepth ? (place + 1.0) / rank : 0).Sum();
+        double precisions = ranks.Select((rank, index) => rank <= _precisionDepth ? (index + 1.0) / rank : 0).Sum();
         _averagePrecision += precisions / Math.Min(_precisionDepth, relevant.Count);
     }
 

@@ -28,14 +28,14 @@ public sealed class ForwardContext
     /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
     internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
-    /// <summary>What takes the place of the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
+    /// <summary>What replaces the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
 
     /// <summary>A pass without dropout: evaluation and prediction.</summary>
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
 
-    /// <summary>What takes the place of the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
+    /// <summary>What replaces the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
     internal Func<Tensor, Tensor>? Normalized { get; private init; }
 
     /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
@@ -57,7 +57,7 @@ public sealed class ForwardContext
     /// </summary>
     /// <param name="input">Any shape.</param>
     /// <param name="probability">From 0 (nothing is dropped) to below 1.</param>
-    /// <param name="site">A number for each place of your code that drops.</param>
+    /// <param name="site">A number for each point of your code that drops.</param>
     /// <returns>The shape of the input.</returns>
     public Tensor Dropout(Tensor input, double probability, int site) =>
         _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);

@@ -10,7 +10,7 @@ public abstract class EncodedRow(int length)
 
     /// <summary>
     /// The index of the example in the data, from 0: how messages name it. It is set once the example is encoded; a model that makes other rows in
-    /// <see cref="TunableModel.Arrange"/> gives each the index of the example that it begins with.
+    /// <see cref="TunableModel.PrepareRows"/> gives each the index of the example that it begins with.
     /// </summary>
     public int Index { get; set; }
 

@@ -16,7 +16,7 @@ public sealed class EncodingReport
 
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, int> _skipped = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, int> _remarks = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, int> _notes = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _names = new(StringComparer.Ordinal);
     private readonly EncodingReport? _whole;
     private readonly int _index;
@@ -43,7 +43,7 @@ public sealed class EncodingReport
                 TruncatedTokens = _truncatedTokens,
                 EmptyTexts = _emptyTexts,
                 Skipped = Copy(_skipped, count => count),
-                Remarks = Copy(_remarks, count => count),
+                Notes = Copy(_notes, count => count),
                 Names = Copy(_names, names => (IReadOnlyList<string>)Array.AsReadOnly(names.ToArray())),
             };
         }
@@ -52,15 +52,15 @@ public sealed class EncodingReport
     /// <summary>Counts something that was changed or could not be used as it stood, in an example that is used all the same.</summary>
     /// <param name="what">What, in a few words that are the same for all such cases.</param>
     /// <param name="count">How often; 0 or less counts nothing.</param>
-    public void Remark(string what, int count = 1)
+    public void Note(string what, int count = 1)
     {
         if (_whole is not null)
         {
-            _whole.Remark(what, count);
+            _whole.Note(what, count);
             return;
         }
         if (count <= 0) return;
-        lock (_lock) _remarks[what] = _remarks.GetValueOrDefault(what) + count;
+        lock (_lock) _notes[what] = _notes.GetValueOrDefault(what) + count;
     }
 
     /// <summary>Counts an example that lost tokens.</summary>

@@ -37,16 +37,16 @@ public abstract class TunableModel : IDisposable
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
 
-    /// <summary>Pads and stacks rows for training; a model that draws something for each row overrides this, and draws it as a pure function of moment and row.</summary>
+    /// <summary>Pads and stacks rows for training. A model that draws something for each row overrides this and draws it as a pure function of moment and row.</summary>
     /// <param name="rows">At least one row that this model encoded.</param>
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     /// <param name="moment">The run's seed and the epoch.</param>
     public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
 
-    /// <summary>Rearranges the rows of a whole data set before batches are planned: a model that packs texts overrides this.</summary>
+    /// <summary>Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.</summary>
     /// <param name="rows">The encoded examples, in the order of the data.</param>
     /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
-    public virtual IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows) => rows;
+    public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => rows;
 
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
@@ -103,9 +103,9 @@ public abstract class TunableModel : IDisposable
 
     private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
 
-    /// <summary>Told at the end of a run what the weights that the model has now reached on the validation data: a model that tunes a threshold takes it from there.</summary>
-    /// <param name="metrics">What the best evaluation reported.</param>
-    public virtual void Adopt(MetricReport metrics)
+    /// <summary>Sets what a model tunes on validation data, a threshold for example. The loop calls this at the end of a run.</summary>
+    /// <param name="metrics">What the evaluation of the weights that the model has now reported.</param>
+    public virtual void Calibrate(MetricReport metrics)
     {
     }
 

@@ -16,7 +16,7 @@ public static class FineTuningRuntime
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     public static void Load() => _ = Loaded.Value;
 
-    // Each has a stack and a place in the team: far beyond the cores of any machine it only costs, and at last the process.
+    // Each has a stack and a slot in the team: far beyond the cores of any machine it only costs, and at last the process.
     private const int MostThreads = 1024;
 
     /// <summary>Threads that one tensor operation uses; process-wide.</summary>

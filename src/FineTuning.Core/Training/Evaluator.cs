@@ -66,7 +66,7 @@ internal static class Evaluator
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Batch batch = model.Collate([.. planned.Rows.Select(place => rows.Rows[place])], planned.PaddedLength);
+        Batch batch = model.Collate([.. planned.Rows.Select(index => rows.Rows[index])], planned.PaddedLength);
         evaluation.Add(batch, ForwardContext.Evaluation());
     }
 }

@@ -204,7 +204,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     {
         if (report.TruncatedExamples > 0) Warn($"{report.TruncatedExamples} {data} examples were cut at the maximal length and lost {report.TruncatedTokens} tokens");
         if (report.EmptyTexts > 0) Warn($"{report.EmptyTexts} {data} texts are empty");
-        foreach ((string what, int count) in report.Remarks) Warn($"{data} data: {what}: {count}{report.NamesOf(what)}");
+        foreach ((string what, int count) in report.Notes) Warn($"{data} data: {what}: {count}{report.NamesOf(what)}");
         foreach ((string reason, int count) in report.Skipped) Warn($"{count} {data} examples were left out: {reason}{report.NamesOf(reason)}");
     }
 

@@ -50,7 +50,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             if (run.Best.Any && options.KeepBest) run.Best.Restore();
         }
         TrainingResult result = _record.Finish();
-        if (result.Metrics is { } metrics) model.Adopt(metrics);
+        if (result.Metrics is { } metrics) model.Calibrate(metrics);
         return result;
     }
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace FineTuning.Text;
 
-/// <summary>Words with their tokens, at most so many: each has a few positions where it may stand, and a new one takes the place of another there. Thread-safe without a lock.</summary>
+/// <summary>A cache of words with their tokens, of bounded size. Each word has a few slots, and a new word evicts another from them. Thread-safe without a lock.</summary>
 internal sealed class WordCache
 {
     private const int Sets = 1 << 14, Ways = 4, Multiplier = unchecked((int)0x9E3779B1);

@@ -53,7 +53,7 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
     {
         using IDisposable scope = NewDisposeScope(), still = no_grad();
         Tensor rows = stack(inputs.Select(text => tensor(Letters(text) ?? new float['z' - 'a' + 1])));
-        return [.. _network.call(rows).argmax(1).data<long>().ToArray().Select(place => _languages[place])];
+        return [.. _network.call(rows).argmax(1).data<long>().ToArray().Select(index => _languages[index])];
     }
 
     protected override void Dispose(bool disposing)

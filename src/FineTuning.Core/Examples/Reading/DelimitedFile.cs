@@ -98,16 +98,16 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 /// <summary>The columns of a file by name; a name that occurs twice means none.</summary>
 internal sealed class ColumnNames
 {
-    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal);
 
     public ColumnNames(string[] columns)
     {
         Columns = columns;
-        for (int i = 0; i < columns.Length; i++) _places[columns[i]] = _places.ContainsKey(columns[i]) ? -1 : i;
+        for (int i = 0; i < columns.Length; i++) _indices[columns[i]] = _indices.ContainsKey(columns[i]) ? -1 : i;
     }
 
     public IReadOnlyList<string> Columns { get; }
 
-    /// <summary>The place; -1: there are several; null: there is none.</summary>
-    public int? Find(string column) => _places.TryGetValue(column, out int place) ? place : null;
+    /// <summary>The index; -1: there are several; null: there is none.</summary>
+    public int? Find(string column) => _indices.TryGetValue(column, out int index) ? index : null;
 }

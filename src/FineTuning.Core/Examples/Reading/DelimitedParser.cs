@@ -140,7 +140,7 @@ internal sealed class DelimitedParser(TextSource source, DelimitedOptions option
         {
             throw problems.Refusal(1, $"the first line says that values are separated by '{named}', but they are read as separated by '{_separator}'; read the file with Csv.Read and leave Separator out, or remove the line");
         }
-        problems.Remark(1, $"the first line names the separator, '{named}'; it is used");
+        problems.Warn(1, $"the first line names the separator, '{named}'; it is used");
         _separator = named;
         _position = end;
         if (_position < _length && _buffer[_position] == '\r') _position++;

@@ -116,7 +116,7 @@ public sealed class JsonFile : IEnumerable<JsonRow>
         {
             throw problems.Refusal(null, "an object was found where a list of objects was expected; if the list stands under a key, name it in the options (Field)");
         }
-        problems.Remark(null, "the file is an object of equally long lists; they are read as columns");
+        problems.Warn(null, "the file is an object of equally long lists; they are read as columns");
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { MaxDepth = DepthOfRows }))
         {

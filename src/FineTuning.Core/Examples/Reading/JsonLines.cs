@@ -96,18 +96,18 @@ public sealed class JsonLines : IEnumerable<JsonRow>
 
     private static string Reason(string line, JsonException failure)
     {
-        string place = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
+        string location = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
         string trimmed = line.TrimStart('{', ' ', '\t');
-        if (trimmed.StartsWith('\'')) return $"single quotes {place} (a printed Python dictionary, perhaps); JSON has double ones";
+        if (trimmed.StartsWith('\'')) return $"single quotes {location} (a printed Python dictionary, perhaps); JSON has double ones";
         int at = (int)Math.Min(failure.BytePositionInLine ?? 0, line.Length);
         string rest = line[at..];
         foreach (string word in new[] { "NaN", "Infinity", "-Infinity", "None", "True", "False" })
         {
-            if (rest.StartsWith(word, StringComparison.Ordinal)) return $"{word} {place}, which JSON does not have";
+            if (rest.StartsWith(word, StringComparison.Ordinal)) return $"{word} {location}, which JSON does not have";
         }
-        if (at < line.Length && line[at] < ' ') return $"a control character (U+{(int)line[at]:X4}) {place}, which must be escaped inside a string";
-        return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {place}"
-            : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {place}"
-            : $"{failure.Message.Split(" LineNumber", 2)[0]} ({place})";
+        if (at < line.Length && line[at] < ' ') return $"a control character (U+{(int)line[at]:X4}) {location}, which must be escaped inside a string";
+        return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {location}"
+            : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {location}"
+            : $"{failure.Message.Split(" LineNumber", 2)[0]} ({location})";
     }
 }

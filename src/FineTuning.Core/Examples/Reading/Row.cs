@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace FineTuning.Examples;
 
-/// <summary>A record of a data file, with its place for messages.</summary>
+/// <summary>A record of a data file, with its file and line for messages.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
 public abstract class Row
 {

@@ -6,7 +6,7 @@ public static class RowMapping
     /// <summary>Labelled texts.</summary>
     /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="text">The column of the text; without a header its place, from 0.</param>
+    /// <param name="text">The column of the text; without a header its index, from 0.</param>
     /// <param name="label">The column of the label.</param>
     /// <param name="pair">The column of the second text; null: there is none.</param>
     /// <param name="weight">The column of the example's weight; null: all count 1.</param>

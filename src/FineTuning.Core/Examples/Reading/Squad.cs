@@ -4,7 +4,7 @@ namespace FineTuning.Examples;
 
 /// <summary>Questions about texts, in the format of SQuAD 1.1 and 2.0 and of the many data sets that follow it.</summary>
 /// <remarks>
-/// Places are counted in code points there and in UTF-16 units here. Answers that do not stand where the file says are reported; without a handler the first
+/// Offsets are counted in code points there and in UTF-16 units here. Answers that do not stand where the file says are reported; without a handler the first
 /// one is thrown. A handler lets reading go on: the record keeps what the file says, and the model that is trained on it decides
 /// (<c>QuestionAnswererOptions.MismatchedAnswers</c>). Plausible answers of unanswerable questions are no answers.
 /// </remarks>

@@ -5,8 +5,8 @@ namespace FineTuning.Heads;
 
 /// <summary>A question with a part of its text, as the model sees it.</summary>
 /// <param name="Tokens">The tokens; offsets of the question refer to the question without its leading spaces.</param>
-/// <param name="First">The place of the text's first token; behind <paramref name="Last"/> where there is none.</param>
-/// <param name="Last">The place of the text's last token.</param>
+/// <param name="First">The index of the text's first token; behind <paramref name="Last"/> where there is none.</param>
+/// <param name="Last">The index of the text's last token.</param>
 /// <param name="Origin">Which token of the whole text <paramref name="First"/> is.</param>
 internal sealed record AnswerWindow(TokenizedText Tokens, int First, int Last, int Origin)
 {

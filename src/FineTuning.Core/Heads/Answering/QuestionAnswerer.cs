@@ -98,12 +98,12 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         {
             AnswerWindow[][] windows = [.. chunk.Select(input => WindowsOf(input.Question, input.Context))];
             float[][] logits = Logits([.. windows.SelectMany(group => group)], cancellation);
-            int place = 0;
+            int offset = 0;
             for (int i = 0; i < chunk.Length; i++)
             {
-                AnswerSearch search = Search(windows[i], logits.AsSpan(place, windows[i].Length));
+                AnswerSearch search = Search(windows[i], logits.AsSpan(offset, windows[i].Length));
                 answers.Add(search.Answer(chunk[i].Context, AllowsNoAnswer, NoAnswerThreshold));
-                place += windows[i].Length;
+                offset += windows[i].Length;
             }
         }
         return answers;
@@ -135,10 +135,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
 
         (int Start, int End)[] targets = [.. windows.Select(window => target is null ? (0, 0) : window.Locate(target.Start, target.Start + target.Text.Length))];
         // Nothing can be learned where the answer stands in no window, least of all that there is none; the question is evaluated all the same.
-        bool isLost = target is not null && targets.All(place => place.End == 0);
-        if (isLost) report.Remark("answers longer than a window, not learned from");
+        bool isLost = target is not null && targets.All(span => span.End == 0);
+        if (isLost) report.Note("answers longer than a window, not learned from");
         if (isLost) report.Name("answers longer than a window, not learned from", example.Id);
-        if (target is not null && !isLost) RemarkLongAnswer(windows, targets, example, report);
+        if (target is not null && !isLost) NoteLongAnswer(windows, targets, example, report);
         bool[][]? fullest = _options.FullestContextOnly ? AnswerWindows.Fullest(windows) : null;
         return new QuestionRow(example, [.. windows.Select((window, i) =>
             new WindowRow(window.Tokens.Ids, TypesOf(window), SpanWindow.Of(window), fullest?[i], targets[i], isLost ? 0 : example.Weight))]);
@@ -152,17 +152,17 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     // It is learned, but never found: the search combines starts and ends that are no farther apart.
-    private void RemarkLongAnswer(AnswerWindow[] windows, (int Start, int End)[] targets, AnsweredQuestion example, EncodingReport report)
+    private void NoteLongAnswer(AnswerWindow[] windows, (int Start, int End)[] targets, AnsweredQuestion example, EncodingReport report)
     {
-        int window = Array.FindIndex(targets, place => place.End > 0);
+        int window = Array.FindIndex(targets, span => span.End > 0);
         if (window < 0 || targets[window].End - targets[window].Start + 1 <= _options.LongestAnswer) return;
         string what = $"answers of more than {_options.LongestAnswer} tokens, which are never given (LongestAnswer)";
-        report.Remark(what);
+        report.Note(what);
         report.Name(what, example.Id);
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         return [.. rows.Cast<QuestionRow>().SelectMany(question => question.Windows.Select(window =>
@@ -192,7 +192,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override IEvaluation NewEvaluation() => new AnswerEvaluation(this);
 
     /// <inheritdoc/>
-    public override void Adopt(MetricReport metrics)
+    public override void Calibrate(MetricReport metrics)
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (_options.NoAnswerThreshold is null && metrics.TryGet("best_f1_threshold", out double threshold)) NoAnswerThreshold = threshold;

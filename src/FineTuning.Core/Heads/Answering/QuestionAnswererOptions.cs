@@ -8,7 +8,7 @@ public enum MismatchedAnswers
     /// <summary>They are left out, counted and named; a question without any other answer is left out too.</summary>
     LeaveOut,
 
-    /// <summary>They move to the nearest place that has their text, counted and named; those without such a place are left out.</summary>
+    /// <summary>They move to the nearest occurrence of their text, counted and named; those without one are left out.</summary>
     Repair,
 
     /// <summary>The first one ends the run with an error.</summary>

@@ -60,7 +60,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
         if (example.Label is null) throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has no label: it is null; leave the record out");
-        int label = LabelSet.PlaceOf(example.Label);
+        int label = LabelSet.IndexOf(example.Label);
         if (label < 0)
         {
             throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");

@@ -64,12 +64,12 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         var targets = new float[LabelSet.Count];
         foreach (TLabel label in ExampleParts.Require(example.Labels, "list of labels"))
         {
-            int place = LabelSet.PlaceOf(label);
-            if (place < 0)
+            int index = LabelSet.IndexOf(label);
+            if (index < 0)
             {
                 throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
             }
-            targets[place] = 1;
+            targets[index] = 1;
         }
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
@@ -83,8 +83,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, TLabel label, string? pair = null)
     {
-        int place = LabelSet.Require(label);
-        return Explain(text, pair, _ => place, logits => (LabelSet.Names[place], Probabilities.Sigmoid(logits)[place]));
+        int index = LabelSet.Require(label);
+        return Explain(text, pair, _ => index, logits => (LabelSet.Names[index], Probabilities.Sigmoid(logits)[index]));
     }
 
     /// <summary>What a user's metric gets: the true labels and the prediction.</summary>

@@ -21,7 +21,7 @@ public sealed record ZeroShotOptions
 /// <remarks>Thread-safe while it is not disposed. Whoever creates it disposes it.</remarks>
 public sealed class ZeroShotClassifier : IDisposable
 {
-    private const string Place = "{}";
+    private const string Slot = "{}";
 
     private readonly TextClassifier<string> _inference;
     private readonly int _entailment;
@@ -57,7 +57,7 @@ public sealed class ZeroShotClassifier : IDisposable
         throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Head.LoadReport.Fresh)} are missing); without one no inference is learned");
     }
 
-    /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their places.</summary>
+    /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their indices.</summary>
     private static (int Entailment, int Contradiction) Meanings(string folder, IReadOnlyList<string> names)
     {
         int[] Beginning(string start) => [.. Enumerable.Range(0, names.Count).Where(i => names[i].StartsWith(start, StringComparison.OrdinalIgnoreCase))];
@@ -76,7 +76,7 @@ public sealed class ZeroShotClassifier : IDisposable
     /// <param name="text">The text; cut at the end where it is too long (and counted).</param>
     /// <param name="labels">At least one.</param>
     /// <param name="options">Template and mode; null: the defaults.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     public Classification<string> Predict(string text, IReadOnlyList<string> labels, ZeroShotOptions? options = null) => PredictBatch([text], labels, options)[0];
 
     /// <summary>The labels with their probabilities for many texts, in their order.</summary>
@@ -84,7 +84,7 @@ public sealed class ZeroShotClassifier : IDisposable
     /// <param name="labels">At least one.</param>
     /// <param name="options">Template and mode; null: the defaults.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public IReadOnlyList<Classification<string>> PredictBatch(IReadOnlyList<string> texts, IReadOnlyList<string> labels, ZeroShotOptions? options = null, CancellationToken cancellation = default)
     {
@@ -99,7 +99,7 @@ public sealed class ZeroShotClassifier : IDisposable
     /// <summary>A predictor over fixed labels, for a service. It is this classifier's, which must outlive it.</summary>
     /// <param name="labels">At least one.</param>
     /// <param name="options">Template and mode; null: the defaults.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     public IPredictor<string, Classification<string>> For(IReadOnlyList<string> labels, ZeroShotOptions? options = null)
     {
         options ??= new ZeroShotOptions();
@@ -116,8 +116,8 @@ public sealed class ZeroShotClassifier : IDisposable
         new NullMembers().Entries(labels, nameof(labels)).Require(nameof(labels));
         new NullMembers().Value(options.Template, nameof(options.Template)).Require(nameof(options));
         if (labels.Count == 0) throw new ArgumentException("there are no labels; name at least one", nameof(labels));
-        string[] around = options.Template.Split(Place);
-        if (around.Length != 2) throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} places for a label; write {Place} where it goes, exactly once", nameof(options));
+        string[] around = options.Template.Split(Slot);
+        if (around.Length != 2) throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} slots for a label; write {Slot} where it goes, exactly once", nameof(options));
         return [.. labels.Select(label => around[0] + label + around[1])];
     }
 

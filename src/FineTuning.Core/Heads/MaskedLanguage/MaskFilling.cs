@@ -70,11 +70,11 @@ internal sealed class MaskFilling
 
     private IEnumerable<int> Best(double[] scores) => (_targets ?? Enumerable.Range(0, scores.Length)).OrderByDescending(id => scores[id]).Take(_count);
 
-    private MaskCandidate Candidate(TokenizedText text, int place, int id, double score, bool single)
+    private MaskCandidate Candidate(TokenizedText text, int position, int id, double score, bool single)
     {
         PretrainedTokenizer tokenizer = _model.Tokenizer;
         int[] ids = [.. text.Ids];
-        ids[place] = id;
+        ids[position] = id;
         if (tokenizer.PadId is { } pad) ids = [.. ids.Where(token => token != pad)];
         return new(score, id, tokenizer.Decode([id], skipSpecialTokens: false), tokenizer.Decode(ids, skipSpecialTokens: single));
     }

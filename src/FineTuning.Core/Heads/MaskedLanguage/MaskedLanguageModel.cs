@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand in the place of a mask.
+/// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand instead of a mask.
 /// </summary>
 /// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<string, FilledText>
@@ -97,10 +97,10 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return _windows.Arrange(rows);
+        return _windows.PrepareRows(rows);
     }
 
     /// <inheritdoc/>
@@ -119,7 +119,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
         var masked = (MaskedBatch)batch;
-        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
+        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Positions(Device), context), masked.Targets(Device), null, null, 0);
     }
 
     /// <summary>What a user's metric gets: the id of the masked token and the most probable one.</summary>
@@ -128,12 +128,12 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 
-    /// <summary>The five most probable tokens in the place of each mask.</summary>
+    /// <summary>The five most probable tokens for each mask.</summary>
     /// <param name="input">A text with at least one mask token, for example <c>[MASK]</c>.</param>
     /// <exception cref="ArgumentException">The text has no mask, or the mask was cut away.</exception>
     public FilledText Predict(string input) => PredictBatch([input], new FillOptions())[0];
 
-    /// <summary>The most probable tokens in the place of each mask.</summary>
+    /// <summary>The most probable tokens for each mask.</summary>
     /// <param name="input">A text with at least one mask token.</param>
     /// <param name="options">How many, and among which.</param>
     /// <exception cref="ArgumentException">The text has no mask, or the options are out of range.</exception>
@@ -142,7 +142,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new FillOptions(), cancellation);
 
-    /// <summary>The most probable tokens in the place of each mask of many texts, in their order.</summary>
+    /// <summary>The most probable tokens for each mask of many texts, in their order.</summary>
     /// <param name="inputs">Texts with at least one mask token each.</param>
     /// <param name="options">How many, and among which.</param>
     /// <param name="cancellation">Stops between two batches.</param>
@@ -178,7 +178,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         {
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
-            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
+            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Positions(model.Device), context), targets = masked.Targets(model.Device);
             _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);
             Tensor best = logits.argmax(1);
             _right += best.eq(targets).sum().Number();

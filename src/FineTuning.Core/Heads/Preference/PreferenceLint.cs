@@ -29,16 +29,16 @@ public sealed record PreferenceLintReport(
 public sealed class PreferenceLint
 {
     /// <summary>What identical pairs are counted as.</summary>
-    internal const string IdenticalRemark = "chosen and rejected are the same: nothing is learned";
+    internal const string IdenticalNote = "chosen and rejected are the same: nothing is learned";
 
     /// <summary>What contradicting pairs are counted as.</summary>
-    internal const string ContradictingRemark = "the opposite pair stands in the data as well: both are learned";
+    internal const string ContradictingNote = "the opposite pair stands in the data as well: both are learned";
 
-    internal const string RepeatedRemark = "the same pair stood in the data before";
+    internal const string RepeatedNote = "the same pair stood in the data before";
 
-    internal const string ChosenLongerRemark = "the chosen completion is longer than the rejected one";
+    internal const string ChosenLongerNote = "the chosen completion is longer than the rejected one";
 
-    internal const string RejectedLongerRemark = "the rejected completion is longer than the chosen one";
+    internal const string RejectedLongerNote = "the rejected completion is longer than the chosen one";
 
     private readonly Lock _lock = new();
     private readonly Dictionary<UInt128, long> _seen = [];
@@ -79,11 +79,11 @@ public sealed class PreferenceLint
             if (rejected > chosen) _rejectedLonger++;
         }
         if (report is null) return;
-        report.Remark(IdenticalRemark, identical ? 1 : 0);
-        report.Remark(RepeatedRemark, before > 0 ? 1 : 0);
-        report.Remark(ContradictingRemark, (int)contradicting);
-        report.Remark(ChosenLongerRemark, chosen > rejected ? 1 : 0);
-        report.Remark(RejectedLongerRemark, rejected > chosen ? 1 : 0);
+        report.Note(IdenticalNote, identical ? 1 : 0);
+        report.Note(RepeatedNote, before > 0 ? 1 : 0);
+        report.Note(ContradictingNote, (int)contradicting);
+        report.Note(ChosenLongerNote, chosen > rejected ? 1 : 0);
+        report.Note(RejectedLongerNote, rejected > chosen ? 1 : 0);
     }
 
     /// <summary>What was found so far.</summary>

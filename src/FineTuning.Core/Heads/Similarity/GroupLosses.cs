@@ -29,8 +29,8 @@ internal static class GroupLosses
     /// <summary>Two views of each text against all other views of the batch (Chen et al. 2020, equation 1).</summary>
     public static Tensor TwoViews(Tensor x, Tensor z, double temperature)
     {
-        Tensor places = Range(0, x.shape[0], device: x.device);
-        return SupervisedContrastive(cat([x, z], 0), cat([places, places], 0), temperature);
+        Tensor rows = Range(0, x.shape[0], device: x.device);
+        return SupervisedContrastive(cat([x, z], 0), cat([rows, rows], 0), temperature);
     }
 
     /// <summary>Per text its farthest of the same label against its nearest of another (Hermans et al. 2017, equation 5), a mean over all.</summary>

@@ -142,7 +142,7 @@ internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining?
 
     internal override (IReadOnlyList<string> Texts, double Target) Read(LabeledText<TLabel> example)
     {
-        int label = Labels.PlaceOf(example.Label);
+        int label = Labels.IndexOf(example.Label);
         if (label < 0) throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the {Labels.Count}: {Excerpt.Of(string.Join(", ", Labels.Names))}");
         if (!string.IsNullOrEmpty(example.Pair)) throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has a second text, but a sentence encoder takes one at a time");
         return ([example.Text], label);

@@ -67,8 +67,8 @@ internal static class PairLosses
         // A single pair of a kind is no extreme: the other kind is then measured by its own mean, as in the reference.
         double farthestNear = near.Length > 1 ? near.Max() : far.DefaultIfEmpty(0).Average();
         double nearestFar = far.Length > 1 ? far.Min() : near.DefaultIfEmpty(0).Average();
-        Tensor hardNear = Places(distances, i => flags[i] && distances[i] > nearestFar, x.device);
-        Tensor hardFar = Places(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
+        Tensor hardNear = IndicesWhere(distances, i => flags[i] && distances[i] > nearestFar, x.device);
+        Tensor hardFar = IndicesWhere(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
         return distance.index_select(0, hardNear).Squared().sum().Plus(Minus(margin, distance.index_select(0, hardFar)).relu().Squared().sum());
     }
 
@@ -115,6 +115,6 @@ internal static class PairLosses
         _ => (x - z).Plus(1e-6).Squared().sum(1).sqrt(),
     };
 
-    private static Tensor Places(double[] distances, Func<int, bool> condition, Device device) =>
+    private static Tensor IndicesWhere(double[] distances, Func<int, bool> condition, Device device) =>
         tensor([.. Enumerable.Range(0, distances.Length).Where(condition).Select(i => (long)i)], ScalarType.Int64, device);
 }

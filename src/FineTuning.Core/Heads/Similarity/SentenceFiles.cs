@@ -92,7 +92,7 @@ internal sealed record SentenceFiles
 
     public static void WriteJson(string path, JsonNode content) => File.WriteAllText(path, content.ToJsonString(Indented) + "\n");
 
-    private static JsonObject Module(int place, string path, string type) => new() { ["idx"] = place, ["name"] = $"{place}", ["path"] = path, ["type"] = type };
+    private static JsonObject Module(int index, string path, string type) => new() { ["idx"] = index, ["name"] = $"{index}", ["path"] = path, ["type"] = type };
 
     private static List<(string Kind, string Folder)> Modules(string path, string folder)
     {
@@ -105,10 +105,10 @@ internal sealed record SentenceFiles
         {
             ConfigFile module = ConfigFile.Of(path, entry as JsonObject ?? throw new CheckpointException(path, "an entry is not an object"));
             string type = module.Text("type") ?? throw module.Fault("an entry has no 'type'");
-            string place = module.Text("path") ?? "";
+            string subfolder = module.Text("path") ?? "";
             // One rule for every system: a module lies in the folder itself or in a plain subfolder.
-            if (place is "." or ".." || place.AsSpan().IndexOfAny("/\\:\0") >= 0) throw module.Fault($"it names the path '{place}', which is not a plain folder name");
-            modules.Add((type[(type.LastIndexOf('.') + 1)..], place.Length == 0 ? folder : Path.Combine(folder, place)));
+            if (subfolder is "." or ".." || subfolder.AsSpan().IndexOfAny("/\\:\0") >= 0) throw module.Fault($"it names the path '{subfolder}', which is not a plain folder name");
+            modules.Add((type[(type.LastIndexOf('.') + 1)..], subfolder.Length == 0 ? folder : Path.Combine(folder, subfolder)));
         }
         return modules;
     }

@@ -56,8 +56,8 @@ internal sealed class PoolingModule
         foreach (string name in Names(config))
         {
             // A name of the older files may end in _tokens, of the newer not.
-            int place = Array.FindIndex(Keys, entry => entry.Name.Replace("_tokens", "", StringComparison.Ordinal) == name.Replace("_tokens", "", StringComparison.Ordinal));
-            modes.Add(place >= 0 ? Keys[place].Mode : throw config.Fault($"the pooling '{name}' is not known; {string.Join(", ", Keys.Select(entry => entry.Name))} are"));
+            int index = Array.FindIndex(Keys, entry => entry.Name.Replace("_tokens", "", StringComparison.Ordinal) == name.Replace("_tokens", "", StringComparison.Ordinal));
+            modes.Add(index >= 0 ? Keys[index].Mode : throw config.Fault($"the pooling '{name}' is not known; {string.Join(", ", Keys.Select(entry => entry.Name))} are"));
         }
         modes.AddRange(Keys.Where(entry => config.Flag(entry.Key, false)).Select(entry => entry.Mode));
         if (modes.Count == 0) throw config.Fault("it names no pooling; pooling_mode_mean_tokens or another was expected to be true");

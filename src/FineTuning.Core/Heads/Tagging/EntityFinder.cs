@@ -84,12 +84,12 @@ internal abstract class EntityFinder(TokenClassifier model, EntityOptions option
             return found;
         }
 
-        /// <summary>The outputs of a token by its place: units are the tokens that are not special, in order.</summary>
+        /// <summary>The outputs of a token by its position: units are the tokens that are not special, in order.</summary>
         private Func<int, float[]?> Rows(TokenizedText tokens, float[] scores)
         {
             int count = Model.Tags.Count, unit = 0;
             int[] units = [.. tokens.Special.Select(special => special ? -1 : unit++)];
-            return place => units[place] < 0 ? null : scores[(units[place] * count)..((units[place] + 1) * count)];
+            return position => units[position] < 0 ? null : scores[(units[position] * count)..((units[position] + 1) * count)];
         }
     }
 }

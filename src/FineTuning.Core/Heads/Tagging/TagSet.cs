@@ -7,7 +7,7 @@ namespace FineTuning.Heads;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TagSet
 {
-    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal);
 
     internal TagSet(IReadOnlyList<string> names, TaggingScheme scheme, IReadOnlyList<string>? stored = null)
     {
@@ -16,12 +16,12 @@ public sealed class TagSet
         for (int i = 0; i < names.Count; i++)
         {
             if (string.IsNullOrEmpty(names[i])) problems.Add($"tag {i} is empty");
-            else if (!_places.TryAdd(names[i], i)) problems.Add($"tag '{names[i]}' is listed twice");
+            else if (!_indices.TryAdd(names[i], i)) problems.Add($"tag '{names[i]}' is listed twice");
         }
         if (problems.Count == 0)
         {
             problems.AddRange(names.SelectMany((name, i) => TagSequence.Problems([name], scheme).Where(problem => !problem.IsReadable).Select(problem => $"tag {i}: {problem.Message}")));
-            if (scheme != TaggingScheme.Plain && !_places.ContainsKey(TagParts.OutsideTag)) problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
+            if (scheme != TaggingScheme.Plain && !_indices.ContainsKey(TagParts.OutsideTag)) problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
         }
         if (problems.Count > 0) throw new InvalidOptionsException(problems);
         (Names, Scheme, StoredNames) = (names, scheme, stored ?? names);
@@ -39,12 +39,12 @@ public sealed class TagSet
     /// <summary>How many there are.</summary>
     public int Count => Names.Count;
 
-    /// <summary>The place of a tag in the outputs, or -1.</summary>
+    /// <summary>The index of a tag in the outputs, or -1.</summary>
     /// <param name="tag">For example B-PER.</param>
-    public int PlaceOf(string tag)
+    public int IndexOf(string tag)
     {
         ArgumentNullException.ThrowIfNull(tag);
-        return _places.GetValueOrDefault(tag, -1);
+        return _indices.GetValueOrDefault(tag, -1);
     }
 
     /// <summary>
@@ -74,7 +74,7 @@ public sealed class TagSet
         return new([.. order.Indices.Select(index => tags.Names[index])], scheme, order.Names);
     }
 
-    /// <summary>Which tag may follow which, by places; null where all may.</summary>
+    /// <summary>Which tag may follow which, by indices; null where all may.</summary>
     internal bool[,]? Followers()
     {
         if (Scheme == TaggingScheme.Plain) return null;
@@ -106,7 +106,7 @@ public sealed class TagSet
     {
         if (!stored.Binds || stored.IsGeneric || scheme is not null) return null;
         TaggingScheme own = SchemeOf(stored.Names);
-        if (own == TaggingScheme.Plain) return OutputNames.Match(stored.Names, types) is { } places ? new([.. places.Select(place => types[place])], own, stored.Names) : null;
+        if (own == TaggingScheme.Plain) return OutputNames.Match(stored.Names, types) is { } matched ? new([.. matched.Select(index => types[index])], own, stored.Names) : null;
         TagParts[] parts = [.. stored.Names.Select(name => TagParts.TryExact(name, out TagParts tag) ? tag : TagParts.Outside)];
         string[] known = [.. parts.Where(tag => tag.Prefix != 'O').Select(tag => tag.Type).Distinct(StringComparer.Ordinal)];
         if (OutputNames.Match(known, types) is not { } indices) return null;

@@ -154,15 +154,15 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         ExampleWeight.Check(example.Weight, sentence.Text);
         if (string.IsNullOrWhiteSpace(sentence.Text)) report.Empty();
         sentence.Targets = example is TaggedWords words ? _targets.Of(words, sentence, report) : _targets.Of((AnnotatedText)example, sentence, report);
-        report.Remark("words without a token, neither learned nor predicted", sentence.Words.Length - sentence.Units.DistinctBy(unit => unit.Word).Count());
-        report.Remark("sentences longer than a window, read in several", sentence.Windows.Count > 1 ? 1 : 0);
+        report.Note("words without a token, neither learned nor predicted", sentence.Words.Length - sentence.Units.DistinctBy(unit => unit.Word).Count());
+        report.Note("sentences longer than a window, read in several", sentence.Windows.Count > 1 ? 1 : 0);
         if (sentence.Units.Length > 0) return new SentenceRow(sentence);
         report.Skip("no word has a token");
         return null;
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         var windows = new List<EncodedRow>(rows.Count);
@@ -216,8 +216,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <returns>[units, tags], float32</returns>
     internal Tensor UnitLogits(TokenizedBatch batch, ForwardContext context)
     {
-        long[] places = [.. batch.Rows.SelectMany((row, i) => ((SentenceWindow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Place))];
-        return Head.LogitsAt(batch.Input, tensor(places, ScalarType.Int64, Device), context);
+        long[] positions = [.. batch.Rows.SelectMany((row, i) => ((SentenceWindow)row).Owned.Select(unit => ((long)i * batch.PaddedLength) + unit.Position))];
+        return Head.LogitsAt(batch.Input, tensor(positions, ScalarType.Int64, Device), context);
     }
 
     /// <summary>The sum of the losses of units.</summary>

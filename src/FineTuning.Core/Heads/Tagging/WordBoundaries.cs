@@ -9,9 +9,9 @@ namespace FineTuning.Heads;
 /// </summary>
 internal static class WordBoundaries
 {
-    public static List<WordPlace> Of(string text)
+    public static List<WordSpan> Of(string text)
     {
-        var words = new List<WordPlace>();
+        var words = new List<WordSpan>();
         int start = -1;
         for (int i = 0; i < text.Length;)
         {

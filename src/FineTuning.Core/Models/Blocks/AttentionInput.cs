@@ -42,7 +42,7 @@ internal sealed record AttentionInput
         return all;
     }
 
-    /// <summary>The same with other tensors in the places of those, in the same order.</summary>
+    /// <summary>The same with other tensors instead of those, in the same order.</summary>
     public AttentionInput WithDifferentiable(IReadOnlyList<Tensor> tensors)
     {
         int next = 0;

@@ -36,6 +36,6 @@ internal interface IEmbeddingAdapter
     /// <param name="ids">int64, any shape.</param>
     /// <param name="rows">The table's rows, [.., width].</param>
     /// <param name="context">The pass.</param>
-    /// <returns>What takes their place, of the same shape.</returns>
+    /// <returns>What replaces them, of the same shape.</returns>
     Tensor Apply(Tensor ids, Tensor rows, ForwardContext context);
 }

@@ -102,6 +102,6 @@ internal interface ILinearAdapter
     /// <param name="start">The first of these outputs, counted within the module.</param>
     /// <param name="count">How many there are.</param>
     /// <param name="context">The layer's pass; dropout by <see cref="Tensors.DropoutSite.Of(string)"/> of the module's path.</param>
-    /// <returns>What takes the product's place, of its shape and type.</returns>
+    /// <returns>What replaces the product, of its shape and type.</returns>
     Tensor Apply(Tensor input, Tensor product, long start, long count, ForwardContext context);
 }

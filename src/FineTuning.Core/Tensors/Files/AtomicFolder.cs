@@ -122,7 +122,7 @@ internal static class AtomicFolder
             $"{folder} exists and holds what this library did not save ({string.Join(", ", foreign.Take(NamesShown))}{more}), which saving would delete; choose another folder, or empty it");
     }
 
-    // A folder is put in the place of another by changing its parent.
+    // A folder is put instead of another by changing its parent.
     private static bool CanPrepareBeside(string target, string parent)
     {
         if (Posix.TryStatus(target, follow: true, out FileStatus own, out _) && Posix.TryStatus(parent, follow: true, out FileStatus above, out _)

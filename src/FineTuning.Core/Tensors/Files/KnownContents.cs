@@ -1,6 +1,6 @@
 namespace FineTuning.Tensors;
 
-/// <summary>Recognizes by its first bytes what stands in the place of a checkpoint's file: a pointer, a page, another format.</summary>
+/// <summary>Recognizes by its first bytes what stands instead of a checkpoint's file: a pointer, a page, another format.</summary>
 internal static class KnownContents
 {
     /// <summary>How many bytes suffice.</summary>

@@ -42,7 +42,7 @@ internal static class SvgChart
         return svg.Append("</svg>").ToString();
     }
 
-    private static void Draw(StringBuilder svg, Curve curve, string colour, int place, Func<double, string> x, Func<double, string> y)
+    private static void Draw(StringBuilder svg, Curve curve, string colour, int index, Func<double, string> x, Func<double, string> y)
     {
         int stride = Math.Max(1, curve.Points.Count / MostPoints);
         (double X, double Y)[] points = [.. curve.Points.Where((_, i) => i % stride == 0 || i == curve.Points.Count - 1)];
@@ -52,7 +52,7 @@ internal static class SvgChart
             foreach ((double px, double py) in points) svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{x(px)}\" cy=\"{y(py)}\" r=\"3\" fill=\"{colour}\"/>");
         }
         // The legend stands above the curves, in columns of one width: names are short.
-        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + (place % LegendColumns * LegendWidth)}\" y=\"{12 + (place / LegendColumns * 13)}\" fill=\"{colour}\">{WebUtility.HtmlEncode(curve.Name)}</text>");
+        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + (index % LegendColumns * LegendWidth)}\" y=\"{12 + (index / LegendColumns * 13)}\" fill=\"{colour}\">{WebUtility.HtmlEncode(curve.Name)}</text>");
     }
 
     private static (double Low, double High) Span(IEnumerable<double> values)

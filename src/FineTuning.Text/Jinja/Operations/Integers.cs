@@ -23,7 +23,7 @@ internal static class Integers
         _ => null,
     };
 
-    /// <summary>An integer that counts or places something, held within the range of int.</summary>
+    /// <summary>An integer that is a count or an index, held within the range of int.</summary>
     public static int Small(object value, string what)
     {
         BigInteger number = From(value) ?? throw (value is UndefinedValue undefined ? undefined.Fault() : new TemplateFault($"{what} is a value of kind {Kinds.Of(value)}; an integer was expected"));

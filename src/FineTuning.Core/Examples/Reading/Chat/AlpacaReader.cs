@@ -28,8 +28,8 @@ internal static class AlpacaReader
     public static PromptCompletion Prompt(JsonRow row, RecordProblems problems)
     {
         (string instruction, string input, string output) = Parts(row);
-        if (row.Has("history")) problems.Remark("'history' has no place in Alpaca's prompt and is left out; read the file with Conversations.Read to learn from it");
-        if (row.Has("system")) problems.Remark("'system' has no place in Alpaca's prompt and is left out; read the file with Conversations.Read to learn from it");
+        if (row.Has("history")) problems.Warn("'history' is not a part of Alpaca's prompt and is left out; read the file with Conversations.Read to learn from it");
+        if (row.Has("system")) problems.Warn("'system' is not a part of Alpaca's prompt and is left out; read the file with Conversations.Read to learn from it");
         string prompt = input.Length == 0
             ? $"{WithoutInput}\n\n### Instruction:\n{instruction}\n\n### Response:\n"
             : $"{WithInput}\n\n### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n";

@@ -44,7 +44,7 @@ public static class PromptCompletions
         {
             PromptCompletion record = PromptCompletionReader.Read(row, form, problems);
             bool turns = record.Prompt.Turns is not null;
-            if (conversational is { } first && first != turns) problems.Remark("texts and messages stand in one file: a record of the other kind came before");
+            if (conversational is { } first && first != turns) problems.Warn("texts and messages stand in one file: a record of the other kind came before");
             conversational = turns;
             return record;
         });
@@ -105,6 +105,6 @@ public static class UnpairedPreferences
         string problem = $"every label is {(desirable > 0 ? "true" : "false")}: desirable and undesirable completions are both needed";
         // Where records were left out, the other label may have stood in them: their errors have been told.
         if (read == desirable + undesirable) new ProblemSink(file, onProblem).Error(null, problem);
-        else new ProblemSink(file, onProblem).Remark(null, problem);
+        else new ProblemSink(file, onProblem).Warn(null, problem);
     }
 }

@@ -23,7 +23,7 @@ internal static class PreferenceReader
         if (prompt.IsEmpty && Given(row) is not null) throw new RecordFault("the prompt is empty");
         PromptCompletionReader.Checked(prompt, chosen, "'chosen'");
         PromptCompletionReader.Checked(prompt, rejected, "'rejected'", mayBeEmpty: true);
-        if (rejected.IsEmpty) problems.Remark("'rejected' is empty");
+        if (rejected.IsEmpty) problems.Warn("'rejected' is empty");
         return new PreferencePair(prompt, chosen, rejected) { Tools = ToolList.Read(row.Element), Margin = Margin(row) };
     }
 
@@ -46,16 +46,16 @@ internal static class PreferenceReader
         if (chosen.Turns is { } first && rejected.Turns is { } second)
         {
             int turns = Common(first, second);
-            if (turns == 0) problems.Remark("chosen and rejected begin with different messages: the prompt is empty");
+            if (turns == 0) problems.Warn("chosen and rejected begin with different messages: the prompt is empty");
             return (new([.. first.Take(turns)]), new([.. first.Skip(turns)]), new([.. second.Skip(turns)]));
         }
         (string better, string worse) = (chosen.Text!, rejected.Text!);
         int length = Common(better, worse);
-        if (length == 0) problems.Remark("chosen and rejected have no common start: the prompt is empty");
+        if (length == 0) problems.Warn("chosen and rejected have no common start: the prompt is empty");
         else if (better != worse && (better.StartsWith(worse, StringComparison.Ordinal) || worse.StartsWith(better, StringComparison.Ordinal)))
         {
             string start = better.Length < worse.Length ? "chosen is the start of rejected" : "rejected is the start of chosen";
-            problems.Remark($"{start}: the last character of the shorter one is taken as its completion");
+            problems.Warn($"{start}: the last character of the shorter one is taken as its completion");
         }
         return (better[..length], better[length..], worse[length..]);
     }

@@ -54,10 +54,10 @@ internal static class PromptCompletionReader
             case JsonValueKind.True or JsonValueKind.False:
                 return value.GetBoolean();
             case JsonValueKind.Number when value.GetRawText() is "0" or "1":
-                problems.Remark($"label is the number {value.GetRawText()}: read as {(value.GetRawText() == "1" ? "true" : "false")}");
+                problems.Warn($"label is the number {value.GetRawText()}: read as {(value.GetRawText() == "1" ? "true" : "false")}");
                 return value.GetRawText() == "1";
             case JsonValueKind.String when RecordValues.TextOf(value, "label") is "true" or "false":
-                problems.Remark($"label is the text '{value.GetString()}': read as {value.GetString()}");
+                problems.Warn($"label is the text '{value.GetString()}': read as {value.GetString()}");
                 return value.GetString() == "true";
             case JsonValueKind.Null:
                 throw new RecordFault("label is null; true or false was expected");

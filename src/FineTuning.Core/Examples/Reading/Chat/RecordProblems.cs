@@ -14,7 +14,7 @@ internal sealed class RecordProblems(Row row, Action<DataProblem>? handler)
     /// <summary>An error after which a lenient reader keeps the record.</summary>
     public void Error(string message) => _sink.Error(row.Line, message);
 
-    public void Remark(string message) => _sink.Remark(row.Line, message);
+    public void Warn(string message) => _sink.Warn(row.Line, message);
 
     /// <summary>Maps records one by one. One that cannot be used is an error with its file and line; a lenient reader goes on behind it.</summary>
     public static IEnumerable<T> Map<T>(IEnumerable<JsonRow> rows, Action<DataProblem>? handler, Func<JsonRow, RecordProblems, T> read)
