@@ -25,7 +25,8 @@ public static class Evaluation
     /// <returns>The model's metrics and the user's (<see cref="TunableModel.AddMetric"/>).</returns>
     /// <exception cref="Errors.TrainingDataException">A record cannot be evaluated on, or there is none; it is named.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static MetricReport Evaluate<TExample>(this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+    public static MetricReport Evaluate<TExample>(this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -47,7 +48,8 @@ public static class Evaluation
         return DedicatedThread.Start(ThreadName, () => Run(model, data, progress, cancellation));
     }
 
-    private static MetricReport Run<TExample>(TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
+    private static MetricReport Run<TExample>(TunableModel<TExample> model, IEnumerable<TExample> data,
+        IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         long examples = 0;
         RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation);

@@ -1,8 +1,8 @@
 namespace FineTuning.Text;
 
 /// <summary>
-/// Ids alone through BERT's pipeline, in one walk over the text: each character is cleaned, lowered and classified by one look into a table, and a word is looked up where
-/// it ends. No text is rewritten and no offset is kept. What depends on neighbours is left to the whole pipeline. Thread-safe.
+/// Ids alone through BERT's pipeline, in one walk over the text: each character is cleaned, lowered and classified by one look into a table,
+/// and a word is looked up where it ends. No text is rewritten and no offset is kept. What depends on neighbours is left to the whole pipeline. Thread-safe.
 /// </summary>
 internal sealed class BertIdEncoder
 {
@@ -111,7 +111,8 @@ internal sealed class BertIdEncoder
             string text = _normalizer.Of(character);
             // A character that is set apart from its neighbours comes between spaces.
             bool apart = text is [' ', _, ' '];
-            entry = text.Length == 0 ? Skipped : apart ? Alone | text[1] : text.Length > 1 || text[0] == 0 ? Complex : text[0] | BertPreTokenizer.KindOf(text[0]) switch
+            entry = text.Length == 0 ? Skipped : apart ? Alone | text[1] : text.Length > 1 || text[0] == 0 ? Complex
+                : text[0] | BertPreTokenizer.KindOf(text[0]) switch
             {
                 BertCharacter.Space => Space,
                 BertCharacter.Punctuation => Alone,

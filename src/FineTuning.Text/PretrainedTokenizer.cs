@@ -33,7 +33,8 @@ public sealed partial class PretrainedTokenizer
         _tokens = new string?[highest + 1];
         foreach ((string token, int id) in parts.Model.Vocabulary) _tokens[id] = token;
         foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
-        _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
+        _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id)
+            .Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
         _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
         _idEncoder = new(() => BertIdEncoder.Of(parts));
         IReadOnlyList<Decoder> decoders = parts.Decoder switch { null => [], SequenceDecoder sequence => sequence.Steps, { } single => [single] };
@@ -85,7 +86,10 @@ public sealed partial class PretrainedTokenizer
     /// <summary>The ids that the template puts after a single text.</summary>
     public IReadOnlyList<int> TokensAfter => _after;
 
-    /// <summary>The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>). Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.</summary>
+    /// <summary>
+    /// The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>).
+    /// Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.
+    /// </summary>
     /// <exception cref="CheckpointException">The folder's templates are no text.</exception>
     public ChatTemplate ChatTemplate => _chatTemplate.Value;
 
@@ -148,7 +152,8 @@ public sealed partial class PretrainedTokenizer
     /// <param name="pair">The second text; null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public TokenizedText Encode(string text, string? pair = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -169,7 +174,8 @@ public sealed partial class PretrainedTokenizer
     /// <param name="pairWords">The second text's words; null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(words);
@@ -188,13 +194,16 @@ public sealed partial class PretrainedTokenizer
     /// <param name="padding">Null: rows keep their lengths.</param>
     /// <param name="cancellation">Ends the work early.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice, or rows are cut to a length that is no multiple of the padding's.</exception>
-    /// <exception cref="TokenizationException">A text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">A text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     /// <exception cref="InvalidOperationException">Rows are to be padded, but there is no padding token.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null, CancellationToken cancellation = default)
+    public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum && maximum % padding.MultipleOf != 0)
+        if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum
+            && maximum % padding.MultipleOf != 0)
         {
             throw new ArgumentException($"texts are cut to {maximum} tokens, which is no multiple of the {padding.MultipleOf} that rows are padded to");
         }

@@ -7,7 +7,8 @@ public sealed class TokenizedText
     private readonly Dictionary<int, string>? _surface;
     private readonly TokenLayout _layout;
 
-    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked for; until then positions take two bytes each.
+    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked
+    // for; until then positions take two bytes each.
     private readonly ushort[]? _packed;
     private Views? _views;
 
@@ -131,7 +132,8 @@ public sealed class TokenizedText
     /// <summary>The characters of a word, from the first to behind the last; null: it has no token.</summary>
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
-    public (int Start, int End)? CharactersOf(int word, int sequence = 0) => TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
+    public (int Start, int End)? CharactersOf(int word, int sequence = 0) =>
+        TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
 
     private sealed class Views
     {

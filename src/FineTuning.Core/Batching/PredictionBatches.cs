@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Batching;
 
-/// <summary>The one way to predict over many inputs: sort by length, cut at a token budget, compute without gradients, answer in the order of the inputs.</summary>
+/// <summary>
+/// The one way to predict over many inputs: sort by length, cut at a token budget, compute without gradients, answer in the order of the inputs.
+/// </summary>
 internal static class PredictionBatches
 {
     private const int TokenBudget = 4096;

@@ -33,7 +33,8 @@ internal sealed class RowSet
     /// <param name="isTimeUp">Asked before every record: once it is true, no more are read; null: there is no limit.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
-        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation, long? mostRows = null, Func<bool>? isTimeUp = null)
+        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation,
+        long? mostRows = null, Func<bool>? isTimeUp = null)
     {
         var report = new EncodingReport();
         var rows = new List<EncodedRow>();
@@ -51,7 +52,9 @@ internal sealed class RowSet
                 ended = timeIsUp || (!isFull && !source.MoveNext());
                 if (!ended && !isFull) chunk.Add(source.Current);
                 if (!ended && !isFull && chunk.Count < ExamplesInAChunk) continue;
-                if (index > int.MaxValue - ExamplesInAChunk) throw new TrainingDataException($"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
+                if (index > int.MaxValue - ExamplesInAChunk)
+                    throw new TrainingDataException(
+                        $"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
                 EncodeChunk(model, [.. chunk], index, name, rows, report);
                 index += chunk.Count;
                 if (chunk.Count > 0) encoded?.Invoke(index);
@@ -60,7 +63,9 @@ internal sealed class RowSet
                 ended |= rows.Count >= most;
             }
         }
-        if (index == 0 && timeIsUp) throw new TrainingDataException($"the time limit was over before the first record of the {name} came; lengthen TimeLimit, or look at what is slow in reading the data");
+        if (index == 0 && timeIsUp)
+            throw new TrainingDataException(
+                $"the time limit was over before the first record of the {name} came; lengthen TimeLimit, or look at what is slow in reading the data");
         if (index == 0) throw new TrainingDataException($"the {name} holds no records; at least one is needed");
         if (rows.All(row => row.TargetCount <= 0))
         {
@@ -73,7 +78,8 @@ internal sealed class RowSet
     private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>
         examples.GetEnumerator() ?? throw new TrainingDataException($"the {name} gave no enumerator: GetEnumerator returned null");
 
-    private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)
+    private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name,
+        List<EncodedRow> rows, EncodingReport report)
     {
         var encoded = new EncodedRow?[chunk.Length];
         var failures = new Exception?[chunk.Length];

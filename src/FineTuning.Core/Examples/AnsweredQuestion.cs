@@ -24,7 +24,8 @@ public sealed record AnsweredQuestion(string Question, string Context, params IR
 
 /// <summary>An answer, and where it is said to stand.</summary>
 /// <param name="Text">The answer.</param>
-/// <param name="Start">The index in the C# string of the context (UTF-16 units) at which it begins. An offset outside the context is kept as it was given.</param>
+/// <param name="Start">The index in the C# string of the context (UTF-16 units) at which it begins.
+/// An offset outside the context is kept as it was given.</param>
 public sealed record GivenAnswer(string Text, int Start)
 {
     /// <summary>Whether the context has the text at that offset.</summary>
@@ -53,5 +54,6 @@ public sealed record GivenAnswer(string Text, int Start)
     /// <summary>The answer at the nearest offset that has its text; null: there is none.</summary>
     /// <param name="context">The text of the question.</param>
     public GivenAnswer? Repaired(string context) =>
-        Matches(context) ? this : Occurrences(context) is { Count: > 0 } offsets ? this with { Start = offsets.MinBy(offset => Math.Abs((long)offset - Start)) } : null;
+        Matches(context) ? this : Occurrences(context) is { Count: > 0 } offsets
+            ? this with { Start = offsets.MinBy(offset => Math.Abs((long)offset - Start)) } : null;
 }

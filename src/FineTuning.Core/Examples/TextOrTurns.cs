@@ -3,7 +3,8 @@ using FineTuning.Text;
 namespace FineTuning.Examples;
 
 /// <summary>A text as it stands, or turns of a conversation that a chat template renders.</summary>
-/// <remarks>Immutable and thread-safe. Two are equal where their texts or turns are. A text converts by itself: <c>new PromptCompletion("2 + 2 =", " 4")</c>.</remarks>
+/// <remarks>Immutable and thread-safe. Two are equal where their texts or turns are. A text converts by itself:
+/// <c>new PromptCompletion("2 + 2 =", " 4")</c>.</remarks>
 public sealed record TextOrTurns
 {
     /// <summary>A text.</summary>

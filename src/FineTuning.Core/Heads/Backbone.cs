@@ -42,7 +42,8 @@ internal abstract class Backbone
     /// <param name="refusal">Why the checkpoint's own head cannot be the one that is asked for; null: nothing speaks against it.</param>
     /// <exception cref="CheckpointException">The checkpoint's head is taken over, although something speaks against it.</exception>
     public TModel Open<TModel>(
-        HeadKind kind, int outputs, ModelLoadOptions options, Func<OutputHead, PretrainedTokenizer, TModel> make, StoredOutputs? stored = null, string? refusal = null)
+        HeadKind kind, int outputs, ModelLoadOptions options, Func<OutputHead, PretrainedTokenizer, TModel> make,
+        StoredOutputs? stored = null, string? refusal = null)
     {
         if (refusal is not null && stored?.Serves == true) throw new CheckpointException(Name, refusal);
         PretrainedTokenizer tokenizer = Tokenizer();

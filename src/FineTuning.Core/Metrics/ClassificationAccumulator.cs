@@ -31,8 +31,8 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
 
     /// <summary>The scores over all rows, by scikit-learn's definitions and defaults.</summary>
     /// <remarks>
-    /// <c>f1_macro</c>, <c>precision_macro</c> and <c>recall_macro</c> are means over the labels that occur among references or predictions; a label on neither side is
-    /// listed in <see cref="MetricReport.Classes"/> with 0 and counts in no mean. <c>mcc</c> is 0 where it is not defined.
+    /// <c>f1_macro</c>, <c>precision_macro</c> and <c>recall_macro</c> are means over the labels that occur among references or predictions;
+    /// a label on neither side is listed in <see cref="MetricReport.Classes"/> with 0 and counts in no mean. <c>mcc</c> is 0 where it is not defined.
     /// </remarks>
     /// <param name="loss">The mean loss.</param>
     /// <exception cref="InvalidOperationException">No row was added.</exception>
@@ -56,7 +56,8 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
             MetricValue.Lower("log_loss", _logLoss / _rows),
             MetricValue.Lower("calibration_error", _bins.ExpectedError),
         ];
-        ClassScores[] classes = [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), label.F(1, 0), label.Support))];
+        ClassScores[] classes =
+            [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), label.F(1, 0), label.Support))];
         return new(values, _matrix.Copy(), classes);
     }
 }

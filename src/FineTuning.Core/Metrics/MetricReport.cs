@@ -16,7 +16,8 @@ public sealed class MetricReport
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (metrics.Any(metric => metric?.Name is null)) throw new ArgumentException("a metric or its name is null", nameof(metrics));
-        if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
+        if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
         Metrics = [.. metrics];
         Values = [.. metrics.Select(metric => KeyValuePair.Create(metric.Name, metric.Value))];
         Confusion = confusion;

@@ -71,7 +71,8 @@ public sealed class RetrievalAccumulator
     /// <exception cref="InvalidOperationException">There is no such query.</exception>
     public MetricReport Report()
     {
-        if (Queries == 0) throw new InvalidOperationException($"there is nothing to evaluate: no query with anything relevant was added ({QueriesWithoutRelevant} without)");
+        if (Queries == 0)
+            throw new InvalidOperationException($"there is nothing to evaluate: no query with anything relevant was added ({QueriesWithoutRelevant} without)");
         var values = new List<MetricValue>();
         foreach ((string name, double[] sums) in new[] { ("accuracy", _accuracy), ("precision", _precision), ("recall", _recall) })
         {

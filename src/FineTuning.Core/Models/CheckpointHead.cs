@@ -8,7 +8,8 @@ internal sealed class CheckpointHead(ConfigFile config)
     private const string LanguageModel = "LMHeadModel";
 
     // The heads of pretraining are not those of a task: a pooler beside them was pretrained with the trunk.
-    private static readonly string[] Pretraining = ["ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForCausalLM", LanguageModel, "ForConditionalGeneration"];
+    private static readonly string[] Pretraining = ["ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForCausalLM",
+        LanguageModel, "ForConditionalGeneration"];
 
     private readonly IReadOnlyList<string> _classes = config.Words("architectures");
 
@@ -30,13 +31,15 @@ internal sealed class CheckpointHead(ConfigFile config)
         string[] names = [.. labels.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
         if (names.Length > 0 && labels.Keys.Max() != names.Length - 1)
         {
-            throw config.Fault($"'id2label' names the outputs {string.Join(", ", labels.Keys.Order().Take(8))}; the numbers from 0 to {names.Length - 1} were expected");
+            throw config.Fault(
+                $"'id2label' names the outputs {string.Join(", ", labels.Keys.Order().Take(8))}; the numbers from 0 to {names.Length - 1} were expected");
         }
         foreach ((string name, int id) in config.OutputsByName())
         {
             int found = Array.IndexOf(names, name);
             if (found < 0 || found == id || (id < names.Length && names[id] == name)) continue;
-            throw config.Fault($"'id2label' gives the name '{ConfigFile.Shorten(name)}' to output {found}, 'label2id' to output {id}; correct the one that is wrong");
+            throw config.Fault(
+                $"'id2label' gives the name '{ConfigFile.Shorten(name)}' to output {found}, 'label2id' to output {id}; correct the one that is wrong");
         }
         return names;
     }

@@ -65,13 +65,16 @@ public sealed class ForwardContext
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
-    internal ForwardContext Layer(int layer, bool drops = true) => new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Layer(int layer, bool drops = true) =>
+        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
     internal ForwardContext Head(bool drops = true) => Layer(HeadLayer, drops);
 
-    /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.</summary>
+    /// <summary>
+    /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
+    /// </summary>
     internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>

@@ -14,5 +14,6 @@ public sealed record LoadReport(IReadOnlyList<string> Mapped, IReadOnlyList<stri
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{(SharedPrefix.Length == 0 ? "" : $"all names begin with '{SharedPrefix}'; ")}{Mapped.Count} tensors read; {(Fresh.Count == 0 ? "none" : string.Join(", ", Fresh))} fresh; {(Ignored.Count == 0 ? "none" : string.Join(", ", Ignored))} ignored";
+        $"{(SharedPrefix.Length == 0 ? "" : $"all names begin with '{SharedPrefix}'; ")}{Mapped.Count} tensors read; "
+            + $"{(Fresh.Count == 0 ? "none" : string.Join(", ", Fresh))} fresh; {(Ignored.Count == 0 ? "none" : string.Join(", ", Ignored))} ignored";
 }

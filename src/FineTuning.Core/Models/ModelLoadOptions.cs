@@ -23,7 +23,9 @@ public sealed record ModelLoadOptions
     /// <summary>Where the weights go: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory. Null (default): float32, and they train.</summary>
+    /// <summary>
+    /// The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory. Null (default): float32, and they train.
+    /// </summary>
     public Precision? FrozenPrecision { get; init; }
 
     /// <summary>The type of the weights in memory: float32; float64 where gradients are checked against differences.</summary>

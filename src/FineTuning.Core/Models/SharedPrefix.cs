@@ -17,7 +17,9 @@ internal static class SharedPrefix
         if (names.Count == 0) return "";
         string first = names.First();
         int length = 0;
-        while (first.IndexOf('.', length) is >= 0 and int dot && !isOwn(first[length..dot]) && names.All(name => string.CompareOrdinal(name, 0, first, 0, dot + 1) == 0)) length = dot + 1;
+        while (first.IndexOf('.', length) is >= 0 and int dot && !isOwn(first[length..dot])
+            && names.All(name => string.CompareOrdinal(name, 0, first, 0, dot + 1) == 0))
+            length = dot + 1;
         return first[..length];
     }
 

@@ -69,7 +69,8 @@ internal sealed class Stack
     {
         TokenEmbeddings embeddings = TokenEmbeddings.Make(builder, trunk, plan.Prefix, tokens);
         StackPositions positions = StackPositions.Make(builder, plan, trunk.HiddenSize);
-        (ILayer[] Layers, int Depth)[] steps = plan.Sharing is { } sharing ? MakeShared(builder, plan, trunk.HiddenSize, sharing) : MakeEach(builder, plan, trunk.HiddenSize, below);
+        (ILayer[] Layers, int Depth)[] steps = plan.Sharing is { } sharing ? MakeShared(builder, plan, trunk.HiddenSize, sharing)
+            : MakeEach(builder, plan, trunk.HiddenSize, below);
         INorm? norm = Norms.Make(builder, plan.Norm, plan.Prefix + "norm", below + plan.Layers.Count, trunk.HiddenSize);
         return new(plan, embeddings, positions, steps, norm, below);
     }
@@ -81,7 +82,8 @@ internal sealed class Stack
     }
 
     private static (ILayer[] Layers, int Depth)[] MakeEach(WeightBuilder builder, StackPlan plan, int width, int below) =>
-        [.. plan.Layers.Select((layer, i) => (new[] { TransformerLayer.Make(builder, layer, $"{plan.Prefix}layers.{i}", below + i + 1, width) }, below + i + 1))];
+        [.. plan.Layers.Select((layer, i) =>
+            (new[] { TransformerLayer.Make(builder, layer, $"{plan.Prefix}layers.{i}", below + i + 1, width) }, below + i + 1))];
 
     // A shared weight stands at the depth of the highest layer that it serves: it is frozen only with that one.
     private static (ILayer[] Layers, int Depth)[] MakeShared(WeightBuilder builder, StackPlan plan, int width, SharingPlan sharing)

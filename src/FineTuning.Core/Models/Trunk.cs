@@ -215,7 +215,8 @@ public sealed class Trunk : IDisposable
     /// <param name="folder">config.json and weights.</param>
     /// <param name="options">Seed, dropout, device.</param>
     /// <param name="head">Makes the head, which is to hold the trunk; gives null where there is none.</param>
-    internal static (Trunk Trunk, OutputHead? Head) Read(string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    internal static (Trunk Trunk, OutputHead? Head) Read(
+        string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
         FamilyModel model = ModelFamilies.Of(config).Read(config);
@@ -236,7 +237,8 @@ public sealed class Trunk : IDisposable
     /// <param name="options">Seed, device.</param>
     /// <param name="head">Makes the head; gives null where there is none.</param>
     internal static (Trunk Trunk, OutputHead? Head) Open(
-        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options,
+        Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         using var reader = new CheckpointReader(source, model.Names, folder, options);
         var trunk = new Trunk(model, config, reader);
@@ -257,7 +259,8 @@ public sealed class Trunk : IDisposable
     }
 
     /// <summary>Makes a trunk, and a head on it, of random numbers.</summary>
-    internal static (Trunk Trunk, OutputHead? Head) Draw(string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    internal static (Trunk Trunk, OutputHead? Head) Draw(
+        string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         ConfigFile config = ConfigFile.Parse("config.json", configuration).WithDropout(options.Dropout);
         return Open(ModelFamilies.Of(config).Read(config), config, null, "config.json", options, head);
@@ -269,7 +272,9 @@ public sealed class Trunk : IDisposable
         (int first, int count) = layers.GetOffsetAndLength(stack.Count);
         RequirePositions(input);
         (Tensor, Tensor?)? memory = _encoder is null || _decoder is null || first == first + count ? null
-            : (input.Memory ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input)) : Encode(input.Source, context)),
+            : (input.Memory
+                ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input))
+                    : Encode(input.Source, context)),
                 input.MemoryMask ?? input.Source?.Mask);
         return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
     }
@@ -280,7 +285,8 @@ public sealed class Trunk : IDisposable
         long tokens = input.Past + input.Tokens;
         if (tokens > Plan.MaximumTokens && input.Segments is null)
         {
-            throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Plan.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
+            throw new ArgumentException(
+                $"a row has {tokens} tokens, but the model has positions for {Plan.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
         }
     }
 }

@@ -29,7 +29,9 @@ public sealed class TrunkInput
     /// <summary>True where a token is real, [batch, tokens], bool; null: all are. With a cache also [batch, cached tokens + tokens].</summary>
     public Tensor? Mask { get; }
 
-    /// <summary>Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm; null: none.</summary>
+    /// <summary>
+    /// Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm; null: none.
+    /// </summary>
     public Tensor? Embeddings { get; init; }
 
     /// <summary>Hidden states from which a pass that does not begin at layer 0 starts, [batch, tokens, hidden].</summary>
@@ -38,7 +40,10 @@ public sealed class TrunkInput
     /// <summary>Positions from 0, [batch, tokens], int64; null: those of the family's rule.</summary>
     public Tensor? Positions { get; init; }
 
-    /// <summary>The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text. Needs <see cref="Positions"/>. Null: a row is one text.</summary>
+    /// <summary>
+    /// The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text.
+    /// Needs <see cref="Positions"/>. Null: a row is one text.
+    /// </summary>
     public Tensor? Segments { get; init; }
 
     /// <summary>Where keys and values of earlier tokens are; null: there are none, and nothing is kept.</summary>

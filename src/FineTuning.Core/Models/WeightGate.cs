@@ -75,7 +75,8 @@ internal sealed class WeightGate
         {
             if (weights.IsClosed) throw Disposed();
             ThrowIfOver();
-            if (_run is not null) throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
+            if (_run is not null)
+                throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
             return _run = new RunPass(this, weights);
         }
     }

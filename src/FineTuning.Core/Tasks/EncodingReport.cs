@@ -12,7 +12,8 @@ public sealed class EncodingReport
 
     // Positions by number, names in ordinal order.
     private static readonly Comparer<string> ByName = Comparer<string>.Create((one, other) =>
-        one.StartsWith(Position, StringComparison.Ordinal) && other.StartsWith(Position, StringComparison.Ordinal) && one.Length != other.Length ? one.Length.CompareTo(other.Length) : string.CompareOrdinal(one, other));
+        one.StartsWith(Position, StringComparison.Ordinal) && other.StartsWith(Position, StringComparison.Ordinal) && one.Length != other.Length
+            ? one.Length.CompareTo(other.Length) : string.CompareOrdinal(one, other));
 
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, int> _skipped = new(StringComparer.Ordinal);

@@ -29,7 +29,9 @@ public abstract class TunableModel : IDisposable
     /// <summary>The metric by which evaluations are compared where the user names none, for example <c>accuracy</c>; <c>loss</c> always exists.</summary>
     public virtual string PrimaryMetric => "loss";
 
-    /// <summary>The most scores that are computed for one token: with many, evaluations take fewer tokens at once, so that memory stays bounded. Default 1.</summary>
+    /// <summary>
+    /// The most scores that are computed for one token: with many, evaluations take fewer tokens at once, so that memory stays bounded. Default 1.
+    /// </summary>
     public virtual int OutputsPerToken => 1;
 
     /// <summary>Pads and stacks rows into tensors on <see cref="Device"/>.</summary>
@@ -37,13 +39,17 @@ public abstract class TunableModel : IDisposable
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
 
-    /// <summary>Pads and stacks rows for training. A model that draws something for each row overrides this and draws it as a pure function of moment and row.</summary>
+    /// <summary>
+    /// Pads and stacks rows for training. A model that draws something for each row overrides this and draws it as a pure function of moment and row.
+    /// </summary>
     /// <param name="rows">At least one row that this model encoded.</param>
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     /// <param name="moment">The run's seed and the epoch.</param>
     public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
 
-    /// <summary>Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.</summary>
+    /// <summary>
+    /// Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.
+    /// </summary>
     /// <param name="rows">The encoded examples, in the order of the data.</param>
     /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
     public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => rows;
@@ -54,11 +60,15 @@ public abstract class TunableModel : IDisposable
     /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With or without dropout, and in which precision.</param>
-    /// <returns>A scalar, float32; its gradient reaches every weight that trains. The loop divides it by the target count of the whole accumulation window.</returns>
+    /// <returns>A scalar, float32; its gradient reaches every weight that trains.
+    /// The loop divides it by the target count of the whole accumulation window.</returns>
     public abstract Tensor SumLoss(Batch batch, ForwardContext context);
 
-    /// <summary>The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.</summary>
-    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in memory at once does it piece by piece.</remarks>
+    /// <summary>
+    /// The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.
+    /// </summary>
+    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in
+    /// memory at once does it piece by piece.</remarks>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With dropout, and in which precision.</param>
     /// <exception cref="InvalidOptionsException">No weight that the loss depends on trains.</exception>
@@ -83,16 +93,24 @@ public abstract class TunableModel : IDisposable
     /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction; null: the model takes none.</summary>
     public virtual (Type Target, Type Prediction)? MetricTypes => null;
 
-    /// <summary>Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.</summary>
+    /// <summary>
+    /// Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.
+    /// </summary>
     /// <param name="metric">Over the types that <see cref="MetricTypes"/> names.</param>
     /// <exception cref="InvalidOptionsException">The metric's types are others, or a metric of that name was added before.</exception>
     /// <remarks>Not while the model is trained or evaluated.</remarks>
     public void AddMetric(UserMetric metric)
     {
         ArgumentNullException.ThrowIfNull(metric);
-        if (MetricTypes is not { } types) throw new InvalidOptionsException([$"the metric '{metric.Name}' cannot be added: {GetType().Name} takes none (override MetricTypes and CollectMetrics)"]);
-        if (metric.Types != types) throw new InvalidOptionsException([$"the metric '{metric.Name}' is over targets of {metric.Types.Target} and predictions of {metric.Types.Prediction}; the model's are {types.Target} and {types.Prediction}"]);
-        if (_metrics.Exists(other => other.Name == metric.Name)) throw new InvalidOptionsException([$"a metric '{metric.Name}' was added before; give it another name"]);
+        if (MetricTypes is not { } types)
+            throw new InvalidOptionsException(
+                [$"the metric '{metric.Name}' cannot be added: {GetType().Name} takes none (override MetricTypes and CollectMetrics)"]);
+        if (metric.Types != types)
+            throw new InvalidOptionsException(
+                [$"the metric '{metric.Name}' is over targets of {metric.Types.Target} and predictions of {metric.Types.Prediction}; "
+                    + $"the model's are {types.Target} and {types.Prediction}"]);
+        if (_metrics.Exists(other => other.Name == metric.Name))
+            throw new InvalidOptionsException([$"a metric '{metric.Name}' was added before; give it another name"]);
         _metrics.Add(metric);
     }
 

@@ -37,7 +37,9 @@ public static class FineTuningRuntime
         }
     }
 
-    /// <summary>What this machine offers and what was done to load libtorch; never throws: what is wrong stands in <see cref="RuntimeDiagnosis.Problem"/>.</summary>
+    /// <summary>
+    /// What this machine offers and what was done to load libtorch; never throws: what is wrong stands in <see cref="RuntimeDiagnosis.Problem"/>.
+    /// </summary>
     public static RuntimeDiagnosis Diagnose()
     {
         string? problem = null;
@@ -130,7 +132,8 @@ public sealed record RuntimeDiagnosis
         var text = new StringBuilder()
             .AppendLine(CultureInfo.InvariantCulture, $"FineTuning.Core {Library}, TorchSharp {TorchSharp}, libtorch {LibTorch ?? "not loaded"}")
             .AppendLine(CultureInfo.InvariantCulture, $"{DotNet} on {OperatingSystem} ({Processor}: {string.Join(", ", ProcessorFeatures)})")
-            .AppendLine(CultureInfo.InvariantCulture, $"{Cores} cores, {Threads} threads; devices: {(Devices.Count == 0 ? "none" : string.Join(", ", Devices))}")
+            .AppendLine(CultureInfo.InvariantCulture, $"{Cores} cores, {Threads} threads; "
+                + $"devices: {(Devices.Count == 0 ? "none" : string.Join(", ", Devices))}")
             .Append(Loading);
         if (Problem is not null) text.AppendLine().Append("PROBLEM: ").Append(Problem);
         return text.ToString();

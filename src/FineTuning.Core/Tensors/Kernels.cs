@@ -137,7 +137,9 @@ internal static class Kernels
     }
 }
 
-/// <summary>The tensors of one group: parameters, gradients, first and second moments, highest second moments (empty without AMSGrad) and step counts.</summary>
+/// <summary>
+/// The tensors of one group: parameters, gradients, first and second moments, highest second moments (empty without AMSGrad) and step counts.
+/// </summary>
 internal sealed record AdamLists(Tensor[] Parameters, Tensor[] Gradients, Tensor[] First, Tensor[] Second, Tensor[] Highest, Tensor[] Steps);
 
 /// <summary>What one Adam or AdamW step needs besides tensors.</summary>

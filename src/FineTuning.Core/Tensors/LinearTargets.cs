@@ -39,11 +39,15 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
     /// <exception cref="ArgumentException">Shapes or types do not fit, or a target is no word.</exception>
     public void Check()
     {
-        if (Hidden.dim() != 2 || Weight.dim() != 2 || Hidden.shape[1] != Weight.shape[1]) throw Misfit("hidden states", Hidden, $"[tokens, {Weight.shape[^1]}]");
-        if (Targets.dim() != 1 || Targets.shape[0] != Hidden.shape[0] || Targets.dtype != ScalarType.Int64) throw Misfit("targets", Targets, $"[{Hidden.shape[0]}] of int64");
+        if (Hidden.dim() != 2 || Weight.dim() != 2 || Hidden.shape[1] != Weight.shape[1])
+            throw Misfit("hidden states", Hidden, $"[tokens, {Weight.shape[^1]}]");
+        if (Targets.dim() != 1 || Targets.shape[0] != Hidden.shape[0] || Targets.dtype != ScalarType.Int64)
+            throw Misfit("targets", Targets, $"[{Hidden.shape[0]}] of int64");
         if (Bias is not null && (Bias.dim() != 1 || Bias.shape[0] != Weight.shape[0])) throw Misfit("bias", Bias, $"[{Weight.shape[0]}]");
-        if (TokenWeights is not null && (TokenWeights.dim() != 1 || TokenWeights.shape[0] != Hidden.shape[0])) throw Misfit("token weights", TokenWeights, $"[{Hidden.shape[0]}]");
-        if (Hidden.dtype != Weight.dtype) throw new ArgumentException($"hidden states are {Hidden.dtype}, the output layer {Weight.dtype}: both are of one type");
+        if (TokenWeights is not null && (TokenWeights.dim() != 1 || TokenWeights.shape[0] != Hidden.shape[0]))
+            throw Misfit("token weights", TokenWeights, $"[{Hidden.shape[0]}]");
+        if (Hidden.dtype != Weight.dtype)
+            throw new ArgumentException($"hidden states are {Hidden.dtype}, the output layer {Weight.dtype}: both are of one type");
         if (!(Smoothing is >= 0 and < 1)) throw new ArgumentException($"the smoothing is {Smoothing}: it is from 0 to below 1");
         if (SoftCap is { } cap && !(cap > 0 && double.IsFinite(cap))) throw new ArgumentException($"the soft cap is {cap}: it is above 0 and finite");
         ArgumentOutOfRangeException.ThrowIfLessThan(Chunk, 1);
@@ -51,7 +55,8 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
         using var scope = NewDisposeScope();
         // A target outside the table would read or write foreign memory.
         (long low, long high) = (Targets.masked_fill(Targets.eq(Scalars.Held(Ignored)), Scalars.Held(0L)).amin().item<long>(), Targets.amax().item<long>());
-        if (low < 0 || high >= Weight.shape[0]) throw new ArgumentException($"targets run from {low} to {high}; the output layer has words 0 to {Weight.shape[0] - 1}");
+        if (low < 0 || high >= Weight.shape[0])
+            throw new ArgumentException($"targets run from {low} to {high}; the output layer has words 0 to {Weight.shape[0] - 1}");
     }
 
     private static ArgumentException Misfit(string what, Tensor tensor, string expected) =>

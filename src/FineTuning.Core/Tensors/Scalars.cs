@@ -7,8 +7,8 @@ namespace FineTuning.Tensors;
 /// <remarks>
 /// TorchSharp makes a native scalar of a number and passes its address, but keeps nothing alive during the call: a collection in between frees it, and the
 /// operation computes with what is left there, or fails. Its conversions and its operators with numbers are therefore banned in this library
-/// (BannedSymbols.Numbers.txt), and so is the sum of two tensors, which makes the number 1 in passing. A task of one's own does well to compute in the same way.
-/// Thread-safe.
+/// (BannedSymbols.Numbers.txt), and so is the sum of two tensors, which makes the number 1 in passing.
+/// A task of one's own does well to compute in the same way. Thread-safe.
 /// </remarks>
 public static class Scalars
 {
@@ -75,7 +75,8 @@ public static class Scalars
     /// <param name="type">The elements' type; null: int64.</param>
     /// <param name="device">Where it lies; null: in the processor's memory.</param>
     /// <returns>[end - first]</returns>
-    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) => arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
+    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) =>
+        arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
 
     /// <summary>Adds a tensor in place.</summary>
     /// <param name="left">Any shape.</param>

@@ -49,8 +49,10 @@ internal static class Evaluator
         MetricDirection? direction = report.Find(metric)?.Direction;
         return direction switch
         {
-            null => throw new InvalidOptionsException([$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Metrics.Select(value => value.Name))}"]),
-            MetricDirection.Neither => throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
+            null => throw new InvalidOptionsException(
+                [$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Metrics.Select(value => value.Name))}"]),
+            MetricDirection.Neither =>
+                throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
             { } known => known,
         };
     }

@@ -99,8 +99,10 @@ public sealed record TrainingResult
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{StopReason} after {Steps} steps ({Epochs:0.##} epochs) in {Elapsed.TotalSeconds:0.0} s; loss {FinalLoss:0.####}");
-        if (Best is not null) text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
+        text.AppendLine(CultureInfo.InvariantCulture,
+            $"{StopReason} after {Steps} steps ({Epochs:0.##} epochs) in {Elapsed.TotalSeconds:0.0} s; loss {FinalLoss:0.####}");
+        if (Best is not null)
+            text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
         text.AppendLine(CultureInfo.InvariantCulture, $"{Parameters.Trainable:N0} of {Parameters.Total:N0} parameters trained on {TrainingRows:N0} rows");
         text.Append(CultureInfo.InvariantCulture, $"{TokensPerSecond:N0} tokens/s, {PaddingShare:P1} padding, peak memory {PeakMemory / 1048576.0:N0} MB");
         foreach (string warning in Warnings) text.AppendLine().Append("note: ").Append(warning);

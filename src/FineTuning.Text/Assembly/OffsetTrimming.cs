@@ -22,8 +22,10 @@ internal static class OffsetTrimming
             for (; position < end && stretch.Sequence >= 0; position++)
             {
                 int id = ids[position];
-                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(position, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
-                Trim(ref starts[position], ref ends[position], token, own.SourceOf(tokens.Words[position]), addPrefixSpace && (stretch.Sequence != last || starts[position] == 0));
+                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(position, out string? surface) ? surface
+                    : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
+                Trim(ref starts[position], ref ends[position], token, own.SourceOf(tokens.Words[position]),
+                    addPrefixSpace && (stretch.Sequence != last || starts[position] == 0));
                 last = stretch.Sequence;
             }
             position = end;

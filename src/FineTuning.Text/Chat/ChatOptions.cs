@@ -13,10 +13,14 @@ public sealed record ChatOptions
     /// <summary>Whether the text ends with what begins an answer, for a model that shall write one. Default false.</summary>
     public bool AddGenerationPrompt { get; init; }
 
-    /// <summary>Whether the text ends within the last turn, for a model that shall go on from there. Default false; not together with <see cref="AddGenerationPrompt"/>.</summary>
+    /// <summary>
+    /// Whether the text ends within the last turn, for a model that shall go on from there. Default false; not together with <see cref="AddGenerationPrompt"/>.
+    /// </summary>
     public bool ContinueFinalMessage { get; init; }
 
-    /// <summary>The field of the last turn that is to be continued: <c>content</c> (default), <c>reasoning_content</c> or another that the template writes.</summary>
+    /// <summary>
+    /// The field of the last turn that is to be continued: <c>content</c> (default), <c>reasoning_content</c> or another that the template writes.
+    /// </summary>
     public string ContinuedField { get; init; } = "content";
 
     /// <summary>The tools; null: there are none. An empty list is not the same: templates may say so.</summary>
@@ -50,8 +54,10 @@ public sealed record ChatOptions
     internal void Validate()
     {
         var violations = new List<string>();
-        if (AddGenerationPrompt && ContinueFinalMessage) violations.Add("AddGenerationPrompt and ContinueFinalMessage are both set: the text ends with a new answer's beginning, or within the last turn");
-        if (ContinueFinalMessage && string.IsNullOrEmpty(ContinuedField)) violations.Add("ContinuedField is empty: it names the field of the last turn that is to be continued");
+        if (AddGenerationPrompt && ContinueFinalMessage)
+            violations.Add("AddGenerationPrompt and ContinueFinalMessage are both set: the text ends with a new answer's beginning, or within the last turn");
+        if (ContinueFinalMessage && string.IsNullOrEmpty(ContinuedField))
+            violations.Add("ContinuedField is empty: it names the field of the last turn that is to be continued");
         if (TemplateName is not null && TemplateText is not null) violations.Add("TemplateName and TemplateText are both set: one template can be taken");
         if (MaximumLength < 1) violations.Add($"MaximumLength is {MaximumLength}: it is at least 1, or null");
         if (Clock is null) violations.Add("Clock is null");

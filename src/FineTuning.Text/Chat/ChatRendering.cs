@@ -54,7 +54,8 @@ public sealed class ChatRendering
 
     /// <exception cref="ChatTemplateException">A marked text was changed after it was marked, so that nobody knows where it stands.</exception>
     internal ChatRendering Checked() => _lost <= 0 ? this
-        : throw new ChatTemplateException($"{_lost} of the texts that it marks with {{% generation %}} were changed by a filter or left out afterwards, so that it is not known where they stand; put the marks around the final text");
+        : throw new ChatTemplateException($"{_lost} of the texts that it marks with {{% generation %}} were changed by a filter or left out afterwards, "
+            + "so that it is not known where they stand; put the marks around the final text");
 
     private static List<TextSpan> Within(IReadOnlyList<TextSpan> spans, int length) =>
         [.. spans.Where(span => span.Start <= length).Select(span => new TextSpan(span.Start, Math.Min(span.End, length)))];

@@ -6,8 +6,8 @@ using FineTuning.Text.Jinja;
 namespace FineTuning.Text;
 
 /// <summary>
-/// One message of a conversation, as templates see it: an ordered set of fields. The usual ones have properties; all of them come from and go to JSON unchanged, those
-/// that this library does not know included.
+/// One message of a conversation, as templates see it: an ordered set of fields. The usual ones have properties;
+/// all of them come from and go to JSON unchanged, those that this library does not know included.
 /// </summary>
 /// <remarks>Immutable and thread-safe; change a copy with <c>with</c>. Two turns are equal where their fields are.</remarks>
 public sealed record ChatTurn
@@ -88,7 +88,8 @@ public sealed record ChatTurn
     /// <exception cref="TrainingDataException">It is no object.</exception>
     /// <exception cref="ChatTemplateException">It is nested deeper than 1000.</exception>
     public static ChatTurn FromJson(JsonElement message) =>
-        JsonValues.Of(message) is DictValue fields ? new(fields) : throw new TrainingDataException($"a message is a JSON {message.ValueKind}; an object with role and content was expected");
+        JsonValues.Of(message) is DictValue fields ? new(fields)
+            : throw new TrainingDataException($"a message is a JSON {message.ValueKind}; an object with role and content was expected");
 
     /// <summary>A conversation in the usual JSON form: an array of messages.</summary>
     /// <param name="messages">The text of the array.</param>

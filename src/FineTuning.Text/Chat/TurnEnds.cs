@@ -8,7 +8,9 @@ public static class TurnEnds
     // Words that no template looks at, so that what stands behind them is the template's own.
     private static readonly ChatTurn[] Probe = [new("user", "Qz"), new("assistant", "Vk"), new("user", "Wx"), new("assistant", "Jy")];
 
-    /// <summary>The tokens at which answers end by the tokenizer's chat template, rising; the token that ends a text is among them where there is one.</summary>
+    /// <summary>
+    /// The tokens at which answers end by the tokenizer's chat template, rising; the token that ends a text is among them where there is one.
+    /// </summary>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="options">Which template, and its variables; null: the default ones.</param>
     /// <exception cref="ChatTemplateException">The template is broken, refuses a plain conversation, or it cannot be proved where an answer stands.</exception>

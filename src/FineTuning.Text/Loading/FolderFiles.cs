@@ -4,8 +4,8 @@ using FineTuning.Errors;
 namespace FineTuning.Text;
 
 /// <summary>
-/// The files of a tokenizer folder. Each is read once, whole, and only where it is a regular file within the bounds of its kind that lies in the folder. What was
-/// read is what is saved later: a file that nothing reads is never copied. For one thread.
+/// The files of a tokenizer folder. Each is read once, whole, and only where it is a regular file within the bounds of its kind that lies in the folder.
+/// What was read is what is saved later: a file that nothing reads is never copied. For one thread.
 /// </summary>
 /// <param name="folder">The checkpoint folder.</param>
 internal sealed class FolderFiles(string folder)
@@ -82,7 +82,8 @@ internal sealed class FolderFiles(string folder)
         using FileStream stream = File.OpenRead(real);
         var contents = new byte[length];
         stream.ReadExactly(contents);
-        if (contents.AsSpan().StartsWith("version https://git-lfs"u8)) throw new CheckpointException(path, "it is a pointer of Git LFS, not the file; run 'git lfs pull'");
+        if (contents.AsSpan().StartsWith("version https://git-lfs"u8))
+            throw new CheckpointException(path, "it is a pointer of Git LFS, not the file; run 'git lfs pull'");
         return contents;
     }
 }

@@ -41,7 +41,8 @@ internal static class PatternClasses
             "Cf" => category => category == UnicodeCategory.Format,
             "Co" => category => category == UnicodeCategory.PrivateUse,
             "Cn" => category => category == UnicodeCategory.OtherNotAssigned,
-            "C" => category => category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate,
+            "C" => category => category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate,
             "Mn" => category => category == UnicodeCategory.NonSpacingMark,
             "Mc" => category => category == UnicodeCategory.SpacingCombiningMark,
             "Me" => category => category == UnicodeCategory.EnclosingMark,

@@ -34,7 +34,8 @@ public static class VocabularyTrainer
         {
             string[] characters = [.. word.EnumerateRunes().Select(rune => rune.ToString())];
             // A word with a character outside the alphabet is unknown as a whole, and teaches nothing.
-            return Array.TrueForAll(characters, allowed.Contains) ? [.. characters.Select((character, i) => entries.Add(i == 0 ? character : Prefix + character))] : [];
+            return Array.TrueForAll(characters, allowed.Contains)
+                ? [.. characters.Select((character, i) => entries.Add(i == 0 ? character : Prefix + character))] : [];
         }, (left, right) => left + right[Prefix.Length..], cancellation);
         return new TrainedVocabulary(VocabularyKind.WordPiece, entries.Names, merges, options);
     }
@@ -60,7 +61,8 @@ public static class VocabularyTrainer
     }
 
     private static List<(string, string)> Learn(
-        WordCounter counter, SymbolTable entries, VocabularyOptions options, Func<string, int[]> symbolsOf, Func<string, string, string> join, CancellationToken cancellation)
+        WordCounter counter, SymbolTable entries, VocabularyOptions options, Func<string, int[]> symbolsOf,
+        Func<string, string, string> join, CancellationToken cancellation)
     {
         IReadOnlyList<KeyValuePair<string, long>> words = counter.Words;
         if (words.Count == 0) throw new TrainingDataException($"the {counter.Texts} texts hold no words to learn a vocabulary from");

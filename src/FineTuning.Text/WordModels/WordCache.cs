@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace FineTuning.Text;
 
-/// <summary>A cache of words with their tokens, of bounded size. Each word has a few slots, and a new word evicts another from them. Thread-safe without a lock.</summary>
+/// <summary>
+/// A cache of words with their tokens, of bounded size. Each word has a few slots, and a new word evicts another from them. Thread-safe without a lock.
+/// </summary>
 internal sealed class WordCache
 {
     private const int Sets = 1 << 14, Ways = 4, Multiplier = unchecked((int)0x9E3779B1);

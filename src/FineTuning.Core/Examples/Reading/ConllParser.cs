@@ -70,7 +70,9 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
             Unreadable(number, $"{columns.Length} column{(columns.Length == 1 ? "" : "s")} where the first line has {_columns}{missing}");
             return;
         }
-        if (_words.Count >= options.LongestSentence) throw problems.Refusal(number, $"the sentence that begins on line {_lines[0]} has more than {options.LongestSentence:N0} words; blank lines end sentences (LongestSentence, if it is meant)");
+        if (_words.Count >= options.LongestSentence)
+            throw problems.Refusal(number, $"the sentence that begins on line {_lines[0]} has more than {options.LongestSentence:N0} words; "
+                + "blank lines end sentences (LongestSentence, if it is meant)");
         string word = columns[ColumnIndex(options.WordColumn)], tag = columns[ColumnIndex(options.TagColumn)];
         if (word.Length == 0)
         {
@@ -89,7 +91,8 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
         _columns = columns.Length;
         if (columns.Length >= needed) return;
         bool other = options.Separator == ConllSeparator.Tab && columns[0].AsSpan().IndexOf(' ') >= 0;
-        string advice = other ? ": the file seems to be separated by spaces (Separator = ConllSeparator.Spaces)" : "; name the columns (WordColumn, TagColumn), or Comments where such lines are none of the data";
+        string advice = other ? ": the file seems to be separated by spaces (Separator = ConllSeparator.Spaces)"
+            : "; name the columns (WordColumn, TagColumn), or Comments where such lines are none of the data";
         string message = $"{(columns.Length == 1 ? "one column" : $"{columns.Length} columns")} where at least {needed} are needed{advice}";
         problems.Error(number, message);
         throw problems.Refusal(number, message);

@@ -28,5 +28,6 @@ internal sealed class ProblemSink(string file, Action<DataProblem>? handler)
     public void Warn(int? line, string message) => handler?.Invoke(new(File, line, MessageText.Message(message), IsError: false));
 
     /// <summary>An error after which no reader goes on.</summary>
-    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) => new(new DataProblem(File, line, MessageText.Message(message), true).ToString(), cause);
+    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) =>
+        new(new DataProblem(File, line, MessageText.Message(message), true).ToString(), cause);
 }

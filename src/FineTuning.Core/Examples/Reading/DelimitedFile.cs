@@ -24,7 +24,8 @@ public static class Tsv
 
 /// <summary>A file of separated values: its rows, streamed.</summary>
 /// <remarks>
-/// Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.
+/// Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once. A pipe can be read once;
+/// gzip is unpacked on the way.
 /// </remarks>
 public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 {
@@ -73,7 +74,8 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
             any = true;
             if (record.IsEmpty)
             {
-                problems.Error(record.Line, $"all {record.Values.Length} fields of the record are empty: a blank row of a spreadsheet, perhaps; remove the row");
+                problems.Error(record.Line, $"all {record.Values.Length} fields of the record are empty: "
+                    + "a blank row of a spreadsheet, perhaps; remove the row");
                 continue;
             }
             width ??= record.Values.Length;

@@ -37,11 +37,17 @@ public sealed class DelimitedRow : Row
         {
             // Without a header columns are named by their indices, from 0.
             if (int.TryParse(column, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return this[number];
-            throw Problem($"there is no column '{MessageText.Of(column)}': the file is read without a header, so columns are named 0, 1, ...; if its first line names them, set HasHeader = true");
+            throw Problem($"there is no column '{MessageText.Of(column)}': the file is read without a header, so columns are named 0, 1, ...; "
+                + "if its first line names them, set HasHeader = true");
         }
         int? index = _names.Find(column);
-        if (index is null) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"{Missing(column, Columns)}; if the first line is data, set HasHeader = false", true).ToString());
-        if (index < 0) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"column '{MessageText.Of(column)}' occurs more than once: which one is meant is unknown; rename one of them", true).ToString());
+        if (index is null)
+            throw new Errors.TrainingDataException(
+                new DataProblem(File, 1, $"{Missing(column, Columns)}; if the first line is data, set HasHeader = false", true).ToString());
+        if (index < 0)
+            throw new Errors.TrainingDataException(
+                new DataProblem(File, 1, $"column '{MessageText.Of(column)}' occurs more than once: which one is meant is unknown; "
+                    + "rename one of them", true).ToString());
         return this[index.Value];
     }
 }

@@ -35,7 +35,8 @@ public sealed record JsonReadingOptions
 }
 
 /// <summary>A file with one JSON object a line: its rows, streamed.</summary>
-/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.</remarks>
+/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once. A pipe can be read
+/// once; gzip is unpacked on the way.</remarks>
 public sealed class JsonLines : IEnumerable<JsonRow>
 {
     private readonly string _path;
@@ -82,7 +83,8 @@ public sealed class JsonLines : IEnumerable<JsonRow>
         }
         catch (JsonException failure)
         {
-            if (isFirst && line.TrimStart().StartsWith('[')) throw problems.Refusal(number, "the file is one JSON array over several lines, not one object a line; read it with JsonFile.Read", failure);
+            if (isFirst && line.TrimStart().StartsWith('['))
+                throw problems.Refusal(number, "the file is one JSON array over several lines, not one object a line; read it with JsonFile.Read", failure);
             problems.Error(number, $"not valid JSON: {Reason(line, failure)}");
             return null;
         }

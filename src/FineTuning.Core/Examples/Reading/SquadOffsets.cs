@@ -43,7 +43,8 @@ internal static class SquadOffsets
         {
             return $"{found}; the two differ in their Unicode form only (composed or decomposed): normalise both";
         }
-        return context.Contains(answer.Text, StringComparison.OrdinalIgnoreCase) ? $"{found}; it occurs with other capitals only" : $"{found}; it does not occur in the context";
+        return context.Contains(answer.Text, StringComparison.OrdinalIgnoreCase) ? $"{found}; it occurs with other capitals only"
+            : $"{found}; it does not occur in the context";
     }
 
     private static string Composed(string text)

@@ -30,7 +30,8 @@ internal sealed class QuestionRow(AnsweredQuestion example, WindowRow[] windows)
 }
 
 /// <summary>A window with the token indices of its target: those of the answer, or 0 and 0.</summary>
-internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bool[]? fullest, (int Start, int End) target, double weight) : TokenizedRow(ids, typeIds)
+internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bool[]? fullest, (int Start, int End) target, double weight)
+    : TokenizedRow(ids, typeIds)
 {
     public SpanWindow Window { get; } = window;
 
@@ -44,7 +45,8 @@ internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bo
 
     /// <summary>First and last tokens, [rows, 2], int64.</summary>
     public static Tensor Targets(TokenizedBatch batch, Device device) =>
-        tensor(batch.Rows.Cast<WindowRow>().SelectMany(row => new long[] { row.Target.Start, row.Target.End }).ToArray(), [batch.Rows.Count, 2], ScalarType.Int64, device);
+        tensor(batch.Rows.Cast<WindowRow>().SelectMany(row => new long[] { row.Target.Start, row.Target.End }).ToArray(),
+            [batch.Rows.Count, 2], ScalarType.Int64, device);
 
     /// <summary>The rows' weights, [rows], float32; null where all are 1.</summary>
     public static Tensor? Weights(TokenizedBatch batch, Device device) => batch.Rows.All(row => row.TargetCount == 1)

@@ -21,7 +21,10 @@ internal static class AnswerTarget
         {
             if (string.IsNullOrWhiteSpace(answer.Text))
             {
-                if (mismatched == MismatchedAnswers.Refuse) throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} is empty or white space; leave it out");
+                if (mismatched == MismatchedAnswers.Refuse)
+                    throw new TrainingDataException(
+                        $"an answer of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} is empty "
+                        + "or white space; leave it out");
                 Note(Blank);
                 continue;
             }
@@ -32,8 +35,11 @@ internal static class AnswerTarget
             }
             if (mismatched == MismatchedAnswers.Refuse)
             {
-                throw new TrainingDataException($"the answer \"{Excerpt.Of(answer.Text)}\" of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} "
-                    + $"does not stand at {answer.Start} of its text (offsets count UTF-16 units); correct it, or let it be left out or repaired (MismatchedAnswers)");
+                throw new TrainingDataException(
+                    $"the answer \"{Excerpt.Of(answer.Text)}\" of the question "
+                    + $"\"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} "
+                    + $"does not stand at {answer.Start} of its text (offsets count UTF-16 units); "
+                    + "correct it, or let it be left out or repaired (MismatchedAnswers)");
             }
             if (mismatched == MismatchedAnswers.Repair && answer.Repaired(example.Context) is { } repaired)
             {

@@ -12,7 +12,9 @@ internal sealed record AnswerWindow(TokenizedText Tokens, int First, int Last, i
 {
     public bool HasContext => First <= Last;
 
-    /// <summary>The tokens of an answer: the last that begins at or before it, the first that ends at or after it; 0 and 0 where this window does not hold all of it.</summary>
+    /// <summary>
+    /// The tokens of an answer: the last that begins at or before it, the first that ends at or after it; 0 and 0 where this window does not hold all of it.
+    /// </summary>
     public (int Start, int End) Locate(int start, int end)
     {
         if (!HasContext || end <= start || Tokens.Starts[First] > start || Tokens.Ends[Last] < end) return (0, 0);

@@ -63,7 +63,9 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         int label = LabelSet.IndexOf(example.Label);
         if (label < 0)
         {
-            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
+            throw new TrainingDataException(
+                $"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: "
+                + $"{OutputNames.List(LabelSet.Names)}");
         }
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);

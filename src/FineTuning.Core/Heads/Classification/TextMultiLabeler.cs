@@ -22,7 +22,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     {
         LabelSet = labels;
         Threshold = options.Threshold;
-        _positiveWeights = options.PositiveWeights is null ? null : [.. labels.Labels.Select(label => (float)options.PositiveWeights.GetValueOrDefault(label, 1))];
+        _positiveWeights = options.PositiveWeights is null ? null
+            : [.. labels.Labels.Select(label => (float)options.PositiveWeights.GetValueOrDefault(label, 1))];
     }
 
     /// <summary>The labels in the order of the outputs.</summary>
@@ -67,7 +68,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             int index = LabelSet.IndexOf(label);
             if (index < 0)
             {
-                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
+                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: "
+                    + $"{OutputNames.List(LabelSet.Names)}");
             }
             targets[index] = 1;
         }
@@ -113,7 +115,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     private sealed class Evaluation(TextMultiLabeler<TLabel> model) : IEvaluation
     {
         private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
-        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user = model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
+        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user =
+            model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -139,7 +142,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             {
                 float[] targets = ((TargetRow)batch.Rows[row]).Targets!;
                 LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Sigmoid(logits.AsSpan(row * labels.Count, labels.Count)));
-                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)], new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
+                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)],
+                    new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
             }
         }
     }

@@ -11,7 +11,9 @@ public record TextOptions
     /// <summary>Tokens, special ones included, after which a text is cut (and counted). Null: what tokenizer and model allow, at most 512.</summary>
     public int? MaximumLength { get; init; }
 
-    /// <summary>What is cut where a text or a pair is too long (and counted). Default: the longer text of a pair, or both. None: a text that is too long is an error.</summary>
+    /// <summary>
+    /// What is cut where a text or a pair is too long (and counted). Default: the longer text of a pair, or both. None: a text that is too long is an error.
+    /// </summary>
     public TruncationStrategy Truncation { get; init; } = TruncationStrategy.LongestFirst;
 
     /// <summary>The seed of weights that the checkpoint does not have (a new head). Default 42.</summary>
@@ -50,8 +52,9 @@ public sealed record TextClassifierOptions<TLabel> : TextOptions
     where TLabel : notnull
 {
     /// <summary>
-    /// The labels. Null: an enum's values, false and true, or the names in the checkpoint. Labels that the checkpoint's head has, too, are found by their names,
-    /// in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// The labels. Null: an enum's values, false and true, or the names in the checkpoint.
+    /// Labels that the checkpoint's head has, too, are found by their names, in any order;
+    /// where it has no names (LABEL_0 and so on), this list is the order of its outputs.
     /// </summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 

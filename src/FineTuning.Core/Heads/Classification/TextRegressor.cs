@@ -44,7 +44,8 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
-        if (!Limits.IsTarget(example.Score)) throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not {Limits.Targets}");
+        if (!Limits.IsTarget(example.Score))
+            throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not {Limits.Targets}");
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);

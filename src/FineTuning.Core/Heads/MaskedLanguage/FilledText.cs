@@ -4,7 +4,8 @@ namespace FineTuning.Heads;
 /// <param name="Score">Its probability among the whole vocabulary, from 0 to 1.</param>
 /// <param name="TokenId">Its id.</param>
 /// <param name="Token">The token decoded alone; a piece of a word keeps its mark.</param>
-/// <param name="Text">The text with the token instead of the mask, as the tokenizer decodes it; with several masks the others and the special tokens are shown.</param>
+/// <param name="Text">The text with the token instead of the mask, as the tokenizer decodes it;
+/// with several masks the others and the special tokens are shown.</param>
 public sealed record MaskCandidate(double Score, int TokenId, string Token, string Text);
 
 /// <summary>A mask of a text.</summary>

@@ -20,7 +20,8 @@ internal sealed class MaskableRow(int[] ids, int[] units, int row, double expect
 }
 
 /// <summary>Rows with what is hidden in them.</summary>
-internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input, long[] positions, long[] targets) : TokenizedBatch(rows, paddedLength, input)
+internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input, long[] positions, long[] targets)
+    : TokenizedBatch(rows, paddedLength, input)
 {
     /// <summary>What the loss is divided by: the predicted tokens.</summary>
     public override double TargetCount => targets.Length;

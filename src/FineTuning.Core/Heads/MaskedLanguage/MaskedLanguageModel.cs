@@ -80,8 +80,12 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
         MaskedLanguageModel Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
-            if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
-            if (mask >= head.Trunk.Plan.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
+            if (tokenizer.MaskId is not { } mask)
+                throw new CheckpointException(folder, "its tokenizer has no mask token; "
+                    + "choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
+            if (mask >= head.Trunk.Plan.VocabularySize)
+                throw new CheckpointException(folder, $"the mask token has the id {mask}, "
+                    + $"but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
             return new(head, tokenizer, options, mask, folder);
         }
     }
@@ -140,7 +144,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public FilledText Predict(string input, FillOptions options) => PredictBatch([input], options)[0];
 
     /// <inheritdoc/>
-    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new FillOptions(), cancellation);
+    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
+        PredictBatch(inputs, new FillOptions(), cancellation);
 
     /// <summary>The most probable tokens for each mask of many texts, in their order.</summary>
     /// <param name="inputs">Texts with at least one mask token each.</param>
@@ -156,7 +161,9 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         return new MaskFilling(this, options).Fill(inputs, cancellation);
     }
 
-    /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer);
@@ -184,10 +191,14 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
             _right += best.eq(targets).sum().Number();
             if (_user.Any)
             {
-                foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) _user.Add((int)target, (int)token);
+                foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray()))
+                    _user.Add((int)target, (int)token);
             }
         }
 
-        public MetricReport Report() => _user.Extend(new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)), MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
+        public MetricReport Report() =>
+            _user.Extend(
+                new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)),
+                    MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
     }
 }

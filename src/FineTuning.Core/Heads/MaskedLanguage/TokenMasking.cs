@@ -4,8 +4,8 @@ using FineTuning.Tensors;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// What is hidden from the model (Devlin et al. 2019, section 3.1): a share of the words or tokens is predicted, of which most are shown as the mask token, some as
-/// a random one, some as they are. Every draw is a pure function of seed, epoch, row and position.
+/// What is hidden from the model (Devlin et al. 2019, section 3.1): a share of the words or tokens is predicted, of which most are shown as the mask token,
+/// some as a random one, some as they are. Every draw is a pure function of seed, epoch, row and position.
 /// </summary>
 /// <param name="options">The shares.</param>
 /// <param name="maskId">The mask token.</param>
@@ -33,7 +33,8 @@ internal sealed class TokenMasking(MaskedLanguageOptions options, int maskId, in
         {
             double share = Uniform(key, Draw.Shown, position);
             if (share < options.MaskedShare) shown[position] = maskId;
-            else if (share < options.MaskedShare + options.RandomShare) shown[position] = ordinary[(int)(Uniform(key, Draw.Replacement, position) * ordinary.Length)];
+            else if (share < options.MaskedShare + options.RandomShare)
+                shown[position] = ordinary[(int)(Uniform(key, Draw.Replacement, position) * ordinary.Length)];
         }
         return shown;
     }

@@ -3,7 +3,9 @@ namespace FineTuning.Heads;
 /// <summary>Names against names: which of the asked ones stands at which output.</summary>
 internal static class OutputNames
 {
-    /// <summary>Whether names say nothing: there are none, or each is LABEL_ and its number, as the library of Hugging Face writes where nobody named them.</summary>
+    /// <summary>
+    /// Whether names say nothing: there are none, or each is LABEL_ and its number, as the library of Hugging Face writes where nobody named them.
+    /// </summary>
     public static bool AreGeneric(IReadOnlyList<string> names)
     {
         for (int i = 0; i < names.Count; i++)

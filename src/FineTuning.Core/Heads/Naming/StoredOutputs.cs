@@ -29,9 +29,11 @@ internal sealed record StoredOutputs(string Folder, IReadOnlyList<string> Names,
         bool meetsName = asked.Any(name => Names.Contains(name, StringComparer.OrdinalIgnoreCase));
         if (IsGeneric && stated && !meetsName) return OutputOrder.AsAsked(asked);
         string found = IsGeneric
-            ? $"config.json does not say what the outputs of its head mean ({(Names.Count == 0 ? "it names none" : OutputNames.List(Names))}), so that nothing says which of the {what} "
-                + $"{OutputNames.List(asked)} is which; state their order as that of the outputs in the options ({list} = [...])"
-            : $"config.json names the {Names.Count} outputs of its head {OutputNames.List(Names)}, but the {asked.Count} {what} {OutputNames.List(asked)} are asked for; ask for its own, in any order";
+            ? $"config.json does not say what the outputs of its head mean ({(Names.Count == 0 ? "it names none" : OutputNames.List(Names))}), "
+                + $"so that nothing says which of the {what} {OutputNames.List(asked)} is which; "
+                + $"state their order as that of the outputs in the options ({list} = [...])"
+            : $"config.json names the {Names.Count} outputs of its head {OutputNames.List(Names)}, "
+                + $"but the {asked.Count} {what} {OutputNames.List(asked)} are asked for; ask for its own, in any order";
         return OutputOrder.AsAsked(asked) with { Refusal = $"{found}, or ask for a fresh head ({Option}) that learns them anew" };
     }
 }

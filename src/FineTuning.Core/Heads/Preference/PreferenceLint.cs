@@ -18,13 +18,15 @@ public sealed record PreferenceLintReport(
     long Pairs, long Identical, long Repeated, long Contradicting, long ChosenLonger, long RejectedLonger, double MeanChosenLength, double MeanRejectedLength)
 {
     /// <summary>
-    /// The share of pairs with different lengths whose longer completion was chosen. Far from a half, a model learns to be long, or short, before it learns what
-    /// is better. NaN where all lengths are equal.
+    /// The share of pairs with different lengths whose longer completion was chosen. Far from a half, a model learns to be long, or short,
+    /// before it learns what is better. NaN where all lengths are equal.
     /// </summary>
     public double LongerChosenShare => ChosenLonger + RejectedLonger == 0 ? double.NaN : (double)ChosenLonger / (ChosenLonger + RejectedLonger);
 }
 
-/// <summary>Looks over preference pairs: length bias, identical and contradicting pairs. Thread-safe; what is found does not depend on the order of the pairs.</summary>
+/// <summary>
+/// Looks over preference pairs: length bias, identical and contradicting pairs. Thread-safe; what is found does not depend on the order of the pairs.
+/// </summary>
 /// <remarks>Keeps 16 bytes a different pair.</remarks>
 public sealed class PreferenceLint
 {

@@ -67,7 +67,8 @@ internal static class Nearest
             long[] indices = indexes.data<long>().ToArray();
             for (int row = 0; row < rows; row++)
             {
-                (int, double)[] best = [.. Enumerable.Range(row * kept, kept).Select(i => ((int)indices[i], (double)scores[i])).OrderByDescending(pair => pair.Item2).ThenBy(pair => pair.Item1)];
+                (int, double)[] best = [.. Enumerable.Range(row * kept, kept).Select(i => ((int)indices[i], (double)scores[i]))
+                    .OrderByDescending(pair => pair.Item2).ThenBy(pair => pair.Item1)];
                 found.Add((start + row, best));
             }
         }
@@ -113,13 +114,15 @@ public sealed class EmbeddingIndex
         if (Count == 0) return [.. queries.Select(_ => (IReadOnlyList<SimilarText>)[])];
         var asked = new Embeddings();
         foreach (float[] query in queries) asked.Add(Scaled(query));
-        return [.. Nearest.Of(asked, _vectors, count).Select(entry => (IReadOnlyList<SimilarText>)[.. entry.Found.Select(found => new SimilarText(found.Index, found.Score))])];
+        return [.. Nearest.Of(asked, _vectors, count)
+            .Select(entry => (IReadOnlyList<SimilarText>)[.. entry.Found.Select(found => new SimilarText(found.Index, found.Score))])];
     }
 
     private float[] Scaled(float[] vector)
     {
         ArgumentNullException.ThrowIfNull(vector);
-        if (Count > 0 && vector.Length != _vectors.Dimension) throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected");
+        if (Count > 0 && vector.Length != _vectors.Dimension)
+            throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected");
         double length = Math.Sqrt(Vectors.Dot(vector, vector));
         return length == 0 ? [.. vector] : [.. vector.Select(value => (float)(value / length))];
     }

@@ -57,7 +57,9 @@ internal static class PairLosses
         return (similar * distance.Squared()).Plus(Minus(1, similar) * Minus(margin, distance).relu().Squared()).mean() * Held(0.5);
     }
 
-    /// <summary>The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.</summary>
+    /// <summary>
+    /// The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.
+    /// </summary>
     public static Tensor OnlineContrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
         Tensor distance = Minus(1, Cosine(x, z));

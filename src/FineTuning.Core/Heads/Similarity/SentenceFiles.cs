@@ -43,11 +43,14 @@ internal sealed record SentenceFiles
         string path = Path.Combine(folder, "modules.json");
         if (!File.Exists(path)) return new SentenceFiles { EncoderFolder = folder };
         List<(string Kind, string Folder)> modules = Modules(path, folder);
-        if (modules.Count == 0 || modules[0].Kind != "Transformer") throw new CheckpointException(path, "the first module is not a Transformer, which is the only kind of first module that is supported");
-        if (modules.Count < 2 || modules[1].Kind != "Pooling") throw new CheckpointException(path, "the second module is not a Pooling, which is the only kind of second module that is supported");
+        if (modules.Count == 0 || modules[0].Kind != "Transformer")
+            throw new CheckpointException(path, "the first module is not a Transformer, which is the only kind of first module that is supported");
+        if (modules.Count < 2 || modules[1].Kind != "Pooling")
+            throw new CheckpointException(path, "the second module is not a Pooling, which is the only kind of second module that is supported");
         foreach ((string kind, _) in modules.Skip(2))
         {
-            if (kind is not ("Normalize" or "Dense")) throw new CheckpointException(path, $"modules of the kind '{kind}' are not supported after the pooling; Normalize and Dense are");
+            if (kind is not ("Normalize" or "Dense"))
+                throw new CheckpointException(path, $"modules of the kind '{kind}' are not supported after the pooling; Normalize and Dense are");
         }
         ConfigFile? encoding = ReadObject(Path.Combine(modules[0].Folder, "sentence_bert_config.json"));
         ConfigFile? whole = ReadObject(Path.Combine(folder, "config_sentence_transformers.json"));
@@ -58,7 +61,8 @@ internal sealed record SentenceFiles
             Tail = modules[2..],
             MaximumLength = encoding?.Has("max_seq_length") == true ? encoding.Count("max_seq_length", least: 3) : null,
             LowerCase = encoding?.Flag("do_lower_case", false) ?? false,
-            Prompts = whole?.Section("prompts") is { } prompts ? prompts.Root.ToDictionary(entry => entry.Key, entry => prompts.Text(entry.Key) ?? "", StringComparer.Ordinal) : new Dictionary<string, string>(),
+            Prompts = whole?.Section("prompts") is { } prompts
+            ? prompts.Root.ToDictionary(entry => entry.Key, entry => prompts.Text(entry.Key) ?? "", StringComparer.Ordinal) : new Dictionary<string, string>(),
             DefaultPrompt = whole?.Text("default_prompt_name"),
         };
     }
@@ -107,7 +111,8 @@ internal sealed record SentenceFiles
             string type = module.Text("type") ?? throw module.Fault("an entry has no 'type'");
             string subfolder = module.Text("path") ?? "";
             // One rule for every system: a module lies in the folder itself or in a plain subfolder.
-            if (subfolder is "." or ".." || subfolder.AsSpan().IndexOfAny("/\\:\0") >= 0) throw module.Fault($"it names the path '{subfolder}', which is not a plain folder name");
+            if (subfolder is "." or ".." || subfolder.AsSpan().IndexOfAny("/\\:\0") >= 0)
+                throw module.Fault($"it names the path '{subfolder}', which is not a plain folder name");
             modules.Add((type[(type.LastIndexOf('.') + 1)..], subfolder.Length == 0 ? folder : Path.Combine(folder, subfolder)));
         }
         return modules;

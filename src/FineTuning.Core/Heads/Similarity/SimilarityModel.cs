@@ -42,8 +42,8 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
     }
 
     /// <summary>
-    /// With a chunk size: embeddings without a graph, the loss's gradient with respect to them, then each chunk once more with its graph, fed with that gradient
-    /// (Gao et al. 2021, section 3). Both passes of a chunk draw the same dropout.
+    /// With a chunk size: embeddings without a graph, the loss's gradient with respect to them, then each chunk once more with its graph,
+    /// fed with that gradient (Gao et al. 2021, section 3). Both passes of a chunk draw the same dropout.
     /// </summary>
     public override double AddGradients(Batch batch, ForwardContext context)
     {

@@ -41,7 +41,8 @@ internal sealed class TripleScores : ISimilarityScores
 
     public void Add(EmbeddedBatch batch)
     {
-        double[] near = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))), far = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(2)));
+        double[] near = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))),
+            far = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(2)));
         _right += near.Zip(far).Count(pair => pair.First > pair.Second);
         _count += near.Length;
     }
@@ -55,7 +56,8 @@ internal sealed class MatchScores : ISimilarityScores
     private readonly List<(double Cosine, bool Similar)> _pairs = [];
 
     public void Add(EmbeddedBatch batch) =>
-        _pairs.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))).Zip(batch.Batch.Rows, (cosine, row) => (cosine, ((TextsRow)row).Target == 1)));
+        _pairs.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1)))
+            .Zip(batch.Batch.Rows, (cosine, row) => (cosine, ((TextsRow)row).Target == 1)));
 
     public MetricReport Report(double loss)
     {
@@ -78,7 +80,8 @@ internal sealed class MatchScores : ISimilarityScores
             (seen, hits) = (seen + tie.Count(), hits + gained);
             if (positives > 0) precision += gained / (double)positives * hits / seen;
         }
-        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", accuracy), MetricValue.Neither("threshold", threshold), MetricValue.Higher("average_precision", precision)]);
+        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", accuracy), MetricValue.Neither("threshold", threshold),
+            MetricValue.Higher("average_precision", precision)]);
     }
 }
 

@@ -89,7 +89,8 @@ internal sealed class SameTokens : IEqualityComparer<TokenizedRow>
 {
     public static SameTokens Instance { get; } = new();
 
-    public bool Equals(TokenizedRow? x, TokenizedRow? y) => ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
+    public bool Equals(TokenizedRow? x, TokenizedRow? y) =>
+        ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
 
     public int GetHashCode(TokenizedRow obj)
     {

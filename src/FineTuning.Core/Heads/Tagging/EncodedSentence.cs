@@ -47,7 +47,8 @@ internal sealed class EncodedSentence(string text, WordSpan[] words, Unit[] unit
 }
 
 /// <summary>A window of a sentence: its tokens, and the units that are learned and predicted from it.</summary>
-internal sealed class SentenceWindow(int[] ids, int[]? typeIds, EncodedSentence sentence, (int Position, int Unit)[] owned, double weight) : TokenizedRow(ids, typeIds)
+internal sealed class SentenceWindow(int[] ids, int[]? typeIds, EncodedSentence sentence, (int Position, int Unit)[] owned, double weight)
+    : TokenizedRow(ids, typeIds)
 {
     public EncodedSentence Sentence { get; } = sentence;
 

@@ -76,7 +76,9 @@ public sealed record EntityOptions
     /// <summary>Types (or tags) that are not answered. Default: O.</summary>
     public IReadOnlyList<string> Ignored { get; init; } = ["O"];
 
-    /// <summary>What happens with texts longer than a window. Default: overlapping windows by context; with <see cref="EntityAggregation.Words"/> always that.</summary>
+    /// <summary>
+    /// What happens with texts longer than a window. Default: overlapping windows by context; with <see cref="EntityAggregation.Words"/> always that.
+    /// </summary>
     public LongTexts LongTexts { get; init; }
 
     /// <summary>Tokens that two windows share with <see cref="LongTexts.MergeEntities"/>: from 0 to below the room of a window.</summary>

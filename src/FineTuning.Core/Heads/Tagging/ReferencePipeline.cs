@@ -30,7 +30,8 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
         return
         [
             .. found.Where(entity => !options.Ignored.Contains(entity.Tag, StringComparer.Ordinal))
-                .Select(entity => new Entity(entity.Tag, text[entity.Start..Math.Max(entity.Start, entity.End)], entity.Start, entity.End, entity.Score) { Spelling = entity.Spelling, Token = entity.Position }),
+                .Select(entity => new Entity(entity.Tag, text[entity.Start..Math.Max(entity.Start, entity.End)], entity.Start, entity.End, entity.Score)
+                    { Spelling = entity.Spelling, Token = entity.Position }),
         ];
     }
 
@@ -42,7 +43,8 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
         {
             Entity? last = kept.Count == 0 ? null : kept[^1];
             if (last is null || entity.Start < last.Start || entity.Start >= last.End) kept.Add(entity);
-            else if (entity.End - entity.Start > last.End - last.Start || (entity.End - entity.Start == last.End - last.Start && entity.Score > last.Score)) kept[^1] = entity;
+            else if (entity.End - entity.Start > last.End - last.Start || (entity.End - entity.Start == last.End - last.Start && entity.Score > last.Score))
+                kept[^1] = entity;
         }
         return kept;
     }

@@ -92,7 +92,8 @@ internal sealed class SentenceDecoder(TagSet tags, TagChain chain)
         if (probabilities is null) return;
         Tensor shares = chain.IsCrf ? model!.Marginals(emissions, lengths) : nn.functional.softmax(emissions, 2);
         float[] values = shares.cpu().data<float>().ToArray();
-        for (int i = 0; i < indices.Length; i++) probabilities[indices[i]] = [.. paths[i].Select((tag, step) => (double)values[(((i * steps) + step) * count) + tag])];
+        for (int i = 0; i < indices.Length; i++)
+            probabilities[indices[i]] = [.. paths[i].Select((tag, step) => (double)values[(((i * steps) + step) * count) + tag])];
     }
 
     private static int[][] Highest(Tensor emissions, int[] lengths)

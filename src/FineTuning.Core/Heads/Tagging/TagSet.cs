@@ -20,8 +20,11 @@ public sealed class TagSet
         }
         if (problems.Count == 0)
         {
-            problems.AddRange(names.SelectMany((name, i) => TagSequence.Problems([name], scheme).Where(problem => !problem.IsReadable).Select(problem => $"tag {i}: {problem.Message}")));
-            if (scheme != TaggingScheme.Plain && !_indices.ContainsKey(TagParts.OutsideTag)) problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
+            problems.AddRange(
+                names.SelectMany((name, i) => TagSequence.Problems([name], scheme).Where(problem => !problem.IsReadable)
+                    .Select(problem => $"tag {i}: {problem.Message}")));
+            if (scheme != TaggingScheme.Plain && !_indices.ContainsKey(TagParts.OutsideTag))
+                problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
         }
         if (problems.Count > 0) throw new InvalidOptionsException(problems);
         (Names, Scheme, StoredNames) = (names, scheme, stored ?? names);
@@ -59,12 +62,14 @@ public sealed class TagSet
     internal static TagSet Resolve(IReadOnlyList<string>? types, TokenClassifierOptions options, StoredOutputs stored, out string? refusal)
     {
         refusal = null;
-        if (types is not null && options.Tags is not null) throw new InvalidOptionsException(["entity types and Tags are both given: the tags follow from the types, so name one of them"]);
+        if (types is not null && options.Tags is not null)
+            throw new InvalidOptionsException(["entity types and Tags are both given: the tags follow from the types, so name one of them"]);
         if (types is not null && types.Any(string.IsNullOrWhiteSpace)) throw new InvalidOptionsException(["an entity type is empty"]);
         if (types is null && options.Tags is null)
         {
             return stored.Defaults.Count > 0 ? new(stored.Defaults, options.Scheme ?? SchemeOf(stored.Defaults))
-                : throw new InvalidOptionsException([$"{stored.Folder}: the checkpoint names no tags; give the entity types, or list the tags in the options (Tags = [...])"]);
+                : throw new InvalidOptionsException(
+                    [$"{stored.Folder}: the checkpoint names no tags; give the entity types, or list the tags in the options (Tags = [...])"]);
         }
         if (types is not null && OfStoredTypes(types, options.Scheme, stored) is { } found) return found;
         TaggingScheme scheme = options.Scheme ?? (options.Tags is { } listed ? SchemeOf(listed) : TaggingScheme.Iob2);
@@ -99,14 +104,19 @@ public sealed class TagSet
     /// <summary>The tags of the types, O first, each type's as B, I, E, L, S, U.</summary>
     private static string[] Derived(IReadOnlyList<string> types, TaggingScheme scheme) => scheme == TaggingScheme.Plain
         ? [.. types]
-        : [TagParts.OutsideTag, .. types.SelectMany(type => SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').OrderBy("BIELSU".IndexOf).Select(prefix => $"{prefix}-{type}"))];
+        : [TagParts.OutsideTag, .. types.SelectMany(type => SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').OrderBy("BIELSU".IndexOf)
+            .Select(prefix => $"{prefix}-{type}"))];
 
-    /// <summary>The checkpoint's tags where they are of the asked types, whatever their scheme; null: they are not, or the user names a scheme, by which they are compared.</summary>
+    /// <summary>
+    /// The checkpoint's tags where they are of the asked types, whatever their scheme; null:
+    /// they are not, or the user names a scheme, by which they are compared.
+    /// </summary>
     private static TagSet? OfStoredTypes(IReadOnlyList<string> types, TaggingScheme? scheme, StoredOutputs stored)
     {
         if (!stored.Binds || stored.IsGeneric || scheme is not null) return null;
         TaggingScheme own = SchemeOf(stored.Names);
-        if (own == TaggingScheme.Plain) return OutputNames.Match(stored.Names, types) is { } matched ? new([.. matched.Select(index => types[index])], own, stored.Names) : null;
+        if (own == TaggingScheme.Plain)
+            return OutputNames.Match(stored.Names, types) is { } matched ? new([.. matched.Select(index => types[index])], own, stored.Names) : null;
         TagParts[] parts = [.. stored.Names.Select(name => TagParts.TryExact(name, out TagParts tag) ? tag : TagParts.Outside)];
         string[] known = [.. parts.Where(tag => tag.Prefix != 'O').Select(tag => tag.Type).Distinct(StringComparer.Ordinal)];
         if (OutputNames.Match(known, types) is not { } indices) return null;

@@ -12,7 +12,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     private const int CharactersAToken = 16;
 
     /// <summary>A sentence of words; their characters are those of the words joined by the delimiter.</summary>
-    public EncodedSentence Words(IReadOnlyList<string> words, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1, string delimiter = " ")
+    public EncodedSentence Words(IReadOnlyList<string> words, IReadOnlyList<string> before, IReadOnlyList<string> after,
+        double weight = 1, string delimiter = " ")
     {
         for (int i = 0; i < words.Count; i++)
         {
@@ -39,7 +40,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     /// <summary>A text, cut into words at the same offsets for every tokenizer, unless a token spans two.</summary>
     public EncodedSentence Text(string text, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1)
     {
-        string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true), right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
+        string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true),
+            right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
         if (left.Length > 0) left += " ";
         TokenizedText tokens = tokenizer.Encode(right.Length > 0 ? $"{left}{text} {right}" : left + text);
         WordSpan[] own = [.. WordBoundaries.Of(text)];
@@ -90,7 +92,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
             if (word < 0 || (labeled == LabeledTokens.First && word == reached)) continue;
             reached = word;
             unitAt[i] = units.Count;
-            units.Add(labeled == LabeledTokens.First ? new(word, words[word].Start, words[word].End) : new(word, tokens.Starts[i] + offset(i), tokens.Ends[i] + offset(i)));
+            units.Add(labeled == LabeledTokens.First ? new(word, words[word].Start, words[word].End)
+                : new(word, tokens.Starts[i] + offset(i), tokens.Ends[i] + offset(i)));
         }
         var sentence = new EncodedSentence(text, words, [.. units]);
         sentence.Windows = Windows(tokens, sentence, wordOf, unitAt, weight);
@@ -102,7 +105,9 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         int prefix = tokens.Special.TakeWhile(special => special).Count(), suffix = tokens.Special.Skip(prefix).Reverse().TakeWhile(special => special).Count();
         int count = tokens.Ids.Length - prefix - suffix, room = maximumLength - prefix - suffix;
         if (sentence.Units.Length == 0) return [];
-        if (room < 1) throw new InvalidOptionsException([$"MaximumLength is {maximumLength}: the model's own tokens take {prefix + suffix} of them, so nothing is left for a word"]);
+        if (room < 1)
+            throw new InvalidOptionsException(
+                [$"MaximumLength is {maximumLength}: the model's own tokens take {prefix + suffix} of them, so nothing is left for a word"]);
         (int start, int end) = Context(wordOf, prefix, prefix + count, room);
         List<TokenWindow> windows = Split(end - start, room);
         var owned = new List<(int Position, int Unit)>[windows.Count];

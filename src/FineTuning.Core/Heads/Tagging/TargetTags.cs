@@ -11,8 +11,10 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
     public int[] Of(TaggedWords example, EncodedSentence sentence, EncodingReport report)
     {
         string quoted = Excerpt.Of(sentence.Text);
-        if (ExampleParts.Require(example.Tags, "tags").Any(tag => tag is null)) throw new TrainingDataException($"a tag of \"{quoted}\" is null; O stands for none");
-        if (example.Tags.Count != example.Words.Count) throw new TrainingDataException($"there are {example.Tags.Count} tags for the {example.Words.Count} words \"{quoted}\"");
+        if (ExampleParts.Require(example.Tags, "tags").Any(tag => tag is null))
+            throw new TrainingDataException($"a tag of \"{quoted}\" is null; O stands for none");
+        if (example.Tags.Count != example.Words.Count)
+            throw new TrainingDataException($"there are {example.Tags.Count} tags for the {example.Words.Count} words \"{quoted}\"");
         IReadOnlyList<TagProblem> problems = TagSequence.Problems(example.Tags, example.Scheme);
         foreach (TagProblem problem in problems)
         {
@@ -30,15 +32,23 @@ internal sealed class TargetTags(TagSet tags, BrokenTags broken)
     public int[] Of(AnnotatedText example, EncodedSentence sentence, EncodingReport report)
     {
         string quoted = Excerpt.Of(sentence.Text);
-        if (tags.Scheme == TaggingScheme.Plain) throw new TrainingDataException($"the text \"{quoted}\" has spans, but the model's tags stand for single words (TaggingScheme.Plain); give words with tags, or load the model with entity types and another Scheme");
+        if (tags.Scheme == TaggingScheme.Plain)
+            throw new TrainingDataException($"the text \"{quoted}\" has spans, but the model's tags stand for single words (TaggingScheme.Plain); "
+                + "give words with tags, or load the model with entity types and another Scheme");
         var entities = new List<EntitySpan>();
         TextSpan? previous = null;
         foreach (TextSpan span in ExampleParts.Require(example.Spans, "list of spans").OrderBy(span => span.Start))
         {
-            if (span.Start < 0 || span.End <= span.Start || span.End > sentence.Text.Length) throw new TrainingDataException($"the {span.Type} from {span.Start} to {span.End} is no part of the {sentence.Text.Length} characters \"{quoted}\"");
-            if (previous is { } other && other.End > span.Start) throw new TrainingDataException($"the {other.Type} from {other.Start} to {other.End} and the {span.Type} from {span.Start} to {span.End} overlap in \"{quoted}\"; a word has one tag");
+            if (span.Start < 0 || span.End <= span.Start || span.End > sentence.Text.Length)
+                throw new TrainingDataException(
+                    $"the {span.Type} from {span.Start} to {span.End} is no part of the {sentence.Text.Length} characters \"{quoted}\"");
+            if (previous is { } other && other.End > span.Start)
+                throw new TrainingDataException(
+                    $"the {other.Type} from {other.Start} to {other.End} and the {span.Type} from {span.Start} to {span.End} overlap in \"{quoted}\"; "
+                    + "a word has one tag");
             previous = span;
-            int first = EncodedSentence.FirstWhere(sentence.Words, word => word.End > span.Start), last = EncodedSentence.FirstWhere(sentence.Words, word => word.Start >= span.End) - 1;
+            int first = EncodedSentence.FirstWhere(sentence.Words, word => word.End > span.Start),
+                last = EncodedSentence.FirstWhere(sentence.Words, word => word.Start >= span.End) - 1;
             if (last < first) report.Note("entities without a token, left out");
             else if (entities.Count > 0 && entities[^1].Last >= first) report.Note("entities that share a word with the one before, left out");
             else

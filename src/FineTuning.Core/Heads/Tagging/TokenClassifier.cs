@@ -82,7 +82,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public IReadOnlyList<Entity> Predict(string input) => PredictBatch([input])[0];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IReadOnlyList<Entity>> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new EntityOptions(), cancellation);
+    public IReadOnlyList<IReadOnlyList<Entity>> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
+        PredictBatch(inputs, new EntityOptions(), cancellation);
 
     /// <summary>The entities of texts, grouped as asked.</summary>
     /// <param name="inputs">The texts.</param>
@@ -102,7 +103,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     /// <param name="options">How scores become entities; null: by words.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <exception cref="InvalidOptionsException">The options contradict each other or the model.</exception>
-    public IReadOnlyList<IReadOnlyList<Entity>> PredictWords(IReadOnlyList<IReadOnlyList<string>> inputs, EntityOptions? options = null, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<Entity>> PredictWords(
+        IReadOnlyList<IReadOnlyList<string>> inputs, EntityOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var found = new NullMembers().Entries(inputs, nameof(inputs));
@@ -111,7 +113,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return EntityFinder.Of(this, options ?? new EntityOptions()).Words(inputs, cancellation);
     }
 
-    /// <summary>Words with their tags, and entities, of sentences in words or texts; what tags they have themselves is not looked at, their context is.</summary>
+    /// <summary>
+    /// Words with their tags, and entities, of sentences in words or texts; what tags they have themselves is not looked at, their context is.
+    /// </summary>
     /// <param name="inputs">The sentences.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     public IReadOnlyList<TaggedPrediction> Tag(IReadOnlyList<TaggedText> inputs, CancellationToken cancellation = default)
@@ -139,7 +143,9 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return Tag([_encoder.Words(words, [], [])], default)[0];
     }
 
-    /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     /// <remarks>A CRF is saved beside the head (crf.transitions and so on); transformers opens the folder without it and reads each word by itself.</remarks>
@@ -232,8 +238,10 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
             Tensor losses = ChainLoss.Of(_chain.Make(), logits, windows, Device);
             return (weighted ? losses * tensor(windows.Select(window => (float)window.Weight).ToArray(), ScalarType.Float32, Device) : losses).sum();
         }
-        Tensor targets = tensor(windows.SelectMany(window => window.Owned.Select(unit => (long)window.Sentence.Targets![unit.Unit])).ToArray(), ScalarType.Int64, Device);
-        Tensor? weights = weighted ? tensor(windows.SelectMany(window => Enumerable.Repeat((float)window.Weight, window.Owned.Length)).ToArray(), ScalarType.Float32, Device) : null;
+        Tensor targets = tensor(
+            windows.SelectMany(window => window.Owned.Select(unit => (long)window.Sentence.Targets![unit.Unit])).ToArray(), ScalarType.Int64, Device);
+        Tensor? weights = weighted
+            ? tensor(windows.SelectMany(window => Enumerable.Repeat((float)window.Weight, window.Owned.Length)).ToArray(), ScalarType.Float32, Device) : null;
         return Losses.CrossEntropy(logits, targets, weights, null, _smoothing);
     }
 
@@ -263,7 +271,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         for (int i = 0; i < windows.Length; i++)
         {
             int owned = 0;
-            foreach ((_, int unit) in windows[i].Owned) values[i].AsSpan(owned++ * Tags.Count, Tags.Count).CopyTo(scores[windows[i].Sentence].AsSpan(unit * Tags.Count));
+            foreach ((_, int unit) in windows[i].Owned)
+                values[i].AsSpan(owned++ * Tags.Count, Tags.Count).CopyTo(scores[windows[i].Sentence].AsSpan(unit * Tags.Count));
         }
         return [.. sentences.Select(sentence => scores[sentence])];
     }

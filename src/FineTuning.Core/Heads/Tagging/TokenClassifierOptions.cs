@@ -30,8 +30,9 @@ public enum BrokenTags
 public sealed record TokenClassifierOptions
 {
     /// <summary>
-    /// The model's tags, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint. Tags that the checkpoint's head has, too,
-    /// are found by their names, in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// The model's tags, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint.
+    /// Tags that the checkpoint's head has, too, are found by their names, in any order;
+    /// where it has no names (LABEL_0 and so on), this list is the order of its outputs.
     /// </summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
@@ -50,10 +51,15 @@ public sealed record TokenClassifierOptions
     /// </summary>
     public bool? Crf { get; init; }
 
-    /// <summary>Whether only sequences that are well formed in the scheme are predicted; with a CRF they always are. Default true; false: each word by itself, as transformers does.</summary>
+    /// <summary>
+    /// Whether only sequences that are well formed in the scheme are predicted; with a CRF they always are. Default true;
+    /// false: each word by itself, as transformers does.
+    /// </summary>
     public bool Constrained { get; init; } = true;
 
-    /// <summary>Tokens of the document taken as context on each side of a sentence (FLERT, Schweter and Akbik 2020): read, never learned. Default 0; 64 in the paper.</summary>
+    /// <summary>
+    /// Tokens of the document taken as context on each side of a sentence (FLERT, Schweter and Akbik 2020): read, never learned. Default 0; 64 in the paper.
+    /// </summary>
     public int ContextTokens { get; init; }
 
     /// <summary>Tokens that two windows of a long sentence share. Null (default): a quarter of a window.</summary>
@@ -80,7 +86,9 @@ public sealed record TokenClassifierOptions
     /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
-    /// <summary>Told where a head that nothing has trained is asked for an answer. Null: nobody is; see <see cref="TokenClassifier.HasUntrainedHead"/>.</summary>
+    /// <summary>
+    /// Told where a head that nothing has trained is asked for an answer. Null: nobody is; see <see cref="TokenClassifier.HasUntrainedHead"/>.
+    /// </summary>
     public ILogger? Logger { get; init; }
 
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };

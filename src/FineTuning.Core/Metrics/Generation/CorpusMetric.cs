@@ -1,7 +1,10 @@
 namespace FineTuning.Metrics;
 
-/// <summary>A score of generated texts against references that is computed from sums: each text gives a few counts, and the counts of a corpus are their sums.</summary>
-/// <remarks>Immutable and thread-safe. <see cref="CorpusAccumulator"/> streams; <see cref="PairedBootstrap"/> says whether a difference may be chance.</remarks>
+/// <summary>
+/// A score of generated texts against references that is computed from sums: each text gives a few counts, and the counts of a corpus are their sums.
+/// </summary>
+/// <remarks>Immutable and thread-safe. <see cref="CorpusAccumulator"/> streams;
+/// <see cref="PairedBootstrap"/> says whether a difference may be chance.</remarks>
 public abstract class CorpusMetric
 {
     private protected CorpusMetric()
@@ -45,7 +48,8 @@ public abstract class CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(predictions);
         ArgumentNullException.ThrowIfNull(references);
-        if (predictions.Count != references.Count) throw new ArgumentException($"there are {predictions.Count} predictions and {references.Count} lists of references", nameof(references));
+        if (predictions.Count != references.Count)
+            throw new ArgumentException($"there are {predictions.Count} predictions and {references.Count} lists of references", nameof(references));
         var accumulator = new CorpusAccumulator(this);
         for (int i = 0; i < predictions.Count; i++) accumulator.Add(predictions[i], references[i]);
         return accumulator.Score;

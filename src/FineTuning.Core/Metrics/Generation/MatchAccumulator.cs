@@ -9,11 +9,13 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
 
     /// <summary>The share of texts that equal one of their references, from 0 to 1.</summary>
     /// <exception cref="InvalidOperationException">No text was added.</exception>
-    public double ExactMatch => _texts > 0 ? (double)_rightTexts / _texts : throw new InvalidOperationException("there is nothing to evaluate: no text was added");
+    public double ExactMatch =>
+        _texts > 0 ? (double)_rightTexts / _texts : throw new InvalidOperationException("there is nothing to evaluate: no text was added");
 
     /// <summary>The share of tokens that are right where they stand, from 0 to 1.</summary>
     /// <exception cref="InvalidOperationException">No token was added.</exception>
-    public double TokenAccuracy => _tokens > 0 ? (double)_rightTokens / _tokens : throw new InvalidOperationException("there is nothing to evaluate: no token was added");
+    public double TokenAccuracy =>
+        _tokens > 0 ? (double)_rightTokens / _tokens : throw new InvalidOperationException("there is nothing to evaluate: no token was added");
 
     /// <summary>Adds a text.</summary>
     /// <param name="prediction">The generated text.</param>
@@ -38,7 +40,8 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
     /// <exception cref="ArgumentException">There are not as many predictions as references.</exception>
     public void AddTokens(ReadOnlySpan<int> predictions, ReadOnlySpan<int> references, int? ignored = null)
     {
-        if (predictions.Length != references.Length) throw new ArgumentException($"there are {predictions.Length} predicted tokens for {references.Length}", nameof(predictions));
+        if (predictions.Length != references.Length)
+            throw new ArgumentException($"there are {predictions.Length} predicted tokens for {references.Length}", nameof(predictions));
         for (int i = 0; i < references.Length; i++)
         {
             if (references[i] == ignored) continue;

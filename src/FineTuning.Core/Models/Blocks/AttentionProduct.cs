@@ -33,7 +33,8 @@ internal static class AttentionProduct
             return Kernels.Attend(query, key, value, triangle ? null : added ?? mask?.Allowed, triangle, plan.ScaleOrDefault);
         }
         (long batch, long heads, long tokens, long keys, long width) = (query.shape[0], query.shape[1], query.shape[2], key.shape[2], query.shape[3]);
-        Tensor left = (query * Held(plan.ScaleOrDefault)).reshape(batch * heads, tokens, width), right = key.transpose(2, 3).reshape(batch * heads, width, keys);
+        Tensor left = (query * Held(plan.ScaleOrDefault)).reshape(batch * heads, tokens, width),
+            right = key.transpose(2, 3).reshape(batch * heads, width, keys);
         Tensor scores = left.bmm(right).view(batch, heads, tokens, keys);
         if (plan.SoftCap is { } cap) scores = (scores / Held(cap)).tanh() * Held(cap);
         if (bias is not null) scores = scores.Plus(bias);

@@ -73,7 +73,8 @@ internal sealed class DisentangledAttention(Linear projection, Linear? positionK
         DisentangledPlan plan = attention.Disentangled!;
         bool own = plan.Span > 0 && !plan.SharesProjections;
         return new(
-            builder.Linear(name + ".projection", [(name + ".query", hidden), (name + ".key", hidden), (name + ".value", hidden)], depth, hidden, attention.Bias),
+            builder.Linear(
+                name + ".projection", [(name + ".query", hidden), (name + ".key", hidden), (name + ".value", hidden)], depth, hidden, attention.Bias),
             own && plan.ContentToPosition ? builder.Linear(name + ".position_key", depth, hidden, hidden) : null,
             own && plan.PositionToContent ? builder.Linear(name + ".position_query", depth, hidden, hidden) : null,
             builder.Linear(name + ".output", depth, hidden, hidden, attention.OutputBias),
@@ -105,5 +106,6 @@ internal sealed class DisentangledAttention(Linear projection, Linear? positionK
         : positionQuery.Forward(vectors, context)).unsqueeze(0));
 
     // [batch, tokens, hidden] to [batch x heads, tokens, width]
-    private Tensor Split(Tensor states) => states.view(states.shape[0], states.shape[1], _heads, -1).transpose(1, 2).reshape(states.shape[0] * _heads, states.shape[1], -1);
+    private Tensor Split(Tensor states) =>
+        states.view(states.shape[0], states.shape[1], _heads, -1).transpose(1, 2).reshape(states.shape[0] * _heads, states.shape[1], -1);
 }

@@ -15,7 +15,8 @@ internal sealed record LinearModule(Linear Linear, string Path, long Start, long
 }
 
 /// <summary>x W^T + b: the only owner of matrix products with weights.</summary>
-/// <remarks>It computes by its <see cref="Matrix"/>, whatever that is stored as, and passes each module's product through the adapter that was attached to it.</remarks>
+/// <remarks>It computes by its <see cref="Matrix"/>, whatever that is stored as, and passes each module's product through
+/// the adapter that was attached to it.</remarks>
 internal sealed class Linear
 {
     private (LinearModule Module, ILinearAdapter Adapter)[] _adapters = [];
@@ -28,7 +29,8 @@ internal sealed class Linear
     public Linear(string name, Matrix matrix, Weight? bias, string prefix = "", string? path = null)
     {
         (Name, Matrix, Bias) = (name, matrix, bias);
-        Modules = [.. matrix.Parts.Select(part => new LinearModule(this, path is null ? prefix + PathOf(part.Name) : PathOf(path), part.Start, part.Length, part.Layout))];
+        Modules = [.. matrix.Parts.Select(part =>
+            new LinearModule(this, path is null ? prefix + PathOf(part.Name) : PathOf(path), part.Start, part.Length, part.Layout))];
     }
 
     /// <summary>A layer over a weight of its own.</summary>

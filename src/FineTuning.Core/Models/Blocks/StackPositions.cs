@@ -47,7 +47,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
             else if (added is not null && mask is not null) added = added.Plus(mask.Added());
             return new()
             {
-                Real = input.OwnMask, Mask = mask, Bias = added, Rotation = layer.Rotary is null ? null : RotationOf(layer.Rotary), Memory = memory?.States, MemoryMask = memoryMask,
+                Real = input.OwnMask, Mask = mask, Bias = added, Rotation = layer.Rotary is null ? null : RotationOf(layer.Rotary),
+                    Memory = memory?.States, MemoryMask = memoryMask,
             };
         }
 
@@ -57,7 +58,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
             float[] plain = rotaries[rotary];
             long farthest = rotary.Scaling is { DependsOnLength: true } ? (long)positions().max().Number() + 1 : 0;
             float[] frequencies = rotary.Scaling is null ? plain : rotary.Scaling.Frequencies(plain, rotary, farthest);
-            return rotations[rotary] = Rotation.At(tensor(frequencies, ScalarType.Float32, input.Ids.device), positions(), rotary.Scaling?.Factor ?? 1, rotary.Interleaved);
+            return rotations[rotary] = Rotation.At(tensor(frequencies, ScalarType.Float32, input.Ids.device), positions(),
+                rotary.Scaling?.Factor ?? 1, rotary.Interleaved);
         }
     }
 
@@ -80,7 +82,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
         (long tokens, long past, Device device) = (input.Tokens, input.Past, input.Ids.device);
         AttentionMask? mask = layer.IsCausal ? AttentionMask.Causal(tokens, past, device) : null;
         // A window that leaves nothing out of what is seen anyway is none.
-        if (layer.Window is { } window) mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
+        if (layer.Window is { } window)
+            mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
         if (input.Segments is not null) mask = AttentionMask.And(mask, AttentionMask.SameSegment(input.Segments));
         // What stands behind a token needs no mask where it is not seen anyway.
         bool behind = layer.IsCausal && input.PadsRight && past == 0;
@@ -92,7 +95,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
 
     // Whether all that some padding would see is padding too; known without a look at the batch where its lengths were counted.
     private static bool MayBeEmpty(AttentionPlan layer, TrunkInput input) =>
-        layer is { IsCausal: false, Window: { } window } && input is { Mask: not null, Segments: null } && !(input.PadsRight && input.Tokens - input.Shortest <= window.Before);
+        layer is { IsCausal: false, Window: { } window } && input is { Mask: not null, Segments: null }
+            && !(input.PadsRight && input.Tokens - input.Shortest <= window.Before);
 
     // A mask of the tokens alone: what is in the cache is real.
     private static Tensor Whole(Tensor mask, long tokens, long past) =>

@@ -14,9 +14,13 @@ internal interface ILayer
     Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context);
 }
 
-/// <summary>Attention, attention to a memory where there is one, and a feed-forward network, each a branch that joins the stream again (Vaswani et al. 2017, section 3.1).</summary>
+/// <summary>
+/// Attention, attention to a memory where there is one, and a feed-forward network, each a branch that joins the stream again (Vaswani et al.
+/// 2017, section 3.1).
+/// </summary>
 internal sealed class TransformerLayer(
-    IAttention attention, Residual aroundAttention, CrossAttention? cross, Residual? aroundCross, FeedForward feedForward, Residual aroundFeedForward, bool isParallel) : ILayer
+    IAttention attention, Residual aroundAttention, CrossAttention? cross, Residual? aroundCross, FeedForward feedForward,
+    Residual aroundFeedForward, bool isParallel) : ILayer
 {
     public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {

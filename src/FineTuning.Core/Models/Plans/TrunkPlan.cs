@@ -54,7 +54,9 @@ public sealed class TrunkPlan
     /// <summary>The labels config.json names, by output.</summary>
     public IReadOnlyDictionary<int, string> Labels { get; internal init; } = new Dictionary<int, string>();
 
-    /// <summary>How config.json says that the outputs are read: single_label_classification, multi_label_classification or regression; null: it does not.</summary>
+    /// <summary>
+    /// How config.json says that the outputs are read: single_label_classification, multi_label_classification or regression; null: it does not.
+    /// </summary>
     public string? ProblemType { get; internal init; }
 
     /// <summary>Standard deviation of fresh matrices.</summary>

@@ -38,7 +38,8 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
     public LabelSet<TLabel> LabelSet => Head.Labels;
 
-    private Fitted Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
+    private Fitted Head =>
+        _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
 
     /// <summary>Loads an encoder and, where the folder has one, its head; see <c>Pretrained.FewShotClassifier</c>.</summary>
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
@@ -68,7 +69,9 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         }
     }
 
-    /// <summary>Tunes the encoder on pairs of the texts and fits the head; a head there was is replaced. Runs on a thread of its own and returns when done.</summary>
+    /// <summary>
+    /// Tunes the encoder on pairs of the texts and fits the head; a head there was is replaced. Runs on a thread of its own and returns when done.
+    /// </summary>
     /// <param name="examples">Texts with their labels, at least two labels; read once. Pairs of texts and weights are not supported.</param>
     /// <param name="cancellation">Ends the tuning; an <see cref="OperationCanceledException"/> is thrown and the head stays as it was.</param>
     /// <exception cref="TrainingDataException">A record cannot be learned from; it is named.</exception>
@@ -139,7 +142,8 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
             Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
         };
         recipe.Validate(hasValidation: false);
-        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger }) { DataName = "few-shot pairs" }.Train(pairs, cancellation);
+        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger })
+            { DataName = "few-shot pairs" }.Train(pairs, cancellation);
         SimilarityLog.FewShotPairs(_logger, texts.Length, indices.Distinct().Count(), result.TrainingRows);
         return result;
     }
@@ -160,12 +164,18 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         {
             LabeledText<TLabel> example = data[i] ?? throw new TrainingDataException($"record {i} of the training data is null");
             if (example.Text is null) throw new TrainingDataException($"record {i} of the training data has no text");
-            if (!string.IsNullOrEmpty(example.Pair)) throw new TrainingDataException($"record {i} of the training data has a second text, but a sentence encoder takes one at a time");
-            if (example.Weight != 1) throw new TrainingDataException($"record {i} of the training data has the weight {example.Weight}; a few-shot classifier takes all texts alike");
+            if (!string.IsNullOrEmpty(example.Pair))
+                throw new TrainingDataException($"record {i} of the training data has a second text, but a sentence encoder takes one at a time");
+            if (example.Weight != 1)
+                throw new TrainingDataException(
+                    $"record {i} of the training data has the weight {example.Weight}; a few-shot classifier takes all texts alike");
             indices[i] = labels.IndexOf(example.Label);
-            if (indices[i] < 0) throw new TrainingDataException($"record {i} of the training data has the label '{example.Label}', which is not one of the {labels.Count}: {string.Join(", ", labels.Names)}");
+            if (indices[i] < 0)
+                throw new TrainingDataException($"record {i} of the training data has the label '{example.Label}', which is not one of the {labels.Count}: "
+                    + $"{string.Join(", ", labels.Names)}");
         }
-        foreach (IGrouping<int, int> group in indices.GroupBy(index => index).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
+        foreach (IGrouping<int, int> group in indices.GroupBy(index => index).Where(group => group.Count() == 1))
+            SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
         return indices;
     }
 

@@ -27,7 +27,9 @@ public sealed record FewShotOptions<TLabel>
     /// <summary>The encoder's highest learning rate; it rises over the first tenth of the steps and falls to 0.</summary>
     public double LearningRate { get; init; } = 2e-5;
 
-    /// <summary>What the head's log losses count against its squared weights, above 0: the smaller, the smoother (C of scikit-learn's LogisticRegression).</summary>
+    /// <summary>
+    /// What the head's log losses count against its squared weights, above 0: the smaller, the smoother (C of scikit-learn's LogisticRegression).
+    /// </summary>
     public double HeadFit { get; init; } = 1;
 
     /// <summary>The seed of pairs, order and dropout.</summary>

@@ -3,7 +3,9 @@ using FineTuning.Examples;
 
 namespace FineTuning.Strategies;
 
-/// <summary>Pairs of labelled texts: as many similar as dissimilar ones, a fixed number for each text, so that memory grows with the texts and not with their square.</summary>
+/// <summary>
+/// Pairs of labelled texts: as many similar as dissimilar ones, a fixed number for each text, so that memory grows with the texts and not with their square.
+/// </summary>
 internal static class FewShotPairs
 {
     private const int MostTries = 16;
@@ -15,7 +17,8 @@ internal static class FewShotPairs
     /// <returns>Made one by one; a text that is alone with its label begins no similar pair.</returns>
     public static IEnumerable<ScoredPair> Of(IReadOnlyList<string> texts, IReadOnlyList<int> labels, int pairsPerText, long seed)
     {
-        int[][] members = [.. labels.Select((label, text) => (label, text)).GroupBy(entry => entry.label).Select(group => group.Select(entry => entry.text).ToArray())];
+        int[][] members = [.. labels.Select((label, text) => (label, text)).GroupBy(entry => entry.label)
+            .Select(group => group.Select(entry => entry.text).ToArray())];
         var positions = new (int Group, int Index)[texts.Count];
         for (int group = 0; group < members.Length; group++)
         {

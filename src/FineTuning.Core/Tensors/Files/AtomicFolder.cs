@@ -119,7 +119,8 @@ internal static class AtomicFolder
         if (foreign.Length == 0) return;
         string more = foreign.Length > NamesShown ? " and more" : "";
         throw new IOException(
-            $"{folder} exists and holds what this library did not save ({string.Join(", ", foreign.Take(NamesShown))}{more}), which saving would delete; choose another folder, or empty it");
+            $"{folder} exists and holds what this library did not save ({string.Join(", ", foreign.Take(NamesShown))}{more}), which saving would delete; "
+            + "choose another folder, or empty it");
     }
 
     // A folder is put instead of another by changing its parent.
@@ -147,7 +148,8 @@ internal static class AtomicFolder
         // The link stays, and leads to what is saved.
         if (new DirectoryInfo(path).LinkTarget is null) return path;
         FileSystemInfo? end = Directory.ResolveLinkTarget(path, returnFinalTarget: true);
-        return end is { Exists: true } ? Path.TrimEndingDirectorySeparator(end.FullName) : throw new IOException($"{folder} is a link to '{end?.FullName}', where no folder is");
+        return end is { Exists: true } ? Path.TrimEndingDirectorySeparator(end.FullName)
+            : throw new IOException($"{folder} is a link to '{end?.FullName}', where no folder is");
     }
 
     private static void DeleteDropped(string target, HashSet<string> before, HashSet<string> fresh)
@@ -159,6 +161,7 @@ internal static class AtomicFolder
 
     private static void SyncFolders(string target, IEnumerable<string> files)
     {
-        foreach (string inner in files.Select(file => Path.GetDirectoryName(Path.Combine(target, file))!).Distinct(StringComparer.Ordinal)) Posix.SyncFolder(inner);
+        foreach (string inner in files.Select(file => Path.GetDirectoryName(Path.Combine(target, file))!).Distinct(StringComparer.Ordinal))
+            Posix.SyncFolder(inner);
     }
 }

@@ -19,7 +19,8 @@ internal static class FolderLinks
         throw new CheckpointException(path, $"it is a link out of the folder, to '{found}'; put the file itself there if it belongs to the checkpoint");
     }
 
-    private static bool IsIn(string path, string folder) => path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static bool IsIn(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     // The path without links: each part may be one.
     private static string Real(string path)

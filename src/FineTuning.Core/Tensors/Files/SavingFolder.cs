@@ -89,7 +89,8 @@ internal sealed class SavingFolder : IDisposable
             {
                 if (!File.Exists(Path.Combine(entry.FullName, MarkerName)))
                 {
-                    // Killed before the marker was written or after it was deleted: it is empty, else it stays. Whoever is about to write one makes another folder.
+                    // Killed before the marker was written or after it was deleted: it is empty, else it stays.
+                    // Whoever is about to write one makes another folder.
                     entry.Delete(recursive: false);
                     continue;
                 }

@@ -48,7 +48,8 @@ internal static class PatchedCopy
         }
         throw new NativeRuntimeException(
             $"this system's libstdc++ lacks {missingVersion}, and no adapted copy of {Path.GetFileName(original)} can be written and loaded " +
-            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a folder that is your own, writable and not mounted noexec, or install GCC 13's libstdc++ or newer.");
+            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a folder that is your own, writable and not mounted noexec, "
+            + "or install GCC 13's libstdc++ or newer.");
     }
 
     private static void Weaken(byte[] bytes, string original, string missingVersion)

@@ -1,7 +1,8 @@
 namespace FineTuning.Training;
 
 /// <summary>How the learning rate changes over a run: a pure function of the step, which can be tested, drawn and resumed.</summary>
-/// <remarks>Immutable and thread-safe. Formulas are those of Hugging Face's library and PyTorch, but for the first step (see <see cref="ZeroFirstStep"/>).</remarks>
+/// <remarks>Immutable and thread-safe. Formulas are those of Hugging Face's library and PyTorch, but for the first step
+/// (see <see cref="ZeroFirstStep"/>).</remarks>
 public abstract record Schedule
 {
     private protected Schedule(Warmup warmup) => Warmup = warmup;
@@ -61,7 +62,8 @@ public abstract record Schedule
     /// <param name="peak">The share of the run at which the rate is highest, above 0 and below 1.</param>
     /// <param name="startDivisor">The rate begins at this fraction.</param>
     /// <param name="endDivisor">And ends at this fraction of where it began.</param>
-    public static Schedule OneCycle(double peak = 0.3, double startDivisor = 25, double endDivisor = 1e4) => new OneCycleSchedule(peak, startDivisor, endDivisor);
+    public static Schedule OneCycle(double peak = 0.3, double startDivisor = 25, double endDivisor = 1e4) =>
+        new OneCycleSchedule(peak, startDivisor, endDivisor);
 
     /// <summary>A constant factor with every step.</summary>
     /// <param name="factor">Above 0 and at most 1.</param>

@@ -70,7 +70,8 @@ internal sealed class StateReader(RunState state)
         using var gradients = no_grad();
         Tensor? found = Find(name);
         if (found is null) _faults.Add($"'{name}' is missing");
-        else if (!found.shape.SequenceEqual(target.shape)) _faults.Add($"'{name}' has the shape [{string.Join(", ", found.shape)}]; [{string.Join(", ", target.shape)}] was expected");
+        else if (!found.shape.SequenceEqual(target.shape))
+            _faults.Add($"'{name}' has the shape [{string.Join(", ", found.shape)}]; [{string.Join(", ", target.shape)}] was expected");
         else target.copy_(found);
     }
 

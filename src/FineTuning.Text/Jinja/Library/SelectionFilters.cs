@@ -31,7 +31,8 @@ internal static class SelectionFilters
     }
 
     public static object[] Path(object attribute) => Kinds.Text(attribute) is { } text
-        ? [.. text.Split('.').Select(part => part.Length > 0 && part.All(char.IsAsciiDigit) && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int position) ? (object)(long)position : part)]
+        ? [.. text.Split('.').Select(part => part.Length > 0 && part.All(char.IsAsciiDigit)
+            && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int position) ? (object)(long)position : part)]
         : [attribute];
 
     private static IEnumerable<object> Map(RenderState state, object value, Arguments arguments)

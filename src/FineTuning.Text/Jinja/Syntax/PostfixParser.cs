@@ -141,7 +141,8 @@ internal sealed partial class Parser
         {
             arguments = ParseArguments();
         }
-        else if ((Current.Kind is TokenKind.Name or TokenKind.Text or TokenKind.Integer or TokenKind.Float || Current.IsOperator("[") || Current.IsOperator("{"))
+        else if ((Current.Kind is TokenKind.Name or TokenKind.Text or TokenKind.Integer or TokenKind.Float
+            || Current.IsOperator("[") || Current.IsOperator("{"))
             && !Current.IsName("else") && !Current.IsName("or") && !Current.IsName("and"))
         {
             if (Current.IsName("is")) throw Fault("tests cannot be chained; put the first into parentheses");

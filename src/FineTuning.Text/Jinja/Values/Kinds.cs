@@ -69,7 +69,8 @@ internal static class Kinds
     public static IEnumerable<object> Iterate(RenderState state, object value)
     {
         IEnumerable<object>? items = Items(value);
-        return items is null ? throw new TemplateFault($"{Kinds.Of(value)} cannot be iterated; a list, dictionary or text was expected") : Metered(state, items);
+        return items is null ? throw new TemplateFault($"{Kinds.Of(value)} cannot be iterated; a list, dictionary or text was expected")
+            : Metered(state, items);
     }
 
     /// <summary>The items of a value; null: it has none.</summary>

@@ -59,7 +59,8 @@ public static class PreferencePairs
     /// <param name="options">Limits and what happens with problems; null: the defaults, where the first error is thrown.</param>
     /// <returns>Streamed, in the order of the file.</returns>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
-    public static IEnumerable<PreferencePair> Read(string path, JsonReadingOptions? options = null) => From(JsonRecords.Read(path, options), options?.OnProblem);
+    public static IEnumerable<PreferencePair> Read(string path, JsonReadingOptions? options = null) =>
+        From(JsonRecords.Read(path, options), options?.OnProblem);
 
     /// <summary>Pairs from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
@@ -76,7 +77,8 @@ public static class PreferencePairs
 public static class UnpairedPreferences
 {
     /// <inheritdoc cref="PreferencePairs.Read"/>
-    public static IEnumerable<UnpairedPreference> Read(string path, JsonReadingOptions? options = null) => From(JsonRecords.Read(path, options), options?.OnProblem);
+    public static IEnumerable<UnpairedPreference> Read(string path, JsonReadingOptions? options = null) =>
+        From(JsonRecords.Read(path, options), options?.OnProblem);
 
     /// <summary>Labelled completions from rows that are read already. A file of one label only is an error, which is known at its end.</summary>
     /// <param name="rows">The rows; streamed.</param>

@@ -14,7 +14,8 @@ internal static class PreferenceReader
         TextOrTurns rejected = PromptCompletionReader.Part(row, messages ? "rejected_messages" : "rejected");
         if ((chosen.Turns is null) != (rejected.Turns is null))
         {
-            throw new RecordFault($"'chosen' is {(chosen.Turns is null ? "a text" : "a list of messages")}, 'rejected' {(rejected.Turns is null ? "a text" : "a list of messages")}");
+            throw new RecordFault($"'chosen' is {(chosen.Turns is null ? "a text" : "a list of messages")}, "
+                + $"'rejected' {(rejected.Turns is null ? "a text" : "a list of messages")}");
         }
         if (chosen == rejected) problems.Error("chosen and rejected are the same: nothing can be preferred");
         (TextOrTurns prompt, chosen, rejected) = Given(row) is { } given && (given.Turns is null) == (chosen.Turns is null)
@@ -40,7 +41,9 @@ internal static class PreferenceReader
         throw new RecordFault($"'margin' is {JsonRow.Kind(margin)}; a finite number was expected");
     }
 
-    /// <summary>The longest start that both share is the prompt. Where one is the start of the other, its last message or character stays a completion.</summary>
+    /// <summary>
+    /// The longest start that both share is the prompt. Where one is the start of the other, its last message or character stays a completion.
+    /// </summary>
     private static (TextOrTurns Prompt, TextOrTurns Chosen, TextOrTurns Rejected) CommonStart(TextOrTurns chosen, TextOrTurns rejected, RecordProblems problems)
     {
         if (chosen.Turns is { } first && rejected.Turns is { } second)

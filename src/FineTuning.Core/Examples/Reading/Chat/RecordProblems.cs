@@ -46,7 +46,8 @@ internal static class RecordValues
     /// <exception cref="RecordFault">There is none.</exception>
     public static JsonElement Required(this JsonRow row, string key) => row.Element.TryGetProperty(key, out JsonElement value)
         ? value
-        : throw new RecordFault($"no key '{key}'; {(NameDistance.Nearest(key, row.Columns) is { } near ? $"nearest: '{near}'" : $"keys found: {string.Join(", ", row.Columns)}")}");
+        : throw new RecordFault(
+            $"no key '{key}'; {(NameDistance.Nearest(key, row.Columns) is { } near ? $"nearest: '{near}'" : $"keys found: {string.Join(", ", row.Columns)}")}");
 
     /// <summary>The value of a key; null: there is none, or it is null.</summary>
     public static JsonElement? Optional(this JsonElement element, string key) =>
