@@ -20,7 +20,7 @@ public static class Evaluation
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="model">The model; nothing trains it at the same time.</param>
     /// <param name="data">Read once; all of it, so it has an end.</param>
-    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is. Null: no one is told.</param>
     /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>The model's metrics and the user's (<see cref="TunableModel.AddMetric"/>).</returns>
     /// <exception cref="Errors.TrainingDataException">A record cannot be evaluated on, or there is none; it is named.</exception>
@@ -37,7 +37,7 @@ public static class Evaluation
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="model">The model; nothing trains it at the same time.</param>
     /// <param name="data">Read once, on that thread.</param>
-    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is. Null: no one is told.</param>
     /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>What <see cref="Evaluate"/> returns; it fails as that does.</returns>
     public static Task<MetricReport> EvaluateAsync<TExample>(

@@ -32,7 +32,7 @@ internal sealed class BertIdEncoder
         foreach ((string word, int id) in model.Vocabulary) if (word.Length == 1) _single[word[0]] = id + 1;
     }
 
-    /// <summary>The encoder of a pipeline; null: it is another pipeline.</summary>
+    /// <summary>The encoder of a pipeline. Null: it is another pipeline.</summary>
     public static BertIdEncoder? Of(TokenizerParts parts) =>
         parts is { Normalizer: BertNormalizer normalizer, PreTokenizer: BertPreTokenizer, Model: WordPieceModel { LongestWord: >= LongestWord } model }
             ? new(normalizer, model) : null;

@@ -53,7 +53,7 @@ public sealed class StreamingDecoder
         return _cleans ? Clean(added) : added;
     }
 
-    /// <summary>Gives the rest, and begins anew.</summary>
+    /// <summary>Gives the rest and starts again.</summary>
     public string Complete()
     {
         string text = Decode();

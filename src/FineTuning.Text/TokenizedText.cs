@@ -113,7 +113,7 @@ public sealed class TokenizedText
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public int WordAt(int character, int sequence = 0) => TokenAt(character, sequence) is >= 0 and int token ? WordIds[token] : -1;
 
-    /// <summary>The tokens of a word, from the first to behind the last; null: there is none.</summary>
+    /// <summary>The tokens of a word, from the first to behind the last. Null: there is none.</summary>
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public (int Start, int End)? TokensOf(int word, int sequence = 0)
@@ -129,7 +129,7 @@ public sealed class TokenizedText
         return start < 0 ? null : (start, end);
     }
 
-    /// <summary>The characters of a word, from the first to behind the last; null: it has no token.</summary>
+    /// <summary>The characters of a word, from the first to behind the last. Null: it has no token.</summary>
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public (int Start, int End)? CharactersOf(int word, int sequence = 0) =>

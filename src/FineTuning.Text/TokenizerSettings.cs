@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace FineTuning.Text;
 
 /// <summary>
-/// Settings that override those of tokenizer_config.json; null: as the files say.
+/// Settings that override those of tokenizer_config.json. Null: as the files say.
 /// Immutable. A setting that the tokenizer's class does not have changes nothing.
 /// </summary>
 public sealed record TokenizerSettings

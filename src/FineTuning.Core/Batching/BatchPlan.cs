@@ -7,7 +7,7 @@ internal readonly record struct PlannedBatch(int[] Rows, int PaddedLength);
 
 /// <summary>How rows are put into batches.</summary>
 /// <param name="BatchSize">Rows a batch; with a token budget, the most rows.</param>
-/// <param name="TokenBudget">Tokens a batch, padding included; null: batches of <paramref name="BatchSize"/> rows.</param>
+/// <param name="TokenBudget">Tokens a batch, padding included. Null: batches of <paramref name="BatchSize"/> rows.</param>
 /// <param name="GroupByLength">Whether rows of similar length stand together.</param>
 /// <param name="Shuffle">Whether the order changes with seed and epoch.</param>
 /// <param name="PadToMultipleOf">Batches are padded to a multiple of this many tokens, which keeps the number of different shapes small.</param>

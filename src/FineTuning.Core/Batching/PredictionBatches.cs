@@ -12,7 +12,7 @@ internal static class PredictionBatches
     private const int TokenBudget = 4096;
 
     /// <summary>Answers all rows.</summary>
-    /// <param name="weights">What is read: nobody trains or frees it meanwhile.</param>
+    /// <param name="weights">What is read: it is neither trained nor freed meanwhile.</param>
     /// <param name="rows">In any order; they stay as they are.</param>
     /// <param name="forward">Computes the rows of a batch, padded to a number of tokens, in a dispose scope of its own. Gives one result a row.</param>
     /// <param name="cancellation">Stops between two batches.</param>

@@ -29,8 +29,8 @@ internal sealed class RowSet
     /// <param name="name">What the data is, for messages: training data, validation data.</param>
     /// <param name="encoded">Told how many examples are encoded, from time to time.</param>
     /// <param name="cancellation">Looked at before every record.</param>
-    /// <param name="mostRows">After so many rows no more are read, where nobody knows how many there are; null: all are read.</param>
-    /// <param name="isTimeUp">Asked before every record: once it is true, no more are read; null: there is no limit.</param>
+    /// <param name="mostRows">After so many rows no more are read, where the number of rows is unknown. Null: all are read.</param>
+    /// <param name="isTimeUp">Asked before every record: once it is true, no more are read. Null: there is no limit.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
         TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation,

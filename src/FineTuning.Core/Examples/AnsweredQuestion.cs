@@ -6,10 +6,10 @@ namespace FineTuning.Examples;
 /// <param name="Answers">What is right; training takes the first, scores the best fitting. Empty: the text does not answer the question.</param>
 public sealed record AnsweredQuestion(string Question, string Context, params IReadOnlyList<GivenAnswer> Answers)
 {
-    /// <summary>What messages name it by; null: its index in the data.</summary>
+    /// <summary>What messages name it by. Null: its index in the data.</summary>
     public string? Id { get; init; }
 
-    /// <summary>Where the text is from; null: nobody said.</summary>
+    /// <summary>Where the text is from. Null: not given.</summary>
     public string? Title { get; init; }
 
     /// <summary>Whether the data say that the text does not answer the question, whatever <see cref="Answers"/> holds.</summary>
@@ -51,7 +51,7 @@ public sealed record GivenAnswer(string Text, int Start)
         return offsets;
     }
 
-    /// <summary>The answer at the nearest offset that has its text; null: there is none.</summary>
+    /// <summary>The answer at the nearest offset that has its text. Null: there is none.</summary>
     /// <param name="context">The text of the question.</param>
     public GivenAnswer? Repaired(string context) =>
         Matches(context) ? this : Occurrences(context) is { Count: > 0 } offsets

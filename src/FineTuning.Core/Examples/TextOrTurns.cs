@@ -23,10 +23,10 @@ public sealed record TextOrTurns
         Turns = turns;
     }
 
-    /// <summary>The text; null: there are turns.</summary>
+    /// <summary>The text. Null: there are turns.</summary>
     public string? Text { get; }
 
-    /// <summary>The turns; null: there is a text.</summary>
+    /// <summary>The turns. Null: there is a text.</summary>
     public IReadOnlyList<ChatTurn>? Turns { get; }
 
     /// <summary>Whether nothing is there: an empty text, or no turn.</summary>

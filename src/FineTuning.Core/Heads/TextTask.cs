@@ -10,7 +10,7 @@ namespace FineTuning.Heads;
 /// <summary>A pretrained encoder, its tokenizer and a head over texts or pairs of texts: what text classification and regression share.</summary>
 /// <typeparam name="TExample">What the user trains on.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
     private readonly TruncationStrategy _truncation;
@@ -60,7 +60,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     /// <summary>The answer to a pair of texts.</summary>
     /// <param name="text">The first text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     public TPrediction Predict(string text, string? pair) => PredictBatch([(text, pair)])[0];
 
     /// <inheritdoc/>

@@ -14,9 +14,9 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
     public int Count => _entries.Count;
 
     /// <summary>Scores an answer.</summary>
-    /// <param name="prediction">What was answered, the threshold aside; empty: nothing.
+    /// <param name="prediction">What was answered, the threshold aside. Empty: nothing.
     /// Null: the question was left out, which is worth 0 in version 1.1.</param>
-    /// <param name="references">What is right, several if several are; empty: nothing is.</param>
+    /// <param name="references">What is right, several if several are. Empty: nothing is.</param>
     /// <param name="noAnswerScore">How much speaks for no answer; any scale. Version 2.0 only.</param>
     /// <returns>Exact match, 0 or 1, and F1 from 0 to 1, both of the best fitting reference.</returns>
     /// <exception cref="ArgumentException">Version 1.1: there is no reference. Version 2.0: there is no prediction, or the score is NaN.</exception>
@@ -42,7 +42,7 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
     /// <exception cref="InvalidOperationException">No question was added.</exception>
     public MetricReport Report(double loss, double threshold = 1)
     {
-        if (_entries.Count == 0) throw new InvalidOperationException("there is nothing to evaluate: no question was added");
+        if (_entries.Count == 0) throw MetricErrors.NothingAdded("question");
         var values = new List<MetricValue> { MetricValue.Lower("loss", loss) };
         AddMeans(values, "", entry => true, threshold);
         if (!allowsNoAnswer) return new MetricReport(values);

@@ -38,7 +38,7 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (_rows == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
+        if (_rows == 0) throw MetricErrors.NothingAdded("row");
         Hits[] hits = ClassificationScores.HitsOf(_matrix);
         // Labels on neither side are left out of means, as scikit-learn does where no list of labels is given.
         Hits[] present = [.. hits.Where(label => label.True + label.FalsePositive + label.FalseNegative > 0)];

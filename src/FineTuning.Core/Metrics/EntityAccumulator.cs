@@ -32,7 +32,7 @@ public sealed class EntityAccumulator
     /// <param name="references">The true tags.</param>
     /// <param name="predictions">The predicted tags, as many.</param>
     /// <exception cref="ArgumentException">There are not as many predictions as references.</exception>
-    /// <exception cref="Errors.TrainingDataException">A tag is none of the scheme's.</exception>
+    /// <exception cref="Errors.TrainingDataException">A tag does not belong to the scheme.</exception>
     public void Add(IReadOnlyList<string> references, IReadOnlyList<string> predictions)
     {
         ArgumentNullException.ThrowIfNull(references);
@@ -47,7 +47,7 @@ public sealed class EntityAccumulator
     /// <exception cref="InvalidOperationException">No word was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (Tokens.Total == 0) throw new InvalidOperationException("there is nothing to evaluate: no word was added");
+        if (Tokens.Total == 0) throw MetricErrors.NothingAdded("word");
         (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0),
             macroStrict = _strict.Macro(0), weighted = _lenient.Weighted(0);
         MetricValue[] values =

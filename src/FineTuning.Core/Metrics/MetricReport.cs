@@ -45,7 +45,7 @@ public sealed class MetricReport
     public double this[string name] => TryGet(name, out double value) ? value
         : throw new KeyNotFoundException($"there is no metric '{name}'; there are {string.Join(", ", Values.Select(pair => pair.Key))}");
 
-    /// <summary>A metric by its name; null: there is none.</summary>
+    /// <summary>A metric by its name. Null: there is none.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
     public MetricValue? Find(string name) => Metrics.FirstOrDefault(metric => metric.Name == name);
 

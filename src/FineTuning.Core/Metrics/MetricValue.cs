@@ -19,7 +19,7 @@ public enum MetricDirection
 /// <param name="Direction">Which way it gets better.</param>
 public sealed record MetricValue(string Name, double Value, MetricDirection Direction)
 {
-    /// <summary>Why the value is not defined; null where it is, or nobody knows.</summary>
+    /// <summary>Why the value is not defined; null where it is defined, or the reason is unknown.</summary>
     public string? Undefined { get; init; }
 
     /// <summary>A metric of which more is better.</summary>

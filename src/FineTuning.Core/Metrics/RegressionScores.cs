@@ -8,7 +8,7 @@ internal static class RegressionScores
     /// <summary>Why a score is not defined for a single row.</summary>
     public const string TooFewRows = "it needs two rows or more";
 
-    /// <summary>Why a correlation is not defined; null: it is.</summary>
+    /// <summary>Why a correlation is not defined. Null: it is.</summary>
     public static string? WhyUndefined(IReadOnlyList<double> references, IReadOnlyList<double> predictions)
     {
         if (references.Count < 2) return TooFewRows;

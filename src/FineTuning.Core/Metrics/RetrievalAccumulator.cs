@@ -16,7 +16,7 @@ public sealed class RetrievalAccumulator
     private double _reciprocalRank, _gain, _averagePrecision;
 
     /// <summary>Creates an accumulator.</summary>
-    /// <param name="cutoffs">The k of accuracy, precision and recall; null: 1, 3, 5, 10.</param>
+    /// <param name="cutoffs">The k of accuracy, precision and recall. Null: 1, 3, 5, 10.</param>
     /// <param name="rankDepth">The k of reciprocal rank and gain.</param>
     /// <param name="precisionDepth">The k of average precision.</param>
     public RetrievalAccumulator(IReadOnlyList<int>? cutoffs = null, int rankDepth = 10, int precisionDepth = 100)

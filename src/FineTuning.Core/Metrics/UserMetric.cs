@@ -2,10 +2,10 @@ using FineTuning.Errors;
 
 namespace FineTuning.Metrics;
 
-/// <summary>Adds up rows for a metric of one's own.</summary>
+/// <summary>Adds up rows for your own metric.</summary>
 /// <typeparam name="TTarget">What is right, as the model's task has it.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Made anew for every evaluation and used by one thread.</remarks>
+/// <remarks>Made for every evaluation and used by one thread.</remarks>
 public interface IMetricAccumulator<in TTarget, in TPrediction>
 {
     /// <summary>The metric over all rows; NaN where it is not defined.</summary>
@@ -17,7 +17,7 @@ public interface IMetricAccumulator<in TTarget, in TPrediction>
     void Add(TTarget target, TPrediction prediction);
 }
 
-/// <summary>A metric of one's own, shown beside a model's in every evaluation.</summary>
+/// <summary>Your own metric, shown beside a model's in every evaluation.</summary>
 /// <remarks>Immutable. See <c>AddMetric</c> of the model for the types of its targets and predictions.</remarks>
 public abstract class UserMetric
 {

@@ -21,7 +21,7 @@ internal sealed class CheckpointReader : IDisposable
     private readonly List<string> _fresh = [];
     private readonly List<string> _faults = [];
 
-    /// <param name="source">The tensors; null: there are none. The caller's.</param>
+    /// <param name="source">The tensors. Null: there are none. The caller's.</param>
     /// <param name="names">The family's names.</param>
     /// <param name="folder">What messages call the checkpoint.</param>
     /// <param name="options">Seed, type, device.</param>

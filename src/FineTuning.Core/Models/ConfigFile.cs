@@ -26,7 +26,7 @@ internal sealed class ConfigFile
 
     public JsonObject Root { get; }
 
-    /// <summary>The rate that replaces every dropout rate in the file; null: the file's own count.</summary>
+    /// <summary>The rate that replaces every dropout rate in the file. Null: the file's own count.</summary>
     public double? DropoutRate { get; init; }
 
     /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>

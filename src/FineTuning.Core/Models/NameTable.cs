@@ -33,7 +33,7 @@ internal readonly record struct TensorName(string Prefix, string Name, NameRow R
 }
 
 /// <summary>A family's names and layouts, as data; serves loading and saving.</summary>
-/// <param name="prefix">What stands before the trunk's names where the checkpoint has a head, for example <c>bert.</c>; may be empty.</param>
+/// <param name="prefix">What precedes the trunk's names where the checkpoint has a head, for example <c>bert.</c>; may be empty.</param>
 /// <param name="trunk">The trunk's names.</param>
 internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
 {
@@ -48,7 +48,7 @@ internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
     public TensorName Map(string ours, IReadOnlyList<NameRow> head) =>
         TryMap(ours, head) ?? throw new InvalidOperationException($"the name table has no entry for '{ours}'");
 
-    /// <summary>The checkpoint's name of a tensor; null: the family has none of that name.</summary>
+    /// <summary>The checkpoint's name of a tensor. Null: the family has none of that name.</summary>
     public TensorName? TryMap(string ours, IReadOnlyList<NameRow> head)
     {
         int dot = ours.LastIndexOf('.');

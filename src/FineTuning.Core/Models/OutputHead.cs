@@ -9,7 +9,7 @@ namespace FineTuning.Models;
 /// <summary>An output layer on a trunk: from hidden states to scores, as the family's checkpoints build it.</summary>
 /// <remarks>
 /// It owns its own weights and holds the trunk, which other heads may sit on too: training one head moves the trunk of all. Forward passes are thread-safe
-/// while nothing trains. Whoever makes a head disposes it.
+/// while nothing trains. The caller that makes a head disposes it.
 /// </remarks>
 public sealed class OutputHead : IDisposable
 {
@@ -82,7 +82,7 @@ public sealed class OutputHead : IDisposable
     /// <param name="folder">config.json and weights.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives: labels, tags; ignored where the head decides itself (none, start and end, the vocabulary).</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <returns>A head that alone holds its trunk.</returns>
     /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
     public static OutputHead Load(string folder, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
@@ -97,7 +97,7 @@ public sealed class OutputHead : IDisposable
     /// <param name="configuration">The text.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives.</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <returns>A head that alone holds its trunk.</returns>
     /// <exception cref="CheckpointException">The configuration is invalid.</exception>
     public static OutputHead Create(string configuration, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
@@ -112,7 +112,7 @@ public sealed class OutputHead : IDisposable
     /// <param name="trunk">Held by the head from now on; its loader may dispose it.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives.</param>
-    /// <param name="options">Seed of a fresh head; null: the defaults. Dropout and device are the trunk's.</param>
+    /// <param name="options">Seed of a fresh head. Null: the defaults. Dropout and device are the trunk's.</param>
     /// <exception cref="CheckpointException">The family has no such head, or the folder's has another size;
     /// see <see cref="ModelLoadOptions.FreshHead"/>.</exception>
     public static OutputHead On(Trunk trunk, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
@@ -191,7 +191,7 @@ public sealed class OutputHead : IDisposable
 
     /// <summary>Writes trunk and head as config.json and model.safetensors in Hugging Face's names.</summary>
     /// <param name="folder">An existing folder.</param>
-    /// <param name="labels">What config.json says of the outputs; null: what it said before.</param>
+    /// <param name="labels">What config.json says of the outputs. Null: what it said before.</param>
     /// <param name="stored">
     /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
     /// </param>

@@ -9,7 +9,7 @@ namespace FineTuning.Models;
 /// </summary>
 internal static class SharedPrefix
 {
-    /// <summary>The prefix with its last dot; empty: there is none.</summary>
+    /// <summary>The prefix with its last dot. Empty: there is none.</summary>
     /// <param name="names">All names.</param>
     /// <param name="isOwn">Whether one of the family's own names begins with a segment.</param>
     public static string Of(IReadOnlyCollection<string> names, Func<string, bool> isOwn)

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>What runs through a stack besides the states that enter it.</summary>
+/// <summary>What runs through a stack in addition to the states that enter it.</summary>
 /// <param name="Input">The batch.</param>
-/// <param name="Memory">The encoder's states and their mask; null: there are none.</param>
-/// <param name="Wanted">The tokens whose last states are needed; null: all.</param>
+/// <param name="Memory">The encoder's states and their mask. Null: there are none.</param>
+/// <param name="Wanted">The tokens whose last states are needed. Null: all.</param>
 /// <param name="First">The first layer that runs.</param>
 /// <param name="End">Behind the last layer that runs.</param>
-/// <param name="States">Gets the states before the first layer and after each; null: they are not kept.</param>
+/// <param name="States">Gets the states before the first layer and after each. Null: they are not kept.</param>
 internal sealed record StackPass(TrunkInput Input, (Tensor States, Tensor? Mask)? Memory, Wanted? Wanted, int First, int End, List<Tensor>? States);
 
 /// <summary>Embeddings, positions and layers, composed as the plan says.</summary>

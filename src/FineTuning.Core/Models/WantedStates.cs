@@ -40,7 +40,7 @@ public sealed class WantedStates
         return new(Choice.At, indices);
     }
 
-    /// <summary>What a layer is told; null: everything is wanted.</summary>
+    /// <summary>What a layer is told. Null: everything is wanted.</summary>
     internal Wanted? Resolve(TrunkInput input) => _choice switch
     {
         Choice.All => null,

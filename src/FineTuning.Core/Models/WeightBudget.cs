@@ -5,7 +5,7 @@ using FineTuning.Tensors;
 namespace FineTuning.Models;
 
 /// <summary>How many numbers a model may have, before memory is taken for them: config.json may claim any sizes.</summary>
-/// <param name="source">The checkpoint; null: all is drawn.</param>
+/// <param name="source">The checkpoint. Null: all is drawn.</param>
 /// <param name="folder">What messages call it.</param>
 internal sealed class WeightBudget(ITensorSource? source, string folder)
 {

@@ -12,7 +12,7 @@ namespace FineTuning.Models;
 /// <param name="weights">Gets the weights.</param>
 /// <param name="modules">Gets the modules.</param>
 /// <param name="deviation">Standard deviation of fresh matrices.</param>
-/// <param name="head">The head's plan; null: the weights are the trunk's.</param>
+/// <param name="head">The head's plan. Null: the weights are the trunk's.</param>
 /// <param name="from">What of the checkpoint's head is taken over.</param>
 internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation,
     HeadPlan? head = null, HeadSource from = default)

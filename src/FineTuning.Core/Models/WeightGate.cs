@@ -169,7 +169,7 @@ internal sealed class WeightGate
             if (!run.Writes(reads))
             {
                 if (run.IsWriting) return true;
-                // The run still waits for readers: one that it would not mind comes back when it writes, so that it need not wait for ever.
+                // The run still waits for readers: one that it would not mind comes back when it writes, so that it need not wait forever.
                 StepOut();
                 lock (_changes) Monitor.Wait(_changes, Look);
                 return false;

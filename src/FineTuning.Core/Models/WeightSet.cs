@@ -17,7 +17,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private int _closed;
     private int _readers;
 
-    /// <summary>A set that is empty, or shows the weights of other sets: what a head trains besides its own is its trunk's.</summary>
+    /// <summary>A set that is empty, or shows the weights of other sets: what a head trains in addition to its own is its trunk's.</summary>
     /// <param name="shown">They stay their owner's, and are seen also where they are added later.</param>
     public WeightSet(params WeightSet[] shown)
     {
@@ -29,7 +29,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>How many weights there are.</summary>
     public int Count => _own.Count + _shown.Sum(set => set.Count);
 
-    /// <summary>The depth of what stands above the layers: the number of layers plus one.</summary>
+    /// <summary>The depth of what lies above the layers: the number of layers plus one.</summary>
     public int HeadDepth
     {
         get => _shown.Length > 0 ? _shown.Max(set => set.HeadDepth) : _headDepth;
@@ -51,10 +51,10 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         }
     }
 
-    /// <summary>The parameters of a plain TorchSharp module, by their names in it: what a task of one's own trains.</summary>
+    /// <summary>The parameters of a plain TorchSharp module, by their names in it: what your own task trains.</summary>
     /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights:
     /// they are neither saved nor put back.</param>
-    /// <param name="depth">0 for embeddings, 1 and up for layers, by a parameter's name; null: all count as the head.</param>
+    /// <param name="depth">0 for embeddings, 1 and up for layers, by a parameter's name. Null: all count as the head.</param>
     /// <exception cref="ArgumentException">The module has no parameters, or one that is not float32.</exception>
     public static WeightSet Of(nn.Module module, Func<string, int>? depth = null)
     {

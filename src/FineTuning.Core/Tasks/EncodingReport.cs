@@ -106,7 +106,7 @@ public sealed class EncodingReport
 
     /// <summary>Names an example that is left out or changed.</summary>
     /// <param name="reason">As it is counted.</param>
-    /// <param name="name">The example's name; null: it has none, and its position in the data names it.</param>
+    /// <param name="name">The example's name. Null: it has none, and its position in the data names it.</param>
     public void Name(string reason, string? name)
     {
         if (_whole is not null)

@@ -10,13 +10,13 @@ namespace FineTuning.Tasks;
 /// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
 /// <remarks>
 /// All members but <see cref="Dispose()"/> are called on the run's own thread, inside a torch dispose scope. A model that predicts enters its weights
-/// (<see cref="WeightSet.Enter"/>) while it does. Whoever made the model disposes it; of several that share a trunk, whoever made the trunk.
+/// (<see cref="WeightSet.Enter"/>) while it does. The caller that made the model disposes it; of several that share a trunk, whoever made the trunk.
 /// </remarks>
 public abstract class TunableModel : IDisposable
 {
     private readonly List<UserMetric> _metrics = [];
 
-    /// <summary>Makes libtorch usable: the constructor of a task of one's own may then make tensors and modules, also as the first code of a process.</summary>
+    /// <summary>Makes libtorch usable: the constructor of your own task may then make tensors and modules, also as the first code of a process.</summary>
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     protected TunableModel() => FineTuningRuntime.Load();
 
@@ -90,7 +90,7 @@ public abstract class TunableModel : IDisposable
     /// <summary>The user's metrics, in the order in which they were added.</summary>
     public IReadOnlyList<UserMetric> UserMetrics => _metrics;
 
-    /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction; null: the model takes none.</summary>
+    /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction. Null: the model takes none.</summary>
     public virtual (Type Target, Type Prediction)? MetricTypes => null;
 
     /// <summary>
@@ -149,7 +149,7 @@ public abstract class TunableModel<TExample> : TunableModel
     /// <summary>Turns an example into a row; called once an example and run, from several threads at once.</summary>
     /// <param name="example">The user's record.</param>
     /// <param name="report">Where truncation, unknown labels and empty texts are counted.</param>
-    /// <returns>The row; null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
+    /// <returns>The row. Null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
     /// <exception cref="TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
     public abstract EncodedRow? Encode(TExample example, EncodingReport report);
 }

@@ -6,7 +6,7 @@ namespace FineTuning.Tensors;
 /// <summary>A linear layer over a large vocabulary and the words that are to come out of it.</summary>
 /// <param name="Hidden">[tokens, width], float32, float64 or bfloat16</param>
 /// <param name="Weight">[words, width], in the type of <paramref name="Hidden"/></param>
-/// <param name="Bias">[words]; null: none</param>
+/// <param name="Bias">[words]. Null: none</param>
 /// <param name="Targets">[tokens], int64, each from 0 to words - 1, or <see cref="Ignored"/></param>
 internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias, Tensor Targets)
 {
@@ -22,13 +22,13 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
     /// <summary>The share of the target that is spread over all words, from 0 to below 1.</summary>
     public double Smoothing { get; init; }
 
-    /// <summary>What each token's loss counts, [tokens], float32; null: 1.</summary>
+    /// <summary>What each token's loss counts, [tokens], float32. Null: 1.</summary>
     public Tensor? TokenWeights { get; init; }
 
     /// <summary>How many tokens are computed at once.</summary>
     public int Chunk { get; init; } = TokensAtOnce;
 
-    /// <summary>Tokens whose target counts: the rows of <see cref="Hidden"/> in order, int64; null: all.</summary>
+    /// <summary>Tokens whose target counts: the rows of <see cref="Hidden"/> in order, int64. Null: all.</summary>
     public Tensor? Counted()
     {
         using var gradients = no_grad();

@@ -42,7 +42,7 @@ internal sealed class LogitChunk
 
     /// <summary>The derivative of the losses by the logits: p - (1 - e) [word is the target] - e / words. Overwrites the logits.</summary>
     /// <param name="smoothing">e, as for the losses.</param>
-    /// <param name="weights">What each token counts, [tokens, 1]; null: 1.</param>
+    /// <param name="weights">What each token counts, [tokens, 1]. Null: 1.</param>
     /// <returns>[tokens, words]</returns>
     public Tensor Slopes(double smoothing, Tensor? weights)
     {

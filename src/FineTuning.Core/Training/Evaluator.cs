@@ -20,7 +20,7 @@ internal static class Evaluator
     /// <param name="rows">What it encoded.</param>
     /// <param name="cancellation">Looked at before every batch.</param>
     /// <param name="done">Told after every batch how many rows are done.</param>
-    /// <param name="isTimeUp">Asked before every batch; null: there is no limit.</param>
+    /// <param name="isTimeUp">Asked before every batch. Null: there is no limit.</param>
     /// <returns>The metrics; null where the time was up first: metrics of a part would not be comparable.</returns>
     public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation, Action<int>? done = null, Func<bool>? isTimeUp = null)
     {

@@ -21,7 +21,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
-    /// <summary>What the run goes on from; null: it begins.</summary>
+    /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 
     public TrainingResult Run()

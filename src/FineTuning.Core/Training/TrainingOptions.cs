@@ -11,7 +11,7 @@ public sealed record TrainingOptions
 {
     private const long MostSteps = 1_000_000_000;
 
-    /// <summary>The rows that the steps of a run can take; null: nobody said how many steps.</summary>
+    /// <summary>The rows that the steps of a run can take. Null: the number of steps is not set.</summary>
     internal long? RowsOfAllSteps => Steps is { } steps ? (long)UInt128.Min(long.MaxValue, (UInt128)steps * (UInt128)BatchSize * (UInt128)Accumulation) : null;
 
     /// <summary>How weights follow their gradients. Default: AdamW with a rate of 5e-5.</summary>
@@ -20,17 +20,17 @@ public sealed record TrainingOptions
     /// <summary>How the rate changes over the run. Default: 6 % warm-up, then down to 0 in a straight line.</summary>
     public Schedule Schedule { get; init; } = Schedule.Linear(warmup: 0.06);
 
-    /// <summary>How often the data is gone through; null: 3 times, or as long as <see cref="Steps"/> says.</summary>
+    /// <summary>How often the data is gone through. Null: 3 times, or as long as <see cref="Steps"/> says.</summary>
     public int? Epochs { get; init; }
 
     /// <summary>
-    /// How many optimizer steps the run has, at most 1,000,000,000; null: what <see cref="Epochs"/> gives.
-    /// Of a source whose length nobody knows only the rows of so many steps are read, so that it may be without end.
+    /// How many optimizer steps the run has, at most 1,000,000,000. Null: what <see cref="Epochs"/> gives.
+    /// Of a source of unknown length, only the rows of so many steps are read, so that it may be without end.
     /// </summary>
     public long? Steps { get; init; }
 
     /// <summary>
-    /// After this time the run ends with the best weights so far; null: no limit. The time begins with the run, so that reading the data counts;
+    /// After this time the run ends with the best weights so far. Null: no limit. The time begins with the run, so that reading the data counts;
     /// an evaluation that would pass the limit by more than half a second is given up.
     /// </summary>
     public TimeSpan? TimeLimit { get; init; }
@@ -49,13 +49,13 @@ public sealed record TrainingOptions
     /// <summary>Whether rows of similar length stand together, so that little is padded. Default true.</summary>
     public bool GroupByLength { get; init; } = true;
 
-    /// <summary>Whether the order changes with every epoch; false: as the data is listed. Default true.</summary>
+    /// <summary>Whether the order changes with every epoch. False: as the data is listed. Default true.</summary>
     public bool Shuffle { get; init; } = true;
 
     /// <summary>Batches are padded to a multiple of this many tokens, so that few shapes occur. Default 4.</summary>
     public int PadToMultipleOf { get; init; } = 4;
 
-    /// <summary>Gradients are scaled down to this 2-norm where they are longer; null: never. Default 1.</summary>
+    /// <summary>Gradients are scaled down to this 2-norm where they are longer. Null: never. Default 1.</summary>
     public double? ClipNorm { get; init; } = 1;
 
     /// <summary>The seed of order and dropout: two runs with one seed are equal to the bit on a CPU with the same number of threads. Default 42.</summary>
@@ -69,7 +69,7 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// Thaws one layer every so many epochs, from the highest down, starting with the head alone (Howard and Ruder 2018,
-    /// section 3.3); null: all train from the start.
+    /// section 3.3). Null: all train from the start.
     /// </summary>
     public int? UnfreezeEvery { get; init; }
 
@@ -91,10 +91,10 @@ public sealed record TrainingOptions
     /// <summary>When the validation data is evaluated. Default: after each epoch. The end of the run always is.</summary>
     public EvaluationInterval EvaluateEvery { get; init; } = EvaluationInterval.Epoch;
 
-    /// <summary>The metric by which weights are compared; null: the model's own (accuracy for classifiers). Each metric states its direction.</summary>
+    /// <summary>The metric by which weights are compared. Null: the model's own (accuracy for classifiers). Each metric states its direction.</summary>
     public string? Metric { get; init; }
 
-    /// <summary>When to stop for want of gain; null: never.</summary>
+    /// <summary>When to stop for want of gain. Null: never.</summary>
     public EarlyStopping? EarlyStopping { get; init; }
 
     /// <summary>
@@ -102,7 +102,7 @@ public sealed record TrainingOptions
     /// </summary>
     public bool KeepBest { get; init; } = true;
 
-    /// <summary>What the run does besides, in the order in which it is done. Default: nothing.</summary>
+    /// <summary>What the run does in addition, in the order in which it is done. Default: nothing.</summary>
     public IReadOnlyList<RunFeature> Features
     {
         get;

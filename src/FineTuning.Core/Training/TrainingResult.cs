@@ -84,7 +84,7 @@ public sealed record TrainingResult
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void SaveReport(string path) => SaveReport(path, []);
 
-    /// <summary>Writes the page with sections of one's own at its end, for example explanations of single texts.</summary>
+    /// <summary>Writes the page with your own sections at its end, for example explanations of single texts.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="sections">In their order; what they give is HTML and is taken as it is.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>

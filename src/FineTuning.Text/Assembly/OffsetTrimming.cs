@@ -7,7 +7,7 @@ internal static class OffsetTrimming
 
     /// <param name="tokens">The tokens; those of the template are left alone.</param>
     /// <param name="first">The first text's.</param>
-    /// <param name="second">The second's; null: there is none.</param>
+    /// <param name="second">The second's. Null: there is none.</param>
     /// <param name="addPrefixSpace">Whether the space before the first token was put there, and so counts for nothing.</param>
     /// <param name="vocabulary">The text of an id.</param>
     public static void Apply(TokenArrays tokens, TokenRun first, TokenRun? second, bool addPrefixSpace, string?[] vocabulary)

@@ -75,7 +75,7 @@ internal sealed class ByteFallbackDecoder : Decoder
         return output;
     }
 
-    /// <summary>The byte a token stands for; null: none.</summary>
+    /// <summary>The byte a token stands for. Null: none.</summary>
     public static byte? ByteOf(string token) =>
         token is ['<', '0', 'x', _, _, '>'] && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
             ? value : null;

@@ -8,7 +8,7 @@ internal static class AnswerMask
 {
     /// <summary>
     /// Every token that shares a character with a range. One without a character of its own (white space that a tokenizer trims
-    /// from offsets) belongs to what stands before it.
+    /// from offsets) belongs to what precedes it.
     /// </summary>
     /// <param name="starts">Where tokens begin.</param>
     /// <param name="ends">Where they end.</param>
@@ -26,7 +26,7 @@ internal static class AnswerMask
     }
 
     /// <summary>
-    /// The tokens of answers that prefix rendering found: from behind the tokens of what stands before, which must be those of the whole,
+    /// The tokens of answers that prefix rendering found: from behind the tokens of what precedes, which must be those of the whole,
     /// to the last added token that stands at the answer's end. White space behind that is the template's own and never written by a model.
     /// </summary>
     /// <exception cref="ChatTemplateException">Tokens reach over the position where an answer begins or ends.</exception>

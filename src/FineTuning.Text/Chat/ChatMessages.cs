@@ -73,7 +73,7 @@ internal sealed class ContinuedMessage
         int at = text.LastIndexOf(Mark, StringComparison.Ordinal);
         if (at < 0 || !text.Contains(Stripped(_value), StringComparison.Ordinal))
             throw Refused("the template leaves its text out, or writes it differently than it stands");
-        // A template that trims has taken the mark's space; what stands before the mark would have been trimmed as well.
+        // A template that trims has taken the mark's space; what precedes the mark would have been trimmed as well.
         return text.AsSpan(at).StartsWith(SpacedMark, StringComparison.Ordinal) ? at : WhiteSpace.TrimmedEnd(text.AsSpan(0, at));
     }
 

@@ -8,7 +8,7 @@ namespace FineTuning.Text;
 /// What turns a conversation into the text a model was trained on: the Jinja template of a checkpoint folder, or several by name. Templates are interpreted,
 /// never executed: they reach nothing but what they are given, and steps, depth and memory of a rendering are bounded.
 /// </summary>
-/// <remarks>Immutable and thread-safe. A folder's template is read when it is first used: one that is broken hinders nobody who does not use it.</remarks>
+/// <remarks>Immutable and thread-safe. A folder's template is read when it is first used: a broken one affects only those who use it.</remarks>
 public sealed class ChatTemplate
 {
     private const string Default = "default", ToolUse = "tool_use";
@@ -32,7 +32,7 @@ public sealed class ChatTemplate
 
     /// <summary>Reads a template.</summary>
     /// <param name="template">Its text.</param>
-    /// <param name="specialTokens">The special tokens that it sees, by role; null: none.</param>
+    /// <param name="specialTokens">The special tokens that it sees, by role. Null: none.</param>
     /// <exception cref="ChatTemplateException">It is not written as a template must be, or longer than 8 million characters.</exception>
     public static ChatTemplate Parse(string template, IReadOnlyDictionary<string, string>? specialTokens = null)
     {
@@ -65,7 +65,7 @@ public sealed class ChatTemplate
 
     /// <summary>The text of the template that options choose.</summary>
     /// <param name="options">Null: the default ones.</param>
-    /// <exception cref="ChatTemplateException">There is none of that name, or no default among several.</exception>
+    /// <exception cref="ChatTemplateException">There is no template of that name, or no default among several.</exception>
     public string TextOf(ChatOptions? options = null) => Chosen(options ?? new ChatOptions()).Text;
 
     /// <summary>Renders a conversation.</summary>
@@ -116,7 +116,7 @@ public sealed class ChatTemplate
         return rendering.Source == AnswerSource.GenerationMarks ? rendering.Checked() : rendering.With(AnswerProof.Of(this, turns, options, rendering.Text));
     }
 
-    /// <summary>Whether it is the fallback and nobody was told yet: once is enough.</summary>
+    /// <summary>Whether it is the fallback and this was not logged yet: once is enough.</summary>
     internal bool AnnouncesFallback() => IsFallback && Interlocked.Exchange(ref _announced, 1) == 0;
 
     internal static ChatTemplate Of(IReadOnlyDictionary<string, byte[]> files, string folder, IReadOnlyDictionary<string, string> specialTokens)
@@ -134,7 +134,7 @@ public sealed class ChatTemplate
     {
         if (options.TemplateText is { } text)
         {
-            // The last one given is kept: whoever gives one gives it for every conversation.
+            // The last one given is kept: a caller that gives one gives it for every conversation.
             Source? last = Volatile.Read(ref _lastGiven);
             if (last?.Text != text) Volatile.Write(ref _lastGiven, last = new Source(text));
             return last;

@@ -11,7 +11,7 @@ namespace FineTuning.Text;
 internal sealed record FoundTemplate(string Text, string Origin);
 
 /// <summary>The templates of a tokenizer folder: one, or several by name.</summary>
-/// <param name="Single">The only one; null: there are named ones.</param>
+/// <param name="Single">The only one. Null: there are named ones.</param>
 /// <param name="Named">Those with a name.</param>
 internal sealed record FoundTemplates(FoundTemplate? Single, IReadOnlyDictionary<string, FoundTemplate> Named);
 
@@ -49,7 +49,7 @@ internal static class ChatTemplateFiles
         return names.Order(StringComparer.Ordinal);
     }
 
-    /// <summary>The templates among a folder's files; null: there are none.</summary>
+    /// <summary>The templates among a folder's files. Null: there are none.</summary>
     /// <exception cref="CheckpointException">They are no text, or tokenizer_config.json holds what is no template.</exception>
     public static FoundTemplates? Find(IReadOnlyDictionary<string, byte[]> files, string folder)
     {

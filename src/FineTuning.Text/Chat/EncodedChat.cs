@@ -68,7 +68,7 @@ public sealed class EncodedChat
     /// </summary>
     public int AnswersWithoutEnd { get; }
 
-    /// <summary>What is wrong, in words; empty: nothing was noticed.</summary>
+    /// <summary>What is wrong, in words. Empty: nothing was noticed.</summary>
     public IReadOnlyList<string> Problems { get; }
 
     /// <summary>Every token, its text, and whether it is learned: a line each.</summary>

@@ -21,7 +21,7 @@ internal sealed class CompiledTemplate
 
     /// <param name="source">The template.</param>
     /// <param name="limits">Null: the default ones.</param>
-    /// <param name="origin">Where it stands, for messages; null: nowhere.</param>
+    /// <param name="origin">Where it stands, for messages. Null: nowhere.</param>
     /// <exception cref="ChatTemplateException">It is too long, or not written as a template must be.</exception>
     public static CompiledTemplate Parse(string source, TemplateLimits? limits = null, string? origin = null)
     {

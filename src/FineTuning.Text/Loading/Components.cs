@@ -33,7 +33,7 @@ internal static class Components
         };
     }
 
-    /// <param name="node">The component; null: there is none.</param>
+    /// <param name="node">The component. Null: there is none.</param>
     /// <param name="modelSpells">Whether the model spells words in bytes, where a byte-level step comes last.</param>
     /// <param name="path">The file it stands in.</param>
     public static PreTokenizer? PreTokenizer(JsonObject? node, bool modelSpells, string path)

@@ -43,7 +43,7 @@ internal sealed class FolderFiles(string folder)
     /// <exception cref="CheckpointException">It is missing, too large, no regular file, cannot be read, or a link that leaves the folder.</exception>
     public byte[] Contents(string name) => TryContents(name) ?? throw new CheckpointException(PathOf(name), "there is no such file");
 
-    /// <summary>The contents of a file; null: there is none.</summary>
+    /// <summary>The contents of a file. Null: there is none.</summary>
     /// <exception cref="CheckpointException">It is too large, no regular file, cannot be read, or a link that leaves the folder.</exception>
     public byte[]? TryContents(string name)
     {
@@ -61,7 +61,7 @@ internal sealed class FolderFiles(string folder)
         }
     }
 
-    /// <summary>The object in a JSON file; null: there is no such file.</summary>
+    /// <summary>The object in a JSON file. Null: there is no such file.</summary>
     /// <exception cref="CheckpointException">As <see cref="TryContents"/>; or it is no JSON object.</exception>
     public JsonObject? TryJson(string name) => TryContents(name) is { } contents ? JsonFile.Parse(contents, PathOf(name)) : null;
 
@@ -73,7 +73,7 @@ internal sealed class FolderFiles(string folder)
         while (reader.ReadLine() is { } line) yield return line;
     }
 
-    // A pipe and a device have no length, so they count as empty and are not opened: a pipe without a writer would wait for ever, and a device would never end.
+    // A pipe and a device have no length, so they count as empty and are not opened: a pipe without a writer would wait forever, and a device would never end.
     private static byte[] Whole(string path, string real, long largest)
     {
         long length = new FileInfo(real).Length;

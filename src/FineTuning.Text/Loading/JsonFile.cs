@@ -61,7 +61,7 @@ internal static class JsonFile
         }
     }
 
-    /// <summary>A string; null: something else.</summary>
+    /// <summary>A string. Null: something else.</summary>
     public static string? Text(this JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
     public static string? Text(this JsonObject node, string key) =>

@@ -51,11 +51,15 @@ internal static class ModelReader
         Suffix = node.Text("end_of_word_suffix") ?? "",
     };
 
+    private static void RequireSize(int entries, string path)
+    {
+        if (entries > LargestVocabulary) throw new CheckpointException(path, $"its vocabulary has {entries} entries; at most {LargestVocabulary} are read");
+    }
+
     private static List<(string Piece, double Score)> Pieces(JsonObject model, string path)
     {
         JsonArray vocabulary = model.Array("vocab") ?? throw new CheckpointException(path, "its model has no 'vocab'");
-        if (vocabulary.Count > LargestVocabulary)
-            throw new CheckpointException(path, $"its vocabulary has {vocabulary.Count} entries; at most {LargestVocabulary} are read");
+        RequireSize(vocabulary.Count, path);
         var pieces = new List<(string Piece, double Score)>(vocabulary.Count);
         foreach (JsonNode? entry in vocabulary)
         {
@@ -70,8 +74,7 @@ internal static class ModelReader
     public static Dictionary<string, int> Vocabulary(JsonObject model, string path)
     {
         JsonObject vocabulary = model.Object("vocab") ?? throw new CheckpointException(path, "its model has no 'vocab'");
-        if (vocabulary.Count > LargestVocabulary)
-            throw new CheckpointException(path, $"its vocabulary has {vocabulary.Count} entries; at most {LargestVocabulary} are read");
+        RequireSize(vocabulary.Count, path);
         var ids = new Dictionary<string, int>(vocabulary.Count, StringComparer.Ordinal);
         foreach ((string token, JsonNode? id) in vocabulary)
         {

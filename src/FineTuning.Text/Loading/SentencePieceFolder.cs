@@ -8,7 +8,7 @@ internal static class SentencePieceFolder
 {
     private static readonly string[] Names = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model"];
 
-    /// <summary>The model's file; null: the folder has none.</summary>
+    /// <summary>The model's file. Null: the folder has none.</summary>
     public static string? Find(TokenizerFiles files) => Array.Find(Names, files.Source.Has);
 
     public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind, string name)

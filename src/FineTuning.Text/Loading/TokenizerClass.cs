@@ -4,7 +4,7 @@ namespace FineTuning.Text;
 /// Which of the reference's classes a folder is opened by. Classes with a constructor of their own rebuild normalizer, pre-tokenizer and decoder from
 /// tokenizer_config.json, whatever tokenizer.json says; the others take the file as it stands.
 /// </summary>
-/// <param name="Name">The class without "Tokenizer"; empty: the one that takes a file as it stands.</param>
+/// <param name="Name">The class without "Tokenizer". Empty: the one that takes a file as it stands.</param>
 /// <param name="Roles">Special tokens that it has unless a file names others.</param>
 internal sealed record TokenizerClass(string Name, IReadOnlyDictionary<string, string> Roles)
 {

@@ -20,7 +20,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     // Replacements that texts had, by their position.
     private readonly ConcurrentDictionary<uint, string> _known = new();
 
-    // What becomes of each ASCII character on its own; null: it stays.
+    // What becomes of each ASCII character on its own. Null: it stays.
     private readonly string?[] _ascii = new string?[128];
 
     private readonly ulong[] _kept = new ulong[0x10000 / 64];

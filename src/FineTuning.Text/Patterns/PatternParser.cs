@@ -204,7 +204,7 @@ internal sealed class PatternParser
         return Cased(EscapedSet());
     }
 
-    /// <summary>What stands after a backslash, inside or outside of brackets, as a set.</summary>
+    /// <summary>What follows a backslash, inside or outside of brackets, as a set.</summary>
     private CodePointRanges EscapedSet()
     {
         int point = _source[_at++];

@@ -17,7 +17,7 @@ internal sealed class SplitPattern
     private SplitPattern(string? literal, PatternStep? start, CodePointSet? first, int slots) =>
         (_literal, _start, _first, _slots) = (literal, start, first, slots);
 
-    /// <summary>The one character that is looked for as it is; null: something else is.</summary>
+    /// <summary>The one character that is looked for as it is. Null: something else is.</summary>
     public char? Character => _literal is { Length: 1 } ? _literal[0] : null;
 
     /// <summary>A text that is looked for as it is.</summary>

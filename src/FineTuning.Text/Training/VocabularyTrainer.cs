@@ -15,7 +15,7 @@ public static class VocabularyTrainer
 
     /// <summary>A WordPiece vocabulary as BERT has it, with [PAD], [UNK], [CLS], [SEP] and [MASK] as its first entries.</summary>
     /// <param name="texts">Read once, in order.</param>
-    /// <param name="options">Size and the rest; null: the defaults.</param>
+    /// <param name="options">Size and the rest. Null: the defaults.</param>
     /// <param name="cancellation">Stops training.</param>
     /// <exception cref="TrainingDataException">The texts hold no words.</exception>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
@@ -42,7 +42,7 @@ public static class VocabularyTrainer
 
     /// <summary>A byte-level BPE vocabulary as RoBERTa has it: every text can be written with it, whatever its language.</summary>
     /// <param name="texts">Read once, in order.</param>
-    /// <param name="options">Size and the rest; null: the defaults.</param>
+    /// <param name="options">Size and the rest. Null: the defaults.</param>
     /// <param name="cancellation">Stops training.</param>
     /// <exception cref="TrainingDataException">The texts hold no words.</exception>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>

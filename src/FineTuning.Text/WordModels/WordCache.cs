@@ -9,7 +9,7 @@ internal sealed class WordCache
 {
     private const int Sets = 1 << 14, Ways = 4, Multiplier = unchecked((int)0x9E3779B1);
 
-    // An entry never changes, so whoever reads a position sees a whole one or another whole one.
+    // An entry never changes, so a reader of a slot sees a whole one or another whole one.
     private readonly Entry?[] _entries = new Entry?[Sets * Ways];
 
     /// <summary>The most words that are kept.</summary>
@@ -30,7 +30,7 @@ internal sealed class WordCache
         return value ^ (value >> 29);
     }
 
-    /// <summary>A word's tokens; null: it is not here.</summary>
+    /// <summary>A word's tokens. Null: it is not here.</summary>
     public WordToken[]? Find(ReadOnlySpan<char> word, int hash)
     {
         int first = First(hash);

@@ -62,7 +62,7 @@ internal static class DataFile
 
     /// <summary>
     /// Where a file stops being UTF-8, for the message: the line, from 1, and the byte; null where it is all UTF-8.
-    /// Not for pipes: opening one again waits for ever.
+    /// Not for pipes: opening one again waits forever.
     /// </summary>
     public static (int Line, byte Byte)? FirstInvalidByte(string path, ProblemSink problems)
     {

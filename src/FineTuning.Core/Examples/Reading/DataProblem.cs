@@ -4,7 +4,7 @@ namespace FineTuning.Examples;
 
 /// <summary>Something in a data file that the user should know.</summary>
 /// <param name="File">The file.</param>
-/// <param name="Line">The physical line, from 1; null: the file as a whole.</param>
+/// <param name="Line">The physical line, from 1. Null: the file as a whole.</param>
 /// <param name="Message">What was found, what was expected, what to do.</param>
 /// <param name="IsError">True: a strict reader stops here; false: a warning.</param>
 public sealed record DataProblem(string File, int? Line, string Message, bool IsError)

@@ -7,8 +7,8 @@ namespace FineTuning.Examples;
 public static class Csv
 {
     /// <summary>Reads a file of comma-separated values (RFC 4180).</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">Another separator, no header, an encoding; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">Another separator, no header, an encoding. Null: the defaults.</param>
     public static DelimitedFile Read(string path, DelimitedOptions? options = null) => new(path, options ?? new DelimitedOptions());
 }
 
@@ -16,8 +16,8 @@ public static class Csv
 public static class Tsv
 {
     /// <summary>Reads a file of tab-separated values; quotes are data unless the options say otherwise.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">No header, an encoding; null: the defaults. The separator is a tab whatever they say.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">No header, an encoding. Null: the defaults. The separator is a tab whatever they say.</param>
     public static DelimitedFile Read(string path, DelimitedOptions? options = null) =>
         new(path, (options ?? new DelimitedOptions()) with { Separator = '\t' });
 }

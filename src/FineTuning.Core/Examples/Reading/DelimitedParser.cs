@@ -12,7 +12,7 @@ internal readonly record struct DelimitedRecord(string[] Values, int Line)
     public bool IsEmpty => Values.Length > 1 && Array.TrueForAll(Values, value => value.Length == 0);
 }
 
-/// <summary>RFC 4180 over any separator, one pass, nothing held but the record at hand.</summary>
+/// <summary>RFC 4180 over any separator, one pass, nothing held but the current record.</summary>
 internal sealed class DelimitedParser(TextSource source, DelimitedOptions options, ProblemSink problems)
 {
     private const int MostValues = 1 << 16, LengthsInARecord = 4;

@@ -3,7 +3,7 @@ using System.IO.Compression;
 
 namespace FineTuning.Examples;
 
-/// <summary>What a gzip file holds, to its last byte: the framework's stream ends without a word where the file is cut off.</summary>
+/// <summary>What a gzip file holds, to its last byte: the framework's stream ends silently where the file is cut off.</summary>
 /// <remarks>
 /// A file of one member ends in the checksum and the length of its content (RFC 1952, section 2.3.1), and these are compared.
 /// A file of several is read a second time with a member of known content behind it: a whole file ends before that, so that this content comes last;
@@ -24,7 +24,7 @@ internal sealed class GzipContent : ForwardStream
     private bool _whole;
 
     /// <param name="packed">The file's bytes; disposed with this stream.</param>
-    /// <param name="reopen">Opens the file once more; null: it is a pipe.</param>
+    /// <param name="reopen">Opens the file once more. Null: it is a pipe.</param>
     public GzipContent(Stream packed, Func<Stream>? reopen)
     {
         (_tail, _reopen) = (new Tail(packed), reopen);

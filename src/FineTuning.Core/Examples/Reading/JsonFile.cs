@@ -18,8 +18,8 @@ public sealed class JsonFile : IEnumerable<JsonRow>
     private JsonFile(string path, JsonReadingOptions options) => (_path, _options) = (path, options);
 
     /// <summary>Reads a JSON file.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">The key of the list, limits and what happens with problems; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">The key of the list, limits and what happens with problems. Null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">A limit is out of range.</exception>
     public static JsonFile Read(string path, JsonReadingOptions? options = null)
     {

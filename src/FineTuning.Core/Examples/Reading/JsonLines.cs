@@ -16,7 +16,7 @@ public sealed record JsonReadingOptions
     /// <summary>The deepest nesting, from 1 to 2000. Default 1000.</summary>
     public int DeepestNesting { get; init; } = 1000;
 
-    /// <summary>JSON: the key of the object in which the list of records stands; null: the list is the file.</summary>
+    /// <summary>JSON: the key of the object in which the list of records stands. Null: the list is the file.</summary>
     public string? Field { get; init; }
 
     /// <summary>Told of every problem, after which reading goes on as well as it can. Null (default): the first error is thrown.</summary>
@@ -45,8 +45,8 @@ public sealed class JsonLines : IEnumerable<JsonRow>
     private JsonLines(string path, JsonReadingOptions options) => (_path, _options) = (path, options);
 
     /// <summary>Reads a file of JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults.</param>
     /// <exception cref="InvalidOptionsException">A limit is out of range.</exception>
     public static JsonLines Read(string path, JsonReadingOptions? options = null)
     {

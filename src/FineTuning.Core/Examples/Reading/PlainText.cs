@@ -21,7 +21,7 @@ public static class PlainText
     private const int Longest = 1 << 28;
 
     /// <summary>Reads a text file; blank lines are no texts.</summary>
-    /// <param name="path">The file, in UTF-8 or with a byte order mark; opened anew each time the texts are enumerated.</param>
+    /// <param name="path">The file, in UTF-8 or with a byte order mark; opened again for each enumeration of the texts.</param>
     /// <param name="unit">What of it is one text.</param>
     /// <param name="longestText">The most characters of a text; a longer one is an error. Default 268,435,456.</param>
     /// <returns>Streamed, in the order of the file.</returns>

@@ -8,8 +8,8 @@ public static class RowMapping
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text; without a header its index, from 0.</param>
     /// <param name="label">The column of the label.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
-    /// <param name="weight">The column of the example's weight; null: all count 1.</param>
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
+    /// <param name="weight">The column of the example's weight. Null: all count 1.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a column is missing or a value does not fit; file and line are named.</exception>
     public static IEnumerable<LabeledText<TLabel>> LabeledTexts<TLabel>(
         this IEnumerable<Row> rows, string text = "text", string label = "label", string? pair = null, string? weight = null)
@@ -30,9 +30,9 @@ public static class RowMapping
     /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text.</param>
-    /// <param name="labels">The column of the labels; empty: none. A JSON list, or labels with a separator between them.</param>
+    /// <param name="labels">The column of the labels. Empty: none. A JSON list, or labels with a separator between them.</param>
     /// <param name="separator">What stands between two labels that are no list.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
     public static IEnumerable<MultiLabeledText<TLabel>> MultiLabeledTexts<TLabel>(
         this IEnumerable<Row> rows, string text = "text", string labels = "labels", char separator = ';', string? pair = null)
         where TLabel : notnull
@@ -50,7 +50,7 @@ public static class RowMapping
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text.</param>
     /// <param name="score">The column of the number.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
     public static IEnumerable<ScoredText> ScoredTexts(this IEnumerable<Row> rows, string text = "text", string score = "score", string? pair = null)
     {
         ArgumentNullException.ThrowIfNull(rows);

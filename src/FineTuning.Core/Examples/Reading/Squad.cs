@@ -11,7 +11,7 @@ namespace FineTuning.Examples;
 public static class Squad
 {
     /// <summary>Reads a file with articles, paragraphs and questions, one article at a time.</summary>
-    /// <param name="path">The file; opened anew each time the questions are enumerated.</param>
+    /// <param name="path">The file; opened again for each enumeration of the questions.</param>
     /// <param name="options">The key of the articles (default <c>data</c>), limits, and what happens with problems; null: the defaults.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: the file is no valid JSON or has no articles, or,
     /// without a handler, a record is wrong.</exception>
@@ -25,8 +25,8 @@ public static class Squad
     /// <summary>
     /// Reads JSON lines with one question a line, as the datasets library keeps SQuAD: answers are lists <c>text</c> and <c>answer_start</c>.
     /// </summary>
-    /// <param name="path">The file; opened anew each time the questions are enumerated.</param>
-    /// <param name="options">Limits, and what happens with problems; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the questions.</param>
+    /// <param name="options">Limits, and what happens with problems. Null: the defaults.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a line is no valid JSON, or, without a handler, a record is wrong.</exception>
     public static IEnumerable<AnsweredQuestion> ReadLines(string path, JsonReadingOptions? options = null)
     {

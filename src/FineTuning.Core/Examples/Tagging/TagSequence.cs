@@ -49,7 +49,7 @@ public static class TagSequence
                 : parts with { Prefix = parts.Prefix switch { 'L' => 'E', 'U' => 'S', char other => other } })]);
     }
 
-    /// <summary>The scheme that the prefixes of a whole data set speak for, as seqeval finds it; null: none does.</summary>
+    /// <summary>The scheme that the prefixes of a whole data set speak for, as seqeval finds it. Null: none does.</summary>
     /// <param name="sentences">The tags of each sentence.</param>
     /// <param name="suffix">Whether tags are written PER-B instead of B-PER.</param>
     /// <remarks>IOB1 and IOE1 cannot be told from IOB2 and IOE2 in this way, and neither can tags that are all O or I.</remarks>

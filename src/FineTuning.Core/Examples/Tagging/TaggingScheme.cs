@@ -34,5 +34,5 @@ public readonly record struct EntitySpan(string Type, int First, int Last);
 /// <summary>Something about a tag that its scheme does not allow.</summary>
 /// <param name="Word">The index of the word, from 0.</param>
 /// <param name="Message">What was found.</param>
-/// <param name="IsReadable">True: entities can be read all the same, leniently; false: the tag is none of the scheme's.</param>
+/// <param name="IsReadable">True: entities can be read all the same, leniently; false: the tag does not belong to the scheme.</param>
 public readonly record struct TagProblem(int Word, string Message, bool IsReadable);

@@ -28,7 +28,7 @@ internal sealed class AnswerSearch(SearchRules rules)
     /// <summary>Adds what a window offers.</summary>
     /// <param name="window">Its range in the text and the offsets of its tokens.</param>
     /// <param name="logits">Those of each token as first and as last, [tokens, 2]; the best are taken from all that are given, so padding is left out.</param>
-    /// <param name="fullest">Where an answer may begin; null: anywhere.</param>
+    /// <param name="fullest">Where an answer may begin. Null: anywhere.</param>
     public void Add(SpanWindow window, ReadOnlySpan<float> logits, bool[]? fullest)
     {
         var (starts, ends) = (new float[logits.Length / 2], new float[logits.Length / 2]);

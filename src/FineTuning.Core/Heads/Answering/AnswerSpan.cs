@@ -1,7 +1,7 @@
 namespace FineTuning.Heads;
 
 /// <summary>What a question answerer finds: a part of the text.</summary>
-/// <param name="Text">The answer; empty: the text holds none.</param>
+/// <param name="Text">The answer. Empty: the text holds none.</param>
 /// <param name="Start">The index in the C# string of the text (UTF-16 units) at which it begins; 0 without an answer.</param>
 /// <param name="End">The index behind its last character.</param>
 /// <param name="Probability">Its share among <paramref name="Candidates"/>, from 0 to 1: a softmax over their scores.</param>
@@ -19,7 +19,7 @@ public sealed record AnswerSpan(string Text, int Start, int End, double Probabil
 }
 
 /// <summary>A possible answer.</summary>
-/// <param name="Text">The part of the text; empty: no answer.</param>
+/// <param name="Text">The part of the text. Empty: no answer.</param>
 /// <param name="Start">The index (UTF-16 units) at which it begins.</param>
 /// <param name="End">The index behind its last character.</param>
 /// <param name="Score">The sum of the logits of its first and last token.</param>

@@ -12,7 +12,7 @@ internal static class AnswerTarget
     private const string Dropped = "answers that do not stand where they are said to, passed over for another of the question";
     private const string Moved = "answers that did not stand where they were said to, moved to the nearest occurrence of their text";
 
-    /// <summary>The answer; null: the question is left out, which the report has been told.</summary>
+    /// <summary>The answer. Null: the question is left out, which the report has been told.</summary>
     /// <exception cref="TrainingDataException">An answer does not stand where it is said to, and that is to be refused.</exception>
     public static GivenAnswer? Of(AnsweredQuestion example, MismatchedAnswers mismatched, EncodingReport report)
     {

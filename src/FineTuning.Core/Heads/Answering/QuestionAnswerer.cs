@@ -13,7 +13,7 @@ namespace FineTuning.Heads;
 /// <remarks>
 /// A text that is longer than the model takes is read in overlapping windows. Where no answer is allowed (SQuAD 2.0), a run with validation data tunes the
 /// threshold on it, and the saved folder keeps it. Prediction is thread-safe; while a run trains the model it is refused.
-/// Whoever creates the model disposes it.
+/// The caller that creates the model disposes it.
 /// </remarks>
 public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredictor<(string Question, string Context), AnswerSpan>
 {

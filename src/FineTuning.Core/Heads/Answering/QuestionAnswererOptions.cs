@@ -54,7 +54,7 @@ public sealed record QuestionAnswererOptions : TextOptions
         if (LongestAnswer < 1) violations.Add($"LongestAnswer is {LongestAnswer}: it is 1 or more");
         if (NoAnswerThreshold is { } threshold && !double.IsFinite(threshold)) violations.Add($"NoAnswerThreshold is {threshold}: it is a finite number");
         if (!Enum.IsDefined(MismatchedAnswers))
-            violations.Add($"MismatchedAnswers is {MismatchedAnswers}: it is {string.Join(", ", Enum.GetNames<MismatchedAnswers>())}");
+            violations.Add(HeadErrors.NotOneOf(nameof(MismatchedAnswers), MismatchedAnswers));
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

@@ -12,8 +12,8 @@ internal static class SpanLoss
     /// </summary>
     /// <param name="logits">[rows, tokens, 2]: of first and of last tokens</param>
     /// <param name="targets">[rows, 2], int64</param>
-    /// <param name="mask">True where a token is real, [rows, tokens]; null: all are</param>
-    /// <param name="rowWeights">[rows]; null: all 1</param>
+    /// <param name="mask">True where a token is real, [rows, tokens]. Null: all are</param>
+    /// <param name="rowWeights">[rows]. Null: all 1</param>
     /// <returns>A scalar; the count is the sum of the weights.</returns>
     public static Tensor Sum(Tensor logits, Tensor targets, Tensor? mask, Tensor? rowWeights)
     {

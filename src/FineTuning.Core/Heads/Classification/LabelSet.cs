@@ -43,10 +43,10 @@ public sealed class LabelSet<TLabel>
     /// The labels a model has: those the user lists; else an enum's values or false and true; else the checkpoint's own. Where the checkpoint's head is taken
     /// over, each stands at the output that has its name.
     /// </summary>
-    /// <param name="listed">The user's list; null: there is none.</param>
+    /// <param name="listed">The user's list. Null: there is none.</param>
     /// <param name="stored">What the checkpoint says of its outputs.</param>
     /// <param name="violations">Gets what is wrong with the labels.</param>
-    /// <param name="refusal">Why the checkpoint's head cannot be that of these labels; null: it can.</param>
+    /// <param name="refusal">Why the checkpoint's head cannot be that of these labels. Null: it can.</param>
     /// <returns>Null where there is a violation.</returns>
     internal static LabelSet<TLabel>? Resolve(IReadOnlyList<TLabel>? listed, StoredOutputs stored, List<string> violations, out string? refusal)
     {
@@ -88,7 +88,7 @@ public sealed class LabelSet<TLabel>
     private static TLabel[]? Declared() => typeof(TLabel).IsEnum ? [.. Enum.GetValues(typeof(TLabel)).Cast<TLabel>().Distinct()]
         : typeof(TLabel) == typeof(bool) ? [(TLabel)(object)false, (TLabel)(object)true] : null;
 
-    /// <summary>The checkpoint's names as labels; null: it has none, or they are not of the type.</summary>
+    /// <summary>The checkpoint's names as labels. Null: it has none, or they are not of the type.</summary>
     private static TLabel[]? Named(StoredOutputs stored)
     {
         IReadOnlyList<string> names = stored.Defaults;

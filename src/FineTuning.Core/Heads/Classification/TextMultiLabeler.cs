@@ -11,7 +11,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Any number of labels for a text or a pair of texts: each output has its own probability.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>, MultiLabelPrediction<TLabel>>
     where TLabel : notnull
 {
@@ -68,8 +68,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             int index = LabelSet.IndexOf(label);
             if (index < 0)
             {
-                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: "
-                    + $"{OutputNames.List(LabelSet.Names)}");
+                throw HeadErrors.Unknown(label, example.Text, LabelSet.Names);
             }
             targets[index] = 1;
         }
@@ -81,7 +80,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="label">One of the model's labels.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, TLabel label, string? pair = null)
     {

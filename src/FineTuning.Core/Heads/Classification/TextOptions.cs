@@ -28,10 +28,10 @@ public record TextOptions
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
-    /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: nobody is.</summary>
+    /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
@@ -41,7 +41,7 @@ public record TextOptions
     internal void CollectViolations(List<string> violations)
     {
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a text needs at least 3 tokens");
-        if (!Enum.IsDefined(Truncation)) violations.Add($"Truncation is {Truncation}: it is {string.Join(", ", Enum.GetNames<TruncationStrategy>())}");
+        if (!Enum.IsDefined(Truncation)) violations.Add(HeadErrors.NotOneOf(nameof(Truncation), Truncation));
         Limits.Dropout(Dropout, violations);
     }
 }

@@ -18,9 +18,9 @@ public sealed record ZeroShotOptions
 }
 
 /// <summary>
-/// Labels that nobody trained for: a model of natural language inference tells whether "This example is sports." follows from the text (Yin et al. 2019).
+/// Labels that no training has seen: a model of natural language inference tells whether "This example is sports." follows from the text (Yin et al. 2019).
 /// </summary>
-/// <remarks>Thread-safe while it is not disposed. Whoever creates it disposes it.</remarks>
+/// <remarks>Thread-safe while it is not disposed. The caller that creates it disposes it.</remarks>
 public sealed class ZeroShotClassifier : IDisposable
 {
     private const string Slot = "{}";
@@ -81,7 +81,7 @@ public sealed class ZeroShotClassifier : IDisposable
     /// <summary>The labels with their probabilities, the most probable first.</summary>
     /// <param name="text">The text; cut at the end where it is too long (and counted).</param>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <param name="options">Template and mode. Null: the defaults.</param>
     /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     public Classification<string> Predict(string text, IReadOnlyList<string> labels, ZeroShotOptions? options = null) =>
         PredictBatch([text], labels, options)[0];
@@ -89,7 +89,7 @@ public sealed class ZeroShotClassifier : IDisposable
     /// <summary>The labels with their probabilities for many texts, in their order.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <param name="options">Template and mode. Null: the defaults.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -107,7 +107,7 @@ public sealed class ZeroShotClassifier : IDisposable
 
     /// <summary>A predictor over fixed labels, for a service. It is this classifier's, which must outlive it.</summary>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <param name="options">Template and mode. Null: the defaults.</param>
     /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     public IPredictor<string, Classification<string>> For(IReadOnlyList<string> labels, ZeroShotOptions? options = null)
     {

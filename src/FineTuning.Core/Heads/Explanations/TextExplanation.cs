@@ -18,7 +18,7 @@ public sealed record WordAttribution(string Word, int Start, int End, int Sequen
 /// whether it was right to.
 /// </remarks>
 /// <param name="Text">The text.</param>
-/// <param name="Pair">The second text; null: there is none.</param>
+/// <param name="Pair">The second text. Null: there is none.</param>
 /// <param name="Label">The label that is explained.</param>
 /// <param name="Score">Its probability, or a regressor's number.</param>
 /// <param name="Words">The words in the order of the texts, without those that were cut away.</param>
@@ -55,7 +55,7 @@ public sealed record TextExplanation(string Text, string? Pair, string Label, do
 
     /// <summary>Words with their values.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     /// <param name="label">The label.</param>
     /// <param name="score">Its probability.</param>
     /// <param name="tokens">What the model read.</param>

@@ -12,7 +12,7 @@ namespace FineTuning.Heads;
 /// <summary>
 /// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand instead of a mask.
 /// </summary>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<string, FilledText>
 {
     // Draws of evaluations never meet those of a run, even where the seeds are equal.

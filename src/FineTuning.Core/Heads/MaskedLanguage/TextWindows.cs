@@ -24,7 +24,7 @@ internal sealed class TextWindows
     /// <summary>Whether a row has room for a token.</summary>
     public bool HasRoom => _room > 0;
 
-    /// <summary>A whole text in one row, however long; null: it has no tokens.</summary>
+    /// <summary>A whole text in one row, however long. Null: it has no tokens.</summary>
     public MaskableRow? Of(string text)
     {
         TokenizedText tokens = _tokenizer.Encode(text, null, new TokenizingOptions { AddSpecialTokens = false });

@@ -15,7 +15,7 @@ internal static class OutputNames
         return true;
     }
 
-    /// <summary>For each stored name the index of the asked name that is the same; null: they are not the same names.</summary>
+    /// <summary>For each stored name the index of the asked name that is the same. Null: they are not the same names.</summary>
     /// <remarks>
     /// Names are the same to the letter; or but for the case, where no other name on either side is the same but for the case. A name that stands twice on
     /// either side is no identity.

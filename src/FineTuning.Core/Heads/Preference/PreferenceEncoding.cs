@@ -8,7 +8,7 @@ namespace FineTuning.Heads;
 /// <summary>A prompt with each of two completions.</summary>
 /// <param name="chosen">The better one; its completion is learned.</param>
 /// <param name="rejected">The worse one; its completion is learned.</param>
-/// <param name="margin">By how much the reward of the first should be higher; null: nobody said.</param>
+/// <param name="margin">By how much the reward of the first should be higher. Null: not given.</param>
 internal sealed class PairRow(CausalRow chosen, CausalRow rejected, double? margin) : EncodedRow(Math.Max(chosen.Length, rejected.Length))
 {
     public CausalRow Chosen { get; } = chosen;

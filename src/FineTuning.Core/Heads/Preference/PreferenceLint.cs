@@ -60,7 +60,7 @@ public sealed class PreferenceLint
     /// <param name="pair">The pair.</param>
     /// <param name="chosen">How long its chosen completion is, in whatever unit.</param>
     /// <param name="rejected">How long its rejected completion is.</param>
-    /// <param name="report">Told; null: nobody is.</param>
+    /// <param name="report">Told. Null: no one is told.</param>
     public void Add(PreferencePair pair, int chosen, int rejected, EncodingReport? report)
     {
         ArgumentNullException.ThrowIfNull(pair);

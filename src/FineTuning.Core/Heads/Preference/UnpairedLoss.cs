@@ -9,7 +9,7 @@ namespace FineTuning.Heads;
 /// <param name="Model">log p under the model that trains.</param>
 /// <param name="Reference">log p under the reference.</param>
 /// <param name="Desirable">1 where the completion is desirable, else 0, in the type of the others.</param>
-/// <param name="Mismatched">log p of completions of other prompts under the model, from which the divergence is estimated; null: it is not needed.</param>
+/// <param name="Mismatched">log p of completions of other prompts under the model, from which the divergence is estimated. Null: it is not needed.</param>
 /// <param name="MismatchedReference">The same under the reference.</param>
 internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Desirable, Tensor? Mismatched, Tensor? MismatchedReference);
 

@@ -43,7 +43,7 @@ internal sealed record TripletLoss(double Margin, TripletDistance Distance, bool
 
     internal override void CollectViolations(List<string> violations)
     {
-        if (!Enum.IsDefined(Distance)) violations.Add($"Distance is {Distance}: it is {string.Join(", ", Enum.GetNames<TripletDistance>())}");
+        if (!Enum.IsDefined(Distance)) violations.Add(HeadErrors.NotOneOf(nameof(Distance), Distance));
         SimilarityRules.NotNegative(Margin, "Margin", violations);
     }
 }
@@ -170,7 +170,7 @@ internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining?
     {
         if (Mining is null) SimilarityRules.Positive(Parameter, "Temperature", violations);
         else SimilarityRules.NotNegative(Parameter, "Margin", violations);
-        if (Mining is { } mining && !Enum.IsDefined(mining)) violations.Add($"Mining is {mining}: it is {string.Join(", ", Enum.GetNames<TripletMining>())}");
+        if (Mining is { } mining && !Enum.IsDefined(mining)) violations.Add(HeadErrors.NotOneOf("Mining", mining));
     }
 }
 

@@ -19,7 +19,7 @@ internal static class PairLosses
     /// <summary>Cross-entropy of each anchor's own candidate among all (Henderson et al. 2017, section 4.4), a mean over anchors.</summary>
     /// <param name="anchors">[rows, dimension]</param>
     /// <param name="candidates">[candidates, dimension]: the anchors' positives in order, then negatives.</param>
-    /// <param name="excluded">True where a candidate is no negative of the anchor, [rows, candidates]; null: all are.</param>
+    /// <param name="excluded">True where a candidate is no negative of the anchor, [rows, candidates]. Null: all are.</param>
     /// <param name="scale">What similarities are multiplied by.</param>
     /// <param name="dot">Dot products instead of cosines.</param>
     public static Tensor MultipleNegatives(Tensor anchors, Tensor candidates, Tensor? excluded, double scale, bool dot)

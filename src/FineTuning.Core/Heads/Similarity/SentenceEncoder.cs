@@ -13,7 +13,7 @@ namespace FineTuning.Heads;
 /// <summary>Texts into vectors whose cosine says how close their meanings are: a pretrained encoder, its tokenizer, pooling and what follows it.</summary>
 /// <remarks>
 /// Encoding is thread-safe; while a run trains the model it is refused. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
-/// Whoever creates the model disposes it.
+/// The caller that creates the model disposes it.
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 {

@@ -17,13 +17,13 @@ internal sealed record SentenceFiles
     /// <summary>Where config.json, weights and tokenizer are.</summary>
     public required string EncoderFolder { get; init; }
 
-    /// <summary>The folder of the pooling; null: none is named.</summary>
+    /// <summary>The folder of the pooling. Null: none is named.</summary>
     public string? PoolingFolder { get; init; }
 
     /// <summary>What follows the pooling: the kind (Normalize, Dense) and its folder.</summary>
     public IReadOnlyList<(string Kind, string Folder)> Tail { get; init; } = [];
 
-    /// <summary>max_seq_length; null: none is named.</summary>
+    /// <summary>max_seq_length. Null: none is named.</summary>
     public int? MaximumLength { get; init; }
 
     /// <summary>Whether texts are lower-cased before the tokenizer.</summary>

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
 
-/// <summary>What stands after the pooling of a sentence encoder.</summary>
+/// <summary>What follows the pooling of a sentence encoder.</summary>
 internal abstract class SentenceModule
 {
     /// <summary>Its type in modules.json.</summary>

@@ -77,7 +77,7 @@ internal sealed class PoolingModule
     }
 
     /// <param name="hidden">[batch, tokens, hidden]</param>
-    /// <param name="mask">True where a token is real, [batch, tokens]; null: all are.</param>
+    /// <param name="mask">True where a token is real, [batch, tokens]. Null: all are.</param>
     /// <returns>[batch, hidden times the number of ways]</returns>
     public Tensor Forward(Tensor hidden, Tensor? mask)
     {

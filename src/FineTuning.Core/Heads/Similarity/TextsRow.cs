@@ -39,7 +39,7 @@ internal sealed class TextsBatch : Batch
     public IReadOnlyList<TextGroup> Groups { get; }
 
     /// <param name="rows">Rows that are all <see cref="TextsRow"/>s.</param>
-    /// <param name="chunkSize">The most texts in a group; null: any number.</param>
+    /// <param name="chunkSize">The most texts in a group. Null: any number.</param>
     /// <param name="encoder">Stacks.</param>
     public static TextsBatch Of(IReadOnlyList<EncodedRow> rows, int? chunkSize, SentenceEncoder encoder)
     {

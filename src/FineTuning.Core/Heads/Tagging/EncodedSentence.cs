@@ -25,7 +25,7 @@ internal sealed class EncodedSentence(string text, WordSpan[] words, Unit[] unit
 
     public IReadOnlyList<SentenceWindow> Windows { get; set; } = [];
 
-    /// <summary>The units of words from the first to the last; null: none of them has one.</summary>
+    /// <summary>The units of words from the first to the last. Null: none of them has one.</summary>
     public (int First, int Last)? UnitsOf(int firstWord, int lastWord)
     {
         int first = FirstWhere(Units, unit => unit.Word >= firstWord), behind = FirstWhere(Units, unit => unit.Word > lastWord);

@@ -11,7 +11,7 @@ public sealed record Entity(string Type, string Text, int Start, int End, double
     /// <summary>The tokenizer's spelling of its tokens, as transformers' pipeline calls it "word": spaces at seams may be lost. Null: not asked for.</summary>
     public string? Spelling { get; init; }
 
-    /// <summary>The index of its token, special ones counted, where tokens are not grouped; null: it has several.</summary>
+    /// <summary>The index of its token, special ones counted, where tokens are not grouped. Null: it has several.</summary>
     public int? Token { get; init; }
 
     /// <inheritdoc/>

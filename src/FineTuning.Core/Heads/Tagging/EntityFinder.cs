@@ -18,8 +18,8 @@ internal abstract class EntityFinder(TokenClassifier model, EntityOptions option
         var violations = new List<string>();
         bool words = options.Aggregation == EntityAggregation.Words;
         if (!Enum.IsDefined(options.Aggregation))
-            violations.Add($"Aggregation is {options.Aggregation}: it is {string.Join(", ", Enum.GetNames<EntityAggregation>())}");
-        if (!Enum.IsDefined(options.LongTexts)) violations.Add($"LongTexts is {options.LongTexts}: it is {string.Join(", ", Enum.GetNames<LongTexts>())}");
+            violations.Add(HeadErrors.NotOneOf(nameof(options.Aggregation), options.Aggregation));
+        if (!Enum.IsDefined(options.LongTexts)) violations.Add(HeadErrors.NotOneOf(nameof(options.LongTexts), options.LongTexts));
         if (words && options.LongTexts != LongTexts.Windows)
             violations.Add($"LongTexts is {options.LongTexts}: with Aggregation Words nothing is cut, windows are joined token by token");
         if (!words && model.HasCrf)

@@ -18,7 +18,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
     /// <summary>The entities of one window.</summary>
     /// <param name="text">The text.</param>
     /// <param name="tokens">The window.</param>
-    /// <param name="scores">The outputs for a token by its position; null: the token is not read.</param>
+    /// <param name="scores">The outputs for a token by its position. Null: the token is not read.</param>
     /// <param name="options">How they are grouped, and what is left out.</param>
     /// <param name="wordStarts">Where each word begins in the text, where words were given; else null.</param>
     public List<Entity> Read(string text, TokenizedText tokens, Func<int, float[]?> scores, EntityOptions options, int[]? wordStarts)

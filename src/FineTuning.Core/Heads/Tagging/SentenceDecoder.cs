@@ -12,7 +12,7 @@ internal sealed class SentenceDecoder(TagSet tags, TagChain chain)
     /// <summary>The best tags of each sentence.</summary>
     /// <param name="scores">Of each sentence: units times tags.</param>
     /// <param name="device">Where it is computed.</param>
-    /// <param name="probabilities">Filled with the probability of each unit's tag; null: not wanted.</param>
+    /// <param name="probabilities">Filled with the probability of each unit's tag. Null: not wanted.</param>
     public int[][] Best(IReadOnlyList<float[]> scores, Device device, double[][]? probabilities = null)
     {
         var best = new int[scores.Count][];

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>What a tagger knows of the order of tags: a CRF's learned weights, the scheme's rules alone, or nothing.</summary>
-/// <remarks>The weights are the model's; a CRF's are saved beside the head's under torchcrf's names, which transformers leaves aside.</remarks>
+/// <remarks>The weights are the model's; a CRF's are saved beside the head's under torchcrf's names, which transformers ignores.</remarks>
 internal sealed class TagChain
 {
     private const string Transitions = "crf.transitions", Start = "crf.start_transitions", End = "crf.end_transitions";

@@ -54,10 +54,10 @@ public sealed class TagSet
     /// The tags a model has: those the user lists; else O and those of the entity types; else the checkpoint's own. Where the checkpoint's head is taken over,
     /// each stands at the output that has its name.
     /// </summary>
-    /// <param name="types">The user's entity types; null: there are none.</param>
+    /// <param name="types">The user's entity types. Null: there are none.</param>
     /// <param name="options">The user's tags and scheme.</param>
     /// <param name="stored">What the checkpoint says of its outputs.</param>
-    /// <param name="refusal">Why the checkpoint's head cannot be that of these tags; null: it can.</param>
+    /// <param name="refusal">Why the checkpoint's head cannot be that of these tags. Null: it can.</param>
     /// <exception cref="InvalidOptionsException">Types and tags are both given, are not well formed, or there are none.</exception>
     internal static TagSet Resolve(IReadOnlyList<string>? types, TokenClassifierOptions options, StoredOutputs stored, out string? refusal)
     {

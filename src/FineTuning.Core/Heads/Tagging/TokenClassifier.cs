@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A tag for each word, and the entities they make: a pretrained encoder with its tokenizer and a token head, with or without a CRF.</summary>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<string, IReadOnlyList<Entity>>
 {
     private readonly TaggingEncoder _encoder;
@@ -100,7 +100,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     /// <summary>The entities of sentences that are cut into words; their characters are those of the words joined by the delimiter.</summary>
     /// <param name="inputs">The words of each sentence.</param>
-    /// <param name="options">How scores become entities; null: by words.</param>
+    /// <param name="options">How scores become entities. Null: by words.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <exception cref="InvalidOptionsException">The options contradict each other or the model.</exception>
     public IReadOnlyList<IReadOnlyList<Entity>> PredictWords(

@@ -83,11 +83,11 @@ public sealed record TokenClassifierOptions
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
     /// <summary>
-    /// Told where a head that nothing has trained is asked for an answer. Null: nobody is; see <see cref="TokenClassifier.HasUntrainedHead"/>.
+    /// Told where a head that nothing has trained is asked for an answer. Null: no one is told; see <see cref="TokenClassifier.HasUntrainedHead"/>.
     /// </summary>
     public ILogger? Logger { get; init; }
 
@@ -103,9 +103,9 @@ public sealed record TokenClassifierOptions
         if (LabelSmoothing > 0 && Crf == true) violations.Add("LabelSmoothing and Crf are both set: a CRF's loss has no smoothing");
         if (ContextTokens < 0) violations.Add($"ContextTokens is {ContextTokens}: it is 0 or more");
         if (WindowOverlap < 0) violations.Add($"WindowOverlap is {WindowOverlap}: it is 0 or more");
-        if (!Enum.IsDefined(LabeledTokens)) violations.Add($"LabeledTokens is {LabeledTokens}: it is {string.Join(", ", Enum.GetNames<LabeledTokens>())}");
-        if (!Enum.IsDefined(BrokenTags)) violations.Add($"BrokenTags is {BrokenTags}: it is {string.Join(", ", Enum.GetNames<BrokenTags>())}");
-        if (Scheme is { } scheme && !Enum.IsDefined(scheme)) violations.Add($"Scheme is {scheme}: it is {string.Join(", ", Enum.GetNames<TaggingScheme>())}");
+        if (!Enum.IsDefined(LabeledTokens)) violations.Add(HeadErrors.NotOneOf(nameof(LabeledTokens), LabeledTokens));
+        if (!Enum.IsDefined(BrokenTags)) violations.Add(HeadErrors.NotOneOf(nameof(BrokenTags), BrokenTags));
+        if (Scheme is { } scheme && !Enum.IsDefined(scheme)) violations.Add(HeadErrors.NotOneOf("Scheme", scheme));
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

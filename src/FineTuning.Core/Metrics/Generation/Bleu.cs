@@ -34,7 +34,7 @@ public sealed class Bleu : CorpusMetric
         ArgumentNullException.ThrowIfNull(statistics);
         int orders = _options.HighestNGram;
         if (statistics.Count != (2 * orders) + 2)
-            throw new ArgumentException($"there are {statistics.Count} counts; BLEU of {orders} orders has {(2 * orders) + 2}", nameof(statistics));
+            throw MetricErrors.WrongCounts(statistics, $"BLEU of {orders} orders has {(2 * orders) + 2}");
         (double length, double expected) = (statistics[0], statistics[1]);
         double[] matches = [.. statistics.Skip(2).Take(orders)], totals = [.. statistics.Skip(2 + orders)], precisions = new double[orders];
         double penalty = length >= expected ? 1 : length > 0 ? Math.Exp(1 - (expected / length)) : 0;

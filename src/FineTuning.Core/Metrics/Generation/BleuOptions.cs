@@ -21,7 +21,7 @@ public enum BleuTokenization
     None,
 }
 
-/// <summary>What stands for a precision without a match.</summary>
+/// <summary>What is used for a precision without a match.</summary>
 public enum BleuSmoothing
 {
     /// <summary>1/2, 1/4, ... of a match (NIST; method 3 of Chen and Cherry 2014).</summary>
@@ -52,7 +52,7 @@ public sealed record BleuOptions
     /// <summary>The longest n-gram. Default 4.</summary>
     public int HighestNGram { get; init; } = 4;
 
-    /// <summary>What stands for a precision without a match. Default exponential.</summary>
+    /// <summary>What is used for a precision without a match. Default exponential.</summary>
     public BleuSmoothing Smoothing { get; init; }
 
     /// <summary>The count of <see cref="BleuSmoothing.Floor"/> (null: 0.1) or <see cref="BleuSmoothing.AddK"/> (null: 1).</summary>

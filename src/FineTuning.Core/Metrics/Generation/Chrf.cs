@@ -69,7 +69,7 @@ public sealed class Chrf : CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(statistics);
         if (statistics.Count != 3 * Orders)
-            throw new ArgumentException($"there are {statistics.Count} counts; chrF of {Orders} orders has {3 * Orders}", nameof(statistics));
+            throw MetricErrors.WrongCounts(statistics, $"chrF of {Orders} orders has {3 * Orders}");
         double smoothed = 0, precision = 0, recall = 0, factor = _options.Beta * _options.Beta;
         int orders = 0;
         for (int i = 0; i < Orders; i++)

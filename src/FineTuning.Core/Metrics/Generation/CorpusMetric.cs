@@ -26,7 +26,7 @@ public abstract class CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
-        if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
+        MetricErrors.RequireAny(references);
         for (int i = 0; i < references.Count; i++)
         {
             if (references[i] is null) throw new ArgumentException($"reference {i} is null; leave it out", nameof(references));
@@ -91,7 +91,7 @@ public sealed class CorpusAccumulator(CorpusMetric metric)
 
     /// <summary>The score over all texts.</summary>
     /// <exception cref="InvalidOperationException">No text was added.</exception>
-    public double Score => _sums is null ? throw new InvalidOperationException("there is nothing to evaluate: no text was added") : _metric.Score(_sums);
+    public double Score => _sums is null ? throw MetricErrors.NothingAdded("text") : _metric.Score(_sums);
 
     /// <summary>Adds a text.</summary>
     /// <param name="prediction">The generated text.</param>

@@ -14,7 +14,7 @@ public sealed class LikelihoodAccumulator
     /// <summary>The mean negative log-likelihood of a token, in nats.</summary>
     /// <exception cref="InvalidOperationException">No token was added.</exception>
     public double NegativeLogLikelihood =>
-        -_logLikelihood / (Tokens > 0 ? Tokens : throw new InvalidOperationException("there is nothing to evaluate: no token was added"));
+        -_logLikelihood / (Tokens > 0 ? Tokens : throw MetricErrors.NothingAdded("token"));
 
     /// <summary>exp of <see cref="NegativeLogLikelihood"/>; infinite where that overflows.</summary>
     public double Perplexity => Math.Exp(NegativeLogLikelihood);
@@ -31,7 +31,7 @@ public sealed class LikelihoodAccumulator
     /// <summary>Adds a text.</summary>
     /// <param name="logLikelihood">The sum of its tokens' natural log-probabilities; 0 or less.</param>
     /// <param name="tokens">How many tokens were predicted.</param>
-    /// <param name="utf8Bytes">How many bytes the text has in UTF-8; null: not known.</param>
+    /// <param name="utf8Bytes">How many bytes the text has in UTF-8. Null: not known.</param>
     /// <exception cref="ArgumentOutOfRangeException">The likelihood is NaN or above 0, or a count is negative.</exception>
     public void Add(double logLikelihood, int tokens, int? utf8Bytes = null)
     {

@@ -9,7 +9,7 @@ namespace FineTuning.Metrics;
 public sealed record BootstrapComparison(double Baseline, double System, IReadOnlyList<double> BaselineResamples,
     IReadOnlyList<double> SystemResamples, double PValue);
 
-/// <summary>Scores on texts drawn anew, with replacement (Koehn 2004), computed from each text's counts.</summary>
+/// <summary>Scores on texts drawn again, with replacement (Koehn 2004), computed from each text's counts.</summary>
 public static class PairedBootstrap
 {
     /// <summary>Compares two systems on given resamples.</summary>
@@ -33,7 +33,7 @@ public static class PairedBootstrap
         if (baseline.Count == 0 || baseline.Count != system.Count)
             throw new ArgumentException(
                 $"there are {baseline.Count} texts of the baseline and {system.Count} of the system; it takes the same texts, one or more", nameof(system));
-        if (resamples.Count == 0) throw new ArgumentException("there is no resample; draw some (Draw)", nameof(resamples));
+        MetricErrors.RequireResamples(resamples);
         int[] all = [.. Enumerable.Range(0, baseline.Count)];
         (double first, double second) = (Score(metric, baseline, all), Score(metric, system, all));
         double[] firsts = [.. resamples.Select(rows => Score(metric, baseline, rows))], seconds = [.. resamples.Select(rows => Score(metric, system, rows))];
@@ -54,7 +54,7 @@ public static class PairedBootstrap
         ArgumentNullException.ThrowIfNull(metric);
         ArgumentNullException.ThrowIfNull(statistics);
         ArgumentNullException.ThrowIfNull(resamples);
-        if (resamples.Count == 0) throw new ArgumentException("there is no resample; draw some (Draw)", nameof(resamples));
+        MetricErrors.RequireResamples(resamples);
         if (share is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "it is above 0 and below 1");
         double[] scores = [.. resamples.Select(rows => Score(metric, statistics, rows)).Order()];
         double tail = (1 - share) / 2;

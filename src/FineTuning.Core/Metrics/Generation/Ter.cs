@@ -41,7 +41,7 @@ public sealed partial class Ter(TerOptions? options = null) : CorpusMetric
     public override double Score(IReadOnlyList<double> statistics)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        if (statistics.Count != 2) throw new ArgumentException($"there are {statistics.Count} counts; TER has 2, edits and length", nameof(statistics));
+        if (statistics.Count != 2) throw MetricErrors.WrongCounts(statistics, "TER has 2, edits and length");
         return statistics[1] > 0 ? 100 * statistics[0] / statistics[1] : statistics[0] > 0 ? 100 : 0;
     }
 

@@ -14,8 +14,8 @@ internal static class AttentionProduct
     /// <param name="query">[batch, query heads, tokens, width]</param>
     /// <param name="key">[batch, key heads, keys, width]</param>
     /// <param name="value">Of the shape of the keys.</param>
-    /// <param name="mask">Which keys are seen; null: all.</param>
-    /// <param name="bias">Added to the scores, with the mask in it; null: none.</param>
+    /// <param name="mask">Which keys are seen. Null: all.</param>
+    /// <param name="bias">Added to the scores, with the mask in it. Null: none.</param>
     /// <param name="plan">Scale, soft cap, dropout.</param>
     /// <param name="site">Which dropout of the layer this is.</param>
     /// <param name="context">The layer's pass.</param>

@@ -29,8 +29,8 @@ internal sealed class DisentangledPositions(Weight table, INorm? norm, Disentang
 
 /// <summary>Attention whose scores add up content to content, content to position and position to content (He et al. 2021, equation 4).</summary>
 /// <param name="projection">Query, key and value in one product.</param>
-/// <param name="positionKey">The positions that queries meet; null: they do not, or the key projection makes them.</param>
-/// <param name="positionQuery">The positions that keys meet; null: they do not, or the query projection makes them.</param>
+/// <param name="positionKey">The positions that queries meet. Null: they do not, or the key projection makes them.</param>
+/// <param name="positionQuery">The positions that keys meet. Null: they do not, or the query projection makes them.</param>
 /// <param name="output">Back to the hidden size.</param>
 /// <param name="attention">Heads, dropout, and which of the terms there are.</param>
 internal sealed class DisentangledAttention(Linear projection, Linear? positionKey, Linear? positionQuery, Linear output, AttentionPlan attention) : IAttention

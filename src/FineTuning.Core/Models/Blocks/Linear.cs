@@ -23,9 +23,9 @@ internal sealed class Linear
 
     /// <param name="name">This library's name of the layer.</param>
     /// <param name="matrix">The weights.</param>
-    /// <param name="bias">[outputs]; null: none.</param>
-    /// <param name="prefix">What stands before the paths.</param>
-    /// <param name="path">The path of a layer whose matrix is another module's too; null: those of the matrix.</param>
+    /// <param name="bias">[outputs]. Null: none.</param>
+    /// <param name="prefix">What precedes the paths.</param>
+    /// <param name="path">The path of a layer whose matrix is another module's too. Null: those of the matrix.</param>
     public Linear(string name, Matrix matrix, Weight? bias, string prefix = "", string? path = null)
     {
         (Name, Matrix, Bias) = (name, matrix, bias);
@@ -45,7 +45,7 @@ internal sealed class Linear
     /// <summary>The weights. Replaced where a checkpoint's matrix is stored otherwise.</summary>
     public Matrix Matrix { get; internal set; }
 
-    /// <summary>[outputs]; null: none.</summary>
+    /// <summary>[outputs]. Null: none.</summary>
     public Weight? Bias { get; }
 
     /// <summary>The checkpoint's modules in it, by outputs.</summary>

@@ -7,8 +7,8 @@ namespace FineTuning.Models;
 /// <summary>Multi-head self-attention (Vaswani et al. 2017, section 3.2) with query, key and value in one product.</summary>
 /// <param name="projection">First the rows of all queries, then those of keys, then those of values.</param>
 /// <param name="output">Back to the hidden size.</param>
-/// <param name="queryNorm">Normalizes queries; null: nothing does.</param>
-/// <param name="keyNorm">Normalizes keys; null: nothing does.</param>
+/// <param name="queryNorm">Normalizes queries. Null: nothing does.</param>
+/// <param name="keyNorm">Normalizes keys. Null: nothing does.</param>
 /// <param name="plan">Heads and the rest.</param>
 internal sealed class SelfAttention(Linear projection, Linear output, INorm? queryNorm, INorm? keyNorm, AttentionPlan plan) : IAttention
 {

@@ -7,14 +7,14 @@ namespace FineTuning.Models;
 
 /// <summary>Masks and positions of a pass through a stack, made once for all layers that see alike.</summary>
 /// <param name="plan">The stack.</param>
-/// <param name="bias">A bias by distance; null: there is none.</param>
-/// <param name="relative">Vectors of relative positions; null: there are none.</param>
+/// <param name="bias">A bias by distance. Null: there is none.</param>
+/// <param name="relative">Vectors of relative positions. Null: there are none.</param>
 /// <param name="rotaries">The rotary plans of the layers, with their inverse wavelengths.</param>
 internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, DisentangledPositions? relative, IReadOnlyDictionary<RotaryPlan, float[]> rotaries)
 {
     /// <param name="input">The batch.</param>
     /// <param name="positions">Positions of the tokens, [tokens] or [batch, tokens], int64.</param>
-    /// <param name="memory">The encoder's states and their mask; null: there are none.</param>
+    /// <param name="memory">The encoder's states and their mask. Null: there are none.</param>
     /// <param name="first">The first layer that runs.</param>
     /// <param name="end">Behind the last layer that runs.</param>
     /// <returns>What each layer gets; null for layers that do not run.</returns>
@@ -85,7 +85,7 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
         if (layer.Window is { } window)
             mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
         if (input.Segments is not null) mask = AttentionMask.And(mask, AttentionMask.SameSegment(input.Segments));
-        // What stands behind a token needs no mask where it is not seen anyway.
+        // What follows a token needs no mask where it is not seen anyway.
         bool behind = layer.IsCausal && input.PadsRight && past == 0;
         if (input.Mask is null || behind) return mask;
         AttentionMask padding = AttentionMask.OfPadding(Whole(input.Mask, tokens, past))!;

@@ -8,7 +8,7 @@ internal interface ILayer
 {
     /// <param name="input">[batch, tokens, hidden]</param>
     /// <param name="positions">Masks and positions.</param>
-    /// <param name="wanted">The tokens whose output is needed; null: all.</param>
+    /// <param name="wanted">The tokens whose output is needed. Null: all.</param>
     /// <param name="context">The layer's pass.</param>
     /// <returns>[batch, tokens, hidden], or what <paramref name="wanted"/> chooses of it</returns>
     Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context);

@@ -17,7 +17,7 @@ namespace FineTuning.Strategies;
 /// (SetFit, Tunstall et al. 2022).
 /// </summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classification<TLabel>>, IDisposable
     where TLabel : notnull
 {

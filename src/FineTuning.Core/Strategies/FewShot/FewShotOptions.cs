@@ -12,7 +12,7 @@ public sealed record FewShotOptions<TLabel>
     /// <summary>The labels. Null: those of the folder, or those of the texts. Those of a head that was saved are found by their names, in any order.</summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 
-    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device. With FreshHead a head that was saved is left aside.</summary>
+    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device. With FreshHead a saved head is ignored.</summary>
     public SentenceEncoderOptions Encoder { get; init; } = new();
 
     /// <summary>Similar and dissimilar pairs each text is put into, from 0 (the encoder stays as it is, only the head is fitted) to 1000. Default 20.</summary>
@@ -35,7 +35,7 @@ public sealed record FewShotOptions<TLabel>
     /// <summary>The seed of pairs, order and dropout.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Told what happens. Null: nobody is.</summary>
+    /// <summary>Told what happens. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
     internal void CollectViolations(List<string> violations)

@@ -99,7 +99,7 @@ internal static class AtomicFolder
         }
         if (Posix.TryExchange(saving.Model, target, out int error)) return;
         if (error is Busy or OtherDevice) throw new IOException($"{target} is in use as a mounted folder; save into a folder inside it");
-        // Where two names cannot be exchanged: whoever finds the target missing finds what was there in the saving folder.
+        // Where two names cannot be exchanged: a process that finds the target missing finds what was there in the saving folder.
         Directory.Move(target, saving.Previous);
         try
         {

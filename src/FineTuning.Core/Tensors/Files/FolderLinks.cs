@@ -3,7 +3,7 @@ using FineTuning.Errors;
 namespace FineTuning.Tensors;
 
 /// <summary>
-/// Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; what else they lead to is nobody's to
+/// Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; no other target may be
 /// copy.
 /// </summary>
 internal static class FolderLinks

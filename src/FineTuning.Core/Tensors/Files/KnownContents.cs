@@ -9,7 +9,7 @@ internal static class KnownContents
     private const string Download = "download the file itself";
     private const string Convert = "open it where it was made and save it as safetensors (model.save_pretrained)";
 
-    /// <summary>What the bytes are, and what to do; null: nothing known.</summary>
+    /// <summary>What the bytes are, and what to do. Null: nothing known.</summary>
     public static string? Of(ReadOnlySpan<byte> start)
     {
         if (start.Length == 0) return $"it is empty: a download that failed; {Download}";
@@ -32,12 +32,12 @@ internal static class KnownContents
         return start.IndexOfAnyExcept((byte)0) < 0 && start.Length == Length ? $"it begins with zeros only: a download that was cut off; {Download}" : null;
     }
 
-    /// <summary>What the bytes are where a pickle in a zip archive was expected; null: nothing known.</summary>
+    /// <summary>What the bytes are where a pickle in a zip archive was expected. Null: nothing known.</summary>
     public static string? OfPickle(ReadOnlySpan<byte> start) => Of(start)
         ?? (IsSafetensors(start) ? "it is a safetensors file; call it model.safetensors"
             : start[0] == 0x80 ? "it is a bare pickle, which executes code when it is loaded; where it holds weights, save them as safetensors" : null);
 
-    /// <summary>What the bytes are where safetensors were expected; null: nothing known.</summary>
+    /// <summary>What the bytes are where safetensors were expected. Null: nothing known.</summary>
     public static string? OfSafetensors(ReadOnlySpan<byte> start) => IsSafetensors(start) ? null : Of(start)
         ?? (start.StartsWith("PK\u0003\u0004"u8) ? "it is a zip archive, perhaps of torch.save; call it pytorch_model.bin"
             : start[0] == 0x80 && start.Length > 1 && start[1] is >= 2 and <= 5 ? "it is a pickle; call it pytorch_model.bin" : null);

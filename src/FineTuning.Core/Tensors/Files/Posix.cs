@@ -43,7 +43,7 @@ internal static partial class Posix
     private const int ReadFolder = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
     private const uint Exchange = 2;
 
-    /// <summary>The user that the process runs as; null: the system has no such number.</summary>
+    /// <summary>The user that the process runs as. Null: the system has no such number.</summary>
     public static uint? User => OperatingSystem.IsLinux() ? EffectiveUser() : null;
 
     /// <summary>What a name is. False where it cannot be told: <paramref name="error"/> is the system's number, or 0 where this is not Linux.</summary>

@@ -4,7 +4,7 @@ namespace FineTuning.Tensors;
 
 /// <summary>
 /// Reads a folder of several files as one thing. Another process may save into it meanwhile, and labels of one model with the weights of another would
-/// answer wrongly without a word: so the folder's identity before and after must be the same, else it is read again.
+/// answer wrongly and silently: so the folder's identity before and after must be the same, else it is read again.
 /// </summary>
 internal static class WholeFolder
 {

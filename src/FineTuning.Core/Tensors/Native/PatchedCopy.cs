@@ -16,7 +16,7 @@ internal static class PatchedCopy
     /// <summary>The path of the copy, made if it is not there yet, in the first folder where it can be written and loaded.</summary>
     /// <param name="original">TorchSharp's library.</param>
     /// <param name="missingVersion">What the system's libstdc++ lacks.</param>
-    /// <param name="load">Loads the copy; null: it did, else why it did not (a folder that is mounted noexec).</param>
+    /// <param name="load">Loads the copy. Null: it did, else why it did not (a folder that is mounted noexec).</param>
     /// <exception cref="NativeRuntimeException">The library really needs what is missing, or no copy can be written and loaded.</exception>
     public static string Make(string original, string missingVersion, Func<string, string?> load) => Make(original, missingVersion, load, Folders());
 
@@ -84,7 +84,7 @@ internal static class PatchedCopy
         // A relative path is invalid by the specification of that variable, and would depend on where the process stands.
         if (Path.IsPathFullyQualified(cache ?? "")) yield return Path.Combine(cache!, "finetuning.core");
         if (Path.IsPathFullyQualified(home)) yield return Path.Combine(home, ".cache", "finetuning.core");
-        // Everybody writes there: the name holds the user's number, and whoever made the folder first is asked for.
+        // All users write there: the name holds the user's number, and the owner of the folder is checked.
         yield return Path.Combine(Path.GetTempPath(), $"finetuning.core-{Posix.User}");
     }
 }

@@ -87,7 +87,7 @@ public abstract record Optimizer
         new(learningRate, weightDecay, beta1, beta2, epsilon, momentumDecay);
 
     /// <summary>Adafactor: second moments of matrices as the product of a row and a column (Shazeer and Stern 2018, algorithm 4): little memory.</summary>
-    /// <param name="learningRate">The rate of a matrix whose relative size is 1; null: 1 / sqrt(step), at most 0.01 (the relative step of section 8).
+    /// <param name="learningRate">The rate of a matrix whose relative size is 1. Null: 1 / sqrt(step), at most 0.01 (the relative step of section 8).
     /// Default 1e-3.</param>
     /// <param name="scaleByWeight">Whether the rate is multiplied by the root mean square of the weight (at least 1e-3). Default false.</param>
     /// <param name="weightDecay">Default 0; apart from the gradient.</param>

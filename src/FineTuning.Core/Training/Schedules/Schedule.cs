@@ -49,7 +49,7 @@ public abstract record Schedule
 
     /// <summary>Down with the inverse root of the steps (Vaswani et al. 2017, section 5.3).</summary>
     /// <param name="warmup">Default none.</param>
-    /// <param name="timescale">The step after which the rate has fallen by the root of 2; null: the warm-up's steps, or 10,000 without one.</param>
+    /// <param name="timescale">The step after which the rate has fallen by the root of 2. Null: the warm-up's steps, or 10,000 without one.</param>
     public static Schedule InverseSquareRoot(Warmup warmup = default, int? timescale = null) => new InverseRootSchedule(warmup, timescale);
 
     /// <summary>Up, level, then down at the end (warm-up, stable, decay; Hu et al. 2024, section 4).</summary>

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What stands behind the colon of a format: fill, alignment, sign, width, grouping, precision, type.</summary>
+/// <summary>What follows the colon of a format: fill, alignment, sign, width, grouping, precision, type.</summary>
 internal static partial class BraceSpecification
 {
     private const int LargestPrecision = 1000;

@@ -14,7 +14,7 @@ internal static class SelectionFilters
         ["rejectattr"] = (state, value, arguments) => new GeneratorValue(Select(state, value, arguments, byAttribute: true, keeps: false)),
     };
 
-    /// <summary>Reads an attribute such as 'a.b.0' or a number; null: the item itself.</summary>
+    /// <summary>Reads an attribute such as 'a.b.0' or a number. Null: the item itself.</summary>
     public static Func<object, object> Getter(object? attribute, object? otherwise = null)
     {
         if (attribute is null or NoneValue) return item => item;

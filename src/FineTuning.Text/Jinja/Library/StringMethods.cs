@@ -10,7 +10,7 @@ internal static class StringMethods
 {
     private static readonly FrozenDictionary<string, TextMethod> Methods = Entries().ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>A method bound to its text; null: there is none of that name.</summary>
+    /// <summary>A method bound to its text. Null: there is none with that name.</summary>
     public static object? Find(object text, string name) =>
         Methods.TryGetValue(name, out TextMethod? method) ? new FunctionValue($"<method {name} of string>", (state, arguments) =>
         {

@@ -10,7 +10,7 @@ internal static class TextTrimming
             ?? throw new TemplateFault($"{method}() was given a value of kind {Kinds.Of(given)}; a string was expected");
     }
 
-    /// <summary>Without the characters at its ends; null: white space.</summary>
+    /// <summary>Without the characters at its ends. Null: white space.</summary>
     public static object Strip(object self, string? characters, bool atStart, bool atEnd)
     {
         string text = Kinds.Text(self)!;

@@ -148,7 +148,7 @@ internal static class Casing
         return rune.Utf16SequenceLength;
     }
 
-    // A sigma at the end of a word: a letter before it and none behind, signs that belong to letters left aside.
+    // A sigma at the end of a word: a letter before it and none behind, signs that belong to letters ignored.
     private static bool IsFinal(string text, int index)
     {
         int before = index - 1, after = index + 1;

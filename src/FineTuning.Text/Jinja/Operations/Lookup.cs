@@ -29,7 +29,7 @@ internal static class Lookup
     /// <summary>As the filter attr: an attribute or method, never an element.</summary>
     public static object OnlyAttribute(object owner, string name) => OwnAttribute(owner, name) ?? Missing(owner, name);
 
-    /// <summary>The attribute or method of a value itself; null: it has none of that name.</summary>
+    /// <summary>The attribute or method of a value itself. Null: it has none of that name.</summary>
     private static object? OwnAttribute(object owner, string name)
     {
         if (name.StartsWith('_'))
@@ -70,7 +70,7 @@ internal static class Lookup
         };
     }
 
-    /// <summary>The element of a container; null: there is none.</summary>
+    /// <summary>The element of a container. Null: there is none.</summary>
     private static object? Element(object owner, object key)
     {
         switch (owner)

@@ -1,6 +1,6 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What stands behind a value: attributes, indices, calls, filters and tests.</summary>
+/// <summary>What follows a value: attributes, indices, calls, filters and tests.</summary>
 internal sealed partial class Parser
 {
     private Expression ParsePostfix(Expression node)

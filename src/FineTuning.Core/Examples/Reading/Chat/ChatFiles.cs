@@ -4,9 +4,9 @@ namespace FineTuning.Examples;
 public static class Conversations
 {
     /// <summary>Reads a JSON file or JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the conversations are enumerated.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults, where the first error is thrown.</param>
+    /// <param name="path">The file; opened again for each enumeration of the conversations.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults, where the first error is thrown.</param>
     /// <returns>Streamed, in the order of the file.</returns>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<Conversation> Read(string path, RecordForm? form = null, JsonReadingOptions? options = null) =>
@@ -14,8 +14,8 @@ public static class Conversations
 
     /// <summary>Conversations from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<Conversation> From(IEnumerable<JsonRow> rows, RecordForm? form = null, Action<DataProblem>? onProblem = null)
     {
@@ -33,8 +33,8 @@ public static class PromptCompletions
 
     /// <summary>Prompts and completions from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<PromptCompletion> From(IEnumerable<JsonRow> rows, RecordForm? form = null, Action<DataProblem>? onProblem = null)
     {
@@ -55,8 +55,8 @@ public static class PromptCompletions
 public static class PreferencePairs
 {
     /// <summary>Reads a JSON file or JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the pairs are enumerated.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults, where the first error is thrown.</param>
+    /// <param name="path">The file; opened again for each enumeration of the pairs.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults, where the first error is thrown.</param>
     /// <returns>Streamed, in the order of the file.</returns>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<PreferencePair> Read(string path, JsonReadingOptions? options = null) =>
@@ -64,7 +64,7 @@ public static class PreferencePairs
 
     /// <summary>Pairs from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<PreferencePair> From(IEnumerable<JsonRow> rows, Action<DataProblem>? onProblem = null)
     {
@@ -82,7 +82,7 @@ public static class UnpairedPreferences
 
     /// <summary>Labelled completions from rows that are read already. A file of one label only is an error, which is known at its end.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<UnpairedPreference> From(IEnumerable<JsonRow> rows, Action<DataProblem>? onProblem = null)
     {

@@ -49,7 +49,7 @@ internal static class RecordValues
         : throw new RecordFault(
             $"no key '{key}'; {(NameDistance.Nearest(key, row.Columns) is { } near ? $"nearest: '{near}'" : $"keys found: {string.Join(", ", row.Columns)}")}");
 
-    /// <summary>The value of a key; null: there is none, or it is null.</summary>
+    /// <summary>The value of a key. Null: there is none, or it is null.</summary>
     public static JsonElement? Optional(this JsonElement element, string key) =>
         element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
