@@ -38,7 +38,8 @@ internal sealed class AdapterBuilder
         options.Targets.CollectViolations(violations);
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        if (file is null && options.TrainsHead) options = options with { ModulesToSave = [.. options.ModulesToSave.Concat(HeadNames(head)).Distinct(StringComparer.Ordinal)] };
+        if (file is null && options.TrainsHead) options = options with { ModulesToSave = [.. options.ModulesToSave.Concat(HeadNames(head))
+            .Distinct(StringComparer.Ordinal)] };
         var weights = new WeightSet(head.Trunk.Weights.Gate);
         ScalarType type = head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         using var source = new ParameterSource(weights, file, type, head.Device, seed) { ModelType = head.Trunk.Config.Text("model_type") ?? "" };
@@ -57,7 +58,8 @@ internal sealed class AdapterBuilder
         }
     }
 
-    private IEnumerable<(string Path, LinearModule Module)> Linears => _head.Trunk.Modules.Linears.Concat(_head.Modules.Linears).Select(module => (PathOf(module.Path), module));
+    private IEnumerable<(string Path, LinearModule Module)> Linears => _head.Trunk.Modules.Linears.Concat(_head.Modules.Linears)
+        .Select(module => (PathOf(module.Path), module));
 
     private void Make()
     {
@@ -83,26 +85,32 @@ internal sealed class AdapterBuilder
         Tied();
         Tokens();
         Wholes(match);
-        if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options is not (NormAdapter or BiasAdapter or TokenAdapter) && _built.Paths.Count == 0))
+        if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options is not (NormAdapter or BiasAdapter or TokenAdapter)
+            && _built.Paths.Count == 0))
         {
             string known = string.Join(", ", Linears.Select(pair => pair.Path).Take(NamesShown));
             throw new InvalidOptionsException([defaults.Known
                 ? $"the adapter's targets mean no module of this model, so that nothing would be tuned; its linear modules are called {known} and so on"
-                : $"for models of the kind '{_source.ModelType}' no targets are known: name them (On(l => l.AllLinear()), or Named); linear modules are called {known} and so on"]);
+                : $"for models of the kind '{_source.ModelType}' no targets are known: name them (On(l => l.AllLinear()), or Named); linear modules are " +
+                    $"called {known} and so on"]);
         }
         if (_source.IsFresh && _options.Targets.Names is not null)
         {
-            string[] all = [.. Linears.Select(pair => pair.Path), .. _head.Trunk.Modules.Tables.Select(table => PathOf(table.Path)), .. Parameters().Select(one => ModuleOf(one.Name))];
+            string[] all = [.. Linears.Select(pair => pair.Path), .. _head.Trunk.Modules.Tables.Select(table => PathOf(table.Path)), .. Parameters()
+                .Select(one => ModuleOf(one.Name))];
             string[] idle = [.. match.Idle(all)];
-            if (idle.Length > 0) throw new InvalidOptionsException([$"the target modules {string.Join(", ", idle.Select(name => $"'{name}'"))} are none of this model's; its linear modules are called {string.Join(", ", all.Take(NamesShown))} and so on"]);
+            if (idle.Length > 0) throw new InvalidOptionsException([$"the target modules {string.Join(", ", idle.Select(name => $"'{name}'"))} are none " +
+                $"of this model's; its linear modules are called {string.Join(", ", all.Take(NamesShown))} and so on"]);
         }
     }
 
     private (IReadOnlyList<string> Names, bool Known) Defaults()
     {
-        if (_options is NormAdapter) return ([.. Parameters().Where(one => one.Weight.Kind == WeightKind.Norm).Select(one => ModuleOf(one.Name)).Distinct()], true);
+        if (_options is NormAdapter) return ([.. Parameters().Where(one => one.Weight.Kind == WeightKind.Norm).Select(one => ModuleOf(one.Name))
+            .Distinct()], true);
         if (_options is TokenAdapter) return ([], true);
-        if (_options is ScalingAdapter) return DefaultTargets.Scaling.TryGetValue(_source.ModelType, out (string[] Targets, string[] FeedForward) own) ? (own.Targets, true) : ([], _options.Targets != ModuleTargets.ByFamily);
+        if (_options is ScalingAdapter) return DefaultTargets.Scaling.TryGetValue(_source.ModelType, out (string[] Targets, string[] FeedForward) own)
+            ? (own.Targets, true) : ([], _options.Targets != ModuleTargets.ByFamily);
         return DefaultTargets.Lora.TryGetValue(_source.ModelType, out string[]? known) ? (known, true) : ([], _options.Targets != ModuleTargets.ByFamily);
     }
 
@@ -135,7 +143,8 @@ internal sealed class AdapterBuilder
         TableMethod? inner = _built.Tables.Find(method => ReferenceEquals(method.Table, table));
         if (inner is not null) _built.Tables.Remove(inner);
         _built.Tables.Add(new TokenRows(table, rows, ids, inner));
-        if (_head.IsTied && _head.Modules.Linears.FirstOrDefault(module => module.Linear.Name == "head.output") is { } output) _built.Linears.Add(new TokenOutputs(output, rows, ids));
+        if (_head.IsTied && _head.Modules.Linears.FirstOrDefault(module =>
+            module.Linear.Name == "head.output") is { } output) _built.Linears.Add(new TokenOutputs(output, rows, ids));
     }
 
     // What trains whole: modules to save, biases, norms.
@@ -147,7 +156,8 @@ internal sealed class AdapterBuilder
         string? KeyOf((Weight Weight, WeightPart Part, string Name) one)
         {
             string module = ModuleOf(one.Name);
-            if (!adapted.Contains(module) && _options.ModulesToSave.Any(name => Ancestors(module).Any(path => path.EndsWith(name, StringComparison.Ordinal)))) return ParameterSource.Prefix + one.Name;
+            if (!adapted.Contains(module) && _options.ModulesToSave.Any(name =>
+                Ancestors(module).Any(path => path.EndsWith(name, StringComparison.Ordinal)))) return ParameterSource.Prefix + one.Name;
             if (_options.KeyOfWhole(one.Name, one.Weight.Kind, norms.Contains(module), match.Matches(module, false, false)) is { } own) return own;
             if (!one.Name.EndsWith("bias", StringComparison.Ordinal)) return null;
             bool trains = _options.TrainedBiases == TrainedBiases.All || (_options.TrainedBiases == TrainedBiases.OfAdapted && adapted.Contains(module));
@@ -166,7 +176,8 @@ internal sealed class AdapterBuilder
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Tensor value = weight.Own.detach().to(_head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32).clone();
+        Tensor value = weight.Own.detach().to(_head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32)
+            .clone();
         foreach ((WeightPart part, string? key) in parts)
         {
             Tensor own = part.Of(value);
@@ -185,7 +196,8 @@ internal sealed class AdapterBuilder
         foreach ((WeightPart part, string? key) in parts.Where(part => part.Key is not null))
         {
             LinearMethod? method = _built.Linears.Find(own => ReferenceEquals(own.Module.Linear.Bias, weight) && own.Module.Start == part.Start);
-            if (method is null) throw new InvalidOptionsException([$"'{part.CheckpointName}' lies in one matrix with others that do not train: it cannot be trained whole alone; name all of {string.Join(", ", weight.Parts.Select(own => own.CheckpointName))}"]);
+            if (method is null) throw new InvalidOptionsException([$"'{part.CheckpointName}' lies in one matrix with others that do not train: it cannot " +
+                $"be trained whole alone; name all of {string.Join(", ", weight.Parts.Select(own => own.CheckpointName))}"]);
             using var scope = NewDisposeScope();
             string path = PathOf(method.Module.Path);
             Tensor own = method.BaseBias()!.detach();
@@ -199,30 +211,36 @@ internal sealed class AdapterBuilder
         string key = $"{ParameterSource.Prefix}{path}.base_layer.weight";
         if (_source.IsFresh)
         {
-            if (path.EndsWith("embed_tokens", StringComparison.Ordinal) || path.EndsWith("lm_head", StringComparison.Ordinal)) _source.Add(key, () => weight.Own);
+            if (path.EndsWith("embed_tokens", StringComparison.Ordinal) || path.EndsWith("lm_head", StringComparison.Ordinal)) _source.Add(key, () =>
+                weight.Own);
             return;
         }
         if (!_source.Holds(key)) return;
         using var scope = NewDisposeScope();
         Tensor stored = _source.Take(key, weight.Own.shape, () => weight.Own);
-        if (!stored.eq(weight.Own.to(stored.dtype)).all().item<bool>()) _source.Faults.Add($"'{key}' holds another matrix than the model's '{path}': the adapter was made on another base, or on one whose vocabulary was changed");
+        if (!stored.eq(weight.Own.to(stored.dtype)).all()
+            .item<bool>()) _source.Faults.Add($"'{key}' holds another matrix than the model's '{path}': the adapter was made on another base, or on one " +
+                $"whose vocabulary was changed");
         _source.Add(key, () => weight.Own);
     }
 
     private void RequireWhole(string where)
     {
         // PEFT writes these where biases train beside a head; the head's own entries say the same.
-        foreach (string key in _source.Unread.Where(key => key.Contains(".modules_to_save.", StringComparison.Ordinal) || key.Contains(".original_module.", StringComparison.Ordinal)).ToArray()) _source.Ignore(key);
+        foreach (string key in _source.Unread.Where(key => key.Contains(".modules_to_save.", StringComparison.Ordinal)
+            || key.Contains(".original_module.", StringComparison.Ordinal)).ToArray()) _source.Ignore(key);
         string[] faults = [.. _source.Faults, .. _source.Unread.Select(key => $"'{key}' belongs to no module that the adapter is on")];
         if (faults.Length == 0) return;
         string more = faults.Length > NamesShown ? $"; and {faults.Length - NamesShown} more" : "";
-        throw new CheckpointException(where, $"the adapter does not fit this model: {string.Join("; ", faults.Take(NamesShown))}{more}. Load it into the base that it was made on");
+        throw new CheckpointException(where, $"the adapter does not fit this model: {string.Join("; ", faults.Take(NamesShown))}{more}. Load it into the " +
+            $"base that it was made on");
     }
 
     private IEnumerable<(Weight Weight, WeightPart Part, string Name)> Parameters() =>
         _head.Weights.SelectMany(weight => weight.Parts.Select(part => (weight, part, PathOf(part.CheckpointName))));
 
-    private bool IsOutput(LinearModule module) => module.Linear.Name == "head.output" && _head.Kind != HeadKind.TokenClassification && _head.Kind != HeadKind.QuestionAnswering;
+    private bool IsOutput(LinearModule module) => module.Linear.Name == "head.output" && _head.Kind != HeadKind.TokenClassification
+        && _head.Kind != HeadKind.QuestionAnswering;
 
     private string PathOf(string name) => _prefix.Length > 0 && name.StartsWith(_prefix, StringComparison.Ordinal) ? name[_prefix.Length..] : name;
 

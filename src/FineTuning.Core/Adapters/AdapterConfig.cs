@@ -23,7 +23,8 @@ internal static class AdapterConfig
     // What changes the computation and is not supported: refused, never ignored.
     private static readonly string[] Refused =
     [
-        "alora_invocation_tokens", "layer_replication", "target_parameters", "arrow_config", "kasa_config", "velora_config", "monteclora_config", "use_bdlora", "use_qalora", "megatron_config",
+        "alora_invocation_tokens", "layer_replication", "target_parameters", "arrow_config", "kasa_config", "velora_config", "monteclora_config",
+            "use_bdlora", "use_qalora", "megatron_config",
         "trainable_token_indices_by_module",
     ];
 
@@ -36,9 +37,11 @@ internal static class AdapterConfig
     /// <summary>The text of the file.</summary>
     public static string Write(Adapter adapter, string? taskType)
     {
-        var config = new JsonObject { ["peft_type"] = adapter.PeftType, ["task_type"] = taskType, ["inference_mode"] = true, ["base_model_name_or_path"] = null };
+        var config = new JsonObject { ["peft_type"] = adapter.PeftType, ["task_type"] = taskType, ["inference_mode"] = true,
+            ["base_model_name_or_path"] = null };
         ModuleTargets targets = adapter.Targets;
-        config["target_modules"] = targets.IsAllLinear ? "all-linear" : targets.Pattern is { } pattern ? pattern : targets.Names is { } names ? List(names) : null;
+        config["target_modules"] = targets.IsAllLinear ? "all-linear" : targets.Pattern is { } pattern ? pattern : targets.Names is { } names ? List(names)
+            : null;
         config["exclude_modules"] = targets.ExcludedPattern is { } excluded ? excluded : targets.Excluded.Count > 0 ? List(targets.Excluded) : null;
         config["layers_to_transform"] = targets.LayerNumbers is { } numbers ? new JsonArray([.. numbers.Select(number => (JsonNode)number)]) : null;
         config["layers_pattern"] = targets.LayerNames.Count > 0 ? List(targets.LayerNames) : null;
@@ -56,7 +59,8 @@ internal static class AdapterConfig
     }
 
     /// <summary>A list of ids of tokens.</summary>
-    public static IReadOnlyList<int> TokenIds(ConfigFile config, string key) => config.Root[key] is JsonObject ? throw config.Fault($"'{key}' names several modules, which is not supported; a list of ids was expected")
+    public static IReadOnlyList<int> TokenIds(ConfigFile config, string key) => config.Root[key] is JsonObject ?
+        throw config.Fault($"'{key}' names several modules, which is not supported; a list of ids was expected")
         : Numbers(config, key) ?? [];
 
     /// <summary>How LoRA begins; what a file of a trained adapter says of its start matters only where the start changes the base.</summary>
@@ -71,17 +75,21 @@ internal static class AdapterConfig
             "olora" => LoraStart.Orthonormal,
             "mica" => LoraStart.MinorComponents,
             "gaussian" or "eva" or "orthogonal" => LoraStart.Zero,
-            _ => throw config.Fault($"'init_lora_weights' is '{ConfigFile.Shorten(text)}', a start that changes the base in a way that is not supported; convert the adapter to plain LoRA where it was made"),
+            _ => throw config.Fault($"'init_lora_weights' is '{ConfigFile.Shorten(text)}', a start that changes the base in a way that is not supported; " +
+                $"convert the adapter to plain LoRA where it was made"),
         };
     }
 
     private static Adapter Of(ConfigFile config)
     {
         string type = config.Text("peft_type") ?? throw config.Fault("'peft_type' is missing");
-        if (!Kinds.TryGetValue(type, out Func<ConfigFile, Adapter>? read)) throw config.Fault($"'peft_type' is '{ConfigFile.Shorten(type)}', which is not supported; one of {string.Join(", ", Kinds.Keys.Order(StringComparer.Ordinal))} was expected");
+        if (!Kinds.TryGetValue(type, out Func<ConfigFile, Adapter>? read))
+            throw config.Fault($"'peft_type' is '{ConfigFile.Shorten(type)}', which is not supported; one of " +
+                $"{string.Join(", ", Kinds.Keys.Order(StringComparer.Ordinal))} was expected");
         foreach (string key in Refused)
         {
-            if (config.Root[key] is { } node && node.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False)) throw config.Fault($"'{key}' is set, which is not supported");
+            if (config.Root[key] is { } node && node.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False))
+                throw config.Fault($"'{key}' is set, which is not supported");
         }
         (string? pattern, IReadOnlyList<string>? names) = Modules(config, "target_modules");
         (string? excludedPattern, IReadOnlyList<string>? excluded) = Modules(config, "exclude_modules");
@@ -101,7 +109,8 @@ internal static class AdapterConfig
         return violations.Count == 0 ? adapter : throw config.Fault(string.Join("; ", violations));
     }
 
-    private static string[] HeadNames(string? task) => task switch { "SEQ_CLS" or "TOKEN_CLS" => ["classifier", "score"], "QUESTION_ANS" => ["qa_outputs"], _ => [] };
+    private static string[] HeadNames(string? task) => task switch { "SEQ_CLS" or "TOKEN_CLS" => ["classifier", "score"], "QUESTION_ANS" =>
+        ["qa_outputs"], _ => [] };
 
     // A string is a pattern, a list are names.
     private static (string? Pattern, IReadOnlyList<string>? Names) Modules(ConfigFile config, string key) => config.Root[key] switch
@@ -119,7 +128,8 @@ internal static class AdapterConfig
     };
 
     private static int Number(ConfigFile config, string key, JsonNode? node) =>
-        node is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and < 1 << 24 ? number : throw config.Fault($"'{key}' holds something that is no whole number from 0 on");
+        node is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and < 1 << 24 ? number :
+            throw config.Fault($"'{key}' holds something that is no whole number from 0 on");
 
     private static JsonArray List(IEnumerable<string> words) => [.. words.Select(word => (JsonNode)word)];
 }

@@ -14,7 +14,8 @@ internal static class DefaultTargets
     };
 
     /// <summary>IA3's, and which of them scale what enters.</summary>
-    public static readonly IReadOnlyDictionary<string, (string[] Targets, string[] FeedForward)> Scaling = new Dictionary<string, (string[], string[])>(StringComparer.Ordinal)
+    public static readonly IReadOnlyDictionary<string, (string[] Targets, string[] FeedForward)> Scaling = new Dictionary<string,
+        (string[], string[])>(StringComparer.Ordinal)
     {
         ["bert"] = (["key", "value", "output.dense"], ["output.dense"]), ["roberta"] = (["key", "value", "output.dense"], ["output.dense"]),
         ["deberta-v2"] = (["key_proj", "value_proj", "output.dense"], ["output.dense"]), ["gpt2"] = (["c_attn", "mlp.c_proj"], ["mlp.c_proj"]),
@@ -22,6 +23,7 @@ internal static class DefaultTargets
         ["opt"] = (["q_proj", "k_proj", "fc2"], ["fc2"]), ["llama"] = (["k_proj", "v_proj", "down_proj"], ["down_proj"]),
         ["mistral"] = (["k_proj", "v_proj", "down_proj"], ["down_proj"]), ["qwen2"] = (["q_proj", "v_proj", "down_proj"], ["down_proj"]),
         ["qwen3"] = (["q_proj", "v_proj", "down_proj"], ["down_proj"]), ["gemma2"] = (["q_proj", "v_proj", "down_proj"], ["down_proj"]),
-        ["gemma3_text"] = (["q_proj", "v_proj", "down_proj"], ["down_proj"]), ["t5"] = (["k", "v", "wo"], ["wo"]), ["bart"] = (["q_proj", "v_proj", "fc2"], ["fc2"]),
+        ["gemma3_text"] = (["q_proj", "v_proj", "down_proj"], ["down_proj"]), ["t5"] = (["k", "v", "wo"], ["wo"]),
+            ["bart"] = (["q_proj", "v_proj", "fc2"], ["fc2"]),
     };
 }

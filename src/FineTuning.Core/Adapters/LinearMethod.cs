@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Adapters;
 
-/// <summary>A method on one linear module: the matrix that it makes of the module's own. Merging, running and gradients follow from that one function.</summary>
+/// <summary>A method on one linear module: the matrix that it makes of the module's own. Merging, running and gradients follow from that one
+/// function.</summary>
 /// <param name="module">The module.</param>
 internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
 {
@@ -63,11 +64,13 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
         Tensor? bias = BiasOf(BaseBias());
         if (!merged.isfinite().all().item<bool>() || bias?.isfinite().all().item<bool>() == false)
         {
-            throw new NonFiniteException($"merging the adapter into '{Module.Path}' gives NaN or infinite numbers; nothing was changed in it. Take an earlier state of the adapter");
+            throw new NonFiniteException($"merging the adapter into '{Module.Path}' gives NaN or infinite numbers; nothing was changed in it. Take an " +
+                $"earlier state of the adapter");
         }
         target.copy_(merged);
         if (bias is null) return;
-        if (Module.Linear.Bias is not { } own) throw new InvalidOperationException($"'{Module.Path}' has no bias, but the adapter has one: it cannot be merged; keep the adapter beside the model");
+        if (Module.Linear.Bias is not { } own) throw new InvalidOperationException($"'{Module.Path}' has no bias, but the adapter has one: it cannot be " +
+            $"merged; keep the adapter beside the model");
         own.Value.narrow(0, Module.Start, Module.Length).copy_(FromFile(bias));
     }
 

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Adapters;
 
 /// <summary>The adapters of a model by their names; at most one is active.</summary>
-/// <remarks>Thread-safe: a change waits for the predictions that are inside, and those that come wait for it. While a run trains the model it is refused.</remarks>
+/// <remarks>Thread-safe: a change waits for the predictions that are inside, and those that come wait for it. While a run trains the model it is
+/// refused.</remarks>
 public sealed class ModelAdapters : IDisposable
 {
     private const string WeightsName = "adapter_model.safetensors";
@@ -35,7 +36,8 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="name">The adapter's name.</param>
     public IReadOnlyList<string> ModulesOf(string name) => Find(name).Paths;
 
-    /// <summary>Puts a fresh adapter on the model, which computes with it from now on; it begins as the base, but for starts that change nothing either.</summary>
+    /// <summary>Puts a fresh adapter on the model, which computes with it from now on; it begins as the base, but for starts that change nothing
+    /// either.</summary>
     /// <param name="adapter">The method and its targets.</param>
     /// <param name="name">Its name.</param>
     /// <param name="seed">Of what is drawn.</param>
@@ -49,14 +51,16 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>Reads an adapter's folder, as PEFT or this library wrote it; the model computes with it from now on.</summary>
     /// <param name="folder">adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">Its name.</param>
-    /// <exception cref="CheckpointException">A file is missing, damaged or hostile, of a method that is not supported, or of another base: what does not fit is listed.</exception>
+    /// <exception cref="CheckpointException">A file is missing, damaged or hostile, of a method that is not supported, or of another base: what does not fit
+    /// is listed.</exception>
     public void Load(string folder, string name = "default")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
         Adapter adapter = AdapterConfig.Read(folder);
         string path = Path.Combine(folder, WeightsName);
-        if (!File.Exists(path)) throw new CheckpointException(path, "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
+        if (!File.Exists(path)) throw new CheckpointException(path,
+            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
         using var file = SafetensorsFile.Open(path);
         Put(name, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
     }
@@ -101,7 +105,8 @@ public sealed class ModelAdapters : IDisposable
         built.Dispose();
     }
 
-    /// <summary>Writes the active adapter into the base's weights, which cost a copy each until <see cref="Unmerge"/>; the model can be saved as a whole then.</summary>
+    /// <summary>Writes the active adapter into the base's weights, which cost a copy each until <see cref="Unmerge"/>; the model can be saved as a whole
+    /// then.</summary>
     /// <param name="safe">Rounds the change to the base's type before it is added, as PEFT's safe_merge does. Default false.</param>
     /// <exception cref="NonFiniteException">The result is not finite; the base is as before.</exception>
     /// <exception cref="InvalidOperationException">No adapter is active, or it is on an embedding that the output layer shares.</exception>
@@ -116,7 +121,8 @@ public sealed class ModelAdapters : IDisposable
         bool both = built.Linears.Exists(method => method is LoraTiedOutput);
         if (_head.IsTied && !both && (onTable || onOutput))
         {
-            throw new InvalidOperationException("the adapter is on one side of a matrix that embeddings and output layer share: merged, it would change both. Keep the adapter beside the model");
+            throw new InvalidOperationException("the adapter is on one side of a matrix that embeddings and output layer share: merged, it would change " +
+                "both. Keep the adapter beside the model");
         }
         _head.Weights.Exclusively(() =>
         {
@@ -151,21 +157,26 @@ public sealed class ModelAdapters : IDisposable
         });
     }
 
-    /// <summary>Writes the active adapter as a folder that PEFT opens: adapter_config.json and adapter_model.safetensors. The folder is whole or as it was.</summary>
+    /// <summary>Writes the active adapter as a folder that PEFT opens: adapter_config.json and adapter_model.safetensors. The folder is whole or as it
+    /// was.</summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="InvalidOperationException">No adapter is active, or its method has no form in a file.</exception>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         BuiltAdapter built = Current ?? throw new InvalidOperationException("no adapter is active: there is nothing to save (UseAdapter)");
-        if (built.Options.PeftType is null) throw new InvalidOperationException($"{built.Options.GetType().Name} has no form in a file of PEFT: merge it (Merge) and save the model");
+        if (built.Options.PeftType is null) throw new InvalidOperationException($"{built.Options.GetType().Name} has no form in a file of PEFT: merge it " +
+            $"(Merge) and save the model");
         using WeightPass pass = _head.Weights.Enter();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        (string Key, Tensor Value)[] tensors = [.. built.Entries.Select(entry => (entry.Key, entry.Value().detach().contiguous())).OrderBy(entry => entry.Key, StringComparer.Ordinal)];
+        (string Key, Tensor Value)[] tensors = [.. built.Entries.Select(entry => (entry.Key, entry.Value().detach().contiguous()))
+            .OrderBy(entry => entry.Key, StringComparer.Ordinal)];
         string[] infinite = [.. tensors.Where(entry => !entry.Value.isfinite().all().item<bool>()).Select(entry => entry.Key)];
-        if (infinite.Length > 0) throw new NonFiniteException($"the adapter's {string.Join(", ", infinite.Take(5))} hold NaN or infinite numbers: it is not saved");
-        Adapter written = built.Options.Targets == ModuleTargets.ByFamily && built.Paths.Count > 0 ? built.Options.With(ModuleTargets.ByFamily.Named([.. built.Paths])) : built.Options;
+        if (infinite.Length > 0) throw new NonFiniteException($"the adapter's {string.Join(", ", infinite.Take(5))} hold NaN or infinite numbers: it is " +
+            $"not saved");
+        Adapter written = built.Options.Targets == ModuleTargets.ByFamily && built.Paths.Count > 0
+            ? built.Options.With(ModuleTargets.ByFamily.Named([.. built.Paths])) : built.Options;
         AtomicFolder.Write(folder, target =>
         {
             File.WriteAllText(Path.Combine(target, AdapterConfig.FileName), AdapterConfig.Write(written, TaskType()));
@@ -194,7 +205,8 @@ public sealed class ModelAdapters : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         RequireUnmerged();
-        if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on top. Give it another name, or remove the first (Adapters.Remove)"]);
+        if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on " +
+            $"top. Give it another name, or remove the first (Adapters.Remove)"]);
         if (Active is not null) UseNone();
         RequireBare();
         BuiltAdapter? built = null;
@@ -208,7 +220,8 @@ public sealed class ModelAdapters : IDisposable
     }
 
     private BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
-        : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has {(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+        : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
+            $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
 
     private void RequireBare()
     {

@@ -43,7 +43,8 @@ internal sealed class ModulePattern
         }
         catch (RegexMatchTimeoutException)
         {
-            throw new InvalidOptionsException([$"the pattern '{(_pattern.Length > 60 ? _pattern[..60] : _pattern)}' takes longer than {Limit.TotalMilliseconds} ms on '{path}': write it more simply"]);
+            throw new InvalidOptionsException([$"the pattern '{(_pattern.Length > 60 ? _pattern[..60] : _pattern)}' takes longer than " +
+                $"{Limit.TotalMilliseconds} ms on '{path}': write it more simply"]);
         }
     }
 

@@ -52,7 +52,8 @@ public sealed record ModuleTargets
         if (LayerNumbers?.Any(number => number < 0) == true) violations.Add("layers are numbered from 0");
         foreach (string? pattern in new[] { Pattern, ExcludedPattern })
         {
-            if (pattern is not null && ModulePattern.Fault(pattern) is { } fault) violations.Add($"the pattern of the targets is no regular expression: {fault}");
+            if (pattern is not null && ModulePattern.Fault(pattern) is { } fault) violations.Add($"the pattern of the targets is no regular expression: " +
+                $"{fault}");
         }
     }
 }

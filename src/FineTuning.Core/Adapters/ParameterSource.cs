@@ -83,7 +83,8 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
         if (file is not null)
         {
             if (!file.Tensors.TryGetValue(key, out StoredTensor? stored)) Faults.Add($"'{key}' is missing");
-            else if (!stored.Shape.SequenceEqual(shape)) Faults.Add($"'{key}' has the shape [{string.Join(", ", stored.Shape)}]; the model needs [{string.Join(", ", shape)}]");
+            else if (!stored.Shape.SequenceEqual(shape)) Faults.Add($"'{key}' has the shape [{string.Join(", ", stored.Shape)}]; the model needs " +
+                $"[{string.Join(", ", shape)}]");
             else
             {
                 _read.Add(key);

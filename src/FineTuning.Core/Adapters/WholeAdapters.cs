@@ -3,7 +3,8 @@ using FineTuning.Models;
 
 namespace FineTuning.Adapters;
 
-/// <summary>BitFit (Ben Zaken et al. 2022): every bias of the model trains, and nothing else. It has no form in a file of PEFT: merge it and save the model.</summary>
+/// <summary>BitFit (Ben Zaken et al. 2022): every bias of the model trains, and nothing else. It has no form in a file of PEFT: merge it and save the
+/// model.</summary>
 public sealed record BiasAdapter : Adapter
 {
     internal override string? PeftType => null;

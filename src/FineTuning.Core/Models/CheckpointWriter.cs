@@ -16,7 +16,8 @@ internal static class CheckpointWriter
 
     public static void Write(string folder, OutputHead head, SavedLabels? labels, Precision stored)
     {
-        if (head.Weights.HasGuests) throw new InvalidOperationException("an adapter is active: save it alone (SaveAdapter), or merge it first (Adapters.Merge), or go back to the base (WithoutAdapter)");
+        if (head.Weights.HasGuests) throw new InvalidOperationException("an adapter is active: save it alone (SaveAdapter), or merge it first " +
+            "(Adapters.Merge), or go back to the base (WithoutAdapter)");
         var configuration = (JsonObject)head.Trunk.Config.Root.DeepClone();
         configuration["architectures"] = new JsonArray(head.Trunk.Model.ClassOf(head.Kind));
         configuration.Remove("torch_dtype");
@@ -30,7 +31,8 @@ internal static class CheckpointWriter
         if (head.Trunk.Model.Head(head.Kind).Output is { IsOverVocabulary: true }) configuration["tie_word_embeddings"] = head.IsTied;
         if (labels is not null)
         {
-            configuration["id2label"] = new JsonObject(labels.Names.Select((name, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));
+            configuration["id2label"] = new JsonObject(
+                labels.Names.Select((name, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));
             configuration["label2id"] = new JsonObject(labels.Names.Select((name, id) => KeyValuePair.Create(name, (JsonNode?)id)));
             configuration["num_labels"] = null;
             configuration.Remove("num_labels");

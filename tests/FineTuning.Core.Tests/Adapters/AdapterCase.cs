@@ -38,10 +38,13 @@ internal sealed class AdapterCase : IDisposable
 
     public string AdapterFolder => Path.Combine(Folder, "adapter");
 
-    public IReadOnlyList<string> Trainable => Expected.TryGetProperty("trainable", out JsonElement keys) ? [.. keys.EnumerateArray().Select(key => key.GetString()!)] : [];
+    public IReadOnlyList<string> Trainable => Expected.TryGetProperty("trainable", out JsonElement keys)
+        ? [.. keys.EnumerateArray().Select(key => key.GetString()!)] : [];
 
-    /// <summary>Whether one low-rank part serves embeddings and output layer. The reference trains its two views as two weights, so that each moves twice.</summary>
-    public bool IsTied => File.ReadAllText(Path.Combine(AdapterFolder, "adapter_config.json")).Contains("\"ensure_weight_tying\": true", StringComparison.Ordinal);
+    /// <summary>Whether one low-rank part serves embeddings and output layer. The reference trains its two views as two weights, so that each moves
+    /// twice.</summary>
+    public bool IsTied => File.ReadAllText(Path.Combine(AdapterFolder, "adapter_config.json"))
+        .Contains("\"ensure_weight_tying\": true", StringComparison.Ordinal);
 
     public static TheoryData<string> All()
     {
@@ -49,7 +52,8 @@ internal sealed class AdapterCase : IDisposable
         if (Goldens.Folder("peft") is not { } root) return cases;
         foreach (string folder in Directory.GetDirectories(root).Order(StringComparer.Ordinal))
         {
-            if (File.Exists(Path.Combine(folder, "golden.json")) && File.Exists(Path.Combine(folder, "adapter", "adapter_config.json"))) cases.Add(Path.GetFileName(folder));
+            if (File.Exists(Path.Combine(folder, "golden.json"))
+                && File.Exists(Path.Combine(folder, "adapter", "adapter_config.json"))) cases.Add(Path.GetFileName(folder));
         }
         return cases;
     }
@@ -89,7 +93,8 @@ internal sealed class AdapterCase : IDisposable
         Tensor logits = model.Logits(input, ForwardContext.Evaluation());
         if (Task == "seq_cls") return (logits, nn.functional.cross_entropy(logits, labels));
         if (Task == "seq_2_seq_lm") return (logits, nn.functional.cross_entropy(logits.reshape(-1, logits.shape[2]), labels.reshape(-1), ignore_index: -100));
-        Tensor loss = nn.functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]), labels.narrow(1, 1, labels.shape[1] - 1).reshape(-1), ignore_index: -100);
+        Tensor loss = nn.functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]),
+            labels.narrow(1, 1, labels.shape[1] - 1).reshape(-1), ignore_index: -100);
         return (logits * mask.unsqueeze(2), loss);
     }
 

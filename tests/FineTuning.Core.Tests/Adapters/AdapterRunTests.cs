@@ -14,7 +14,8 @@ namespace FineTuning.Tests.Adapters;
 public sealed class AdapterRunTests
 {
     private static readonly LabeledText<string>[] Data =
-        [.. Enumerable.Range(0, 12).Select(i => new LabeledText<string>(i % 2 == 0 ? $"a good thing number {i}" : $"the bad one {i}", i % 2 == 0 ? "good" : "bad"))];
+        [.. Enumerable.Range(0, 12).Select(i => new LabeledText<string>(i % 2 == 0 ? $"a good thing number {i}" : $"the bad one {i}", i % 2 == 0 ? "good"
+            : "bad"))];
 
     private static string Checkpoint => Goldens.Require("pipelines", "bert-classify");
 

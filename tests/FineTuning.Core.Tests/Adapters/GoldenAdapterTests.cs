@@ -26,13 +26,15 @@ public sealed class GoldenAdapterTests
         adapters.Load(own.AdapterFolder);
         if (own.Expected.TryGetProperty("targets", out JsonElement targets) && own.Name is not ("ln-tuning-bert" or "ln-tuning-llama" or "trainable-tokens"))
         {
-            Assert.Equal(targets.EnumerateArray().Select(path => path.GetString()!).Order(StringComparer.Ordinal), adapters.ModulesOf("default").Order(StringComparer.Ordinal));
+            Assert.Equal(targets.EnumerateArray().Select(path => path.GetString()!).Order(StringComparer.Ordinal), adapters.ModulesOf("default")
+                .Order(StringComparer.Ordinal));
         }
         (Tensor logits, Tensor loss) = own.Run(model, 0);
         if (own.Holds("logits.adapter")) Assert.InRange(AdapterCase.Apart(logits, own.Read("logits.adapter")), 0, 1e-4);
         if (own.Trainable.Count == 0 || own.IsTied) return;
         if (adapters.Current!.Penalty() is { } penalty) loss = loss.Plus(penalty);
-        Assert.InRange(Math.Abs(loss.item<float>() - own.Expected.GetProperty("loss").GetDouble()), 0, 1e-4 * Math.Abs(own.Expected.GetProperty("loss").GetDouble()));
+        Assert.InRange(Math.Abs(loss.item<float>() - own.Expected.GetProperty("loss").GetDouble()), 0,
+            1e-4 * Math.Abs(own.Expected.GetProperty("loss").GetDouble()));
 
         Dictionary<string, Weight> trained = Trained(adapters);
         Assert.Equal(own.Expected.GetProperty("trainable_parameters").GetInt64(), model.Weights.ParameterCount(trainableOnly: true));
@@ -43,7 +45,8 @@ public sealed class GoldenAdapterTests
             Tensor expected = own.Read("grad." + key);
             Tensor found = GradientOf(adapters, key) ?? zeros_like(expected);
             // The gradient of a key's bias is 0 but for rounding.
-            if (expected.abs().max().item<float>() > 1e-6) Assert.True(AdapterCase.Apart(found, expected) < 1e-4, $"the gradient of {key} is {AdapterCase.Apart(found, expected)} apart");
+            if (expected.abs().max().item<float>() > 1e-6) Assert.True(AdapterCase.Apart(found, expected) < 1e-4,
+                $"the gradient of {key} is {AdapterCase.Apart(found, expected)} apart");
         }
     }
 
@@ -64,8 +67,10 @@ public sealed class GoldenAdapterTests
         foreach (JsonElement group in groups.EnumerateArray())
         {
             JsonElement members = group.GetProperty("parameters");
-            IEnumerable<Weight> weights = members.ValueKind == JsonValueKind.String ? trained.Values : members.EnumerateArray().Select(key => trained[key.GetString()!]);
-            optimizers.Add(new([.. weights.Distinct().Select(weight => weight.Value)], group.GetProperty("lr").GetDouble(), group.GetProperty("weight_decay").GetDouble()));
+            IEnumerable<Weight> weights = members.ValueKind == JsonValueKind.String ? trained.Values : members.EnumerateArray()
+                .Select(key => trained[key.GetString()!]);
+            optimizers.Add(new([.. weights.Distinct().Select(weight => weight.Value)], group.GetProperty("lr").GetDouble(),
+                group.GetProperty("weight_decay").GetDouble()));
         }
         double[] losses = [.. train.GetProperty("loss").EnumerateArray().Select(value => value.GetDouble())];
         for (int step = 0; step < losses.Length; step++)
@@ -73,14 +78,16 @@ public sealed class GoldenAdapterTests
             using var scope = NewDisposeScope();
             Tensor loss = own.Run(model, step % 4).Loss;
             if (adapters.Current!.Penalty() is { } penalty) loss = loss.Plus(penalty);
-            Assert.True(Math.Abs(loss.item<float>() - losses[step]) <= 1e-4 * Math.Abs(losses[step]), $"the loss of step {step} is {loss.item<float>()} instead of {losses[step]}");
+            Assert.True(Math.Abs(loss.item<float>() - losses[step]) <= 1e-4 * Math.Abs(losses[step]),
+                $"the loss of step {step} is {loss.item<float>()} instead of {losses[step]}");
             loss.backward();
             foreach (PlainAdamW optimizer in optimizers) optimizer.Step();
         }
         HashSet<string> noise = [.. train.GetProperty("noise_dominated").EnumerateArray().Select(key => key.GetString()!)];
         foreach ((string key, Func<Tensor> value) in adapters.Current!.Entries)
         {
-            if (own.Holds("final." + key) && !noise.Contains(key)) Assert.True(AdapterCase.Apart(value(), own.Read("final." + key)) < 1e-3, $"{key} is {AdapterCase.Apart(value(), own.Read("final." + key))} apart at the end");
+            if (own.Holds("final." + key) && !noise.Contains(key)) Assert.True(AdapterCase.Apart(value(), own.Read("final." + key)) < 1e-3,
+                $"{key} is {AdapterCase.Apart(value(), own.Read("final." + key))} apart at the end");
         }
     }
 

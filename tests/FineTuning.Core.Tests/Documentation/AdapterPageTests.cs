@@ -17,7 +17,8 @@ public sealed class AdapterPageTests
         try
         {
             using TextClassifier<string> model = Pretrained.TextClassifier<string>(checkpoint, new() { Labels = ["bad", "good"], FreshHead = true });
-            LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+            LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8)
+                .Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
             string folder = Path.Combine(output.FullName, "reviews"), whole = Path.Combine(output.FullName, "whole");
             Tune(model, reviews, folder);
             Serve(model, folder);

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Adapters;
 
-/// <summary>AdaLoRA (Zhang et al. 2023), equation 3: W + B (A times E) alpha / (rank + 1e-5). The allocation of ranks during training is not part of it.</summary>
+/// <summary>AdaLoRA (Zhang et al. 2023), equation 3: W + B (A times E) alpha / (rank + 1e-5). The allocation of ranks during training is not part of
+/// it.</summary>
 public sealed record AdaptiveLoraAdapter : Adapter
 {
     /// <summary>Rows of A. Default 12.</summary>
@@ -39,14 +40,18 @@ public sealed record AdaptiveLoraAdapter : Adapter
 
     internal static AdaptiveLoraAdapter Read(ConfigFile config)
     {
-        if (config.Root["rank_pattern"] is JsonObject { Count: > 0 }) throw config.Fault("'rank_pattern' says that ranks were taken away in training, which is not supported");
-        return new() { Rank = config.Count("init_r", 12, most: 65536), Alpha = config.Number("lora_alpha", 8, 0, 1e9), OrthogonalPenalty = config.Number("orth_reg_weight", 0.5, 0, 1e9) };
+        if (config.Root["rank_pattern"] is JsonObject { Count: > 0 })
+            throw config.Fault("'rank_pattern' says that ranks were taken away in training, which is not supported");
+        return new() { Rank = config.Count("init_r", 12, most: 65536), Alpha = config.Number("lora_alpha", 8, 0, 1e9),
+            OrthogonalPenalty = config.Number("orth_reg_weight", 0.5, 0, 1e9) };
     }
 
     private sealed class Adaptive(LinearModule module, string path, AdaptiveLoraAdapter options, ParameterSource source) : LinearMethod(module)
     {
-        private readonly Weight _a = source.Make(path, "lora_A", [options.Rank, module.Inputs], Dense(module).Weight.Depth, () => randn([options.Rank, module.Inputs], generator: source.Generator) * Held(0.02));
-        private readonly Weight _b = source.Make(path, "lora_B", [module.Length, options.Rank], Dense(module).Weight.Depth, () => randn([module.Length, options.Rank], generator: source.Generator) * Held(0.02));
+        private readonly Weight _a = source.Make(path, "lora_A", [options.Rank, module.Inputs], Dense(module).Weight.Depth, () =>
+            randn([options.Rank, module.Inputs], generator: source.Generator) * Held(0.02));
+        private readonly Weight _b = source.Make(path, "lora_B", [module.Length, options.Rank], Dense(module).Weight.Depth, () =>
+            randn([module.Length, options.Rank], generator: source.Generator) * Held(0.02));
         private readonly Weight _e = source.Make(path, "lora_E", [options.Rank, 1], Dense(module).Weight.Depth, () => zeros(options.Rank, 1));
 
         public override Tensor Delta() => _b.Value.mm(_a.Value * _e.Value) * Held(options.Alpha / (options.Rank + 1e-5));

@@ -29,12 +29,14 @@ public sealed record KroneckerAdapter : Adapter
         if (Factor is not (-1 or >= 1)) violations.Add($"the factor of the adapter is {Factor}; it is -1 or above 0");
     }
 
-    internal override void Write(JsonObject config) => (config["r"], config["alpha"], config["decompose_factor"], config["decompose_both"]) = (Rank, Alpha, Factor, false);
+    internal override void Write(JsonObject config) => (config["r"], config["alpha"], config["decompose_factor"], config["decompose_both"]) = (Rank, Alpha,
+        Factor, false);
 
     internal static KroneckerAdapter Read(ConfigFile config)
     {
         if (config.Flag("decompose_both", false)) throw config.Fault("'decompose_both' is true, which is not supported");
-        return new() { Rank = config.Count("r", 8, most: 65536), Alpha = config.Number("alpha", 8, 0, 1e9), Factor = config.Count("decompose_factor", -1, least: -1) };
+        return new() { Rank = config.Count("r", 8, most: 65536), Alpha = config.Number("alpha", 8, 0, 1e9),
+            Factor = config.Count("decompose_factor", -1, least: -1) };
     }
 
     /// <summary>The two sides of a dimension: the smaller is the largest divisor that is at most the factor, or the root.</summary>

@@ -29,16 +29,20 @@ public sealed record VeraAdapter : Adapter
 
     internal static VeraAdapter Read(ConfigFile config)
     {
-        if (!config.Flag("save_projection", true)) throw config.Fault("'save_projection' is false: the shared matrices are not in the file and cannot be drawn again; save them with it");
+        if (!config.Flag("save_projection", true)) throw config.Fault("'save_projection' is false: the shared matrices are not in the file and cannot be " +
+            "drawn again; save them with it");
         return new() { Rank = config.Count("r", 256, most: 65536), Initial = config.Number("d_initial", 0.1, -1e6, 1e6) };
     }
 
     private sealed class Shared(LinearModule module, string path, VeraAdapter options, ParameterSource source) : LinearMethod(module)
     {
         private readonly Weight _b = source.Make(path, "vera_lambda_b", [module.Length], Dense(module).Weight.Depth, () => zeros(module.Length));
-        private readonly Weight _d = source.Make(path, "vera_lambda_d", [options.Rank], Dense(module).Weight.Depth, () => full([options.Rank], Held(options.Initial), ScalarType.Float32));
-        private readonly Weight _allA = source.Shared("base_model.vera_A", [options.Rank, source.Largest.Inputs], () => LoraFactors.Uniform(options.Rank, source.Largest.Inputs, source.Generator));
-        private readonly Weight _allB = source.Shared("base_model.vera_B", [source.Largest.Outputs, options.Rank], () => LoraFactors.Uniform(source.Largest.Outputs, options.Rank, source.Generator));
+        private readonly Weight _d = source.Make(path, "vera_lambda_d", [options.Rank], Dense(module).Weight.Depth, () =>
+            full([options.Rank], Held(options.Initial), ScalarType.Float32));
+        private readonly Weight _allA = source.Shared("base_model.vera_A", [options.Rank, source.Largest.Inputs], () =>
+            LoraFactors.Uniform(options.Rank, source.Largest.Inputs, source.Generator));
+        private readonly Weight _allB = source.Shared("base_model.vera_B", [source.Largest.Outputs, options.Rank], () =>
+            LoraFactors.Uniform(source.Largest.Outputs, options.Rank, source.Generator));
 
         public override Tensor Delta()
         {

@@ -5,7 +5,8 @@ using FineTuning.Models;
 namespace FineTuning.Adapters;
 
 /// <summary>LoRA and its kin: rank-stabilised, with magnitudes (DoRA), with other starts (PiSSA, OLoRA, MiCA).</summary>
-/// <remarks>Hu et al. 2021, equation 3; Kalajdzievski 2023 (rsLoRA); Liu et al. 2024 (DoRA), equation 5; Meng et al. 2024 (PiSSA); Büyükakyüz 2024 (OLoRA).</remarks>
+/// <remarks>Hu et al. 2021, equation 3; Kalajdzievski 2023 (rsLoRA); Liu et al. 2024 (DoRA), equation 5; Meng et al. 2024 (PiSSA); Büyükakyüz 2024
+/// (OLoRA).</remarks>
 public sealed record LoraAdapter : Adapter
 {
     /// <summary>Rows of A. Default 16.</summary>
@@ -69,16 +70,20 @@ public sealed record LoraAdapter : Adapter
         }
         foreach (double alpha in AlphaPatterns.Select(pair => pair.Value).Prepend(Alpha))
         {
-            if (!(alpha > 0) || !double.IsFinite(alpha)) violations.Add($"the adapter's alpha is {alpha.ToString(CultureInfo.InvariantCulture)}; it is above 0");
+            if (!(alpha > 0) || !double.IsFinite(alpha)) violations.Add($"the adapter's alpha is {alpha.ToString(CultureInfo.InvariantCulture)}; it is " +
+                $"above 0");
         }
-        if (Dropout is not (>= 0 and < 1)) violations.Add($"the adapter's dropout is {Dropout.ToString(CultureInfo.InvariantCulture)}; it is from 0 to below 1");
+        if (Dropout is not (>= 0 and < 1)) violations.Add($"the adapter's dropout is {Dropout.ToString(CultureInfo.InvariantCulture)}; it is from 0 to " +
+            $"below 1");
         if (TokenIds.Any(id => id < 0)) violations.Add("ids of tokens are from 0 on");
         foreach (string pattern in RankPatterns.Select(pair => pair.Key).Concat(AlphaPatterns.Select(pair => pair.Key)))
         {
-            if (ModulePattern.Fault(pattern) is { } fault) violations.Add($"the pattern '{(pattern.Length > 60 ? pattern[..60] : pattern)}' of ranks or alphas is no regular expression: {fault}");
+            if (ModulePattern.Fault(pattern) is { } fault) violations.Add($"the pattern '{(pattern.Length > 60 ? pattern[..60] : pattern)}' of ranks or " +
+                $"alphas is no regular expression: {fault}");
         }
         if (HasMagnitudes && HasBias) violations.Add("DoRA has no bias in B");
-        if (HasMagnitudes && Start is LoraStart.PrincipalComponents or LoraStart.Orthonormal) violations.Add("DoRA begins at zero: take another start, or no magnitudes");
+        if (HasMagnitudes && Start is LoraStart.PrincipalComponents or LoraStart.Orthonormal) violations.Add("DoRA begins at zero: take another start, " +
+            "or no magnitudes");
     }
 
     internal override void Write(JsonObject config)
@@ -90,7 +95,8 @@ public sealed record LoraAdapter : Adapter
         config["use_dora"] = HasMagnitudes;
         config["lora_bias"] = HasBias;
         config["bias"] = Biases switch { TrainedBiases.All => "all", TrainedBiases.OfAdapted => "lora_only", _ => "none" };
-        config["init_lora_weights"] = Start switch { LoraStart.PrincipalComponents => "pissa", LoraStart.Orthonormal => "olora", LoraStart.MinorComponents => "mica", _ => true };
+        config["init_lora_weights"] = Start switch { LoraStart.PrincipalComponents => "pissa", LoraStart.Orthonormal =>
+            "olora", LoraStart.MinorComponents => "mica", _ => true };
         config["rank_pattern"] = new JsonObject(RankPatterns.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
         config["alpha_pattern"] = new JsonObject(AlphaPatterns.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)Number(pair.Value))));
         config["trainable_token_indices"] = TokenIds.Count == 0 ? null : new JsonArray([.. TokenIds.Select(id => (JsonNode)id)]);

@@ -14,7 +14,8 @@ internal sealed record LoraFactors(Tensor A, Tensor B)
     {
         if (start == LoraStart.Zero) return null;
         long most = Math.Min(matrix.shape[0], matrix.shape[1]);
-        if (rank > most) throw new Errors.InvalidOptionsException([$"the rank {rank} is larger than a side of a matrix of {matrix.shape[0]} by {matrix.shape[1]}: this start needs at most {most}"]);
+        if (rank > most) throw new Errors.InvalidOptionsException([$"the rank {rank} is larger than a side of a matrix of {matrix.shape[0]} by " +
+            $"{matrix.shape[1]}: this start needs at most {most}"]);
         if (start == LoraStart.Orthonormal)
         {
             (Tensor q, Tensor r) = linalg.qr(matrix);

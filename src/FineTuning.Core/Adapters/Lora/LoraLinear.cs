@@ -15,6 +15,7 @@ internal sealed class LoraLinear : LinearMethod
     private readonly Weight? _magnitude;
     private readonly LoraFactors? _taken;
     private readonly double _scale;
+    private readonly bool _startsAtZero;
     private readonly double _dropout;
     private readonly int _site;
 
@@ -23,20 +24,22 @@ internal sealed class LoraLinear : LinearMethod
     {
         (int rank, _scale) = options.Of(path);
         (_dropout, _site) = (options.Dropout, DropoutSite.Of(path));
+        _startsAtZero = options.Start == LoraStart.Zero;
         int depth = Dense(module).Weight.Depth;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         LoraFactors? start = LoraFactors.Of(options.Start, BaseMatrix(), rank, _scale);
         Tensor Drawn() => LoraFactors.Uniform(rank, module.Inputs, source.Generator);
         _a = source.Make(path, "lora_A.weight", [rank, module.Inputs], depth, () => start?.A ?? Drawn());
-        _b = source.Make(path, "lora_B.weight", [module.Length, rank], depth, () => start?.B ?? zeros(module.Length, rank), trains: options.Start != LoraStart.MinorComponents);
+        _b = source.Make(path, "lora_B.weight", [module.Length, rank], depth, () => start?.B ?? zeros(module.Length, rank),
+            trains: options.Start != LoraStart.MinorComponents);
         if (options.HasBias) _bias = source.Make(path, "lora_B.bias", [module.Length], depth, () => zeros(module.Length));
         if (options.Start is LoraStart.PrincipalComponents or LoraStart.Orthonormal) _taken = start!.Kept();
         if (options.HasMagnitudes) _magnitude = source.Make(path, "lora_magnitude_vector", [module.Length], depth, () => Norms(Changed(BaseMatrix())));
     }
 
     /// <summary>Whether B is what it was at the start, all zero: nothing was learned.</summary>
-    public bool IsStill => _taken is null && _b.IsTrainable && !_b.Value.any().item<bool>();
+    public bool IsStill => _startsAtZero && !_b.Value.any().item<bool>();
 
     public override Tensor? Delta() => _magnitude is not null ? null
         : _taken is null ? _b.Value.mm(_a.Value) * Held(_scale) : (_b.Value.mm(_a.Value) - _taken.B.mm(_taken.A)) * Held(_scale);
@@ -58,8 +61,10 @@ internal sealed class LoraLinear : LinearMethod
         Tensor dropped = context.Dropout(values, _dropout, _site);
         Tensor own = WithOwnBias(product.dtype == type ? product : product.to(type), start, count);
         Tensor b = FromFile(_b.Value).narrow(0, start, count);
-        Tensor low = nn.functional.linear(nn.functional.linear(dropped, _a.Value), b, _bias is null ? null : FromFile(_bias.Value).narrow(0, start, count)) * Held(_scale);
-        if (_taken is not null) low = low - (nn.functional.linear(nn.functional.linear(dropped, _taken.A), FromFile(_taken.B).narrow(0, start, count)) * Held(_scale));
+        Tensor low = nn.functional.linear(nn.functional.linear(dropped, _a.Value), b, _bias is null ? null : FromFile(_bias.Value)
+            .narrow(0, start, count)) * Held(_scale);
+        if (_taken is not null) low = low - (nn.functional.linear(nn.functional.linear(dropped, _taken.A), FromFile(_taken.B)
+            .narrow(0, start, count)) * Held(_scale));
         if (_magnitude is null) return own.Plus(low).to(product.dtype);
 
         Tensor ratio = FromFile(Ratio(BaseMatrix())).narrow(0, start, count);

@@ -21,7 +21,8 @@ public sealed record ButterflyAdapter : Adapter
         if (BlockSize < 1) violations.Add($"BOFT has blocks of {BlockSize} inputs; 1 or more was expected");
     }
 
-    internal override void Write(JsonObject config) => (config["boft_block_size"], config["boft_block_num"], config["boft_n_butterfly_factor"]) = (BlockSize, 0, 1);
+    internal override void Write(JsonObject config) =>
+        (config["boft_block_size"], config["boft_block_num"], config["boft_n_butterfly_factor"]) = (BlockSize, 0, 1);
 
     internal static ButterflyAdapter Read(ConfigFile config)
     {
@@ -38,7 +39,8 @@ public sealed record ButterflyAdapter : Adapter
             : base(module)
         {
             long size = options.BlockSize;
-            if (module.Inputs % size != 0) throw new Errors.InvalidOptionsException([$"'{path}' has {module.Inputs} inputs, which blocks of {size} do not divide"]);
+            if (module.Inputs % size != 0) throw new Errors.InvalidOptionsException([$"'{path}' has {module.Inputs} inputs, which blocks of {size} do " +
+                $"not divide"]);
             long[] shape = [1, module.Inputs / size, size, size];
             _turns = source.Make(path, "boft_R", shape, Dense(module).Weight.Depth, () => zeros(shape));
             _factors = source.Make(path, "boft_s", [module.Length, 1], Dense(module).Weight.Depth, () => ones(module.Length, 1));

@@ -28,11 +28,13 @@ public sealed record OrthogonalAdapter : Adapter
 
     internal override void CollectViolations(List<string> violations)
     {
-        if ((BlockSize > 0) == (Blocks > 0)) violations.Add($"OFT has blocks of {BlockSize} inputs and {Blocks} blocks; one of the two is above 0, the other 0");
+        if ((BlockSize > 0) == (Blocks > 0)) violations.Add($"OFT has blocks of {BlockSize} inputs and {Blocks} blocks; one of the two is above 0, the " +
+            $"other 0");
     }
 
     internal override void Write(JsonObject config) =>
-        (config["r"], config["oft_block_size"], config["block_share"], config["use_cayley_neumann"], config["num_cayley_neumann_terms"], config["coft"]) = (Blocks, BlockSize, SharesBlocks, UsesSeries, 5, false);
+        (config["r"], config["oft_block_size"], config["block_share"], config["use_cayley_neumann"], config["num_cayley_neumann_terms"],
+            config["coft"]) = (Blocks, BlockSize, SharesBlocks, UsesSeries, 5, false);
 
     internal static OrthogonalAdapter Read(ConfigFile config)
     {
@@ -40,7 +42,8 @@ public sealed record OrthogonalAdapter : Adapter
         if (config.Count("num_cayley_neumann_terms", 5) != 5) throw config.Fault("'num_cayley_neumann_terms' is not 5, which is not supported");
         return new()
         {
-            BlockSize = config.Count("oft_block_size", 0, least: 0), Blocks = config.Count("r", 0, least: 0), SharesBlocks = config.Flag("block_share", false), UsesSeries = config.Flag("use_cayley_neumann", true),
+            BlockSize = config.Count("oft_block_size", 0, least: 0), Blocks = config.Count("r", 0, least: 0),
+                SharesBlocks = config.Flag("block_share", false), UsesSeries = config.Flag("use_cayley_neumann", true),
         };
     }
 
@@ -73,7 +76,8 @@ public sealed record OrthogonalAdapter : Adapter
         {
             if (options.BlockSize > 0 ? module.Inputs % options.BlockSize != 0 : module.Inputs % options.Blocks != 0)
             {
-                throw new Errors.InvalidOptionsException([$"'{path}' has {module.Inputs} inputs, which {(options.BlockSize > 0 ? $"blocks of {options.BlockSize}" : $"{options.Blocks} blocks")} do not divide"]);
+                throw new Errors.InvalidOptionsException([$"'{path}' has {module.Inputs} inputs, which " +
+                    $"{(options.BlockSize > 0 ? $"blocks of {options.BlockSize}" : $"{options.Blocks} blocks")} do not divide"]);
             }
             _size = options.BlockSize > 0 ? options.BlockSize : module.Inputs / options.Blocks;
             long[] shape = [options.SharesBlocks ? 1 : module.Inputs / _size, _size * (_size - 1) / 2];

@@ -27,11 +27,13 @@ public sealed record ReflectionAdapter : Adapter
 
     internal override void Write(JsonObject config) => (config["r"], config["apply_GS"]) = (Rank, IsOrthogonal);
 
-    internal static ReflectionAdapter Read(ConfigFile config) => new() { Rank = config.Count("r", 8, most: 65536), IsOrthogonal = config.Flag("apply_GS", false) };
+    internal static ReflectionAdapter Read(ConfigFile config) =>
+        new() { Rank = config.Count("r", 8, most: 65536), IsOrthogonal = config.Flag("apply_GS", false) };
 
     private sealed class Mirrored(LinearModule module, string path, ReflectionAdapter options, ParameterSource source) : LinearMethod(module)
     {
-        private readonly Weight _u = source.Make(path, "hra_u", [module.Inputs, options.Rank], Dense(module).Weight.Depth, () => Pairs(module.Inputs, options.Rank, source.Generator));
+        private readonly Weight _u = source.Make(path, "hra_u", [module.Inputs, options.Rank], Dense(module).Weight.Depth, () =>
+            Pairs(module.Inputs, options.Rank, source.Generator));
 
         public override Tensor Matrix(Tensor matrix)
         {

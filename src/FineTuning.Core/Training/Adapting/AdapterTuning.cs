@@ -73,7 +73,9 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
         {
             using DisposeScope scope = NewDisposeScope();
             string[] still = [.. run.Model.ActiveAdapter?.Still() ?? []];
-            if (still.Length > 0) run.Record.Warn($"the adapter on {string.Join(", ", still.Take(5))}{(still.Length > 5 ? $" and {still.Length - 5} more" : "")} is still zero after the run: nothing was learned there");
+            if (still.Length > 0) run.Record.Warn($"the adapter on " +
+                $"{string.Join(", ", still.Take(5))}{(still.Length > 5 ? $" and {still.Length - 5} more" : "")} is still zero after the run: nothing was " +
+                    $"learned there");
         }
     }
 }

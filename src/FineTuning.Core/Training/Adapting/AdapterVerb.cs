@@ -6,7 +6,8 @@ namespace FineTuning;
 /// <summary>The verbs of adapters.</summary>
 public static class AdapterVerb
 {
-    /// <summary>Tunes an adapter instead of the model: <c>WithAdapter(Adapter.Lora(rank: 16, alpha: 32).On(l => l.AllLinear()))</c>. The base stays as it is, to the bit.</summary>
+    /// <summary>Tunes an adapter instead of the model: <c>WithAdapter(Adapter.Lora(rank: 16, alpha: 32).On(l => l.AllLinear()))</c>. The base stays as it is,
+    /// to the bit.</summary>
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="tuner">Stays as it is.</param>
     /// <param name="adapter">The method and its targets.</param>
