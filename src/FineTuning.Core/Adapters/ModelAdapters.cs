@@ -14,12 +14,20 @@ public sealed class ModelAdapters : IDisposable
     private const string WeightsName = "adapter_model.safetensors";
     private static readonly Dictionary<string, string> FormatMark = new() { ["format"] = "pt" };
     private readonly OutputHead _head;
+    private readonly Lock _changes = new();
     private readonly Dictionary<string, BuiltAdapter> _adapters = new(StringComparer.Ordinal);
 
     internal ModelAdapters(OutputHead head) => _head = head;
 
     /// <summary>The names, in no order.</summary>
-    public IReadOnlyCollection<string> Names => [.. _adapters.Keys];
+    public IReadOnlyCollection<string> Names
+    {
+        get
+        {
+            using Lock.Scope alone = _changes.EnterScope();
+            return [.. _adapters.Keys];
+        }
+    }
 
     /// <summary>The adapter that the model computes with; null: it is the base.</summary>
     public string? Active { get; private set; }
@@ -69,6 +77,7 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="name">Its name.</param>
     public void Use(string name)
     {
+        using Lock.Scope alone = _changes.EnterScope();
         BuiltAdapter built = Find(name);
         RequireUnmerged();
         if (Active == name) return;
@@ -85,6 +94,7 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>Lets the model compute as the base again, to the bit; the adapters stay.</summary>
     public void UseNone()
     {
+        using Lock.Scope alone = _changes.EnterScope();
         RequireUnmerged();
         if (Active is null) return;
         _head.Weights.Exclusively(() =>
@@ -98,6 +108,7 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="name">Its name.</param>
     public void Remove(string name)
     {
+        using Lock.Scope alone = _changes.EnterScope();
         BuiltAdapter built = Find(name);
         if (Merged == name) throw new InvalidOperationException($"the adapter '{name}' is merged: unmerge it first");
         if (Active == name) UseNone();
@@ -112,6 +123,7 @@ public sealed class ModelAdapters : IDisposable
     /// <exception cref="InvalidOperationException">No adapter is active, or it is on an embedding that the output layer shares.</exception>
     public void Merge(bool safe = false)
     {
+        using Lock.Scope alone = _changes.EnterScope();
         RequireUnmerged();
         string name = Active ?? throw new InvalidOperationException("no adapter is active: there is nothing to merge (UseAdapter)");
         BuiltAdapter built = _adapters[name];
@@ -146,6 +158,7 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>Restores the base to the bit and lets the model compute with the adapter beside it again.</summary>
     public void Unmerge()
     {
+        using Lock.Scope alone = _changes.EnterScope();
         string name = Merged ?? throw new InvalidOperationException("no adapter is merged");
         BuiltAdapter built = _adapters[name];
         _head.Weights.Exclusively(() =>
@@ -203,20 +216,29 @@ public sealed class ModelAdapters : IDisposable
 
     private void Put(string name, Func<BuiltAdapter> build)
     {
+        using Lock.Scope alone = _changes.EnterScope();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         RequireUnmerged();
         if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on " +
             $"top. Give it another name, or remove the first (Adapters.Remove)"]);
-        if (Active is not null) UseNone();
+        string? before = Active;
+        if (before is not null) UseNone();
         RequireBare();
-        BuiltAdapter? built = null;
-        _head.Weights.Exclusively(() =>
+        try
         {
-            built = build();
-            built.Attach();
-            _adapters.Add(name, built);
-            Active = name;
-        });
+            _head.Weights.Exclusively(() =>
+            {
+                BuiltAdapter built = build();
+                built.Attach();
+                _adapters.Add(name, built);
+                Active = name;
+            });
+        }
+        catch when (before is not null)
+        {
+            Use(before);
+            throw;
+        }
     }
 
     private BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
