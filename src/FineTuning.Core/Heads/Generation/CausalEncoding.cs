@@ -51,9 +51,10 @@ internal sealed class CausalEncoding
         (TextOrTurns prompt, TextOrTurns completion) = (ExampleParts.Require(example.Prompt, "prompt"), ExampleParts.Require(example.Completion, "completion"));
         if ((prompt.Turns is null) != (completion.Turns is null)) throw new TrainingDataException("the prompt is a text and the completion turns, or the other way round: both are texts, or both are turns");
         if (completion.IsEmpty) throw new TrainingDataException("the completion is empty: nothing to learn");
-        if (prompt.Turns is { } turns) return Encode(new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools }, report);
+        if (prompt.Turns is { } turns) return Encode(new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools, Weight = example.Weight }, report);
+        ExampleWeight.Check(example.Weight, completion.Text!);
         (int[] ids, int first) = Split(prompt.Text!, completion.Text!);
-        return Finished(ids, [.. Enumerable.Range(0, ids.Length).Select(i => _rules.Learned == LearnedTokens.Everything || i >= first)], report);
+        return Finished(ids, [.. Enumerable.Range(0, ids.Length).Select(i => _rules.Learned == LearnedTokens.Everything || i >= first)], report)?.Weighted(example.Weight);
     }
 
     /// <summary>A conversation through the tokenizer's template.</summary>
@@ -61,12 +62,13 @@ internal sealed class CausalEncoding
     {
         ArgumentNullException.ThrowIfNull(example);
         EncodedChat chat = ConversationMask.Chat(_tokenizer, example);
+        ExampleWeight.Check(example.Weight, chat.Text);
         bool[] learned = _rules.Learned == LearnedTokens.Everything
             ? [.. Enumerable.Repeat(true, chat.Ids.Length)]
             : ConversationMask.Of(chat, example, _rules.Learned == LearnedTokens.Completion);
         if (chat.AnswersWithoutEnd > 0 && _rules.Learned != LearnedTokens.Everything) report.Remark("answers end without an end token, so that the model does not learn to stop", chat.AnswersWithoutEnd);
         if (chat.DoubledBeginTokens > 0) report.Remark("the token that begins a text stands twice in a row", chat.DoubledBeginTokens);
-        return Finished(chat.Ids, learned, report);
+        return Finished(chat.Ids, learned, report)?.Weighted(example.Weight);
     }
 
     /// <summary>
