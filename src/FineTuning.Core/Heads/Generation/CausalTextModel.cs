@@ -50,6 +50,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     private protected CausalEncoding Encoding { get; }
 
+    private protected Tensors.Precision Precision => _options.Precision;
+
     internal TextGenerator Generator { get; }
 
     /// <inheritdoc/>
@@ -114,12 +116,20 @@ internal static class LanguageHeads
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return backbone.Open(kind, 0, options.LoadOptions(), (head, tokenizer) =>
         {
-            if (!options.FreshHead && head.LoadReport.Fresh.Count > 0)
+            if (!options.FreshHead && Missing(head) is { } missing)
             {
-                throw new CheckpointException(backbone.Name, $"it holds no head for {kind.Name}: {string.Join(", ", head.LoadReport.Fresh.Take(5))} is missing; choose a checkpoint that was saved as " +
-                    $"{head.Trunk.Model.ClassOf(kind)}, or set FreshHead where a new output layer is to be trained");
+                throw new CheckpointException(backbone.Name, $"it has no head for {kind.Name}: {missing}; choose a checkpoint that was saved as " +
+                    $"{head.Trunk.Model.ClassOf(kind)}, or set FreshHead where its output layer is to be trained");
             }
             return make(head, tokenizer, TextGenerator.FileOf(backbone.Folder, head));
         });
+    }
+
+    private static string? Missing(OutputHead head)
+    {
+        if (head.LoadReport.Fresh.Count > 0) return $"{string.Join(", ", head.LoadReport.Fresh.Take(5))} is missing";
+        // An output layer that is tied to the embeddings exists in every checkpoint; one that was tuned for a task no longer writes.
+        bool isOfTask = new CheckpointHead(head.Trunk.Config).IsOfTask == true;
+        return isOfTask ? $"config.json says that it is a {string.Join(", ", head.Trunk.Config.Words("architectures").Take(3))}" : null;
     }
 }

@@ -25,6 +25,10 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         DecoderStartTokenId = file.Options.DecoderStartTokenId ?? head.Trunk.Plan.DecoderStartTokenId,
     };
 
+    /// <summary>Positions that the model has or that config.json names; null: none.</summary>
+    public int? Positions { get; } = head.Trunk.Plan.MaximumTokens
+        ?? (head.Trunk.Config.Has("max_position_embeddings") ? head.Trunk.Config.Count("max_position_embeddings") : null);
+
     private bool ReadsSource => head.Trunk.Plan is { Encoder: not null, Decoder: not null };
 
     /// <summary>A folder's generation_config.json; where there is none, the ids of config.json.</summary>
@@ -90,7 +94,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
             ? PromptRows.ForEncoderDecoder(rows, null, asked.DecoderStartTokenId ?? asked.BosTokenId)
             : PromptRows.ForDecoder(rows, mask, asked.PadTokenId, asked.EosTokenId ?? []);
         var bounds = new GenerationBounds(
-            starts[0].Tokens.Length, head.Outputs, Positions(), head.Trunk.Plan.MaximumTokens is not null, ReadsSource, HasTokenizer: true);
+            starts[0].Tokens.Length, head.Outputs, Positions, head.Trunk.Plan.MaximumTokens is not null, ReadsSource, HasTokenizer: true);
         GenerationSettings settings = GenerationSettings.Of(asked, bounds);
         if (options.Logger is { } logger)
         {
@@ -125,8 +129,6 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         int kept = text.Tokens.Length - (text.Reason == FinishReason.EndToken ? 1 : 0);
         return new(tokenizer.Decode(text.Tokens.AsSpan(0, kept), skipSpecialTokens: true, cleanUp: false), text.Tokens, text.Reason) { Score = text.Score };
     }
-
-    private int? Positions() => head.Trunk.Plan.MaximumTokens ?? (head.Trunk.Config.Has("max_position_embeddings") ? head.Trunk.Config.Count("max_position_embeddings") : null);
 
     private sealed record GenerationJob(IReadOnlyList<SearchPrompt> Prompts, GenerationSettings Settings, EncoderRows? Encoder);
 }

@@ -174,5 +174,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         return Source(source).Ids.ToArray();
     }
 
-    private TokenizedText Source(string source) => Tokenizer.Encode(_options.Prefix + source, null, new TokenizingOptions { MaximumLength = MaximumSourceLength });
+    private TokenizedText Source(string source) => Tokenizer.Encode(_options.Prefix + source, null, new TokenizingOptions
+    {
+        MaximumLength = MaximumSourceLength, Truncation = TruncationStrategy.LongestFirst,
+    });
 }
