@@ -29,6 +29,9 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     public int? Positions { get; } = head.Trunk.Plan.MaximumTokens
         ?? (head.Trunk.Config.Has("max_position_embeddings") ? head.Trunk.Config.Count("max_position_embeddings") : null);
 
+    /// <summary>Whether an output layer that was drawn fresh has been trained.</summary>
+    public UntrainedHead Untrained { get; } = new(head.LoadReport, head.Trunk.Folder ?? "the language model", options.Logger);
+
     private bool ReadsSource => head.Trunk.Plan is { Encoder: not null, Decoder: not null };
 
     /// <summary>A folder's generation_config.json; where there is none, the ids of config.json.</summary>
@@ -80,6 +83,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
 
     private GenerationJob Prepare(IReadOnlyList<int[]> prompts, GenerationOptions? given)
     {
+        Untrained.Answers();
         if (file.Unsupported.Count > 0) throw new InvalidOptionsException(file.Unsupported);
         GenerationOptions asked = (given ?? new()).Over(Defaults);
         if (prompts.Any(prompt => prompt.Length == 0))

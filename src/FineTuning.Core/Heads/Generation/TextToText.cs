@@ -47,6 +47,9 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
     public GenerationOptions GenerationDefaults => Generator.Defaults;
 
+    /// <summary>Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.</summary>
+    public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
+
     /// <inheritdoc/>
     public override WeightSet Weights => Head.Weights;
 
@@ -97,6 +100,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        Generator.Untrained.Learns(context);
         return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
     }
 
