@@ -29,7 +29,8 @@ internal static class CheckpointWriter
         if (head.Trunk.Model.Head(head.Kind).Output is { IsOverVocabulary: true }) configuration["tie_word_embeddings"] = head.IsTied;
         if (labels is not null)
         {
-            configuration["id2label"] = new JsonObject(labels.Names.Select((name, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));
+            configuration["id2label"] = new JsonObject(
+                labels.Names.Select((name, id) => KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));
             configuration["label2id"] = new JsonObject(labels.Names.Select((name, id) => KeyValuePair.Create(name, (JsonNode?)id)));
             configuration["num_labels"] = null;
             configuration.Remove("num_labels");

@@ -26,7 +26,7 @@ internal sealed class ConfigFile
 
     public JsonObject Root { get; }
 
-    /// <summary>The rate that takes the place of every dropout rate in the file; null: the file's own count.</summary>
+    /// <summary>The rate that replaces every dropout rate in the file. Null: the file's own count.</summary>
     public double? DropoutRate { get; init; }
 
     /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
@@ -66,7 +66,8 @@ internal sealed class ConfigFile
     public static ConfigFile Of(string path, JsonObject root) => new(path, root);
 
     /// <summary>What is wrong with the file; values in it may be of any length.</summary>
-    public CheckpointException Fault(string problem) => new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
+    public CheckpointException Fault(string problem) =>
+        new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
 
     public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
 
@@ -113,7 +114,9 @@ internal sealed class ConfigFile
     public IReadOnlyList<string> Words(string key) => Value(key) switch
     {
         null => [],
-        JsonArray { Count: <= LargestList } list => [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' holds an entry that is not a string"))],
+        JsonArray { Count: <= LargestList } list =>
+            [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out string? text) ? text
+                : throw Fault($"'{key}' holds an entry that is not a string"))],
         JsonValue value when value.TryGetValue(out string? text) => text.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
         { } other => throw Fault($"'{key}' is {Shorten(other)}; a list of strings was expected"),
     };
@@ -121,8 +124,10 @@ internal sealed class ConfigFile
     /// <summary>A list of so many numbers above 0.</summary>
     public IReadOnlyList<double> Numbers(string key, int count)
     {
-        if (Value(key) is not JsonArray list || list.Count != count) throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
-        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
+        if (Value(key) is not JsonArray list || list.Count != count)
+            throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number
+            : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
     }
 
     /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>
@@ -147,7 +152,8 @@ internal sealed class ConfigFile
         }
         foreach ((string key, JsonNode? name) in node as JsonObject ?? throw Fault("'id2label' is not an object"))
         {
-            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension) throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
+            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension)
+                throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
             if (labels.ContainsKey(id)) throw Fault($"'id2label' names output {id} twice");
             labels[id] = NameOf(name) ?? throw Fault($"the label of {id} in 'id2label' is neither a string nor a number");
         }

@@ -39,7 +39,9 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
     public GenerationOptions GenerationDefaults => Generator.Defaults;
 
-    /// <summary>Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.</summary>
+    /// <summary>
+    /// Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.
+    /// </summary>
     public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
 
     /// <inheritdoc/>
@@ -58,7 +60,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     internal TextGenerator Generator { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         // A piece of a text of which nothing is learned would be computed for nothing.

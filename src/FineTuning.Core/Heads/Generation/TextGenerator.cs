@@ -10,7 +10,7 @@ namespace FineTuning.Heads;
 /// <summary>Writes text with a model: what every head that generates shares. Thread-safe.</summary>
 /// <param name="head">A head over the vocabulary.</param>
 /// <param name="tokenizer">The tokenizer of the checkpoint.</param>
-/// <param name="file">generation_config.json, or what stands in its place.</param>
+/// <param name="file">generation_config.json, or what replaces it.</param>
 /// <param name="options">Precision and logger.</param>
 internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokenizer, GenerationConfigFile file, GenerativeOptions options)
 {

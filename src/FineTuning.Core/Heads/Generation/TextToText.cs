@@ -47,7 +47,9 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
     public GenerationOptions GenerationDefaults => Generator.Defaults;
 
-    /// <summary>Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.</summary>
+    /// <summary>
+    /// Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.
+    /// </summary>
     public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
 
     /// <inheritdoc/>
@@ -85,7 +87,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         // The end token stays: the decoder learns to stop.
         int[] written = cut == 0 ? whole : [.. whole.AsSpan(0, MaximumTargetLength - 1), _end];
         report.Truncated(read.TruncatedTokens + cut);
-        report.Remark("targets that were cut off", cut);
+        report.Note("targets that were cut off", cut);
         return new SourceTargetRow(read.Ids.ToArray(), written, example.Weight);
     }
 

@@ -61,17 +61,17 @@ internal sealed record DensePlan(Activation Function, string Name = "head.dense"
     /// <summary>Whether the layer has a bias.</summary>
     public bool Bias { get; init; } = true;
 
-    /// <summary>Normalizes what the function gives; null: nothing does.</summary>
+    /// <summary>Normalizes what the function gives. Null: nothing does.</summary>
     public NormPlan? Norm { get; init; }
 
-    /// <summary>Its width; null: the hidden size.</summary>
+    /// <summary>Its width. Null: the hidden size.</summary>
     public int? Width { get; init; }
 }
 
 /// <summary>The output layer of a head.</summary>
 internal sealed record OutputPlan
 {
-    /// <summary>How many scores it gives; null: as many as asked for, or as the vocabulary has.</summary>
+    /// <summary>How many scores it gives. Null: as many as asked for, or as the vocabulary has.</summary>
     public int? Count { get; init; }
 
     /// <summary>Whether it has a bias.</summary>
@@ -102,13 +102,13 @@ internal sealed record HeadPlan
     /// <summary>Dropout of what it reads, from 0 to below 1.</summary>
     public double InputDropout { get; init; }
 
-    /// <summary>The dense layer below the output layer; null: there is none.</summary>
+    /// <summary>The dense layer below the output layer. Null: there is none.</summary>
     public DensePlan? Dense { get; init; }
 
     /// <summary>Dropout of what the output layer reads, from 0 to below 1.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>The output layer; null: there is none.</summary>
+    /// <summary>The output layer. Null: there is none.</summary>
     public OutputPlan? Output { get; init; }
 
     /// <summary>Whether a layer is left out where the checkpoint does not hold it (the pooler of a base checkpoint).</summary>

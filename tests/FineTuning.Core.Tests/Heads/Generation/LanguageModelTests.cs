@@ -52,7 +52,7 @@ public sealed class LanguageModelTests : IDisposable
         using CausalLanguageModel model = Pretrained.CausalLanguageModel(folder, new LanguageModelOptions { Packing = packing, Dropout = 0, LabelSmoothing = 0.1 });
         using var scope = NewDisposeScope();
         var report = new EncodingReport();
-        IReadOnlyList<EncodedRow> rows = model.Arrange([.. Examples.Select(example => model.Encode(example, report)!)]);
+        IReadOnlyList<EncodedRow> rows = model.PrepareRows([.. Examples.Select(example => model.Encode(example, report)!)]);
         double loss = 0, count = 0;
         for (int start = 0; start < rows.Count; start += size)
         {
