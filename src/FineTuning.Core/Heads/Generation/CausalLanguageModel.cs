@@ -8,7 +8,9 @@ using FineTuning.Text;
 
 namespace FineTuning.Heads;
 
-/// <summary>A pretrained decoder that goes on from a text: tuned on prompts with completions, or on plain texts (<see cref="PromptCompletion.OfText"/>).</summary>
+/// <summary>
+/// A pretrained decoder that goes on from a text: tuned on prompts with completions, or on plain texts (<see cref="PromptCompletion.OfText"/>).
+/// </summary>
 /// <remarks>Generation is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
 public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPredictor<string, string>
 {
@@ -36,7 +38,8 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <exception cref="InvalidOptionsException">Options are out of range, or the prompt is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default) => GenerateBatch([prompt], options, cancellation)[0][0].Text;
+    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default) =>
+        GenerateBatch([prompt], options, cancellation)[0][0].Text;
 
     /// <summary>What follows each of several texts, with how it ended; computed together, so that memory grows with their number.</summary>
     /// <param name="prompts">The texts.</param>
@@ -46,7 +49,8 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <exception cref="InvalidOptionsException">Options are out of range, or a prompt is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         return Generator.Run([.. prompts.Select(Ids)], options, cancellation);

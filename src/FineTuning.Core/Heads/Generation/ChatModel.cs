@@ -54,7 +54,8 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     /// <exception cref="ChatTemplateException">The template refuses a conversation.</exception>
     /// <exception cref="InvalidOptionsException">Options are out of range, or a conversation is longer than the model's positions.</exception>
     public IReadOnlyList<IReadOnlyList<GeneratedText>> ReplyBatch(
-        IReadOnlyList<IReadOnlyList<ChatTurn>> conversations, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default)
+        IReadOnlyList<IReadOnlyList<ChatTurn>> conversations, GenerationOptions? options = null, ChatOptions? chat = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(conversations);
         return Generator.Run([.. conversations.Select(turns => Ids(turns, chat))], options, cancellation);
@@ -83,6 +84,7 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     private static void RequireTemplate(Backbone backbone, PretrainedTokenizer tokenizer)
     {
         if (!tokenizer.ChatTemplate.IsFallback) return;
-        throw new CheckpointException(backbone.Name, "its tokenizer has no chat template, so that it is not known how a conversation is written; prepare a copy with one by Pretrained.AddChatFormat");
+        throw new CheckpointException(backbone.Name, "its tokenizer has no chat template, so that it is not known how a conversation is written; "
+            + "prepare a copy with one by Pretrained.AddChatFormat");
     }
 }

@@ -40,7 +40,8 @@ internal sealed class LanguageBatch : Batch
     /// <param name="width">Tokens a row after padding.</param>
     /// <param name="padId">The id of padding.</param>
     /// <param name="device">Where the tensors go.</param>
-    public static LanguageBatch OfTexts(IReadOnlyList<EncodedRow> rows, int width, int padId, Device device) => Of(rows, CausalArrays.Of(rows, width, padId), device);
+    public static LanguageBatch OfTexts(IReadOnlyList<EncodedRow> rows, int width, int padId, Device device) =>
+        Of(rows, CausalArrays.Of(rows, width, padId), device);
 
     /// <summary>All texts of a decoder's batch in one row without padding.</summary>
     public static LanguageBatch Flattened(IReadOnlyList<EncodedRow> rows, Device device) => Of(rows, CausalArrays.Flattened(rows), device);
@@ -81,9 +82,10 @@ internal sealed class LanguageBatch : Batch
     private static LanguageBatch Of(IReadOnlyList<EncodedRow> rows, CausalArrays arrays, Device device)
     {
         Tensor Matrix(long[] values) => tensor(values, [arrays.Rows, arrays.Width], ScalarType.Int64, device);
+        bool isPadded = arrays.Lengths.Any(length => length < arrays.Width);
         TrunkInput input = arrays.IsPacked
             ? new(Matrix(arrays.Ids)) { Positions = Matrix(arrays.Positions), Segments = Matrix(arrays.Segments), PadsRight = true }
-            : TrunkInput.Create(arrays.Ids, null, arrays.Lengths.Any(length => length < arrays.Width) ? arrays.Lengths : null, arrays.Rows, arrays.Width, device);
+            : TrunkInput.Create(arrays.Ids, null, isPadded ? arrays.Lengths : null, arrays.Rows, arrays.Width, device);
         return new(rows, arrays.Width, input, [.. arrays.Predicting], [.. arrays.Targets], arrays.TargetWeights.Count > 0 ? [.. arrays.TargetWeights] : null);
     }
 }

@@ -52,6 +52,7 @@ internal sealed class LanguageEvaluation(OutputHead head) : IEvaluation
     }
 
     public MetricReport Report() => new([
-        MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)), MetricValue.Higher("token_accuracy", _right / _tokens, "no token was predicted"),
+        MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)),
+        MetricValue.Higher("token_accuracy", _right / _tokens, "no token was predicted"),
     ]);
 }

@@ -18,7 +18,10 @@ public record GenerativeOptions
     /// <summary>The seed of weights that the checkpoint does not have. Default 42.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Whether the output layer is drawn fresh; false (default): a checkpoint without one is an error. An output layer that is tied to the embeddings stays tied.</summary>
+    /// <summary>
+    /// Whether the output layer is drawn fresh; false (default): a checkpoint without one is an error. An output layer that is tied to the embeddings
+    /// stays tied.
+    /// </summary>
     public bool FreshHead { get; init; }
 
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
@@ -45,7 +48,9 @@ public record GenerativeOptions
 /// <remarks>Immutable; change a copy with <c>with</c>.</remarks>
 public sealed record LanguageModelOptions : GenerativeOptions
 {
-    /// <summary>Tokens of a training row, special ones included; what is longer is cut at its end and counted. Null: what tokenizer and model allow, at most 512.</summary>
+    /// <summary>
+    /// Tokens of a training row, special ones included; what is longer is cut at its end and counted. Null: what tokenizer and model allow, at most 512.
+    /// </summary>
     public int? MaximumLength { get; init; }
 
     /// <summary>How texts share rows in training. Default: each has its own, and rows of similar length stand together.</summary>
@@ -77,7 +82,9 @@ public sealed record TextToTextOptions : GenerativeOptions
     /// <summary>Tokens of a source, special ones included, after which it is cut (and counted). Null: what tokenizer and model allow, at most 512.</summary>
     public int? MaximumSourceLength { get; init; }
 
-    /// <summary>Tokens of a target in training, its end token included, after which it is cut (and counted). Null: what tokenizer and model allow, at most 512.</summary>
+    /// <summary>
+    /// Tokens of a target in training, its end token included, after which it is cut (and counted). Null: what tokenizer and model allow, at most 512.
+    /// </summary>
     public int? MaximumTargetLength { get; init; }
 
     internal override void CollectViolations(List<string> violations)

@@ -14,7 +14,10 @@ namespace FineTuning.Heads;
 /// <param name="options">Precision and logger.</param>
 internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokenizer, GenerationConfigFile file, GenerativeOptions options)
 {
-    private static readonly string[] Ids = ["bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id"];
+    private static readonly string[] Ids =
+    [
+        "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
+    ];
 
     /// <summary>What the checkpoint says, with the tokenizer's ids where it names none.</summary>
     public GenerationOptions Defaults { get; } = file.Options with
@@ -59,7 +62,8 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         if (prompts.Count == 0) return [];
         GenerationJob job = Prepare(prompts, given);
         IReadOnlyList<Generated> texts = Search(job, null, cancellation);
-        return [.. Enumerable.Range(0, prompts.Count).Select(prompt => (IReadOnlyList<GeneratedText>)[.. texts.Where(text => text.Prompt == prompt).Select(Decoded)])];
+        ILookup<int, GeneratedText> byPrompt = texts.ToLookup(text => text.Prompt, Decoded);
+        return [.. Enumerable.Range(0, prompts.Count).Select(prompt => (IReadOnlyList<GeneratedText>)[.. byPrompt[prompt]])];
     }
 
     /// <summary>The text of one prompt, in pieces as they come.</summary>
@@ -67,8 +71,11 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     public IAsyncEnumerable<string> Stream(int[] prompt, GenerationOptions? given, CancellationToken cancellation)
     {
         GenerationJob job = Prepare([prompt], given);
-        if (job.Settings.Beams > 1) throw new InvalidOptionsException([$"NumBeams is {job.Settings.Beams}: a beam search knows its text only at its end; set NumBeams to 1, or generate without streaming"]);
-        if (job.Settings.Returned > 1) throw new InvalidOptionsException([$"NumReturnSequences is {job.Settings.Returned}: a stream has one text; set it to 1"]);
+        var violations = new List<string>();
+        (int beams, int returned) = (job.Settings.Beams, job.Settings.Returned);
+        if (beams > 1) violations.Add($"NumBeams is {beams}: a beam search knows its text only at its end; set NumBeams to 1, or generate without streaming");
+        if (returned > 1) violations.Add($"NumReturnSequences is {returned}: a stream has one text; set it to 1");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
         // A model that is disposed or trained says so at once.
         using (head.Weights.Enter())
         {
@@ -88,8 +95,15 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         GenerationOptions asked = (given ?? new()).Over(Defaults);
         if (prompts.Any(prompt => prompt.Length == 0))
         {
-            if (asked.BosTokenId is not >= 0 and not { } || ReadsSource) throw new InvalidOptionsException(["a prompt is empty, and there is no token that begins a text: give a prompt, or set BosTokenId"]);
-            prompts = [.. prompts.Select(prompt => prompt.Length > 0 ? prompt : [asked.BosTokenId!.Value])];
+            if (ReadsSource || asked.BosTokenId is not { } first || first < 0 || first >= head.Outputs)
+            {
+                throw new InvalidOptionsException(["a prompt is empty, and there is no token that begins a text: give a prompt, or set BosTokenId"]);
+            }
+            prompts = [.. prompts.Select(prompt => prompt.Length > 0 ? prompt : [first])];
+        }
+        if (ReadsSource && (asked.DecoderStartTokenId ?? asked.BosTokenId) is { } start && start >= head.Outputs)
+        {
+            throw new InvalidOptionsException([$"DecoderStartTokenId is {start}: the model's vocabulary has {head.Outputs} tokens, from 0"]);
         }
         int width = prompts.Max(prompt => prompt.Length), pad = asked.PadTokenId is >= 0 and { } id && id < head.Outputs ? id : 0;
         int[][] rows = [.. prompts.Select(prompt => Padded(prompt, width, pad))];

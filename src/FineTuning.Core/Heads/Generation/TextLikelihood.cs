@@ -14,7 +14,9 @@ internal static class TextLikelihood
     /// <param name="head">A head over the vocabulary.</param>
     /// <param name="ids">The tokens.</param>
     /// <param name="window">The most tokens that are read at once.</param>
-    /// <param name="stride">How far the window moves, from 1 to the window. Every token but the first of the text is scored once; the first of a window only with an overlap.</param>
+    /// <param name="stride">
+    /// How far the window moves, from 1 to the window. Every token but the first of the text is scored once; the first of a window only with an overlap.
+    /// </param>
     /// <param name="precision">The type of the matrix products.</param>
     /// <param name="cancellation">Stops between two windows.</param>
     /// <returns>[tokens]; NaN where nothing came before.</returns>

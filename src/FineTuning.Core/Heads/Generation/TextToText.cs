@@ -67,7 +67,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     internal static TextToText Load(Backbone backbone, TextToTextOptions? options)
     {
         options ??= new TextToTextOptions();
-        return LanguageHeads.Open(backbone, HeadKind.SequenceToSequence, options, (head, tokenizer, file) => new TextToText(head, tokenizer, options, file, backbone.Name));
+        return LanguageHeads.Open(
+            backbone, HeadKind.SequenceToSequence, options, (head, tokenizer, file) => new TextToText(head, tokenizer, options, file, backbone.Name));
     }
 
     /// <inheritdoc/>
@@ -110,14 +111,17 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
 
     /// <summary>The text that the model makes of a text.</summary>
-    /// <param name="source">The text; the options' <see cref="TextToTextOptions.Prefix"/> is put before it. It is cut at <see cref="MaximumSourceLength"/>.</param>
+    /// <param name="source">
+    /// The text; the options' <see cref="TextToTextOptions.Prefix"/> is put before it. It is cut at <see cref="MaximumSourceLength"/>.
+    /// </param>
     /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     /// <returns>The new text; of several that are returned the best.</returns>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default) => GenerateBatch([source], options, cancellation)[0][0].Text;
+    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default) =>
+        GenerateBatch([source], options, cancellation)[0][0].Text;
 
     /// <summary>The texts that the model makes of several texts, with how they ended; computed together, so that memory grows with their number.</summary>
     /// <param name="sources">The texts; the options' <see cref="TextToTextOptions.Prefix"/> is put before each.</param>
@@ -125,7 +129,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <param name="cancellation">Stops between two tokens.</param>
     /// <returns>For each source as many texts as <see cref="GenerationOptions.NumReturnSequences"/> says, the best first.</returns>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
-    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(IReadOnlyList<string> sources, GenerationOptions? options = null, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
+        IReadOnlyList<string> sources, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sources);
         return Generator.Run([.. sources.Select(Ids)], options, cancellation);

@@ -18,7 +18,8 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 /// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. No scores are kept. For one thread; whoever made it
 /// disposes it, while the head lives.
 /// </remarks>
-internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true) : IScoreSource
+internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true)
+    : IScoreSource
 {
     private DecodingCache? _cache;
     private Tensor? _memory;

@@ -168,6 +168,11 @@ public sealed class LanguageModelTests : IDisposable
         Assert.Contains("positions", Assert.Throws<InvalidOptionsException>(() => model.Generate(longer)).Message, StringComparison.Ordinal);
         TrainingDataException lost = Assert.Throws<TrainingDataException>(() => FineTuner.For(model).Train([new("a", "b"), new(longer, " end")]));
         Assert.Contains("record 1", lost.Message, StringComparison.Ordinal);
+        Assert.NotNull(model.Generate("", new() { MaxNewTokens = 2 }));
+        Assert.Throws<InvalidOptionsException>(() => model.Generate("", new() { BosTokenId = -1 }));
+        Assert.Throws<InvalidOptionsException>(() => model.Generate("", new() { BosTokenId = int.MaxValue }));
+        using TextToText translator = Pretrained.TextToText(Goldens.Require("pipelines", "t5-generate"));
+        Assert.Throws<InvalidOptionsException>(() => translator.Generate("a", new() { DecoderStartTokenId = int.MaxValue }));
         using ChatModel replies = Pretrained.ChatModel(chat);
         Assert.Throws<ArgumentException>(() => replies.Reply([]));
     }
