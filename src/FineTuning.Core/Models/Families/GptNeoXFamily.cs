@@ -27,7 +27,11 @@ internal static class GptNeoXFamily
             ("layers.{i}.feed_forward.inner", Layer + "mlp.dense_h_to_4h"),
             ("layers.{i}.feed_forward.outer", Layer + "mlp.dense_4h_to_h"),
             ("norm", "final_layer_norm"),
-        ]);
+        ])
+    {
+        // The 5.x line calls the module so, and its tensor still embed_out.
+        Renames = [("lm_head.", "embed_out.")],
+    };
 
     private static DecoderSettings Settings(ConfigFile config, int heads)
     {

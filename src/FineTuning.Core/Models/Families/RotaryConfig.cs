@@ -25,8 +25,8 @@ internal static class RotaryConfig
     private static RotaryScaling? Scaling(ConfigFile config, ConfigFile own, int width)
     {
         string kind = own.Text("rope_type") ?? own.Text("type") ?? "default";
-        // Early Phi-3 files say yarn where they mean longrope.
-        if (kind == "yarn" && own.Has("short_factor")) kind = "longrope";
+        // Early Phi-3 files say su or yarn where they mean longrope.
+        if (kind == "su" || (kind == "yarn" && own.Has("short_factor"))) kind = "longrope";
         int positions = config.Count("max_position_embeddings", 2048);
         int original = own.Count("original_max_position_embeddings", config.Count("original_max_position_embeddings", positions));
         double factor = own.Number("factor", kind == "longrope" ? (double)positions / original : 1, 1e-3, 1e6);
@@ -37,7 +37,7 @@ internal static class RotaryConfig
             "dynamic" => new DynamicScaling(factor, original),
             "llama3" => Llama3(own, factor, original),
             "yarn" => Yarn(own, factor, original),
-            "longrope" or "su" => LongRope(own, factor, original, width),
+            "longrope" => LongRope(own, factor, original, width),
             _ => throw config.Fault($"the rotary scaling '{kind}' is not supported; default, linear, dynamic, yarn, llama3 and longrope are"),
         };
     }
