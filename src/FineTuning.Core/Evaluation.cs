@@ -20,12 +20,13 @@ public static class Evaluation
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="model">The model; nothing trains it at the same time.</param>
     /// <param name="data">Read once; all of it, so it has an end.</param>
-    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is. Null: no one is told.</param>
     /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>The model's metrics and the user's (<see cref="TunableModel.AddMetric"/>).</returns>
     /// <exception cref="Errors.TrainingDataException">A record cannot be evaluated on, or there is none; it is named.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static MetricReport Evaluate<TExample>(this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+    public static MetricReport Evaluate<TExample>(this TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -36,7 +37,7 @@ public static class Evaluation
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="model">The model; nothing trains it at the same time.</param>
     /// <param name="data">Read once, on that thread.</param>
-    /// <param name="progress">Told from time to time how far the evaluation is; null: nobody is.</param>
+    /// <param name="progress">Told from time to time how far the evaluation is. Null: no one is told.</param>
     /// <param name="cancellation">Ends the evaluation with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>What <see cref="Evaluate"/> returns; it fails as that does.</returns>
     public static Task<MetricReport> EvaluateAsync<TExample>(
@@ -47,7 +48,8 @@ public static class Evaluation
         return DedicatedThread.Start(ThreadName, () => Run(model, data, progress, cancellation));
     }
 
-    private static MetricReport Run<TExample>(TunableModel<TExample> model, IEnumerable<TExample> data, IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
+    private static MetricReport Run<TExample>(TunableModel<TExample> model, IEnumerable<TExample> data,
+        IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         long examples = 0;
         RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation);

@@ -1,8 +1,8 @@
 namespace FineTuning.Text;
 
 /// <summary>
-/// Ids alone through BERT's pipeline, in one walk over the text: each character is cleaned, lowered and classified by one look into a table, and a word is looked up where
-/// it ends. No text is rewritten and no offset is kept. What depends on neighbours is left to the whole pipeline. Thread-safe.
+/// Ids alone through BERT's pipeline, in one walk over the text: each character is cleaned, lowered and classified by one look into a table,
+/// and a word is looked up where it ends. No text is rewritten and no offset is kept. What depends on neighbours is left to the whole pipeline. Thread-safe.
 /// </summary>
 internal sealed class BertIdEncoder
 {
@@ -32,7 +32,7 @@ internal sealed class BertIdEncoder
         foreach ((string word, int id) in model.Vocabulary) if (word.Length == 1) _single[word[0]] = id + 1;
     }
 
-    /// <summary>The encoder of a pipeline; null: it is another pipeline.</summary>
+    /// <summary>The encoder of a pipeline. Null: it is another pipeline.</summary>
     public static BertIdEncoder? Of(TokenizerParts parts) =>
         parts is { Normalizer: BertNormalizer normalizer, PreTokenizer: BertPreTokenizer, Model: WordPieceModel { LongestWord: >= LongestWord } model }
             ? new(normalizer, model) : null;
@@ -111,7 +111,8 @@ internal sealed class BertIdEncoder
             string text = _normalizer.Of(character);
             // A character that is set apart from its neighbours comes between spaces.
             bool apart = text is [' ', _, ' '];
-            entry = text.Length == 0 ? Skipped : apart ? Alone | text[1] : text.Length > 1 || text[0] == 0 ? Complex : text[0] | BertPreTokenizer.KindOf(text[0]) switch
+            entry = text.Length == 0 ? Skipped : apart ? Alone | text[1] : text.Length > 1 || text[0] == 0 ? Complex
+                : text[0] | BertPreTokenizer.KindOf(text[0]) switch
             {
                 BertCharacter.Space => Space,
                 BertCharacter.Punctuation => Alone,

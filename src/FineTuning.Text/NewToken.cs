@@ -16,6 +16,6 @@ public sealed record NewToken(string Content)
     /// <summary>Whether it is left out when ids are decoded without special tokens.</summary>
     public bool Special { get; init; }
 
-    /// <summary>Whether it is looked for in the normalized text; null: unless it is special.</summary>
+    /// <summary>Whether it is looked for in the normalized text. Null: unless it is special.</summary>
     public bool? Normalized { get; init; }
 }

@@ -3,15 +3,15 @@ namespace FineTuning.Text;
 /// <summary>How rows of different lengths are made equally long. Immutable.</summary>
 public sealed record PaddingOptions
 {
-    /// <summary>The length that rows are filled up to; null: that of the longest row.</summary>
+    /// <summary>The length that rows are filled up to. Null: that of the longest row.</summary>
     public int? Length { get; init; }
 
     /// <summary>The length is rounded up to a multiple of this; 1 or more. Default 1.</summary>
     public int MultipleOf { get; init; } = 1;
 
-    /// <summary>Whether rows are filled up in front; null: as the tokenizer's files say.</summary>
+    /// <summary>Whether rows are filled up in front. Null: as the tokenizer's files say.</summary>
     public bool? Left { get; init; }
 
-    /// <summary>The token that fills up; null: the padding token.</summary>
+    /// <summary>The token that fills up. Null: the padding token.</summary>
     public int? PadId { get; init; }
 }

@@ -10,7 +10,8 @@ public sealed partial class PretrainedTokenizer
     /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
     /// <param name="addSpecialTokens">Whether the template's tokens stand around the text.</param>
     /// <returns>All ids: nothing is cut.</returns>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public int[] EncodeIds(ReadOnlySpan<char> text, bool addSpecialTokens = true)
     {
         // A text rarely has more tokens than characters; where it has, the buffer grows.
@@ -28,13 +29,16 @@ public sealed partial class PretrainedTokenizer
         }
     }
 
-    /// <summary>Writes the ids of a text into a buffer of the caller; see <see cref="EncodeIds"/>. Allocates nothing for words that it has seen before.</summary>
+    /// <summary>
+    /// Writes the ids of a text into a buffer of the caller; see <see cref="EncodeIds"/>. Allocates nothing for words that it has seen before.
+    /// </summary>
     /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
     /// <param name="ids">Where they go.</param>
     /// <param name="count">How many were written; 0 where they do not fit.</param>
     /// <param name="addSpecialTokens">Whether the template's tokens stand around the text.</param>
     /// <returns>False: they do not fit, and what stands in the buffer means nothing.</returns>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public bool TryEncodeIds(ReadOnlySpan<char> text, Span<int> ids, out int count, bool addSpecialTokens = true)
     {
         count = 0;

@@ -33,7 +33,8 @@ public sealed partial class PretrainedTokenizer
         _tokens = new string?[highest + 1];
         foreach ((string token, int id) in parts.Model.Vocabulary) _tokens[id] = token;
         foreach (AddedToken token in parts.AddedTokens) _tokens[token.Id] = token.Content;
-        _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
+        _special = parts.AddedTokens.Where(token => token.Special).Select(token => token.Id)
+            .Concat(parts.Roles.Values.Select(TokenId).OfType<int>()).ToFrozenSet();
         _chatTemplate = new(() => ChatTemplate.Of(parts.Files, parts.Folder, parts.ChatTokens.Count > 0 ? parts.ChatTokens : parts.Roles));
         _idEncoder = new(() => BertIdEncoder.Of(parts));
         IReadOnlyList<Decoder> decoders = parts.Decoder switch { null => [], SequenceDecoder sequence => sequence.Steps, { } single => [single] };
@@ -46,25 +47,25 @@ public sealed partial class PretrainedTokenizer
         VocabularySize = parts.Model.Vocabulary.Keys.Union(_addedIds.Keys, StringComparer.Ordinal).Count();
     }
 
-    /// <summary>The padding token's id; null: there is none.</summary>
+    /// <summary>The padding token's id. Null: there is none.</summary>
     public int? PadId => RoleId("pad_token");
 
-    /// <summary>The unknown token's id; null: there is none.</summary>
+    /// <summary>The unknown token's id. Null: there is none.</summary>
     public int? UnknownId => RoleId("unk_token");
 
-    /// <summary>The id of the token that begins a text; null: there is none.</summary>
+    /// <summary>The id of the token that begins a text. Null: there is none.</summary>
     public int? BeginId => RoleId("bos_token");
 
-    /// <summary>The id of the token that ends a text; null: there is none.</summary>
+    /// <summary>The id of the token that ends a text. Null: there is none.</summary>
     public int? EndId => RoleId("eos_token");
 
-    /// <summary>The classification token's id; null: there is none.</summary>
+    /// <summary>The classification token's id. Null: there is none.</summary>
     public int? ClassifierId => RoleId("cls_token");
 
-    /// <summary>The separator's id; null: there is none.</summary>
+    /// <summary>The separator's id. Null: there is none.</summary>
     public int? SeparatorId => RoleId("sep_token");
 
-    /// <summary>The mask token's id; null: there is none.</summary>
+    /// <summary>The mask token's id. Null: there is none.</summary>
     public int? MaskId => RoleId("mask_token");
 
     /// <summary>Tokens in the vocabulary, added ones included.</summary>
@@ -73,10 +74,10 @@ public sealed partial class PretrainedTokenizer
     /// <summary>The highest id that it can give, of the vocabulary, an added token or its template; -1: none. A model's embeddings need one row more.</summary>
     public int HighestId { get; }
 
-    /// <summary>The most tokens the files say a text may have; null: they set no bound.</summary>
+    /// <summary>The most tokens the files say a text may have. Null: they set no bound.</summary>
     public int? MaximumLength => _parts.MaximumLength;
 
-    /// <summary>What the model's vocabulary puts before a token that continues a word, for example <c>##</c>; empty: nothing.</summary>
+    /// <summary>What the model's vocabulary puts before a token that continues a word, for example <c>##</c>. Empty: nothing.</summary>
     public string ContinuationPrefix => _parts.Model.ContinuationPrefix;
 
     /// <summary>The ids that the template puts before a single text.</summary>
@@ -85,7 +86,10 @@ public sealed partial class PretrainedTokenizer
     /// <summary>The ids that the template puts after a single text.</summary>
     public IReadOnlyList<int> TokensAfter => _after;
 
-    /// <summary>The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>). Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.</summary>
+    /// <summary>
+    /// The folder's chat template; where it has none, the library's own (<see cref="ChatTemplate.IsFallback"/>).
+    /// Conversations are encoded by <see cref="ChatEncoding.EncodeChat"/>.
+    /// </summary>
     /// <exception cref="CheckpointException">The folder's templates are no text.</exception>
     public ChatTemplate ChatTemplate => _chatTemplate.Value;
 
@@ -94,9 +98,9 @@ public sealed partial class PretrainedTokenizer
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
     public static PretrainedTokenizer Load(string folder) => Load(folder, null);
 
-    /// <summary>Loads the tokenizer files of a checkpoint folder, with some settings of one's own.</summary>
+    /// <summary>Loads the tokenizer files of a checkpoint folder, with some settings changed.</summary>
     /// <param name="folder">tokenizer.json, or the files of the older tokenizers.</param>
-    /// <param name="settings">What overrides the files' settings; null: nothing.</param>
+    /// <param name="settings">What overrides the files' settings. Null: nothing.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged, or of a kind that is not supported.</exception>
     public static PretrainedTokenizer Load(string folder, TokenizerSettings? settings)
     {
@@ -127,7 +131,7 @@ public sealed partial class PretrainedTokenizer
     /// <returns>Thread-safe; offsets are into the original text.</returns>
     public Microsoft.ML.Tokenizers.Tokenizer AsTokenizer() => new MicrosoftTokenizer(this);
 
-    /// <summary>The id of a token; null: it is not in the vocabulary.</summary>
+    /// <summary>The id of a token. Null: it is not in the vocabulary.</summary>
     /// <param name="token">The entry, for example <c>[MASK]</c>.</param>
     public int? TokenId(string token)
     {
@@ -135,7 +139,7 @@ public sealed partial class PretrainedTokenizer
         return _addedIds.TryGetValue(token, out int added) ? added : _parts.Model.Vocabulary.TryGetValue(token, out int id) ? id : null;
     }
 
-    /// <summary>The token of an id; null: there is none.</summary>
+    /// <summary>The token of an id. Null: there is none.</summary>
     /// <param name="id">Any number.</param>
     public string? Token(int id) => id >= 0 && id < _tokens.Length ? _tokens[id] : null;
 
@@ -145,10 +149,11 @@ public sealed partial class PretrainedTokenizer
 
     /// <summary>Tokenizes a text or a pair.</summary>
     /// <param name="text">Any string; lone surrogates count as U+FFFD.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public TokenizedText Encode(string text, string? pair = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -166,10 +171,11 @@ public sealed partial class PretrainedTokenizer
 
     /// <summary>Tokenizes texts that are cut into words already; offsets count within each word.</summary>
     /// <param name="words">The words.</param>
-    /// <param name="pairWords">The second text's words; null: there is none.</param>
+    /// <param name="pairWords">The second text's words. Null: there is none.</param>
     /// <param name="options">Null: the template's tokens, nothing cut.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice.</exception>
-    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">The text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(words);
@@ -188,13 +194,16 @@ public sealed partial class PretrainedTokenizer
     /// <param name="padding">Null: rows keep their lengths.</param>
     /// <param name="cancellation">Ends the work early.</param>
     /// <exception cref="ArgumentException">What may be cut does not suffice, or rows are cut to a length that is no multiple of the padding's.</exception>
-    /// <exception cref="TokenizationException">A text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files takes more than linear time on it.</exception>
+    /// <exception cref="TokenizationException">A text has what is not in the vocabulary and the files name no unknown token, or a pattern of the files
+    /// takes more than linear time on it.</exception>
     /// <exception cref="InvalidOperationException">Rows are to be padded, but there is no padding token.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null, CancellationToken cancellation = default)
+    public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum && maximum % padding.MultipleOf != 0)
+        if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum
+            && maximum % padding.MultipleOf != 0)
         {
             throw new ArgumentException($"texts are cut to {maximum} tokens, which is no multiple of the {padding.MultipleOf} that rows are padded to");
         }
@@ -217,7 +226,7 @@ public sealed partial class PretrainedTokenizer
     /// <summary>The text of ids.</summary>
     /// <param name="ids">Any numbers; those without a token are left out.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
-    /// <param name="cleanUp">Whether English spacing is put right; null: as the files say.</param>
+    /// <param name="cleanUp">Whether English spacing is put right. Null: as the files say.</param>
     /// <exception cref="TokenizationException">The files' steps make the text more than 64 times as long.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true, bool? cleanUp = null)
     {

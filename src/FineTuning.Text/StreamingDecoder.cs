@@ -2,11 +2,14 @@ using System.Text;
 
 namespace FineTuning.Text;
 
-/// <summary>Turns ids into text one at a time, as a model generates them. What it gives, put together, is what <see cref="PretrainedTokenizer.Decode"/> gives for all of them.</summary>
+/// <summary>
+/// Turns ids into text one at a time, as a model generates them. What it gives, put together,
+/// is what <see cref="PretrainedTokenizer.Decode"/> gives for all of them.
+/// </summary>
 /// <remarks>
-/// Text comes only when no later id can change it: no character is given before all its bytes are there, and where the files ask for English spacing to be put right, no
-/// word before the next begins. Time for an id does not grow with what went before, nor does memory where tokens have text. Decoders of rare files see all tokens as one text: with
-/// them everything comes at the end. For one thread.
+/// Text comes only when no later id can change it: no character is given before all its bytes are there, and where the files ask for English spacing to be put
+/// right, no word before the next begins. Time for an id does not grow with what went before, nor does memory where tokens have text.
+/// Decoders of rare files see all tokens as one text: with them everything comes at the end. For one thread.
 /// </remarks>
 public sealed class StreamingDecoder
 {
@@ -50,7 +53,7 @@ public sealed class StreamingDecoder
         return _cleans ? Clean(added) : added;
     }
 
-    /// <summary>Gives the rest, and begins anew.</summary>
+    /// <summary>Gives the rest and starts again.</summary>
     public string Complete()
     {
         string text = Decode();
@@ -96,7 +99,8 @@ public sealed class StreamingDecoder
         return TextCleanUp.Apply(text[..cut]);
     }
 
-    // Every rule begins with a space; none but that of the lone apostrophe has another. Where that one takes both of its spaces away, a rule may fit that did not before.
+    // Every rule begins with a space; none but that of the lone apostrophe has another.
+    // Where that one takes both of its spaces away, a rule may fit that did not before.
     private static bool IsSafe(ReadOnlySpan<char> before, ReadOnlySpan<char> rest)
     {
         if (before.EndsWith(" '")) return false;

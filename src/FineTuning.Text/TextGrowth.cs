@@ -3,8 +3,8 @@ using FineTuning.Errors;
 namespace FineTuning.Text;
 
 /// <summary>
-/// How long a text may become on its way through a pipeline. Real files make at most eighteen characters of one; a chain of replacements, or of steps that spell bytes, doubles a text
-/// with each of its links, and a file of a few kilobytes would take all memory.
+/// How long a text may become on its way through a pipeline. Real files make at most eighteen characters of one;
+/// a chain of replacements, or of steps that spell bytes, doubles a text with each of its links, and a file of a few kilobytes would take all memory.
 /// </summary>
 internal static class TextGrowth
 {
@@ -24,6 +24,8 @@ internal static class TextGrowth
     /// <exception cref="TokenizationException">There are more than the most.</exception>
     public static void Check(long characters, long most)
     {
-        if (characters > most) throw new TokenizationException($"the steps of the tokenizer's files make more than {most:N0} characters of {(most - Slack) / Factor:N0}; the files are damaged or made to do harm");
+        if (characters > most)
+            throw new TokenizationException($"the steps of the tokenizer's files make more than {most:N0} characters of {(most - Slack) / Factor:N0}; "
+                + "the files are damaged or made to do harm");
     }
 }

@@ -12,7 +12,7 @@ internal sealed class TokenRun : TokenColumns
     /// <summary>What the offsets of a word's tokens count in.</summary>
     public string SourceOf(int word) => Source ?? SourceWords![word];
 
-    /// <summary>Begins anew; buffers that a long text has left are let go of.</summary>
+    /// <summary>Starts again; buffers that a long text left are released.</summary>
     public void Clear()
     {
         (Source, SourceWords) = (null, null);

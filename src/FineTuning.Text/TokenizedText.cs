@@ -7,7 +7,8 @@ public sealed class TokenizedText
     private readonly Dictionary<int, string>? _surface;
     private readonly TokenLayout _layout;
 
-    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked for; until then positions take two bytes each.
+    // Most rows are never asked for more than their ids. What else is known of tokens is written out when first asked
+    // for; until then positions take two bytes each.
     private readonly ushort[]? _packed;
     private Views? _views;
 
@@ -112,7 +113,7 @@ public sealed class TokenizedText
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public int WordAt(int character, int sequence = 0) => TokenAt(character, sequence) is >= 0 and int token ? WordIds[token] : -1;
 
-    /// <summary>The tokens of a word, from the first to behind the last; null: there is none.</summary>
+    /// <summary>The tokens of a word, from the first to behind the last. Null: there is none.</summary>
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
     public (int Start, int End)? TokensOf(int word, int sequence = 0)
@@ -128,10 +129,11 @@ public sealed class TokenizedText
         return start < 0 ? null : (start, end);
     }
 
-    /// <summary>The characters of a word, from the first to behind the last; null: it has no token.</summary>
+    /// <summary>The characters of a word, from the first to behind the last. Null: it has no token.</summary>
     /// <param name="word">The word's number, as <see cref="WordIds"/> counts.</param>
     /// <param name="sequence">0 for the first text, 1 for the second.</param>
-    public (int Start, int End)? CharactersOf(int word, int sequence = 0) => TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
+    public (int Start, int End)? CharactersOf(int word, int sequence = 0) =>
+        TokensOf(word, sequence) is { } tokens ? (Starts[tokens.Start], Ends[tokens.End - 1]) : null;
 
     private sealed class Views
     {

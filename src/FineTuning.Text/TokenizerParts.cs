@@ -43,7 +43,7 @@ internal sealed record TokenizerParts
 
     public bool SplitSpecialTokens { get; init; }
 
-    /// <summary>The folder it was read from, for messages; empty: none.</summary>
+    /// <summary>The folder it was read from, for messages. Empty: none.</summary>
     public string Folder { get; init; } = "";
 
     /// <summary>The special tokens that chat templates see.</summary>

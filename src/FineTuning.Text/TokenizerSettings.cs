@@ -2,7 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace FineTuning.Text;
 
-/// <summary>Settings that override those of tokenizer_config.json; null: as the files say. Immutable. A setting that the tokenizer's class does not have changes nothing.</summary>
+/// <summary>
+/// Settings that override those of tokenizer_config.json. Null: as the files say.
+/// Immutable. A setting that the tokenizer's class does not have changes nothing.
+/// </summary>
 public sealed record TokenizerSettings
 {
     /// <summary>Whether text is made lower case (BERT, ALBERT, DeBERTa v3).</summary>
@@ -29,7 +32,10 @@ public sealed record TokenizerSettings
     /// <summary>Whether DeBERTa v3 cuts around punctuation.</summary>
     public bool? SplitByPunctuation { get; init; }
 
-    /// <summary>Whether the begin token stands before a text. Where this or <see cref="AddEndToken"/> is set, the template is made of these two, and the one that is not set counts as off.</summary>
+    /// <summary>
+    /// Whether the begin token stands before a text. Where this or <see cref="AddEndToken"/> is set, the template is made of these
+    /// two, and the one that is not set counts as off.
+    /// </summary>
     public bool? AddBeginToken { get; init; }
 
     /// <summary>Whether the end token stands behind a text. See <see cref="AddBeginToken"/>.</summary>

@@ -22,13 +22,13 @@ public sealed record TokenizingOptions
     /// <summary>Whether the model's template puts its tokens around the text. Default true.</summary>
     public bool AddSpecialTokens { get; init; } = true;
 
-    /// <summary>The most tokens, the template's included; null: what the tokenizer's files say, or as many as the text has.</summary>
+    /// <summary>The most tokens, the template's included. Null: what the tokenizer's files say, or as many as the text has.</summary>
     public int? MaximumLength { get; init; }
 
     /// <summary>What is cut where there are more. Default: nothing.</summary>
     public TruncationStrategy Truncation { get; init; }
 
-    /// <summary>Whether the beginning is cut instead of the end; null: as the tokenizer's files say.</summary>
+    /// <summary>Whether the beginning is cut instead of the end. Null: as the tokenizer's files say.</summary>
     public bool? TruncateLeft { get; init; }
 
     /// <summary>How many tokens two windows share; from 0 to below the room of a window.</summary>

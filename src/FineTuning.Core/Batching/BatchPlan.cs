@@ -1,13 +1,13 @@
 namespace FineTuning.Batching;
 
 /// <summary>Which rows stand together in a batch, and to how many tokens they are padded.</summary>
-/// <param name="Rows">Places in the row set.</param>
+/// <param name="Rows">Indices in the row set.</param>
 /// <param name="PaddedLength">Tokens a row after padding.</param>
 internal readonly record struct PlannedBatch(int[] Rows, int PaddedLength);
 
 /// <summary>How rows are put into batches.</summary>
 /// <param name="BatchSize">Rows a batch; with a token budget, the most rows.</param>
-/// <param name="TokenBudget">Tokens a batch, padding included; null: batches of <paramref name="BatchSize"/> rows.</param>
+/// <param name="TokenBudget">Tokens a batch, padding included. Null: batches of <paramref name="BatchSize"/> rows.</param>
 /// <param name="GroupByLength">Whether rows of similar length stand together.</param>
 /// <param name="Shuffle">Whether the order changes with seed and epoch.</param>
 /// <param name="PadToMultipleOf">Batches are padded to a multiple of this many tokens, which keeps the number of different shapes small.</param>
@@ -32,7 +32,7 @@ internal static class BatchPlan
         }
         List<PlannedBatch> batches = Cut(order, lengths, rules);
         if (!rules.GroupByLength || !rules.Shuffle) return batches;
-        return [.. Permutation.Of(batches.Count, seed, epoch, 1).Select(place => batches[place])];
+        return [.. Permutation.Of(batches.Count, seed, epoch, 1).Select(index => batches[index])];
     }
 
     /// <summary>How many batches an epoch has: the same for every epoch.</summary>
@@ -41,7 +41,7 @@ internal static class BatchPlan
 
     private static void SortByLength(int[] order, int start, int count, IReadOnlyList<int> lengths)
     {
-        // The shuffled place breaks ties, so rows of one length meet others in every epoch; the sort is the same on every platform.
+        // The shuffled position breaks ties, so rows of one length meet others in every epoch; the sort is the same on every platform.
         var keys = new long[count];
         for (int i = 0; i < count; i++) keys[i] = ((long)lengths[order[start + i]] << 32) | (uint)i;
         int[] part = order[start..(start + count)];

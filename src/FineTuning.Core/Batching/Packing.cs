@@ -11,7 +11,8 @@ internal static class Packing
 {
     /// <summary>The rows of a strategy that packs ahead of batching.</summary>
     /// <param name="lengths">Tokens of each text; texts of 0 vanish.</param>
-    /// <param name="capacity">Tokens of a row, at least 1. With <see cref="PackingStrategy.Whole"/> what is longer is cut behind it, and counts as lost.</param>
+    /// <param name="capacity">Tokens of a row, at least 1. With <see cref="PackingStrategy.Whole"/> what is longer
+    /// is cut behind it, and counts as lost.</param>
     /// <param name="strategy">Whole, Split or Wrapped.</param>
     /// <returns>The parts of each row in order.</returns>
     /// <exception cref="ArgumentException">The strategy does not pack ahead.</exception>

@@ -4,7 +4,7 @@ namespace FineTuning.Batching;
 internal static class Permutation
 {
     /// <summary>0 to count - 1, shuffled (Fisher and Yates, in Durstenfeld's form) by a SplitMix64 sequence started from seed, epoch and purpose.</summary>
-    /// <param name="count">How many places.</param>
+    /// <param name="count">How many indices.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="epoch">The epoch, from 0.</param>
     /// <param name="purpose">Which of the epoch's shuffles it is.</param>

@@ -4,13 +4,15 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Batching;
 
-/// <summary>The one way to predict over many inputs: sort by length, cut at a token budget, compute without gradients, answer in the order of the inputs.</summary>
+/// <summary>
+/// The one way to predict over many inputs: sort by length, cut at a token budget, compute without gradients, answer in the order of the inputs.
+/// </summary>
 internal static class PredictionBatches
 {
     private const int TokenBudget = 4096;
 
     /// <summary>Answers all rows.</summary>
-    /// <param name="weights">What is read: nobody trains or frees it meanwhile.</param>
+    /// <param name="weights">What is read: it is neither trained nor freed meanwhile.</param>
     /// <param name="rows">In any order; they stay as they are.</param>
     /// <param name="forward">Computes the rows of a batch, padded to a number of tokens, in a dispose scope of its own. Gives one result a row.</param>
     /// <param name="cancellation">Stops between two batches.</param>

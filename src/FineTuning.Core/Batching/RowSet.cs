@@ -29,11 +29,12 @@ internal sealed class RowSet
     /// <param name="name">What the data is, for messages: training data, validation data.</param>
     /// <param name="encoded">Told how many examples are encoded, from time to time.</param>
     /// <param name="cancellation">Looked at before every record.</param>
-    /// <param name="mostRows">After so many rows no more are read, where nobody knows how many there are; null: all are read.</param>
-    /// <param name="isTimeUp">Asked before every record: once it is true, no more are read; null: there is no limit.</param>
+    /// <param name="mostRows">After so many rows no more are read, where the number of rows is unknown. Null: all are read.</param>
+    /// <param name="isTimeUp">Asked before every record: once it is true, no more are read. Null: there is no limit.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
-        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation, long? mostRows = null, Func<bool>? isTimeUp = null)
+        TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation,
+        long? mostRows = null, Func<bool>? isTimeUp = null)
     {
         var report = new EncodingReport();
         var rows = new List<EncodedRow>();
@@ -51,7 +52,9 @@ internal sealed class RowSet
                 ended = timeIsUp || (!isFull && !source.MoveNext());
                 if (!ended && !isFull) chunk.Add(source.Current);
                 if (!ended && !isFull && chunk.Count < ExamplesInAChunk) continue;
-                if (index > int.MaxValue - ExamplesInAChunk) throw new TrainingDataException($"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
+                if (index > int.MaxValue - ExamplesInAChunk)
+                    throw new TrainingDataException(
+                        $"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
                 EncodeChunk(model, [.. chunk], index, name, rows, report);
                 index += chunk.Count;
                 if (chunk.Count > 0) encoded?.Invoke(index);
@@ -60,20 +63,23 @@ internal sealed class RowSet
                 ended |= rows.Count >= most;
             }
         }
-        if (index == 0 && timeIsUp) throw new TrainingDataException($"the time limit was over before the first record of the {name} came; lengthen TimeLimit, or look at what is slow in reading the data");
+        if (index == 0 && timeIsUp)
+            throw new TrainingDataException(
+                $"the time limit was over before the first record of the {name} came; lengthen TimeLimit, or look at what is slow in reading the data");
         if (index == 0) throw new TrainingDataException($"the {name} holds no records; at least one is needed");
         if (rows.All(row => row.TargetCount <= 0))
         {
             string reasons = string.Join(", ", report.Summary().Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(model.Arrange(rows), report.Summary());
+        return new(model.PrepareRows(rows), report.Summary());
     }
 
     private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>
         examples.GetEnumerator() ?? throw new TrainingDataException($"the {name} gave no enumerator: GetEnumerator returned null");
 
-    private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name, List<EncodedRow> rows, EncodingReport report)
+    private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name,
+        List<EncodedRow> rows, EncodingReport report)
     {
         var encoded = new EncodedRow?[chunk.Length];
         var failures = new Exception?[chunk.Length];

@@ -3,7 +3,7 @@ namespace FineTuning.Examples;
 /// <summary>Gives each example its neighbours as context, as FLERT does (Schweter and Akbik 2020).</summary>
 public static class DocumentContext
 {
-    /// <summary>The examples with what stands before and after them in the same document; no label of the context is learned twice.</summary>
+    /// <summary>The examples with what precedes and after them in the same document; no label of the context is learned twice.</summary>
     /// <typeparam name="TExample">Tagged words or annotated texts.</typeparam>
     /// <param name="examples">In the order of the documents; streamed. Neighbours with the same <see cref="TaggedText.Document"/> belong together.</param>
     /// <param name="words">How many words of context are gathered on each side, at least, where the document has them.</param>

@@ -6,7 +6,7 @@ namespace FineTuning.Examples;
 /// <param name="Label">Its label.</param>
 public sealed record LabeledText<TLabel>(string Text, TLabel Label)
 {
-    /// <summary>The second text of a pair; null: there is none.</summary>
+    /// <summary>The second text of a pair. Null: there is none.</summary>
     public string? Pair { get; init; }
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>
@@ -19,7 +19,7 @@ public sealed record LabeledText<TLabel>(string Text, TLabel Label)
 /// <param name="Labels">Its labels; may be empty.</param>
 public sealed record MultiLabeledText<TLabel>(string Text, IReadOnlyList<TLabel> Labels)
 {
-    /// <summary>The second text of a pair; null: there is none.</summary>
+    /// <summary>The second text of a pair. Null: there is none.</summary>
     public string? Pair { get; init; }
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>
@@ -31,7 +31,7 @@ public sealed record MultiLabeledText<TLabel>(string Text, IReadOnlyList<TLabel>
 /// <param name="Score">The number.</param>
 public sealed record ScoredText(string Text, double Score)
 {
-    /// <summary>The second text of a pair; null: there is none.</summary>
+    /// <summary>The second text of a pair. Null: there is none.</summary>
     public string? Pair { get; init; }
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>

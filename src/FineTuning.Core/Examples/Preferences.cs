@@ -9,10 +9,10 @@ namespace FineTuning.Examples;
 /// <param name="Rejected">The worse one.</param>
 public sealed record PreferencePair(TextOrTurns Prompt, TextOrTurns Chosen, TextOrTurns Rejected)
 {
-    /// <summary>The tools that the assistant may call; null: there are none. Only turns have tools.</summary>
+    /// <summary>The tools that the assistant may call. Null: there are none. Only turns have tools.</summary>
     public IReadOnlyList<ChatTool>? Tools { get; init; }
 
-    /// <summary>By how much the chosen reward should exceed the rejected one; null: nobody said. Only reward models read it.</summary>
+    /// <summary>By how much the chosen reward should exceed the rejected one. Null: not given. Only reward models read it.</summary>
     public double? Margin { get; init; }
 }
 
@@ -23,7 +23,7 @@ public sealed record PreferencePair(TextOrTurns Prompt, TextOrTurns Chosen, Text
 /// <param name="IsDesirable">Whether the model should write such completions.</param>
 public sealed record UnpairedPreference(TextOrTurns Prompt, TextOrTurns Completion, bool IsDesirable)
 {
-    /// <summary>The tools that the assistant may call; null: there are none. Only turns have tools.</summary>
+    /// <summary>The tools that the assistant may call. Null: there are none. Only turns have tools.</summary>
     public IReadOnlyList<ChatTool>? Tools { get; init; }
 }
 

@@ -8,7 +8,7 @@ namespace FineTuning.Examples;
 /// <param name="Completion">Learned; not empty. As a text it follows the prompt with nothing between them.</param>
 public sealed record PromptCompletion(TextOrTurns Prompt, TextOrTurns Completion)
 {
-    /// <summary>The tools that the assistant may call; null: there are none. Only turns have tools.</summary>
+    /// <summary>The tools that the assistant may call. Null: there are none. Only turns have tools.</summary>
     public IReadOnlyList<ChatTool>? Tools { get; init; }
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>

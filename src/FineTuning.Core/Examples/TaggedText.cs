@@ -13,10 +13,10 @@ public abstract record TaggedText
     /// <summary>The document it stands in, where that is known: neighbours of one document are each other's context.</summary>
     public int? Document { get; init; }
 
-    /// <summary>What stands before it in the document, in order: words, or texts. Read only by models that take context.</summary>
+    /// <summary>What precedes it in the document, in order: words, or texts. Read only by models that take context.</summary>
     public IReadOnlyList<string> Before { get; init; } = [];
 
-    /// <summary>What stands after it in the document, in order: words, or texts. Read only by models that take context.</summary>
+    /// <summary>What follows it in the document, in order: words, or texts. Read only by models that take context.</summary>
     public IReadOnlyList<string> After { get; init; } = [];
 }
 

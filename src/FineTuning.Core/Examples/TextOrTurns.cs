@@ -3,7 +3,8 @@ using FineTuning.Text;
 namespace FineTuning.Examples;
 
 /// <summary>A text as it stands, or turns of a conversation that a chat template renders.</summary>
-/// <remarks>Immutable and thread-safe. Two are equal where their texts or turns are. A text converts by itself: <c>new PromptCompletion("2 + 2 =", " 4")</c>.</remarks>
+/// <remarks>Immutable and thread-safe. Two are equal where their texts or turns are. A text converts by itself:
+/// <c>new PromptCompletion("2 + 2 =", " 4")</c>.</remarks>
 public sealed record TextOrTurns
 {
     /// <summary>A text.</summary>
@@ -22,10 +23,10 @@ public sealed record TextOrTurns
         Turns = turns;
     }
 
-    /// <summary>The text; null: there are turns.</summary>
+    /// <summary>The text. Null: there are turns.</summary>
     public string? Text { get; }
 
-    /// <summary>The turns; null: there is a text.</summary>
+    /// <summary>The turns. Null: there is a text.</summary>
     public IReadOnlyList<ChatTurn>? Turns { get; }
 
     /// <summary>Whether nothing is there: an empty text, or no turn.</summary>

@@ -10,7 +10,7 @@ internal abstract class Backbone
     /// <summary>What messages call it.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Where files of the head may lie beside config.json; null: there are none.</summary>
+    /// <summary>Where files of the head may lie beside config.json. Null: there are none.</summary>
     public abstract string? Folder { get; }
 
     /// <summary>A checkpoint folder.</summary>
@@ -38,11 +38,12 @@ internal abstract class Backbone
     /// <param name="outputs">How many scores it gives.</param>
     /// <param name="options">Seed, dropout, device.</param>
     /// <param name="make">Makes the model.</param>
-    /// <param name="stored">What was said of the outputs; null: their names do not matter.</param>
-    /// <param name="refusal">Why the checkpoint's own head cannot be the one that is asked for; null: nothing speaks against it.</param>
+    /// <param name="stored">What was said of the outputs. Null: their names do not matter.</param>
+    /// <param name="refusal">Why the checkpoint's own head cannot be the one that is asked for. Null: nothing speaks against it.</param>
     /// <exception cref="CheckpointException">The checkpoint's head is taken over, although something speaks against it.</exception>
     public TModel Open<TModel>(
-        HeadKind kind, int outputs, ModelLoadOptions options, Func<OutputHead, PretrainedTokenizer, TModel> make, StoredOutputs? stored = null, string? refusal = null)
+        HeadKind kind, int outputs, ModelLoadOptions options, Func<OutputHead, PretrainedTokenizer, TModel> make,
+        StoredOutputs? stored = null, string? refusal = null)
     {
         if (refusal is not null && stored?.Serves == true) throw new CheckpointException(Name, refusal);
         PretrainedTokenizer tokenizer = Tokenizer();

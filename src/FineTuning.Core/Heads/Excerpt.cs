@@ -26,7 +26,9 @@ internal static class MissingClasses
     public static IEnumerable<string> Of(string what, IReadOnlyList<string> names, Func<int, bool> present)
     {
         string[] missing = [.. names.Where((_, i) => !present(i))];
-        if (missing.Length > 0) yield return $"no training row has the {what} {Excerpt.Of(string.Join(", ", missing))} ({missing.Length} of {names.Count}): nothing is learned of them; check the names, or leave them out";
+        if (missing.Length > 0)
+            yield return $"no training row has the {what} {Excerpt.Of(string.Join(", ", missing))} ({missing.Length} of {names.Count}): "
+                + "nothing is learned of them; check the names, or leave them out";
     }
 }
 
@@ -35,7 +37,9 @@ internal static class ExampleParts
 {
     /// <exception cref="TrainingDataException">The part is null.</exception>
     public static T Require<T>(T? part, string what)
-        where T : class => part ?? throw new TrainingDataException($"the record has no {what}: it is null; leave the record out, or give what is empty where there is nothing");
+        where T : class =>
+            part ?? throw new TrainingDataException(
+                $"the record has no {what}: it is null; leave the record out, or give what is empty where there is nothing");
 }
 
 /// <summary>How much an example counts: a number that float32 computes with.</summary>
@@ -45,6 +49,7 @@ internal static class ExampleWeight
     public static void Check(double weight, string text)
     {
         if (Limits.IsWeight(weight)) return;
-        throw new TrainingDataException($"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not {Limits.Weights}; leave an example out that is not to count");
+        throw new TrainingDataException(
+            $"the weight {weight} of the text \"{Excerpt.Of(text)}\" is not {Limits.Weights}; leave an example out that is not to count");
     }
 }

@@ -3,7 +3,8 @@ namespace FineTuning.Heads;
 /// <summary>What numbers may be so that float32 computes with them: beyond, they vanish or become infinite in silence.</summary>
 internal static class Limits
 {
-    private const double SmallestWeight = 1e-20, LargestWeight = 1e20, LargestTarget = 1e15, SmallestTarget = 1e-30, NearestToCertain = 1e-6, LargestDropout = 0.99;
+    private const double SmallestWeight = 1e-20, LargestWeight = 1e20, LargestTarget = 1e15, SmallestTarget = 1e-30,
+        NearestToCertain = 1e-6, LargestDropout = 0.99;
 
     /// <summary>Whether losses can be multiplied by a weight.</summary>
     public static bool IsWeight(double weight) => weight is >= SmallestWeight and <= LargestWeight;
@@ -19,7 +20,8 @@ internal static class Limits
 
     public static void Threshold(double threshold, List<string> violations)
     {
-        if (threshold is not (>= NearestToCertain and <= 1 - NearestToCertain)) violations.Add($"Threshold is {threshold}: it is a probability from {NearestToCertain} to {1 - NearestToCertain}");
+        if (threshold is not (>= NearestToCertain and <= 1 - NearestToCertain))
+            violations.Add($"Threshold is {threshold}: it is a probability from {NearestToCertain} to {1 - NearestToCertain}");
     }
 
     public static void Dropout(double? dropout, List<string> violations)
@@ -33,7 +35,7 @@ internal static class Limits
     {
         foreach ((TLabel label, double weight) in weights ?? new Dictionary<TLabel, double>())
         {
-            if (labels?.PlaceOf(label) < 0) violations.Add($"{option} names '{label}', which is not a label");
+            if (labels?.IndexOf(label) < 0) violations.Add($"{option} names '{label}', which is not a label");
             if (!IsWeight(weight)) violations.Add($"{option} gives '{label}' {weight}: a weight is {Weights}");
         }
     }

@@ -14,8 +14,8 @@ internal static class Losses
     /// </summary>
     /// <param name="logits">[rows, classes]</param>
     /// <param name="targets">[rows], int64</param>
-    /// <param name="rowWeights">[rows], w of each row; null: all 1</param>
-    /// <param name="classWeights">[classes]; null: all 1</param>
+    /// <param name="rowWeights">[rows], w of each row. Null: all 1</param>
+    /// <param name="classWeights">[classes]. Null: all 1</param>
     /// <param name="smoothing">e, from 0 to below 1</param>
     /// <returns>A scalar.</returns>
     public static Tensor CrossEntropy(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? classWeights, double smoothing)
@@ -35,8 +35,8 @@ internal static class Losses
     /// <summary>Focal loss: a_y (1 - p_y)^gamma (-log p_y) (Lin et al. 2017, equation 5); the count is the number of rows.</summary>
     /// <param name="logits">[rows, classes]</param>
     /// <param name="targets">[rows], int64</param>
-    /// <param name="rowWeights">[rows]; null: all 1</param>
-    /// <param name="classWeights">a of each class, [classes]; null: all 1</param>
+    /// <param name="rowWeights">[rows]. Null: all 1</param>
+    /// <param name="classWeights">a of each class, [classes]. Null: all 1</param>
     /// <param name="gamma">0 or more</param>
     /// <returns>A scalar.</returns>
     public static Tensor Focal(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? classWeights, double gamma)
@@ -51,8 +51,8 @@ internal static class Losses
     /// <summary>Binary cross-entropy of each output: -[w t log s(z) + (1 - t) log(1 - s(z))]; the count is the number of entries.</summary>
     /// <param name="logits">[rows, labels]</param>
     /// <param name="targets">[rows, labels], float, 0 or 1</param>
-    /// <param name="rowWeights">[rows]; null: all 1</param>
-    /// <param name="positiveWeights">w of each label, [labels]; null: all 1</param>
+    /// <param name="rowWeights">[rows]. Null: all 1</param>
+    /// <param name="positiveWeights">w of each label, [labels]. Null: all 1</param>
     /// <returns>A scalar.</returns>
     public static Tensor BinaryCrossEntropy(Tensor logits, Tensor targets, Tensor? rowWeights, Tensor? positiveWeights)
     {
@@ -63,7 +63,7 @@ internal static class Losses
     /// <summary>Squared error; the count is the number of rows.</summary>
     /// <param name="outputs">[rows]</param>
     /// <param name="targets">[rows], float</param>
-    /// <param name="rowWeights">[rows]; null: all 1</param>
+    /// <param name="rowWeights">[rows]. Null: all 1</param>
     /// <returns>A scalar.</returns>
     public static Tensor SquaredError(Tensor outputs, Tensor targets, Tensor? rowWeights)
     {

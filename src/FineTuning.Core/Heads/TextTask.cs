@@ -10,7 +10,7 @@ namespace FineTuning.Heads;
 /// <summary>A pretrained encoder, its tokenizer and a head over texts or pairs of texts: what text classification and regression share.</summary>
 /// <typeparam name="TExample">What the user trains on.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, IPredictor<string, TPrediction>
 {
     private readonly TruncationStrategy _truncation;
@@ -60,7 +60,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     /// <summary>The answer to a pair of texts.</summary>
     /// <param name="text">The first text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     public TPrediction Predict(string text, string? pair) => PredictBatch([(text, pair)])[0];
 
     /// <inheritdoc/>
@@ -90,7 +90,9 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         return [.. logits.Select((row, i) => Decode(row, texts[i]))];
     }
 
-    /// <summary>Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.</summary>
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open: config.json, model.safetensors, tokenizer files. The folder is whole or as it was.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, Labels());
@@ -128,7 +130,8 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     private TokenizedText TokensOf(string text, string? pair)
     {
         // An empty second text is none, as in Hugging Face's pipelines: there is nothing to separate.
-        return Tokenizer.Encode(text, string.IsNullOrEmpty(pair) ? null : pair, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = _truncation });
+        return Tokenizer.Encode(text, string.IsNullOrEmpty(pair) ? null : pair,
+            new TokenizingOptions { MaximumLength = MaximumLength, Truncation = _truncation });
     }
 
     private string? TooLong(string text, TokenizedText tokens) => tokens.Ids.Length <= MaximumLength ? null

@@ -13,8 +13,10 @@ internal static class VocabularyFit
         if (tokenizer.HighestId is { } id && id >= plan.VocabularySize)
         {
             string token = tokenizer.Token(id) is { } text ? $" (of '{Excerpt.Of(text)}')" : "";
-            throw new CheckpointException("the tokenizer", $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {plan.VocabularySize} rows. " +
-                "Take the tokenizer that belongs to the weights, or widen the embeddings with Pretrained.AddTokens");
+            throw new CheckpointException(
+                "the tokenizer",
+                $"its ids go up to {id}{token}, so that it needs embeddings of {id + 1} rows, but those of the model have {plan.VocabularySize} rows. "
+                + "Take the tokenizer that belongs to the weights, or widen the embeddings with Pretrained.AddTokens");
         }
         if (plan.PadTokenId >= plan.VocabularySize)
         {

@@ -74,12 +74,14 @@ internal static class AnswerText
         }
     }
 
-    private static bool IsWord(string text, int place, out int width)
+    private static bool IsWord(string text, int index, out int width)
     {
-        bool pair = place + 1 < text.Length && char.IsSurrogatePair(text[place], text[place + 1]);
+        bool pair = index + 1 < text.Length && char.IsSurrogatePair(text[index], text[index + 1]);
         width = pair ? 2 : 1;
-        return (pair ? CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(text[place], text[place + 1])) : CharUnicodeInfo.GetUnicodeCategory(text[place])) is
-            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter
+        return (pair ? CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(text[index], text[index + 1]))
+            : CharUnicodeInfo.GetUnicodeCategory(text[index])) is
+            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+                or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter
             or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
     }
 
@@ -109,24 +111,27 @@ internal static class AnswerText
         {
             if (text[i] == '\u0130') lower.Append("i\u0307");
             else if (text[i] == '\u03A3') lower.Append(IsFinal(text, i) ? '\u03C2' : '\u03C3');
-            else if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) lower.Append(Rune.ToLowerInvariant(new Rune(text[i], text[++i])).ToString());
+            else if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+                lower.Append(Rune.ToLowerInvariant(new Rune(text[i], text[++i])).ToString());
             else lower.Append(char.ToLowerInvariant(text[i]));
         }
         return lower.ToString();
     }
 
     // Unicode's Final_Sigma: a cased letter before it and none after it, marks and apostrophes between not counted.
-    private static bool IsFinal(string text, int place)
+    private static bool IsFinal(string text, int index)
     {
-        int before = place - 1, after = place + 1;
+        int before = index - 1, after = index + 1;
         while (before >= 0 && IsIgnorable(text[before])) before--;
         while (after < text.Length && IsIgnorable(text[after])) after++;
         return before >= 0 && IsCased(text[before]) && (after >= text.Length || !IsCased(text[after]));
     }
 
     private static bool IsIgnorable(char character) => InsideWords.Contains(character) || char.GetUnicodeCategory(character) is
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
 
     private static bool IsCased(char character) => char.GetUnicodeCategory(character) is
-        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter || character is 'ª' or 'º' or (>= '\u2160' and <= '\u217F') or (>= '\u24B6' and <= '\u24E9');
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+        || character is 'ª' or 'º' or (>= '\u2160' and <= '\u217F') or (>= '\u24B6' and <= '\u24E9');
 }

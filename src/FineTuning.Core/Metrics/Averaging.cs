@@ -10,11 +10,13 @@ internal readonly record struct Hits(double True, double FalsePositive, double F
     public double Recall(double zeroDivision) => Ratio(True, True + FalseNegative, zeroDivision);
 
     /// <summary>F-beta: (1 + b^2) tp / ((1 + b^2) tp + fp + b^2 fn) (van Rijsbergen 1979); the fallback only where the label occurs on neither side.</summary>
-    public double F(double beta, double zeroDivision) => Ratio((1 + (beta * beta)) * True, ((1 + (beta * beta)) * True) + FalsePositive + (beta * beta * FalseNegative), zeroDivision);
+    public double F(double beta, double zeroDivision) =>
+        Ratio((1 + (beta * beta)) * True, ((1 + (beta * beta)) * True) + FalsePositive + (beta * beta * FalseNegative), zeroDivision);
 
     public double Jaccard(double zeroDivision) => Ratio(True, True + FalsePositive + FalseNegative, zeroDivision);
 
-    public static Hits operator +(Hits left, Hits right) => new(left.True + right.True, left.FalsePositive + right.FalsePositive, left.FalseNegative + right.FalseNegative);
+    public static Hits operator +(Hits left, Hits right) =>
+        new(left.True + right.True, left.FalsePositive + right.FalsePositive, left.FalseNegative + right.FalseNegative);
 
     public static Hits Add(Hits left, Hits right) => left + right;
 

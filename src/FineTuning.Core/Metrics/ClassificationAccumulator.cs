@@ -14,7 +14,7 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
     private long _rows;
 
     /// <summary>Counts a row.</summary>
-    /// <param name="reference">The place of the true label.</param>
+    /// <param name="reference">The index of the true label.</param>
     /// <param name="probabilities">The probability of each label.</param>
     public void Add(int reference, ReadOnlySpan<float> probabilities)
     {
@@ -31,14 +31,14 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
 
     /// <summary>The scores over all rows, by scikit-learn's definitions and defaults.</summary>
     /// <remarks>
-    /// <c>f1_macro</c>, <c>precision_macro</c> and <c>recall_macro</c> are means over the labels that occur among references or predictions; a label on neither side is
-    /// listed in <see cref="MetricReport.Classes"/> with 0 and counts in no mean. <c>mcc</c> is 0 where it is not defined.
+    /// <c>f1_macro</c>, <c>precision_macro</c> and <c>recall_macro</c> are means over the labels that occur among references or predictions;
+    /// a label on neither side is listed in <see cref="MetricReport.Classes"/> with 0 and counts in no mean. <c>mcc</c> is 0 where it is not defined.
     /// </remarks>
     /// <param name="loss">The mean loss.</param>
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (_rows == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
+        if (_rows == 0) throw MetricErrors.NothingAdded("row");
         Hits[] hits = ClassificationScores.HitsOf(_matrix);
         // Labels on neither side are left out of means, as scikit-learn does where no list of labels is given.
         Hits[] present = [.. hits.Where(label => label.True + label.FalsePositive + label.FalseNegative > 0)];
@@ -56,7 +56,8 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
             MetricValue.Lower("log_loss", _logLoss / _rows),
             MetricValue.Lower("calibration_error", _bins.ExpectedError),
         ];
-        ClassScores[] classes = [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), label.F(1, 0), label.Support))];
+        ClassScores[] classes =
+            [.. hits.Select((label, i) => new ClassScores(_matrix.Labels[i], label.Precision(0), label.Recall(0), label.F(1, 0), label.Support))];
         return new(values, _matrix.Copy(), classes);
     }
 }

@@ -32,7 +32,7 @@ public sealed class EntityAccumulator
     /// <param name="references">The true tags.</param>
     /// <param name="predictions">The predicted tags, as many.</param>
     /// <exception cref="ArgumentException">There are not as many predictions as references.</exception>
-    /// <exception cref="Errors.TrainingDataException">A tag is none of the scheme's.</exception>
+    /// <exception cref="Errors.TrainingDataException">A tag does not belong to the scheme.</exception>
     public void Add(IReadOnlyList<string> references, IReadOnlyList<string> predictions)
     {
         ArgumentNullException.ThrowIfNull(references);
@@ -47,8 +47,9 @@ public sealed class EntityAccumulator
     /// <exception cref="InvalidOperationException">No word was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (Tokens.Total == 0) throw new InvalidOperationException("there is nothing to evaluate: no word was added");
-        (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0), macroStrict = _strict.Macro(0), weighted = _lenient.Weighted(0);
+        if (Tokens.Total == 0) throw MetricErrors.NothingAdded("word");
+        (double Precision, double Recall, double F1) micro = _lenient.Micro(0), strict = _strict.Micro(0), macro = _lenient.Macro(0),
+            macroStrict = _strict.Macro(0), weighted = _lenient.Weighted(0);
         MetricValue[] values =
         [
             MetricValue.Lower("loss", loss),
@@ -65,7 +66,8 @@ public sealed class EntityAccumulator
             MetricValue.Higher("f1_macro_strict", macroStrict.F1, NoEntities),
             MetricValue.Higher("accuracy", Tokens.Accuracy),
         ];
-        return new(values, null, _lenient.Classes()) { Reading = $"entities in {TagSequence.Name(Scheme)}; f1 reads tags as conlleval does, f1_strict only what is well formed" };
+        return new(values, null, _lenient.Classes())
+            { Reading = $"entities in {TagSequence.Name(Scheme)}; f1 reads tags as conlleval does, f1_strict only what is well formed" };
     }
 }
 
@@ -93,7 +95,8 @@ internal sealed class EntityCounts
 
     /// <summary>The mean over types; NaN where there is none.</summary>
     public (double Precision, double Recall, double F1) Macro(double zeroDivision) =>
-        (Averaging.Macro(_types.Values.Select(hits => hits.Precision(zeroDivision))), Averaging.Macro(_types.Values.Select(hits => hits.Recall(zeroDivision))), Averaging.Macro(_types.Values.Select(hits => hits.F(1, zeroDivision))));
+        (Averaging.Macro(_types.Values.Select(hits => hits.Precision(zeroDivision))), Averaging.Macro(_types.Values.Select(hits => hits.Recall(zeroDivision))),
+            Averaging.Macro(_types.Values.Select(hits => hits.F(1, zeroDivision))));
 
     /// <summary>The mean weighted by how often a type is true; the fallback where there is no type at all.</summary>
     public (double Precision, double Recall, double F1) Weighted(double zeroDivision)
@@ -104,7 +107,8 @@ internal sealed class EntityCounts
         return (Mean(hits => hits.Precision(zeroDivision)), Mean(hits => hits.Recall(zeroDivision)), Mean(hits => hits.F(1, zeroDivision)));
     }
 
-    public ClassScores[] Classes() => [.. _types.Select(pair => new ClassScores(pair.Key, pair.Value.Precision(0), pair.Value.Recall(0), pair.Value.F(1, 0), pair.Value.Support))];
+    public ClassScores[] Classes() =>
+        [.. _types.Select(pair => new ClassScores(pair.Key, pair.Value.Precision(0), pair.Value.Recall(0), pair.Value.F(1, 0), pair.Value.Support))];
 
     private void Count(string type, Hits hits) => _types[type] = _types.GetValueOrDefault(type) + hits;
 }
@@ -128,7 +132,8 @@ internal sealed class TokenCounts
 
     public void Add(IReadOnlyList<string> references, IReadOnlyList<string> predictions)
     {
-        if (references.Count != predictions.Count) throw new ArgumentException($"there are {predictions.Count} predicted tags for {references.Count} words", nameof(predictions));
+        if (references.Count != predictions.Count)
+            throw new ArgumentException($"there are {predictions.Count} predicted tags for {references.Count} words", nameof(predictions));
         for (int i = 0; i < references.Count; i++)
         {
             bool same = references[i] == predictions[i], outside = references[i] == TagParts.OutsideTag, said = predictions[i] != TagParts.OutsideTag;

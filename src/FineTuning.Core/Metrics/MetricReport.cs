@@ -16,7 +16,8 @@ public sealed class MetricReport
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (metrics.Any(metric => metric?.Name is null)) throw new ArgumentException("a metric or its name is null", nameof(metrics));
-        if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
+        if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
         Metrics = [.. metrics];
         Values = [.. metrics.Select(metric => KeyValuePair.Create(metric.Name, metric.Value))];
         Confusion = confusion;
@@ -44,7 +45,7 @@ public sealed class MetricReport
     public double this[string name] => TryGet(name, out double value) ? value
         : throw new KeyNotFoundException($"there is no metric '{name}'; there are {string.Join(", ", Values.Select(pair => pair.Key))}");
 
-    /// <summary>A metric by its name; null: there is none.</summary>
+    /// <summary>A metric by its name. Null: there is none.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
     public MetricValue? Find(string name) => Metrics.FirstOrDefault(metric => metric.Name == name);
 

@@ -19,20 +19,22 @@ public enum MetricDirection
 /// <param name="Direction">Which way it gets better.</param>
 public sealed record MetricValue(string Name, double Value, MetricDirection Direction)
 {
-    /// <summary>Why the value is not defined; null where it is, or nobody knows.</summary>
+    /// <summary>Why the value is not defined; null where it is defined, or the reason is unknown.</summary>
     public string? Undefined { get; init; }
 
     /// <summary>A metric of which more is better.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">NaN where it is not defined.</param>
     /// <param name="undefined">Why it is not defined; null where it is.</param>
-    public static MetricValue Higher(string name, double value, string? undefined = null) => new(name, value, MetricDirection.Higher) { Undefined = double.IsNaN(value) ? undefined : null };
+    public static MetricValue Higher(string name, double value, string? undefined = null) =>
+        new(name, value, MetricDirection.Higher) { Undefined = double.IsNaN(value) ? undefined : null };
 
     /// <summary>A metric of which less is better.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">NaN where it is not defined.</param>
     /// <param name="undefined">Why it is not defined; null where it is.</param>
-    public static MetricValue Lower(string name, double value, string? undefined = null) => new(name, value, MetricDirection.Lower) { Undefined = double.IsNaN(value) ? undefined : null };
+    public static MetricValue Lower(string name, double value, string? undefined = null) =>
+        new(name, value, MetricDirection.Lower) { Undefined = double.IsNaN(value) ? undefined : null };
 
     /// <summary>A number that is neither better nor worse for being larger.</summary>
     /// <param name="name">Its name.</param>

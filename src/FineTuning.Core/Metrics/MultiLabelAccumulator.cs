@@ -24,7 +24,7 @@ public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double t
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (_scores.Rows == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
+        if (_scores.Rows == 0) throw MetricErrors.NothingAdded("row");
         IReadOnlyList<Hits> hits = _scores.Labels;
         double[] supports = [.. hits.Select(label => label.Support)];
         double[] f1 = [.. hits.Select(label => label.F(1, 0))];

@@ -1,6 +1,8 @@
 namespace FineTuning.Metrics;
 
-/// <summary>What preference tuning reports: rewards of both sides, how often the better one is higher, and by how much. Counts and sums, never all rows.</summary>
+/// <summary>
+/// What preference tuning reports: rewards of both sides, how often the better one is higher, and by how much. Counts and sums, never all rows.
+/// </summary>
 internal sealed class PreferenceAccumulator
 {
     private double _loss, _chosen, _rejected, _right;
@@ -12,7 +14,8 @@ internal sealed class PreferenceAccumulator
     /// <param name="rejected">The reward of each rejected completion.</param>
     public void Add(double loss, ReadOnlySpan<float> chosen, ReadOnlySpan<float> rejected)
     {
-        if (chosen.Length != rejected.Length) throw new ArgumentException($"there are {chosen.Length} rewards of chosen completions and {rejected.Length} of rejected ones", nameof(rejected));
+        if (chosen.Length != rejected.Length)
+            throw new ArgumentException($"there are {chosen.Length} rewards of chosen completions and {rejected.Length} of rejected ones", nameof(rejected));
         for (int i = 0; i < chosen.Length; i++)
         {
             _chosen += chosen[i];
@@ -23,7 +26,9 @@ internal sealed class PreferenceAccumulator
         _pairs += chosen.Length;
     }
 
-    /// <summary>The means over all pairs: <c>loss</c>, <c>rewards_chosen</c>, <c>rewards_rejected</c>, <c>rewards_margin</c>, <c>rewards_accuracy</c>.</summary>
+    /// <summary>
+    /// The means over all pairs: <c>loss</c>, <c>rewards_chosen</c>, <c>rewards_rejected</c>, <c>rewards_margin</c>, <c>rewards_accuracy</c>.
+    /// </summary>
     public MetricReport Report() => new(
     [
         new("loss", _loss / _pairs, MetricDirection.Lower), MetricValue.Higher("rewards_chosen", _chosen / _pairs),

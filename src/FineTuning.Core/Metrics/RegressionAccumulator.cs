@@ -21,7 +21,7 @@ public sealed class RegressionAccumulator
     /// <exception cref="InvalidOperationException">No row was added.</exception>
     public MetricReport Report(double loss)
     {
-        if (_references.Count == 0) throw new InvalidOperationException("there is nothing to evaluate: no row was added");
+        if (_references.Count == 0) throw MetricErrors.NothingAdded("row");
         string? undefined = RegressionScores.WhyUndefined(_references, _predictions);
         return new(
         [

@@ -8,7 +8,7 @@ internal static class RegressionScores
     /// <summary>Why a score is not defined for a single row.</summary>
     public const string TooFewRows = "it needs two rows or more";
 
-    /// <summary>Why a correlation is not defined; null: it is.</summary>
+    /// <summary>Why a correlation is not defined. Null: it is.</summary>
     public static string? WhyUndefined(IReadOnlyList<double> references, IReadOnlyList<double> predictions)
     {
         if (references.Count < 2) return TooFewRows;
@@ -20,9 +20,11 @@ internal static class RegressionScores
     /// <summary>Pearson's correlation; NaN where it is not defined.</summary>
     public static double PearsonOrNaN(IReadOnlyList<double> x, IReadOnlyList<double> y) => x.Count < 2 ? double.NaN : Pearson(x, y);
 
-    public static double MeanSquaredError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) => Errors(references, predictions).Average(error => error * error);
+    public static double MeanSquaredError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) =>
+        Errors(references, predictions).Average(error => error * error);
 
-    public static double MeanAbsoluteError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) => Errors(references, predictions).Average(Math.Abs);
+    public static double MeanAbsoluteError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) =>
+        Errors(references, predictions).Average(Math.Abs);
 
     public static double MaximumError(IReadOnlyList<double> references, IReadOnlyList<double> predictions) => Errors(references, predictions).Max(Math.Abs);
 

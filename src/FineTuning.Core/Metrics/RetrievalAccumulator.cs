@@ -16,7 +16,7 @@ public sealed class RetrievalAccumulator
     private double _reciprocalRank, _gain, _averagePrecision;
 
     /// <summary>Creates an accumulator.</summary>
-    /// <param name="cutoffs">The k of accuracy, precision and recall; null: 1, 3, 5, 10.</param>
+    /// <param name="cutoffs">The k of accuracy, precision and recall. Null: 1, 3, 5, 10.</param>
     /// <param name="rankDepth">The k of reciprocal rank and gain.</param>
     /// <param name="precisionDepth">The k of average precision.</param>
     public RetrievalAccumulator(IReadOnlyList<int>? cutoffs = null, int rankDepth = 10, int precisionDepth = 100)
@@ -63,7 +63,7 @@ public sealed class RetrievalAccumulator
         if (ranks.Length > 0 && ranks[0] <= _gainDepth) _reciprocalRank += 1.0 / ranks[0];
         double ideal = Enumerable.Range(1, Math.Min(relevant.Count, _gainDepth)).Sum(Discount);
         _gain += ranks.Where(rank => rank <= _gainDepth).Sum(Discount) / ideal;
-        double precisions = ranks.Select((rank, place) => rank <= _precisionDepth ? (place + 1.0) / rank : 0).Sum();
+        double precisions = ranks.Select((rank, index) => rank <= _precisionDepth ? (index + 1.0) / rank : 0).Sum();
         _averagePrecision += precisions / Math.Min(_precisionDepth, relevant.Count);
     }
 
@@ -71,7 +71,8 @@ public sealed class RetrievalAccumulator
     /// <exception cref="InvalidOperationException">There is no such query.</exception>
     public MetricReport Report()
     {
-        if (Queries == 0) throw new InvalidOperationException($"there is nothing to evaluate: no query with anything relevant was added ({QueriesWithoutRelevant} without)");
+        if (Queries == 0)
+            throw new InvalidOperationException($"there is nothing to evaluate: no query with anything relevant was added ({QueriesWithoutRelevant} without)");
         var values = new List<MetricValue>();
         foreach ((string name, double[] sums) in new[] { ("accuracy", _accuracy), ("precision", _precision), ("recall", _recall) })
         {

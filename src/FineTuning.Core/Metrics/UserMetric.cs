@@ -2,10 +2,10 @@ using FineTuning.Errors;
 
 namespace FineTuning.Metrics;
 
-/// <summary>Adds up rows for a metric of one's own.</summary>
+/// <summary>Adds up rows for your own metric.</summary>
 /// <typeparam name="TTarget">What is right, as the model's task has it.</typeparam>
 /// <typeparam name="TPrediction">What the model answers.</typeparam>
-/// <remarks>Made anew for every evaluation and used by one thread.</remarks>
+/// <remarks>Made for every evaluation and used by one thread.</remarks>
 public interface IMetricAccumulator<in TTarget, in TPrediction>
 {
     /// <summary>The metric over all rows; NaN where it is not defined.</summary>
@@ -17,14 +17,16 @@ public interface IMetricAccumulator<in TTarget, in TPrediction>
     void Add(TTarget target, TPrediction prediction);
 }
 
-/// <summary>A metric of one's own, shown beside a model's in every evaluation.</summary>
+/// <summary>Your own metric, shown beside a model's in every evaluation.</summary>
 /// <remarks>Immutable. See <c>AddMetric</c> of the model for the types of its targets and predictions.</remarks>
 public abstract class UserMetric
 {
     private protected UserMetric(string name, MetricDirection direction)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        if (!Enum.IsDefined(direction)) throw new InvalidOptionsException([$"the direction of the metric '{name}' is {direction}: it is one of {string.Join(", ", Enum.GetNames<MetricDirection>())}"]);
+        if (!Enum.IsDefined(direction))
+            throw new InvalidOptionsException(
+                [$"the direction of the metric '{name}' is {direction}: it is one of {string.Join(", ", Enum.GetNames<MetricDirection>())}"]);
         (Name, Direction) = (name, direction);
     }
 
@@ -42,7 +44,8 @@ public abstract class UserMetric
     /// <param name="name">Its name in reports.</param>
     /// <param name="direction">Which way it gets better.</param>
     /// <param name="compute">From targets and predictions, row by row, to the value.</param>
-    public static UserMetric Of<TTarget, TPrediction>(string name, MetricDirection direction, Func<IReadOnlyList<TTarget>, IReadOnlyList<TPrediction>, double> compute)
+    public static UserMetric Of<TTarget, TPrediction>(
+        string name, MetricDirection direction, Func<IReadOnlyList<TTarget>, IReadOnlyList<TPrediction>, double> compute)
     {
         ArgumentNullException.ThrowIfNull(compute);
         return new UserMetric<TTarget, TPrediction>(name, direction, () => new KeptRows<TTarget, TPrediction>(compute));
@@ -60,7 +63,8 @@ public abstract class UserMetric
         return new UserMetric<TTarget, TPrediction>(name, direction, create);
     }
 
-    private sealed class KeptRows<TTarget, TPrediction>(Func<IReadOnlyList<TTarget>, IReadOnlyList<TPrediction>, double> compute) : IMetricAccumulator<TTarget, TPrediction>
+    private sealed class KeptRows<TTarget, TPrediction>(Func<IReadOnlyList<TTarget>, IReadOnlyList<TPrediction>, double> compute)
+        : IMetricAccumulator<TTarget, TPrediction>
     {
         private readonly List<TTarget> _targets = [];
         private readonly List<TPrediction> _predictions = [];
@@ -76,11 +80,13 @@ public abstract class UserMetric
 }
 
 /// <summary>A metric over rows of certain types.</summary>
-internal sealed class UserMetric<TTarget, TPrediction>(string name, MetricDirection direction, Func<IMetricAccumulator<TTarget, TPrediction>> create) : UserMetric(name, direction)
+internal sealed class UserMetric<TTarget, TPrediction>(string name, MetricDirection direction, Func<IMetricAccumulator<TTarget, TPrediction>> create)
+    : UserMetric(name, direction)
 {
     internal override (Type Target, Type Prediction) Types => (typeof(TTarget), typeof(TPrediction));
 
-    public IMetricAccumulator<TTarget, TPrediction> Create() => create() ?? throw new InvalidOperationException($"the metric '{Name}' made no accumulator: its delegate returned null");
+    public IMetricAccumulator<TTarget, TPrediction> Create() =>
+        create() ?? throw new InvalidOperationException($"the metric '{Name}' made no accumulator: its delegate returned null");
 }
 
 /// <summary>One evaluation's rows on their way to the user's metrics; where there are none it costs nothing.</summary>
@@ -112,7 +118,8 @@ public sealed class MetricCollector<TTarget, TPrediction>
     {
         ArgumentNullException.ThrowIfNull(report);
         if (_metrics.Length == 0) return report;
-        string[] taken = [.. _metrics.Where(entry => report.TryGet(entry.Metric.Name, out _)).Select(entry => $"the metric '{entry.Metric.Name}' has the name of one of the model's; give it another")];
+        string[] taken = [.. _metrics.Where(entry => report.TryGet(entry.Metric.Name, out _))
+            .Select(entry => $"the metric '{entry.Metric.Name}' has the name of one of the model's; give it another")];
         if (taken.Length > 0) throw new InvalidOptionsException(taken);
         IEnumerable<MetricValue> own = _metrics.Select(entry => new MetricValue(entry.Metric.Name, entry.Rows.Value, entry.Metric.Direction));
         return new MetricReport([.. report.Metrics, .. own], report.Confusion, report.Classes) { Reading = report.Reading };

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>A checkpoint's tensors under the family's names, read one by one; what is missing, of another shape or left over is gathered and reported together.</summary>
+/// <summary>
+/// A checkpoint's tensors under the family's names, read one by one; what is missing, of another shape or left over is gathered and reported together.
+/// </summary>
 /// <remarks>Without a source everything is drawn at random.</remarks>
 internal sealed class CheckpointReader : IDisposable
 {
@@ -19,7 +21,7 @@ internal sealed class CheckpointReader : IDisposable
     private readonly List<string> _fresh = [];
     private readonly List<string> _faults = [];
 
-    /// <param name="source">The tensors; null: there are none. The caller's.</param>
+    /// <param name="source">The tensors. Null: there are none. The caller's.</param>
     /// <param name="names">The family's names.</param>
     /// <param name="folder">What messages call the checkpoint.</param>
     /// <param name="options">Seed, type, device.</param>
@@ -97,5 +99,6 @@ internal sealed class CheckpointReader : IDisposable
     private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();
 
     private CheckpointException Faulty() =>
-        new(_folder, _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
+        new(_folder,
+            _faults.Count == 1 ? _faults[0] : $"{_faults.Count} tensors do not fit:{Environment.NewLine}- {string.Join(Environment.NewLine + "- ", _faults)}");
 }

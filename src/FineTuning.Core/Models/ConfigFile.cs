@@ -26,7 +26,7 @@ internal sealed class ConfigFile
 
     public JsonObject Root { get; }
 
-    /// <summary>The rate that takes the place of every dropout rate in the file; null: the file's own count.</summary>
+    /// <summary>The rate that replaces every dropout rate in the file. Null: the file's own count.</summary>
     public double? DropoutRate { get; init; }
 
     /// <exception cref="CheckpointException">The file is missing, too large, or no JSON object.</exception>
@@ -69,7 +69,8 @@ internal sealed class ConfigFile
     public ConfigFile With(JsonObject root) => new(_path, root) { DropoutRate = DropoutRate };
 
     /// <summary>What is wrong with the file; values in it may be of any length.</summary>
-    public CheckpointException Fault(string problem) => new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
+    public CheckpointException Fault(string problem) =>
+        new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
 
     public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
 
@@ -119,7 +120,9 @@ internal sealed class ConfigFile
     public IReadOnlyList<string> Words(string key) => Value(key) switch
     {
         null => [],
-        JsonArray { Count: <= LargestList } list => [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' holds an entry that is not a string"))],
+        JsonArray { Count: <= LargestList } list =>
+            [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out string? text) ? text
+                : throw Fault($"'{key}' holds an entry that is not a string"))],
         JsonValue value when value.TryGetValue(out string? text) => text.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
         { } other => throw Fault($"'{key}' is {Shorten(other)}; a list of strings was expected"),
     };
@@ -127,15 +130,23 @@ internal sealed class ConfigFile
     /// <summary>A list of so many numbers above 0.</summary>
     public IReadOnlyList<double> Numbers(string key, int count)
     {
-        if (Value(key) is not JsonArray list || list.Count != count) throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
-        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
+        if (Value(key) is not JsonArray list || list.Count != count)
+            throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number
+            : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
     }
 
     /// <summary>A list of so many whole numbers from 0 to a bound.</summary>
     public IReadOnlyList<int> Counts(string key, int count, int most)
     {
-        if (Value(key) is not JsonArray list || list.Count != count) throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
-        return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out int number) && number >= 0 && number <= most ? number : throw Fault($"'{key}' holds an entry that is not a number from 0 to {most}"))];
+        if (Value(key) is not JsonArray list || list.Count != count)
+        {
+            throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        }
+        return [.. list.Select(Number)];
+
+        int Number(JsonNode? entry) => entry is JsonValue value && value.TryGetValue(out int number) && number >= 0 && number <= most
+            ? number : throw Fault($"'{key}' holds an entry that is not a number from 0 to {most}");
     }
 
     /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>
@@ -160,7 +171,8 @@ internal sealed class ConfigFile
         }
         foreach ((string key, JsonNode? name) in node as JsonObject ?? throw Fault("'id2label' is not an object"))
         {
-            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension) throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
+            if (!int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id > LargestDimension)
+                throw Fault($"'id2label' has the key '{Shorten(key)}'; a whole number was expected");
             if (labels.ContainsKey(id)) throw Fault($"'id2label' names output {id} twice");
             labels[id] = NameOf(name) ?? throw Fault($"the label of {id} in 'id2label' is neither a string nor a number");
         }

@@ -22,16 +22,19 @@ internal static class FiniteWeights
         // One pass over all: only a norm that is not finite is worth a look at each.
         var byType = weights.Where(weight => weight.Value.is_floating_point()).GroupBy(weight => weight.Value.dtype);
         if (byType.All(group => double.IsFinite(Kernels.Norm([.. group.Select(weight => weight.Value)]).Number()))) return;
-        RequireAll(weights, folder, value => value.isfinite(), "hold NaN or infinite numbers, where finite ones were expected: the file is damaged, or a run that " +
-            "diverged was saved; take another copy or an earlier checkpoint");
+        RequireAll(weights, folder, value => value.isfinite(),
+            "hold NaN or infinite numbers, where finite ones were expected: the file is damaged, "
+            + "or a run that diverged was saved; take another copy or an earlier checkpoint");
         RequireAll(weights, folder, value => value.abs().le(Held(FloatValues.LargestBFloat16)), string.Create(CultureInfo.InvariantCulture,
-            $"hold numbers beyond {FloatValues.LargestBFloat16:g4}, the largest that bfloat16 has: a pass in it would give infinity; take another copy or an earlier checkpoint"));
+            $"hold numbers beyond {FloatValues.LargestBFloat16:g4}, the largest that bfloat16 has: a pass in it would give infinity; "
+            + $"take another copy or an earlier checkpoint"));
     }
 
     private static void RequireAll(IReadOnlyCollection<Weight> weights, string folder, Func<Tensor, Tensor> holds, string problem)
     {
         string[] names = [.. weights.Where(weight => !holds(weight.Value).all().item<bool>()).SelectMany(weight => weight.Parts
-            .Where(part => weight.Value.dim() == 0 || !holds(weight.Value.narrow(0, part.Start, part.Length)).all().item<bool>()).Select(part => $"'{part.CheckpointName}'"))];
+            .Where(part => weight.Value.dim() == 0 || !holds(weight.Value.narrow(0, part.Start, part.Length)).all().item<bool>())
+            .Select(part => $"'{part.CheckpointName}'"))];
         if (names.Length == 0) return;
         string more = names.Length > NamesShown ? $" and {names.Length - NamesShown} more" : "";
         throw new CheckpointException(folder, $"{string.Join(", ", names.Take(NamesShown))}{more} {problem}");

@@ -28,19 +28,19 @@ public sealed class ForwardContext
     /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
     internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
-    /// <summary>What takes the place of the token embeddings, [batch, tokens, width]; null: they are taken as they are.</summary>
+    /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
 
     /// <summary>A pass without dropout: evaluation and prediction.</summary>
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
 
-    /// <summary>What takes the place of the sum of all embeddings behind its norm, [batch, tokens, width]; null: it is taken as it is.</summary>
+    /// <summary>What replaces the sum of all embeddings behind its norm, [batch, tokens, width]. Null: it is taken as it is.</summary>
     internal Func<Tensor, Tensor>? Normalized { get; private init; }
 
     /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
-    /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with; null: they stay.</param>
-    /// <param name="normalized">Is given the sum of all embeddings behind the norm, and gives what is computed on with; null: it stays.</param>
+    /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with. Null: they stay.</param>
+    /// <param name="normalized">Is given the sum of all embeddings behind the norm, and gives what is computed on with. Null: it stays.</param>
     /// <param name="computeType">In which type it is computed.</param>
     internal static ForwardContext Observing(Func<Tensor, Tensor>? embedded, Func<Tensor, Tensor>? normalized, ScalarType computeType) =>
         new(null, computeType) { Embedded = embedded, Normalized = normalized };
@@ -57,7 +57,7 @@ public sealed class ForwardContext
     /// </summary>
     /// <param name="input">Any shape.</param>
     /// <param name="probability">From 0 (nothing is dropped) to below 1.</param>
-    /// <param name="site">A number for each place of your code that drops.</param>
+    /// <param name="site">A number for each point of your code that drops.</param>
     /// <returns>The shape of the input.</returns>
     public Tensor Dropout(Tensor input, double probability, int site) =>
         _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
@@ -65,13 +65,16 @@ public sealed class ForwardContext
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
-    internal ForwardContext Layer(int layer, bool drops = true) => new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Layer(int layer, bool drops = true) =>
+        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
     internal ForwardContext Head(bool drops = true) => Layer(HeadLayer, drops);
 
-    /// <summary>The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.</summary>
+    /// <summary>
+    /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
+    /// </summary>
     internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
@@ -81,7 +84,7 @@ public sealed class ForwardContext
     {
         ArgumentNullException.ThrowIfNull(weight);
         if (weight.Value.dtype == ComputeType) return weight.Value;
-        // What does not train is cast anew: kept casts of a frozen trunk would hold it twice.
+        // What does not train is cast each time: kept casts of a frozen trunk would hold it twice.
         if (!weight.IsTrainable) return weight.Value.to(ComputeType);
         // A cast that was made without gradients carries none.
         (Weight, bool) key = (weight, is_grad_enabled());

@@ -7,12 +7,13 @@ namespace FineTuning.Models;
 public sealed record LoadReport(IReadOnlyList<string> Mapped, IReadOnlyList<string> Fresh, IReadOnlyList<string> Ignored)
 {
     /// <summary>
-    /// What stands before all names in the files, of a wrapper that was saved with its model inside (<c>module.</c>, <c>_orig_mod.</c>); empty: nothing.
+    /// What precedes all names in the files, of a wrapper that was saved with its model inside (<c>module.</c>, <c>_orig_mod.</c>). Empty: nothing.
     /// It is not kept on saving.
     /// </summary>
     public string SharedPrefix { get; init; } = "";
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{(SharedPrefix.Length == 0 ? "" : $"all names begin with '{SharedPrefix}'; ")}{Mapped.Count} tensors read; {(Fresh.Count == 0 ? "none" : string.Join(", ", Fresh))} fresh; {(Ignored.Count == 0 ? "none" : string.Join(", ", Ignored))} ignored";
+        $"{(SharedPrefix.Length == 0 ? "" : $"all names begin with '{SharedPrefix}'; ")}{Mapped.Count} tensors read; "
+            + $"{(Fresh.Count == 0 ? "none" : string.Join(", ", Fresh))} fresh; {(Ignored.Count == 0 ? "none" : string.Join(", ", Ignored))} ignored";
 }

@@ -17,13 +17,15 @@ public sealed record ModelLoadOptions
     /// </summary>
     public bool FreshHead { get; init; }
 
-    /// <summary>Dropout of hidden states, attention and head, from 0 to below 1; null: what config.json says.</summary>
+    /// <summary>Dropout of hidden states, attention and head, from 0 to below 1. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
     /// <summary>Where the weights go: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory. Null (default): float32, and they train.</summary>
+    /// <summary>
+    /// The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory. Null (default): float32, and they train.
+    /// </summary>
     public Precision? FrozenPrecision { get; init; }
 
     /// <summary>The type of the weights in memory: float32; float64 where gradients are checked against differences.</summary>
@@ -32,5 +34,5 @@ public sealed record ModelLoadOptions
 
 /// <summary>What config.json says of the outputs when a model is saved.</summary>
 /// <param name="Names">The names of the outputs in order.</param>
-/// <param name="ProblemType">single_label_classification, multi_label_classification, regression; null: nothing is said.</param>
+/// <param name="ProblemType">single_label_classification, multi_label_classification, regression. Null: nothing is said.</param>
 public sealed record SavedLabels(IReadOnlyList<string> Names, string? ProblemType = null);

@@ -13,10 +13,10 @@ internal sealed class ModuleIndex
     /// <summary>All embedding tables.</summary>
     public IReadOnlyCollection<EmbeddingTable> Tables => _tables.Values;
 
-    /// <summary>The linear module of that name, for example <c>bert.encoder.layer.0.attention.self.query</c>; null: there is none.</summary>
+    /// <summary>The linear module of that name, for example <c>bert.encoder.layer.0.attention.self.query</c>. Null: there is none.</summary>
     public LinearModule? FindLinear(string path) => _linears.GetValueOrDefault(path);
 
-    /// <summary>The embedding table of that name; null: there is none.</summary>
+    /// <summary>The embedding table of that name. Null: there is none.</summary>
     public EmbeddingTable? FindTable(string path) => _tables.GetValueOrDefault(path);
 
     public void Add(Linear linear)

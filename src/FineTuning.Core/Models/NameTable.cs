@@ -33,7 +33,7 @@ internal readonly record struct TensorName(string Prefix, string Name, NameRow R
 }
 
 /// <summary>A family's names and layouts, as data; serves loading and saving.</summary>
-/// <param name="prefix">What stands before the trunk's names where the checkpoint has a head, for example <c>bert.</c>; may be empty.</param>
+/// <param name="prefix">What precedes the trunk's names where the checkpoint has a head, for example <c>bert.</c>; may be empty.</param>
 /// <param name="trunk">The trunk's names.</param>
 internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
 {
@@ -45,9 +45,10 @@ internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
     /// <summary>The checkpoint's name of a tensor, for example of <c>layers.3.attention.query.weight</c>.</summary>
     /// <param name="ours">This library's name.</param>
     /// <param name="head">The head's names, which go first and carry no prefix.</param>
-    public TensorName Map(string ours, IReadOnlyList<NameRow> head) => TryMap(ours, head) ?? throw new InvalidOperationException($"the name table has no entry for '{ours}'");
+    public TensorName Map(string ours, IReadOnlyList<NameRow> head) =>
+        TryMap(ours, head) ?? throw new InvalidOperationException($"the name table has no entry for '{ours}'");
 
-    /// <summary>The checkpoint's name of a tensor; null: the family has none of that name.</summary>
+    /// <summary>The checkpoint's name of a tensor. Null: the family has none of that name.</summary>
     public TensorName? TryMap(string ours, IReadOnlyList<NameRow> head)
     {
         int dot = ours.LastIndexOf('.');
@@ -62,7 +63,8 @@ internal sealed class NameTable(string prefix, IReadOnlyList<NameRow> trunk)
     /// <summary>The spelling under which a file's tensor is looked up: with the prefix, without 2019's gamma and beta.</summary>
     public string Normalize(string stored)
     {
-        string name = stored.Replace("LayerNorm.gamma", "LayerNorm.weight", StringComparison.Ordinal).Replace("LayerNorm.beta", "LayerNorm.bias", StringComparison.Ordinal);
+        string name = stored.Replace("LayerNorm.gamma", "LayerNorm.weight", StringComparison.Ordinal)
+            .Replace("LayerNorm.beta", "LayerNorm.bias", StringComparison.Ordinal);
         foreach ((string from, string to) in Renames)
         {
             if (!name.StartsWith(from, StringComparison.Ordinal)) continue;

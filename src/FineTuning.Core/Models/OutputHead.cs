@@ -9,7 +9,7 @@ namespace FineTuning.Models;
 /// <summary>An output layer on a trunk: from hidden states to scores, as the family's checkpoints build it.</summary>
 /// <remarks>
 /// It owns its own weights and holds the trunk, which other heads may sit on too: training one head moves the trunk of all. Forward passes are thread-safe
-/// while nothing trains. Whoever makes a head disposes it.
+/// while nothing trains. The caller that makes a head disposes it.
 /// </remarks>
 public sealed class OutputHead : IDisposable
 {
@@ -77,11 +77,13 @@ public sealed class OutputHead : IDisposable
     /// <summary>Whether the output matrix is that of the token embeddings.</summary>
     internal bool IsTied => _output is { Matrix: DenseMatrix dense } && ReferenceEquals(dense.Weight, Trunk.TokenTable.Weight);
 
-    /// <summary>Opens a checkpoint folder with a head; what the checkpoint does not have of the head is drawn fresh and listed in <see cref="LoadReport"/>.</summary>
+    /// <summary>
+    /// Opens a checkpoint folder with a head; what the checkpoint does not have of the head is drawn fresh and listed in <see cref="LoadReport"/>.
+    /// </summary>
     /// <param name="folder">config.json and weights.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives: labels, tags; ignored where the head decides itself (none, start and end, the vocabulary).</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <returns>A head that alone holds its trunk.</returns>
     /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
     public static OutputHead Load(string folder, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
@@ -96,7 +98,7 @@ public sealed class OutputHead : IDisposable
     /// <param name="configuration">The text.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives.</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <returns>A head that alone holds its trunk.</returns>
     /// <exception cref="CheckpointException">The configuration is invalid.</exception>
     public static OutputHead Create(string configuration, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
@@ -111,23 +113,27 @@ public sealed class OutputHead : IDisposable
     /// <param name="trunk">Held by the head from now on; its loader may dispose it.</param>
     /// <param name="kind">What the head is for.</param>
     /// <param name="outputs">How many scores it gives.</param>
-    /// <param name="options">Seed of a fresh head; null: the defaults. Dropout and device are the trunk's.</param>
-    /// <exception cref="CheckpointException">The family has no such head, or the folder's has another size; see <see cref="ModelLoadOptions.FreshHead"/>.</exception>
+    /// <param name="options">Seed of a fresh head. Null: the defaults. Dropout and device are the trunk's.</param>
+    /// <exception cref="CheckpointException">The family has no such head, or the folder's has another size;
+    /// see <see cref="ModelLoadOptions.FreshHead"/>.</exception>
     public static OutputHead On(Trunk trunk, HeadKind kind, int outputs = 0, ModelLoadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(trunk);
         ArgumentNullException.ThrowIfNull(kind);
         trunk.RequireHeld();
         string folder = trunk.Folder ?? "the model in memory";
-        options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(), MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
-        (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "") : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model);
+        options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(),
+            MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
+        (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "")
+            : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model);
         using ITensorSource source = tensors.Source;
         using var reader = new CheckpointReader(source, trunk.Model.Names, folder, options);
         var head = new OutputHead(trunk, kind, OutputsOf(trunk, kind, outputs), reader);
         try
         {
             LoadReport own = SharedPrefix.Restored(reader.Finish(), tensors.Prefix);
-            head.LoadReport = new([.. trunk.LoadReport.Mapped, .. own.Mapped], own.Fresh, [.. trunk.LoadReport.Ignored.Except(own.Mapped, StringComparer.Ordinal)]);
+            head.LoadReport = new([.. trunk.LoadReport.Mapped, .. own.Mapped], own.Fresh,
+                [.. trunk.LoadReport.Ignored.Except(own.Mapped, StringComparer.Ordinal)]);
             FiniteWeights.Require([.. head.Weights.Skip(trunk.Weights.Count)], folder);
             return head;
         }
@@ -170,7 +176,10 @@ public sealed class OutputHead : IDisposable
         return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
     }
 
-    /// <summary>The scores of a head over tokens at some indices only: where these are few, neither the head nor the last feed-forward network is computed for the others.</summary>
+    /// <summary>
+    /// The scores of a head over tokens at some indices only: where these are few, neither the head nor the last
+    /// feed-forward network is computed for the others.
+    /// </summary>
     /// <param name="input">The batch.</param>
     /// <param name="indices">Indices in the flattened batch (row times tokens plus token), [indices], int64.</param>
     /// <param name="context">The pass.</param>
@@ -191,7 +200,7 @@ public sealed class OutputHead : IDisposable
 
     /// <summary>Writes trunk and head as config.json and model.safetensors in Hugging Face's names.</summary>
     /// <param name="folder">An existing folder.</param>
-    /// <param name="labels">What config.json says of the outputs; null: what it said before.</param>
+    /// <param name="labels">What config.json says of the outputs. Null: what it said before.</param>
     /// <param name="stored">
     /// The type of the numbers in the file. bfloat16 halves the file and rounds each weight to 8 significant bits; the model in memory stays as it is.
     /// </param>
@@ -275,7 +284,8 @@ public sealed class OutputHead : IDisposable
         }
 
         public static HeadDense Make(WeightBuilder builder, DensePlan plan, int depth, int hidden) => new(
-            builder.Linear(plan.Name, depth, hidden, plan.Width ?? hidden, plan.Bias), plan.Function, Norms.Make(builder, plan.Norm, "head.norm", depth, plan.Width ?? hidden));
+            builder.Linear(plan.Name, depth, hidden, plan.Width ?? hidden, plan.Bias), plan.Function,
+            Norms.Make(builder, plan.Norm, "head.norm", depth, plan.Width ?? hidden));
     }
 
     private sealed class NoTensors : ITensorSource

@@ -22,7 +22,8 @@ internal static class QuantizedCheckpoint
         }
         foreach (string name in source.Tensors.Keys)
         {
-            if (!Array.Exists(Endings, ending => name.EndsWith(ending, StringComparison.Ordinal)) && !name.Contains(".quant_state.", StringComparison.Ordinal)) continue;
+            if (!Array.Exists(Endings, ending => name.EndsWith(ending, StringComparison.Ordinal)) && !name.Contains(".quant_state.", StringComparison.Ordinal))
+                continue;
             throw new CheckpointException(folder, $"the tensor '{name}' belongs to a quantized weight; numbers as F32, F16 or BF16 were expected. {Remedy}");
         }
     }

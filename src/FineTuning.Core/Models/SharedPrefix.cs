@@ -9,7 +9,7 @@ namespace FineTuning.Models;
 /// </summary>
 internal static class SharedPrefix
 {
-    /// <summary>The prefix with its last dot; empty: there is none.</summary>
+    /// <summary>The prefix with its last dot. Empty: there is none.</summary>
     /// <param name="names">All names.</param>
     /// <param name="isOwn">Whether one of the family's own names begins with a segment.</param>
     public static string Of(IReadOnlyCollection<string> names, Func<string, bool> isOwn)
@@ -17,7 +17,9 @@ internal static class SharedPrefix
         if (names.Count == 0) return "";
         string first = names.First();
         int length = 0;
-        while (first.IndexOf('.', length) is >= 0 and int dot && !isOwn(first[length..dot]) && names.All(name => string.CompareOrdinal(name, 0, first, 0, dot + 1) == 0)) length = dot + 1;
+        while (first.IndexOf('.', length) is >= 0 and int dot && !isOwn(first[length..dot])
+            && names.All(name => string.CompareOrdinal(name, 0, first, 0, dot + 1) == 0))
+            length = dot + 1;
         return first[..length];
     }
 

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>What runs through a stack besides the states that enter it.</summary>
+/// <summary>What runs through a stack in addition to the states that enter it.</summary>
 /// <param name="Input">The batch.</param>
-/// <param name="Memory">The encoder's states and their mask; null: there are none.</param>
-/// <param name="Wanted">The tokens whose last states are needed; null: all.</param>
+/// <param name="Memory">The encoder's states and their mask. Null: there are none.</param>
+/// <param name="Wanted">The tokens whose last states are needed. Null: all.</param>
 /// <param name="First">The first layer that runs.</param>
 /// <param name="End">Behind the last layer that runs.</param>
-/// <param name="States">Gets the states before the first layer and after each; null: they are not kept.</param>
+/// <param name="States">Gets the states before the first layer and after each. Null: they are not kept.</param>
 internal sealed record StackPass(TrunkInput Input, (Tensor States, Tensor? Mask)? Memory, Wanted? Wanted, int First, int End, List<Tensor>? States);
 
 /// <summary>Embeddings, positions and layers, composed as the plan says.</summary>
@@ -69,7 +69,8 @@ internal sealed class Stack
     {
         TokenEmbeddings embeddings = TokenEmbeddings.Make(builder, trunk, plan.Prefix, tokens);
         StackPositions positions = StackPositions.Make(builder, plan, trunk.HiddenSize);
-        (ILayer[] Layers, int Depth)[] steps = plan.Sharing is { } sharing ? MakeShared(builder, plan, trunk.HiddenSize, sharing) : MakeEach(builder, plan, trunk.HiddenSize, below);
+        (ILayer[] Layers, int Depth)[] steps = plan.Sharing is { } sharing ? MakeShared(builder, plan, trunk.HiddenSize, sharing)
+            : MakeEach(builder, plan, trunk.HiddenSize, below);
         INorm? norm = Norms.Make(builder, plan.Norm, plan.Prefix + "norm", below + plan.Layers.Count, trunk.HiddenSize);
         return new(plan, embeddings, positions, steps, norm, below);
     }
@@ -81,7 +82,8 @@ internal sealed class Stack
     }
 
     private static (ILayer[] Layers, int Depth)[] MakeEach(WeightBuilder builder, StackPlan plan, int width, int below) =>
-        [.. plan.Layers.Select((layer, i) => (new[] { TransformerLayer.Make(builder, layer, $"{plan.Prefix}layers.{i}", below + i + 1, width) }, below + i + 1))];
+        [.. plan.Layers.Select((layer, i) =>
+            (new[] { TransformerLayer.Make(builder, layer, $"{plan.Prefix}layers.{i}", below + i + 1, width) }, below + i + 1))];
 
     // A shared weight stands at the depth of the highest layer that it serves: it is frozen only with that one.
     private static (ILayer[] Layers, int Depth)[] MakeShared(WeightBuilder builder, StackPlan plan, int width, SharingPlan sharing)

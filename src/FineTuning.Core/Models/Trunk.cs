@@ -8,8 +8,8 @@ namespace FineTuning.Models;
 
 /// <summary>A pretrained network without its output layer: an encoder, a decoder, or both. Any number of heads sit on one trunk and share its memory.</summary>
 /// <remarks>
-/// Forward passes are thread-safe while nothing trains. A trunk is held by whoever loaded it and by every head on it, and its tensors are freed when the last
-/// of them is disposed: the loader may dispose the trunk as soon as its heads stand, and every head is disposed by whoever made it.
+/// Forward passes are thread-safe while nothing trains. A trunk is held by its loader and by every head on it, and its tensors are freed when the last
+/// of them is disposed: the loader may dispose the trunk as soon as its heads stand, and every head is disposed by its maker.
 /// </remarks>
 public sealed class Trunk : IDisposable
 {
@@ -65,15 +65,15 @@ public sealed class Trunk : IDisposable
 
     internal EmbeddingTable TokenTable { get; }
 
-    /// <summary>The folder whose tensors heads that are added may read; null: there is none.</summary>
+    /// <summary>The folder whose tensors heads that are added may read. Null: there is none.</summary>
     internal string? Folder { get; private set; }
 
-    /// <summary>The tokenizer that came with it; null: none was loaded.</summary>
+    /// <summary>The tokenizer that came with it. Null: none was loaded.</summary>
     internal PretrainedTokenizer? Tokenizer { get; set; }
 
     /// <summary>Opens a checkpoint folder; heads that are put on the trunk later find their tensors there.</summary>
     /// <param name="folder">config.json and weights.</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <exception cref="CheckpointException">A file is missing, damaged or hostile, or tensors are missing or of another shape: all are listed.</exception>
     public static Trunk Load(string folder, ModelLoadOptions? options = null)
     {
@@ -86,7 +86,7 @@ public sealed class Trunk : IDisposable
 
     /// <summary>Makes a trunk of random weights from the text of a config.json.</summary>
     /// <param name="configuration">The text.</param>
-    /// <param name="options">Seed, dropout, device; null: the defaults.</param>
+    /// <param name="options">Seed, dropout, device. Null: the defaults.</param>
     /// <exception cref="CheckpointException">The configuration is invalid.</exception>
     public static Trunk Create(string configuration, ModelLoadOptions? options = null)
     {
@@ -124,7 +124,7 @@ public sealed class Trunk : IDisposable
     /// <param name="context">The pass.</param>
     /// <param name="wanted">Of which tokens; the last layer is computed for these alone where it can be.</param>
     /// <param name="layers">
-    /// The layers that run, from 0 for the lowest; null: all. An encoder-decoder counts its decoder's. What comes out is what enters the layer at the range's
+    /// The layers that run, from 0 for the lowest. Null: all. An encoder-decoder counts its decoder's. What comes out is what enters the layer at the range's
     /// end; after the highest, the final norm is applied.
     /// </param>
     /// <returns>[batch, tokens, hidden], or what is wanted of it; float32</returns>
@@ -215,7 +215,8 @@ public sealed class Trunk : IDisposable
     /// <param name="folder">config.json and weights.</param>
     /// <param name="options">Seed, dropout, device.</param>
     /// <param name="head">Makes the head, which is to hold the trunk; gives null where there is none.</param>
-    internal static (Trunk Trunk, OutputHead? Head) Read(string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    internal static (Trunk Trunk, OutputHead? Head) Read(
+        string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
         FamilyModel model = ModelFamilies.Of(config).Read(config);
@@ -231,12 +232,13 @@ public sealed class Trunk : IDisposable
     /// <summary>Makes a trunk, and a head on it, of tensors or of random numbers.</summary>
     /// <param name="model">Plans and names.</param>
     /// <param name="config">config.json.</param>
-    /// <param name="source">The tensors; null: all are drawn.</param>
+    /// <param name="source">The tensors. Null: all are drawn.</param>
     /// <param name="folder">What messages call the checkpoint.</param>
     /// <param name="options">Seed, device.</param>
     /// <param name="head">Makes the head; gives null where there is none.</param>
     internal static (Trunk Trunk, OutputHead? Head) Open(
-        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+        FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options,
+        Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         using var reader = new CheckpointReader(source, model.Names, folder, options);
         var trunk = new Trunk(model, config, reader);
@@ -257,7 +259,8 @@ public sealed class Trunk : IDisposable
     }
 
     /// <summary>Makes a trunk, and a head on it, of random numbers.</summary>
-    internal static (Trunk Trunk, OutputHead? Head) Draw(string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
+    internal static (Trunk Trunk, OutputHead? Head) Draw(
+        string configuration, ModelLoadOptions options, Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
         ConfigFile config = ConfigFile.Parse("config.json", configuration).WithDropout(options.Dropout);
         return Open(ModelFamilies.Of(config).Read(config), config, null, "config.json", options, head);
@@ -269,7 +272,9 @@ public sealed class Trunk : IDisposable
         (int first, int count) = layers.GetOffsetAndLength(stack.Count);
         RequirePositions(input);
         (Tensor, Tensor?)? memory = _encoder is null || _decoder is null || first == first + count ? null
-            : (input.Memory ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input)) : Encode(input.Source, context)),
+            : (input.Memory
+                ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input))
+                    : Encode(input.Source, context)),
                 input.MemoryMask ?? input.Source?.Mask);
         return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
     }
@@ -280,7 +285,8 @@ public sealed class Trunk : IDisposable
         long tokens = input.Past + input.Tokens;
         if (tokens > Plan.MaximumTokens && input.Segments is null)
         {
-            throw new ArgumentException($"a row has {tokens} tokens, but the model has positions for {Plan.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
+            throw new ArgumentException(
+                $"a row has {tokens} tokens, but the model has positions for {Plan.MaximumTokens}; cut the text or set MaximumLength", nameof(input));
         }
     }
 }

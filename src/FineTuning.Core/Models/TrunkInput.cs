@@ -10,8 +10,8 @@ public sealed class TrunkInput
 {
     /// <summary>Wraps tensors.</summary>
     /// <param name="ids">Token ids, [batch, tokens], int64.</param>
-    /// <param name="types">Type ids, [batch, tokens], int64; null: all 0.</param>
-    /// <param name="mask">True where a token is real, [batch, tokens], bool; null: all are, which is computed faster.</param>
+    /// <param name="types">Type ids, [batch, tokens], int64. Null: all 0.</param>
+    /// <param name="mask">True where a token is real, [batch, tokens], bool. Null: all are, which is computed faster.</param>
     public TrunkInput(Tensor ids, Tensor? types = null, Tensor? mask = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
@@ -23,40 +23,45 @@ public sealed class TrunkInput
     /// <summary>Token ids, [batch, tokens], int64. Where <see cref="Embeddings"/> or <see cref="States"/> are given only their shape counts.</summary>
     public Tensor Ids { get; }
 
-    /// <summary>Type ids, [batch, tokens], int64; null: all 0.</summary>
+    /// <summary>Type ids, [batch, tokens], int64. Null: all 0.</summary>
     public Tensor? Types { get; }
 
-    /// <summary>True where a token is real, [batch, tokens], bool; null: all are. With a cache also [batch, cached tokens + tokens].</summary>
+    /// <summary>True where a token is real, [batch, tokens], bool. Null: all are. With a cache also [batch, cached tokens + tokens].</summary>
     public Tensor? Mask { get; }
 
-    /// <summary>Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm; null: none.</summary>
+    /// <summary>
+    /// Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm. Null: none.
+    /// </summary>
     public Tensor? Embeddings { get; init; }
 
     /// <summary>Hidden states from which a pass that does not begin at layer 0 starts, [batch, tokens, hidden].</summary>
     public Tensor? States { get; init; }
 
-    /// <summary>Positions from 0, [batch, tokens], int64; null: those of the family's rule.</summary>
+    /// <summary>Positions from 0, [batch, tokens], int64. Null: those of the family's rule.</summary>
     public Tensor? Positions { get; init; }
 
-    /// <summary>The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text. Needs <see cref="Positions"/>. Null: a row is one text.</summary>
+    /// <summary>
+    /// The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text.
+    /// Needs <see cref="Positions"/>. Null: a row is one text.
+    /// </summary>
     public Tensor? Segments { get; init; }
 
-    /// <summary>Where keys and values of earlier tokens are; null: there are none, and nothing is kept.</summary>
+    /// <summary>Where keys and values of earlier tokens are. Null: there are none, and nothing is kept.</summary>
     public KeyValueCache? Cache { get; init; }
 
     /// <summary>What the encoder of an encoder-decoder reads, where <see cref="Memory"/> is not given.</summary>
     public TrunkInput? Source { get; init; }
 
-    /// <summary>The encoder's states, [batch, source tokens, hidden]; null: they are computed from <see cref="Source"/>.</summary>
+    /// <summary>The encoder's states, [batch, source tokens, hidden]. Null: they are computed from <see cref="Source"/>.</summary>
     public Tensor? Memory { get; init; }
 
-    /// <summary>True where a token of <see cref="Memory"/> is real, [batch, source tokens], bool; null: all are.</summary>
+    /// <summary>True where a token of <see cref="Memory"/> is real, [batch, source tokens], bool. Null: all are.</summary>
     public Tensor? MemoryMask { get; init; }
 
     /// <summary>Whether all padding stands behind the real tokens: a decoder then needs no mask for it.</summary>
     internal bool PadsRight { get; init; }
 
-    /// <summary>Real tokens of the shortest row; null: nobody counted.</summary>
+    /// <summary>Real tokens of the shortest row. Null: not counted.</summary>
     internal long? Shortest { get; init; }
 
     /// <summary>Tokens a row.</summary>
@@ -92,8 +97,8 @@ public sealed class TrunkInput
     internal Tensor LastIndicesOf(long id)
     {
         Tensor found = OwnMask is { } mask ? Ids.eq(Held(id)).logical_and(mask) : Ids.eq(Held(id));
-        Tensor ranks = (Range(0, Tokens, device: Ids.device).unsqueeze(0) * (OwnMask?.to(ScalarType.Int64) ?? ones_like(Ids))).Plus(found.to(ScalarType.Int64) * Held(Tokens));
-        return ranks.argmax(1);
+        Tensor indices = Range(0, Tokens, device: Ids.device).unsqueeze(0), ends = found.to(ScalarType.Int64) * Held(Tokens);
+        return (indices * (OwnMask?.to(ScalarType.Int64) ?? ones_like(Ids))).Plus(ends).argmax(1);
     }
 
     /// <summary>The text as both sides of an encoder-decoder read it: the encoder as it is, the decoder one token later, from a start token on.</summary>
@@ -101,8 +106,13 @@ public sealed class TrunkInput
     /// <exception cref="InvalidOperationException">Embeddings stand in place of ids, which cannot be moved.</exception>
     internal TrunkInput ForBothSides(long start)
     {
-        if (Embeddings is not null) throw new InvalidOperationException("a model that reads a text in its encoder and its decoder needs ids; embeddings in their place are not supported");
-        Tensor first = OwnMask is { } mask ? mask.logical_and(mask.to(ScalarType.Int64).cumsum(1).eq(Held(1))) : Range(0, Tokens, device: Ids.device).eq(Held(0)).unsqueeze(0);
+        if (Embeddings is not null)
+        {
+            throw new InvalidOperationException("a model that reads a text in encoder and decoder needs ids; embeddings in their place are not supported");
+        }
+        Tensor first = OwnMask is { } mask
+            ? mask.logical_and(mask.to(ScalarType.Int64).cumsum(1).eq(Held(1)))
+            : Range(0, Tokens, device: Ids.device).eq(Held(0)).unsqueeze(0);
         return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask) { Source = this, PadsRight = PadsRight, Shortest = Shortest };
     }
 }

@@ -29,7 +29,8 @@ internal static class VocabularyWidening
         size = Math.Max(size, spec.VocabularySize);
         foreach ((int id, float[] row) in rows)
         {
-            if (row.Length != spec.EmbeddingSize) throw new ArgumentException($"the row of the token {id} has {row.Length} numbers; the embeddings have {spec.EmbeddingSize}", nameof(rows));
+            if (row.Length != spec.EmbeddingSize)
+                throw new ArgumentException($"the row of the token {id} has {row.Length} numbers; the embeddings have {spec.EmbeddingSize}", nameof(rows));
         }
         using ITensorSource stored = CheckpointFiles.Open(folder);
         QuantizedCheckpoint.Refuse(config, stored, folder);
@@ -62,13 +63,16 @@ internal static class VocabularyWidening
     {
         string spelled = model.Names.Normalize(stored);
         if (ours == OfTokens[0]) return model.Names.Map(ours, []).Whole == spelled;
-        return model.Heads.Values.Any(head => head.Output is { IsOverVocabulary: true } && model.Names.TryMap(ours, head.Names) is { } theirs && theirs.Whole == spelled);
+        return model.Heads.Values.Any(head => head.Output is { IsOverVocabulary: true }
+            && model.Names.TryMap(ours, head.Names) is { } theirs && theirs.Whole == spelled);
     }
 
     // The mean of the old rows: of the output's as well, so that a new token scores as the others do on average.
     private static Tensor Widened(Tensor value, int size, IReadOnlyDictionary<int, float[]> rows, string name, ITensorSource source)
     {
-        if (value.dim() is not (1 or 2) || value.shape[0] > size) throw new CheckpointException(source.Tensors[name].File, $"'{name}' has the shape [{string.Join(", ", value.shape)}]; a row for each of the {size} tokens was expected");
+        if (value.dim() is not (1 or 2) || value.shape[0] > size)
+            throw new CheckpointException(source.Tensors[name].File,
+                $"'{name}' has the shape [{string.Join(", ", value.shape)}]; a row for each of the {size} tokens was expected");
         long missing = size - value.shape[0];
         if (missing > 0)
         {

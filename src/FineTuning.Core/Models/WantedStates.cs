@@ -37,14 +37,18 @@ public sealed class WantedStates
     public static WantedStates At(Tensor indices)
     {
         ArgumentNullException.ThrowIfNull(indices);
-        if (indices.dim() != 1 || indices.dtype != ScalarType.Int64) throw new ArgumentException($"indices are one row of int64; [{string.Join(", ", indices.shape)}] of {indices.dtype} was found", nameof(indices));
+        if (indices.dim() != 1 || indices.dtype != ScalarType.Int64)
+            throw new ArgumentException($"indices are one row of int64; [{string.Join(", ", indices.shape)}] of {indices.dtype} was found", nameof(indices));
         return new(Choice.At, indices);
     }
 
-    /// <summary>That of the last token of an id in each row, [batch, 1, hidden]; where a row has none, of its last real token. An encoder-decoder looks for it in its source.</summary>
+    /// <summary>
+    /// That of the last token of an id in each row, [batch, 1, hidden]; where a row has none, of its last real token. An encoder-decoder looks for it in its
+    /// source.
+    /// </summary>
     internal static WantedStates LastOf(long id) => new(Choice.LastOf, id: id);
 
-    /// <summary>What a layer is told; null: everything is wanted.</summary>
+    /// <summary>What a layer is told. Null: everything is wanted.</summary>
     internal Wanted? Resolve(TrunkInput input) => _choice switch
     {
         Choice.All => null,
@@ -97,5 +101,6 @@ internal sealed class Wanted
     }
 
     /// <summary>The chosen rows of a table by token, [tokens, width], as [batch or 1, 1, 1, width].</summary>
-    public Tensor OfTable(Tensor table) => _rows is null ? table.narrow(0, 0, 1).unsqueeze(0).unsqueeze(0) : table.index_select(0, _rows).unsqueeze(1).unsqueeze(1);
+    public Tensor OfTable(Tensor table) =>
+        _rows is null ? table.narrow(0, 0, 1).unsqueeze(0).unsqueeze(0) : table.index_select(0, _rows).unsqueeze(1).unsqueeze(1);
 }

@@ -46,7 +46,7 @@ public sealed class Weight
     /// <summary>What the weight is.</summary>
     public WeightKind Kind { get; }
 
-    /// <summary>0 for the embeddings, 1 to L for the layers from the lowest up, L + 1 for what stands above them (pooler and head).</summary>
+    /// <summary>0 for the embeddings, 1 to L for the layers from the lowest up, L + 1 for what lies above them (pooler and head).</summary>
     public int Depth { get; }
 
     /// <summary>The checkpoint's tensors that this weight holds, stacked along dimension 0; most hold one.</summary>

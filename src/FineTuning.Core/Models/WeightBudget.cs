@@ -5,7 +5,7 @@ using FineTuning.Tensors;
 namespace FineTuning.Models;
 
 /// <summary>How many numbers a model may have, before memory is taken for them: config.json may claim any sizes.</summary>
-/// <param name="source">The checkpoint; null: all is drawn.</param>
+/// <param name="source">The checkpoint. Null: all is drawn.</param>
 /// <param name="folder">What messages call it.</param>
 internal sealed class WeightBudget(ITensorSource? source, string folder)
 {
@@ -26,7 +26,8 @@ internal sealed class WeightBudget(ITensorSource? source, string folder)
             return;
         }
         throw new CheckpointException(folder, string.Create(CultureInfo.InvariantCulture,
-            $"with '{name}' of shape [{string.Join(", ", shape)}] the model has more than {_most} numbers, which is all that fits into the memory of this machine; check the sizes in config.json"));
+            $"with '{name}' of shape [{string.Join(", ", shape)}] the model has more than {_most} numbers, "
+            + $"which is all that fits into the memory of this machine; check the sizes in config.json"));
     }
 
     /// <summary>
@@ -48,7 +49,8 @@ internal sealed class WeightBudget(ITensorSource? source, string folder)
         }
         catch (InvalidDataException fault)
         {
-            throw new CheckpointException(folder, $"'{name}' would have the shape [{string.Join(", ", shape)}]: {fault.Message}; check the sizes in config.json", fault);
+            throw new CheckpointException(folder, $"'{name}' would have the shape [{string.Join(", ", shape)}]: {fault.Message}; "
+                + "check the sizes in config.json", fault);
         }
     }
 }

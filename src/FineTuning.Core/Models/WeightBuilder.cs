@@ -5,14 +5,17 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>Makes the weights of a trunk or of a head, one by one as the blocks ask for them, and lists the modules that can be found by the checkpoint's names.</summary>
+/// <summary>
+/// Makes the weights of a trunk or of a head, one by one as the blocks ask for them, and lists the modules that can be found by the checkpoint's names.
+/// </summary>
 /// <param name="reader">The checkpoint.</param>
 /// <param name="weights">Gets the weights.</param>
 /// <param name="modules">Gets the modules.</param>
 /// <param name="deviation">Standard deviation of fresh matrices.</param>
-/// <param name="head">The head's plan; null: the weights are the trunk's.</param>
+/// <param name="head">The head's plan. Null: the weights are the trunk's.</param>
 /// <param name="from">What of the checkpoint's head is taken over.</param>
-internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation, HeadPlan? head = null, HeadSource from = default)
+internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation,
+    HeadPlan? head = null, HeadSource from = default)
 {
     private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
     private readonly IReadOnlyList<NameRow> _headNames = head?.Names ?? [];
@@ -25,7 +28,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     public bool Holds(string module) => reader.Names.TryMap(module + ".weight", _headNames) is { } name && reader.Holds(name.Whole);
 
     /// <summary>Whether the checkpoint holds a tensor of the shape of a weight, but with other values.</summary>
-    public bool HoldsOther(string name, Weight weight) => _hasHead && reader.Names.TryMap(name, _headNames) is { } mapped && reader.HoldsOther(mapped.Whole, weight);
+    public bool HoldsOther(string name, Weight weight) =>
+        _hasHead && reader.Names.TryMap(name, _headNames) is { } mapped && reader.HoldsOther(mapped.Whole, weight);
 
     /// <summary>A weight.</summary>
     public Weight Make(string name, WeightKind kind, int depth, params long[] shape) => Make(name, [(name, shape[0])], kind, depth, shape[1..]);
@@ -57,7 +61,10 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         return Linear(name, weight, added);
     }
 
-    /// <summary>A linear layer of weights that exist; its modules have the names of the weight's parts, or the one that the checkpoint has for the layer (an output that is tied).</summary>
+    /// <summary>
+    /// A linear layer of weights that exist; its modules have the names of the weight's parts, or the one that the
+    /// checkpoint has for the layer (an output that is tied).
+    /// </summary>
     public Linear Linear(string name, Weight weight, Weight? bias, bool isTied = false)
     {
         string? path = isTied ? reader.Names.TryMap(name + ".weight", _headNames)?.Whole : null;
@@ -66,7 +73,9 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         return linear;
     }
 
-    /// <summary>A weight of several pieces stacked along dimension 0, each with its name; pieces that the checkpoint holds as one tensor are read as one.</summary>
+    /// <summary>
+    /// A weight of several pieces stacked along dimension 0, each with its name; pieces that the checkpoint holds as one tensor are read as one.
+    /// </summary>
     private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1)
     {
         var parts = new List<WeightPart>();
@@ -83,7 +92,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
                 for (int j = i; j < i + count; j++)
                 {
                     // One tensor of the checkpoint lies in one weight, in the same order.
-                    if (j >= pieces.Count || reader.Names.Map(pieces[j].Name, _headNames) != theirs) throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
+                    if (j >= pieces.Count || reader.Names.Map(pieces[j].Name, _headNames) != theirs)
+                        throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
                     rows += pieces[j].Rows;
                 }
                 long[] shape = [rows, .. tail];

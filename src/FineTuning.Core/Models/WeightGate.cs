@@ -75,7 +75,8 @@ internal sealed class WeightGate
         {
             if (weights.IsClosed) throw Disposed();
             ThrowIfOver();
-            if (_run is not null) throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
+            if (_run is not null)
+                throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
             return _run = new RunPass(this, weights);
         }
     }
@@ -168,7 +169,7 @@ internal sealed class WeightGate
             if (!run.Writes(reads))
             {
                 if (run.IsWriting) return true;
-                // The run still waits for readers: one that it would not mind comes back when it writes, so that it need not wait for ever.
+                // The run still waits for readers: one that it would not mind comes back when it writes, so that it need not wait forever.
                 StepOut();
                 lock (_changes) Monitor.Wait(_changes, Look);
                 return false;

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>Weights in a fixed order; a set owns those that were added to it, and may show those of other sets before them.</summary>
-/// <remarks>Not thread-safe while a run changes which weights train or weights are added; reading is safe from any thread that has entered (<see cref="Enter"/>).</remarks>
+/// <remarks>Not thread-safe while a run changes which weights train or weights are added;
+/// reading is safe from any thread that has entered (<see cref="Enter"/>).</remarks>
 public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 {
     private readonly WeightSet[] _shown;
@@ -16,7 +17,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private int _closed;
     private int _readers;
 
-    /// <summary>A set that is empty, or shows the weights of other sets: what a head trains besides its own is its trunk's.</summary>
+    /// <summary>A set that is empty, or shows the weights of other sets: what a head trains in addition to its own is its trunk's.</summary>
     /// <param name="shown">They stay their owner's, and are seen also where they are added later.</param>
     public WeightSet(params WeightSet[] shown)
     {
@@ -28,7 +29,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>How many weights there are.</summary>
     public int Count => _own.Count + _shown.Sum(set => set.Count);
 
-    /// <summary>The depth of what stands above the layers: the number of layers plus one.</summary>
+    /// <summary>The depth of what lies above the layers: the number of layers plus one.</summary>
     public int HeadDepth
     {
         get => _shown.Length > 0 ? _shown.Max(set => set.HeadDepth) : _headDepth;
@@ -50,9 +51,10 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         }
     }
 
-    /// <summary>The parameters of a plain TorchSharp module, by their names in it: what a task of one's own trains.</summary>
-    /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights: they are neither saved nor put back.</param>
-    /// <param name="depth">0 for embeddings, 1 and up for layers, by a parameter's name; null: all count as the head.</param>
+    /// <summary>The parameters of a plain TorchSharp module, by their names in it: what your own task trains.</summary>
+    /// <param name="module">Keeps using the same tensors; the set owns them from now on. Buffers (running means) are not weights:
+    /// they are neither saved nor put back.</param>
+    /// <param name="depth">0 for embeddings, 1 and up for layers, by a parameter's name. Null: all count as the head.</param>
     /// <exception cref="ArgumentException">The module has no parameters, or one that is not float32.</exception>
     public static WeightSet Of(nn.Module module, Func<string, int>? depth = null)
     {
@@ -120,7 +122,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>
-    /// Frees the tensors that the set owns. Predictions that read it are waited for, a run that trains it is cancelled and waited for, who comes later is refused.
+    /// Frees the tensors that the set owns. Predictions that read it are waited for, a run that trains it is
+    /// cancelled and waited for, who comes later is refused.
     /// </summary>
     /// <exception cref="InvalidOperationException">It is called from inside a prediction, or from a handler of the run.</exception>
     public void Dispose()
@@ -156,7 +159,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     {
         int count = Count;
         Depths? known = _depths;
-        if (known?.Count != count) _depths = known = new(count, this.GroupBy(weight => weight.Depth).ToDictionary(group => group.Key, group => group.ToArray()));
+        if (known?.Count != count)
+            _depths = known = new(count, this.GroupBy(weight => weight.Depth).ToDictionary(group => group.Key, group => group.ToArray()));
         return known.ByDepth.TryGetValue(depth, out Weight[]? weights) && !Array.Exists(weights, weight => weight.IsTrainable);
     }
 
@@ -164,7 +168,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private static WeightKind KindOf(string name, Tensor value)
     {
         if (value.dim() >= 2) return name.Contains("embed", StringComparison.OrdinalIgnoreCase) ? WeightKind.Embedding : WeightKind.Matrix;
-        return name.EndsWith("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.OrdinalIgnoreCase) ? WeightKind.Bias : WeightKind.Norm;
+        return name.EndsWith("bias", StringComparison.Ordinal) && !name.Contains("norm", StringComparison.OrdinalIgnoreCase)
+            ? WeightKind.Bias : WeightKind.Norm;
     }
 
     // Weights by depth; made again where some were added.

@@ -10,10 +10,12 @@ public abstract class EncodedRow(int length)
 
     /// <summary>
     /// The index of the example in the data, from 0: how messages name it. It is set once the example is encoded; a model that makes other rows in
-    /// <see cref="TunableModel.Arrange"/> gives each the index of the example that it begins with.
+    /// <see cref="TunableModel.PrepareRows"/> gives each the index of the example that it begins with.
     /// </summary>
     public int Index { get; set; }
 
-    /// <summary>What the loss of the row is divided by: 1 for a labelled text, the number of labelled tokens for a tagger, 0 where nothing is to be learned.</summary>
+    /// <summary>
+    /// What the loss of the row is divided by: 1 for a labelled text, the number of labelled tokens for a tagger, 0 where nothing is to be learned.
+    /// </summary>
     public virtual double TargetCount => 1;
 }

@@ -12,11 +12,12 @@ public sealed class EncodingReport
 
     // Positions by number, names in ordinal order.
     private static readonly Comparer<string> ByName = Comparer<string>.Create((one, other) =>
-        one.StartsWith(Position, StringComparison.Ordinal) && other.StartsWith(Position, StringComparison.Ordinal) && one.Length != other.Length ? one.Length.CompareTo(other.Length) : string.CompareOrdinal(one, other));
+        one.StartsWith(Position, StringComparison.Ordinal) && other.StartsWith(Position, StringComparison.Ordinal) && one.Length != other.Length
+            ? one.Length.CompareTo(other.Length) : string.CompareOrdinal(one, other));
 
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, int> _skipped = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, int> _remarks = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, int> _notes = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _names = new(StringComparer.Ordinal);
     private readonly EncodingReport? _whole;
     private readonly int _index;
@@ -43,7 +44,7 @@ public sealed class EncodingReport
                 TruncatedTokens = _truncatedTokens,
                 EmptyTexts = _emptyTexts,
                 Skipped = Copy(_skipped, count => count),
-                Remarks = Copy(_remarks, count => count),
+                Notes = Copy(_notes, count => count),
                 Names = Copy(_names, names => (IReadOnlyList<string>)Array.AsReadOnly(names.ToArray())),
             };
         }
@@ -52,15 +53,15 @@ public sealed class EncodingReport
     /// <summary>Counts something that was changed or could not be used as it stood, in an example that is used all the same.</summary>
     /// <param name="what">What, in a few words that are the same for all such cases.</param>
     /// <param name="count">How often; 0 or less counts nothing.</param>
-    public void Remark(string what, int count = 1)
+    public void Note(string what, int count = 1)
     {
         if (_whole is not null)
         {
-            _whole.Remark(what, count);
+            _whole.Note(what, count);
             return;
         }
         if (count <= 0) return;
-        lock (_lock) _remarks[what] = _remarks.GetValueOrDefault(what) + count;
+        lock (_lock) _notes[what] = _notes.GetValueOrDefault(what) + count;
     }
 
     /// <summary>Counts an example that lost tokens.</summary>
@@ -105,7 +106,7 @@ public sealed class EncodingReport
 
     /// <summary>Names an example that is left out or changed.</summary>
     /// <param name="reason">As it is counted.</param>
-    /// <param name="name">The example's name; null: it has none, and its position in the data names it.</param>
+    /// <param name="name">The example's name. Null: it has none, and its position in the data names it.</param>
     public void Name(string reason, string? name)
     {
         if (_whole is not null)

@@ -21,9 +21,11 @@ public sealed record EncodingSummary
     public IReadOnlyDictionary<string, int> Skipped { get; internal init; } = new Dictionary<string, int>();
 
     /// <summary>What was changed or could not be used as it stood, in examples that are used all the same, and how often.</summary>
-    public IReadOnlyDictionary<string, int> Remarks { get; internal init; } = new Dictionary<string, int>();
+    public IReadOnlyDictionary<string, int> Notes { get; internal init; } = new Dictionary<string, int>();
 
-    /// <summary>Some of the examples that were left out or changed, by reason: the first few names in ordinal order, for those data sets whose examples have names.</summary>
+    /// <summary>
+    /// Some of the examples that were left out or changed, by reason: the first few names in ordinal order, for those data sets whose examples have names.
+    /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Names { get; internal init; } = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>The names kept for a reason, for a message; empty where there are none.</summary>

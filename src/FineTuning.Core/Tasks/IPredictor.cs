@@ -4,7 +4,8 @@ namespace FineTuning.Tasks;
 /// <typeparam name="TInput">What is asked.</typeparam>
 /// <typeparam name="TPrediction">What is answered.</typeparam>
 /// <remarks>
-/// Implementations in this library are thread-safe; while a run trains the model they throw an <see cref="InvalidOperationException"/>, after disposal an <see cref="ObjectDisposedException"/>. A prediction owns nothing native.
+/// Implementations in this library are thread-safe; while a run trains the model they throw an <see cref="InvalidOperationException"/>,
+/// after disposal an <see cref="ObjectDisposedException"/>. A prediction owns nothing native.
 /// </remarks>
 public interface IPredictor<in TInput, TPrediction>
 {

@@ -10,13 +10,13 @@ namespace FineTuning.Tasks;
 /// <summary>What the training loop sees of a model: it never asks which task it trains.</summary>
 /// <remarks>
 /// All members but <see cref="Dispose()"/> are called on the run's own thread, inside a torch dispose scope. A model that predicts enters its weights
-/// (<see cref="WeightSet.Enter"/>) while it does. Whoever made the model disposes it; of several that share a trunk, whoever made the trunk.
+/// (<see cref="WeightSet.Enter"/>) while it does. The caller that made the model disposes it; of several that share a trunk, whoever made the trunk.
 /// </remarks>
 public abstract class TunableModel : IDisposable
 {
     private readonly List<UserMetric> _metrics = [];
 
-    /// <summary>Makes libtorch usable: the constructor of a task of one's own may then make tensors and modules, also as the first code of a process.</summary>
+    /// <summary>Makes libtorch usable: the constructor of your own task may then make tensors and modules, also as the first code of a process.</summary>
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     protected TunableModel() => FineTuningRuntime.Load();
 
@@ -29,7 +29,9 @@ public abstract class TunableModel : IDisposable
     /// <summary>The metric by which evaluations are compared where the user names none, for example <c>accuracy</c>; <c>loss</c> always exists.</summary>
     public virtual string PrimaryMetric => "loss";
 
-    /// <summary>The most scores that are computed for one token: with many, evaluations take fewer tokens at once, so that memory stays bounded. Default 1.</summary>
+    /// <summary>
+    /// The most scores that are computed for one token: with many, evaluations take fewer tokens at once, so that memory stays bounded. Default 1.
+    /// </summary>
     public virtual int OutputsPerToken => 1;
 
     /// <summary>Pads and stacks rows into tensors on <see cref="Device"/>.</summary>
@@ -37,16 +39,20 @@ public abstract class TunableModel : IDisposable
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     public abstract Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength);
 
-    /// <summary>Pads and stacks rows for training; a model that draws something for each row overrides this, and draws it as a pure function of moment and row.</summary>
+    /// <summary>
+    /// Pads and stacks rows for training. A model that draws something for each row overrides this and draws it as a pure function of moment and row.
+    /// </summary>
     /// <param name="rows">At least one row that this model encoded.</param>
     /// <param name="paddedLength">Tokens a row after padding; at least the longest row.</param>
     /// <param name="moment">The run's seed and the epoch.</param>
     public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
 
-    /// <summary>Rearranges the rows of a whole data set before batches are planned: a model that packs texts overrides this.</summary>
+    /// <summary>
+    /// Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.
+    /// </summary>
     /// <param name="rows">The encoded examples, in the order of the data.</param>
     /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
-    public virtual IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows) => rows;
+    public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => rows;
 
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
@@ -54,11 +60,15 @@ public abstract class TunableModel : IDisposable
     /// <summary>The sum of the losses of the batch's targets, not divided by anything.</summary>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With or without dropout, and in which precision.</param>
-    /// <returns>A scalar, float32; its gradient reaches every weight that trains. The loop divides it by the target count of the whole accumulation window.</returns>
+    /// <returns>A scalar, float32; its gradient reaches every weight that trains.
+    /// The loop divides it by the target count of the whole accumulation window.</returns>
     public abstract Tensor SumLoss(Batch batch, ForwardContext context);
 
-    /// <summary>The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.</summary>
-    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in memory at once does it piece by piece.</remarks>
+    /// <summary>
+    /// The sum of the losses, with its gradient added to that of every weight that trains; where the sum is not finite, gradients are not asked for.
+    /// </summary>
+    /// <remarks>By default <see cref="SumLoss"/> and its backward pass. A model whose loss spans more rows than fit in
+    /// memory at once does it piece by piece.</remarks>
     /// <param name="batch">A batch that this model collated.</param>
     /// <param name="context">With dropout, and in which precision.</param>
     /// <exception cref="InvalidOptionsException">No weight that the loss depends on trains.</exception>
@@ -80,19 +90,27 @@ public abstract class TunableModel : IDisposable
     /// <summary>The user's metrics, in the order in which they were added.</summary>
     public IReadOnlyList<UserMetric> UserMetrics => _metrics;
 
-    /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction; null: the model takes none.</summary>
+    /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction. Null: the model takes none.</summary>
     public virtual (Type Target, Type Prediction)? MetricTypes => null;
 
-    /// <summary>Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.</summary>
+    /// <summary>
+    /// Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.
+    /// </summary>
     /// <param name="metric">Over the types that <see cref="MetricTypes"/> names.</param>
     /// <exception cref="InvalidOptionsException">The metric's types are others, or a metric of that name was added before.</exception>
     /// <remarks>Not while the model is trained or evaluated.</remarks>
     public void AddMetric(UserMetric metric)
     {
         ArgumentNullException.ThrowIfNull(metric);
-        if (MetricTypes is not { } types) throw new InvalidOptionsException([$"the metric '{metric.Name}' cannot be added: {GetType().Name} takes none (override MetricTypes and CollectMetrics)"]);
-        if (metric.Types != types) throw new InvalidOptionsException([$"the metric '{metric.Name}' is over targets of {metric.Types.Target} and predictions of {metric.Types.Prediction}; the model's are {types.Target} and {types.Prediction}"]);
-        if (_metrics.Exists(other => other.Name == metric.Name)) throw new InvalidOptionsException([$"a metric '{metric.Name}' was added before; give it another name"]);
+        if (MetricTypes is not { } types)
+            throw new InvalidOptionsException(
+                [$"the metric '{metric.Name}' cannot be added: {GetType().Name} takes none (override MetricTypes and CollectMetrics)"]);
+        if (metric.Types != types)
+            throw new InvalidOptionsException(
+                [$"the metric '{metric.Name}' is over targets of {metric.Types.Target} and predictions of {metric.Types.Prediction}; "
+                    + $"the model's are {types.Target} and {types.Prediction}"]);
+        if (_metrics.Exists(other => other.Name == metric.Name))
+            throw new InvalidOptionsException([$"a metric '{metric.Name}' was added before; give it another name"]);
         _metrics.Add(metric);
     }
 
@@ -103,9 +121,9 @@ public abstract class TunableModel : IDisposable
 
     private protected static InvalidOptionsException NothingTrains() => new(["the loss does not depend on any weight that trains: freeze less"]);
 
-    /// <summary>Told at the end of a run what the weights that the model has now reached on the validation data: a model that tunes a threshold takes it from there.</summary>
-    /// <param name="metrics">What the best evaluation reported.</param>
-    public virtual void Adopt(MetricReport metrics)
+    /// <summary>Sets what a model tunes on validation data, a threshold for example. The loop calls this at the end of a run.</summary>
+    /// <param name="metrics">What the evaluation of the weights that the model has now reported.</param>
+    public virtual void Calibrate(MetricReport metrics)
     {
     }
 
@@ -131,7 +149,7 @@ public abstract class TunableModel<TExample> : TunableModel
     /// <summary>Turns an example into a row; called once an example and run, from several threads at once.</summary>
     /// <param name="example">The user's record.</param>
     /// <param name="report">Where truncation, unknown labels and empty texts are counted.</param>
-    /// <returns>The row; null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
+    /// <returns>The row. Null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
     /// <exception cref="TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
     public abstract EncodedRow? Encode(TExample example, EncodingReport report);
 }

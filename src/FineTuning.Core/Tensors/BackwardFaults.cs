@@ -6,7 +6,8 @@ namespace FineTuning.Tensors;
 /// What went wrong in the backward part of a function of our own. An exception there ends the process, since it would cross native frames; it is kept here and
 /// thrown once the backward pass is over.
 /// </summary>
-/// <remarks>For one backward pass at a time on the calling thread; on CUDA the functions run on a thread of libtorch, so the first fault of the process is kept.</remarks>
+/// <remarks>For one backward pass at a time on the calling thread; on CUDA the functions run on a thread of libtorch,
+/// so the first fault of the process is kept.</remarks>
 internal static class BackwardFaults
 {
     private static Exception? _first;

@@ -21,9 +21,11 @@ internal static class DeviceChoice
         if (name == "cpu" || (name == "auto" && !CudaIsAvailable)) return CPU;
         if (name == "auto") return new Device(DeviceType.CUDA, 0);
         int index = 0;
-        bool isCuda = name == "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index));
+        bool isCuda = name == "cuda"
+            || (name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index));
         if (!isCuda) throw new InvalidOptionsException([$"Device is '{name}': it is cpu, cuda, cuda:0 and so on, or auto"]);
-        if (!CudaIsAvailable) throw new InvalidOptionsException([$"Device is '{name}', but no CUDA device can be used here; FineTuningRuntime.Diagnose() says what there is"]);
+        if (!CudaIsAvailable)
+            throw new InvalidOptionsException([$"Device is '{name}', but no CUDA device can be used here; FineTuningRuntime.Diagnose() says what there is"]);
         if (index >= cuda.device_count()) throw new InvalidOptionsException([$"Device is '{name}', but there are {cuda.device_count()} CUDA devices"]);
         return new Device(DeviceType.CUDA, index);
     }

@@ -1,6 +1,6 @@
 namespace FineTuning.Tensors;
 
-/// <summary>The places of a layer where elements are dropped; each draws a mask of its own.</summary>
+/// <summary>The points of a layer where elements are dropped; each draws a mask of its own.</summary>
 internal static class DropoutSite
 {
     public const int Embedding = 0;

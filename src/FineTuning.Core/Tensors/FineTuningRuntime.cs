@@ -16,7 +16,7 @@ public static class FineTuningRuntime
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
     public static void Load() => _ = Loaded.Value;
 
-    // Each has a stack and a place in the team: far beyond the cores of any machine it only costs, and at last the process.
+    // Each has a stack and a slot in the team: far beyond the cores of any machine it only costs, and in the end crashes the process.
     private const int MostThreads = 1024;
 
     /// <summary>Threads that one tensor operation uses; process-wide.</summary>
@@ -37,7 +37,9 @@ public static class FineTuningRuntime
         }
     }
 
-    /// <summary>What this machine offers and what was done to load libtorch; never throws: what is wrong stands in <see cref="RuntimeDiagnosis.Problem"/>.</summary>
+    /// <summary>
+    /// What this machine offers and what was done to load libtorch; never throws: what is wrong stands in <see cref="RuntimeDiagnosis.Problem"/>.
+    /// </summary>
     public static RuntimeDiagnosis Diagnose()
     {
         string? problem = null;
@@ -94,7 +96,7 @@ public sealed record RuntimeDiagnosis
     /// <summary>TorchSharp's version.</summary>
     public required string TorchSharp { get; init; }
 
-    /// <summary>libtorch's version; null: it is not loaded.</summary>
+    /// <summary>libtorch's version. Null: it is not loaded.</summary>
     public required string? LibTorch { get; init; }
 
     /// <summary>The .NET runtime.</summary>
@@ -121,7 +123,7 @@ public sealed record RuntimeDiagnosis
     /// <summary>What was done to load libtorch.</summary>
     public required string Loading { get; init; }
 
-    /// <summary>What is wrong and what to install; null: nothing.</summary>
+    /// <summary>What is wrong and what to install. Null: nothing.</summary>
     public required string? Problem { get; init; }
 
     /// <inheritdoc/>
@@ -130,7 +132,8 @@ public sealed record RuntimeDiagnosis
         var text = new StringBuilder()
             .AppendLine(CultureInfo.InvariantCulture, $"FineTuning.Core {Library}, TorchSharp {TorchSharp}, libtorch {LibTorch ?? "not loaded"}")
             .AppendLine(CultureInfo.InvariantCulture, $"{DotNet} on {OperatingSystem} ({Processor}: {string.Join(", ", ProcessorFeatures)})")
-            .AppendLine(CultureInfo.InvariantCulture, $"{Cores} cores, {Threads} threads; devices: {(Devices.Count == 0 ? "none" : string.Join(", ", Devices))}")
+            .AppendLine(CultureInfo.InvariantCulture, $"{Cores} cores, {Threads} threads; "
+                + $"devices: {(Devices.Count == 0 ? "none" : string.Join(", ", Devices))}")
             .Append(Loading);
         if (Problem is not null) text.AppendLine().Append("PROBLEM: ").Append(Problem);
         return text.ToString();

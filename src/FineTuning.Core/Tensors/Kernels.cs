@@ -53,13 +53,13 @@ internal static class Kernels
     /// <summary>One AdamW step over lists of float32 tensors in place (Loshchilov and Hutter 2019, algorithm 2).</summary>
     /// <param name="lists">The tensors of one parameter group.</param>
     /// <param name="settings">Rate and the rest.</param>
-    /// <param name="gradientDivisor">A scalar tensor by which gradients are divided on the way; null: 1.</param>
+    /// <param name="gradientDivisor">A scalar tensor by which gradients are divided on the way. Null: 1.</param>
     public static void AdamW(AdamLists lists, AdamSettings settings, Tensor? gradientDivisor) => Step("adamw", lists, settings, gradientDivisor);
 
     /// <summary>One Adam step (decay added to the gradient) over lists of float32 tensors in place (Kingma and Ba 2015, algorithm 1).</summary>
     /// <param name="lists">The tensors of one parameter group.</param>
     /// <param name="settings">Rate and the rest.</param>
-    /// <param name="gradientDivisor">A scalar tensor by which gradients are divided on the way; null: 1.</param>
+    /// <param name="gradientDivisor">A scalar tensor by which gradients are divided on the way. Null: 1.</param>
     public static void Adam(AdamLists lists, AdamSettings settings, Tensor? gradientDivisor) => Step("adam", lists, settings, gradientDivisor);
 
     /// <summary>The 2-norm over all elements of all tensors.</summary>
@@ -137,8 +137,10 @@ internal static class Kernels
     }
 }
 
-/// <summary>The tensors of one group: parameters, gradients, first and second moments, highest second moments (empty without AMSGrad) and step counts.</summary>
+/// <summary>
+/// The tensors of one group: parameters, gradients, first and second moments, highest second moments (empty without AMSGrad) and step counts.
+/// </summary>
 internal sealed record AdamLists(Tensor[] Parameters, Tensor[] Gradients, Tensor[] First, Tensor[] Second, Tensor[] Highest, Tensor[] Steps);
 
-/// <summary>What one Adam or AdamW step needs besides tensors.</summary>
+/// <summary>What one Adam or AdamW step needs apart from tensors.</summary>
 internal readonly record struct AdamSettings(double Rate, double Beta1, double Beta2, double Decay, double Epsilon, bool AmsGrad);

@@ -33,16 +33,16 @@ internal sealed class LogitChunk
     {
         _logits.sub_(_logits.amax([1], keepdim: true));
         Tensor own = _logits.gather(1, _targets);
-        // The mean over all words must be taken before the exponentials take the logits' place.
+        // The mean over all words must be taken before the exponentials overwrite the logits.
         Tensor? mean = smoothing > 0 ? _logits.mean([1], keepdim: true) : null;
         _total = _logits.exp_().sum(1, keepdim: true);
         Tensor normalizer = _total.log();
         return mean is null ? normalizer - own : normalizer - own * Held(1 - smoothing) - mean * Held(smoothing);
     }
 
-    /// <summary>The derivative of the losses by the logits: p - (1 - e) [word is the target] - e / words. Takes the place of the logits.</summary>
+    /// <summary>The derivative of the losses by the logits: p - (1 - e) [word is the target] - e / words. Overwrites the logits.</summary>
     /// <param name="smoothing">e, as for the losses.</param>
-    /// <param name="weights">What each token counts, [tokens, 1]; null: 1.</param>
+    /// <param name="weights">What each token counts, [tokens, 1]. Null: 1.</param>
     /// <returns>[tokens, words]</returns>
     public Tensor Slopes(double smoothing, Tensor? weights)
     {

@@ -7,8 +7,8 @@ namespace FineTuning.Tensors;
 /// <remarks>
 /// TorchSharp makes a native scalar of a number and passes its address, but keeps nothing alive during the call: a collection in between frees it, and the
 /// operation computes with what is left there, or fails. Its conversions and its operators with numbers are therefore banned in this library
-/// (BannedSymbols.Numbers.txt), and so is the sum of two tensors, which makes the number 1 in passing. A task of one's own does well to compute in the same way.
-/// Thread-safe.
+/// (BannedSymbols.Numbers.txt), and so is the sum of two tensors, which makes the number 1 in passing.
+/// Compute in the same way in your own tasks. Thread-safe.
 /// </remarks>
 public static class Scalars
 {
@@ -72,10 +72,11 @@ public static class Scalars
     /// <summary>The whole numbers from the first to below the end.</summary>
     /// <param name="first">The first.</param>
     /// <param name="end">Behind the last.</param>
-    /// <param name="type">The elements' type; null: int64.</param>
-    /// <param name="device">Where it lies; null: in the processor's memory.</param>
+    /// <param name="type">The elements' type. Null: int64.</param>
+    /// <param name="device">Where it lies. Null: in the processor's memory.</param>
     /// <returns>[end - first]</returns>
-    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) => arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
+    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) =>
+        arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
 
     /// <summary>Adds a tensor in place.</summary>
     /// <param name="left">Any shape.</param>

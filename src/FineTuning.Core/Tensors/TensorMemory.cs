@@ -9,7 +9,8 @@ internal static unsafe partial class TensorMemory
     /// <summary>Where a contiguous CPU tensor's first element stands.</summary>
     public static nint DataPointer(this Tensor tensor)
     {
-        if (tensor.device_type != TorchSharp.DeviceType.CPU || !tensor.is_contiguous()) throw new ArgumentException("the tensor is not a contiguous one on the CPU", nameof(tensor));
+        if (tensor.device_type != TorchSharp.DeviceType.CPU || !tensor.is_contiguous())
+            throw new ArgumentException("the tensor is not a contiguous one on the CPU", nameof(tensor));
         nint pointer = THSTensor_data(tensor.Handle);
         GC.KeepAlive(tensor);
         return pointer;

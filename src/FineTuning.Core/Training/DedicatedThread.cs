@@ -2,7 +2,9 @@ using System.Runtime.ExceptionServices;
 
 namespace FineTuning.Training;
 
-/// <summary>One thread for one run: torch's scopes and gradient mode belong to a thread, and each pool thread that computes would keep its own OpenMP team.</summary>
+/// <summary>
+/// One thread for one run: torch's scopes and gradient mode belong to a thread, and each pool thread that computes would keep its own OpenMP team.
+/// </summary>
 internal static class DedicatedThread
 {
     /// <summary>Runs the work on a new thread and waits for it; what it throws is thrown here.</summary>

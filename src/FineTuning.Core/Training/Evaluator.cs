@@ -20,7 +20,7 @@ internal static class Evaluator
     /// <param name="rows">What it encoded.</param>
     /// <param name="cancellation">Looked at before every batch.</param>
     /// <param name="done">Told after every batch how many rows are done.</param>
-    /// <param name="isTimeUp">Asked before every batch; null: there is no limit.</param>
+    /// <param name="isTimeUp">Asked before every batch. Null: there is no limit.</param>
     /// <returns>The metrics; null where the time was up first: metrics of a part would not be comparable.</returns>
     public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation, Action<int>? done = null, Func<bool>? isTimeUp = null)
     {
@@ -49,8 +49,10 @@ internal static class Evaluator
         MetricDirection? direction = report.Find(metric)?.Direction;
         return direction switch
         {
-            null => throw new InvalidOptionsException([$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Metrics.Select(value => value.Name))}"]),
-            MetricDirection.Neither => throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
+            null => throw new InvalidOptionsException(
+                [$"the metric '{metric}' is not one of this model's: {string.Join(", ", report.Metrics.Select(value => value.Name))}"]),
+            MetricDirection.Neither =>
+                throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
             { } known => known,
         };
     }
@@ -66,7 +68,7 @@ internal static class Evaluator
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Batch batch = model.Collate([.. planned.Rows.Select(place => rows.Rows[place])], planned.PaddedLength);
+        Batch batch = model.Collate([.. planned.Rows.Select(index => rows.Rows[index])], planned.PaddedLength);
         evaluation.Add(batch, ForwardContext.Evaluation());
     }
 }

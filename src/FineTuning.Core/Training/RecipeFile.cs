@@ -30,7 +30,8 @@ internal static class RecipeFile
     {
         try
         {
-            return JsonSerializer.Deserialize<TrainingOptions>(json, Json) ?? throw new InvalidOptionsException(["the recipe is null; an object with its settings was expected"]);
+            return JsonSerializer.Deserialize<TrainingOptions>(json, Json)
+                ?? throw new InvalidOptionsException(["the recipe is null; an object with its settings was expected"]);
         }
         catch (Exception failure) when (failure is JsonException or NotSupportedException or ArgumentException)
         {
@@ -42,8 +43,10 @@ internal static class RecipeFile
     private static void AddTypes(JsonTypeInfo info)
     {
         if (!Bases.Contains(info.Type)) return;
-        info.PolymorphismOptions = new JsonPolymorphismOptions { TypeDiscriminatorPropertyName = TypeKey, UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization };
-        foreach (Type kind in info.Type.Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(info.Type)).OrderBy(type => type.Name, StringComparer.Ordinal))
+        info.PolymorphismOptions = new JsonPolymorphismOptions
+            { TypeDiscriminatorPropertyName = TypeKey, UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization };
+        foreach (Type kind in info.Type.Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(info.Type))
+            .OrderBy(type => type.Name, StringComparer.Ordinal))
         {
             info.PolymorphismOptions.DerivedTypes.Add(new JsonDerivedType(kind, JsonNamingPolicy.KebabCaseLower.ConvertName(NameOf(kind, info.Type))));
         }

@@ -107,7 +107,8 @@ internal sealed class RunParts : IDisposable
         if (state.Recipe != Options) faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
         if (state.Length != Record.Length)
         {
-            faults.Add($"the state is that of {state.Length.StepsInAnEpoch} steps an epoch and {state.Length.TotalSteps} in all; this data gives {Record.Length.StepsInAnEpoch} and {Record.Length.TotalSteps}: give the same data");
+            faults.Add($"the state is that of {state.Length.StepsInAnEpoch} steps an epoch and {state.Length.TotalSteps} in all; "
+                + $"this data gives {Record.Length.StepsInAnEpoch} and {Record.Length.TotalSteps}: give the same data");
         }
         if (faults.Count > 0) throw new InvalidOptionsException(faults);
         var reader = new StateReader(state);

@@ -90,7 +90,8 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
 
     public void AddEmptyStep(double rate)
     {
-        if (_counters.EmptySteps == 0) Warn($"step {Steps + 1} had no targets at all and changed nothing; such steps are counted in the history with a loss of 0");
+        if (_counters.EmptySteps == 0)
+            Warn($"step {Steps + 1} had no targets at all and changed nothing; such steps are counted in the history with a loss of 0");
         _counters = _counters with { EmptySteps = _counters.EmptySteps + 1 };
         Add(0, rate, 0);
     }
@@ -110,7 +111,8 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         ThinConfusions();
         TrainingMeters.Evaluation(Stopwatch.GetElapsedTime(_evaluationStarted));
         TrainingLog.Evaluated(
-            observer.Logger, Steps, Epochs, string.Join(", ", report.Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
+            observer.Logger, Steps, Epochs,
+            string.Join(", ", report.Values.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.####}"))));
         observer.Evaluated?.Invoke(record);
     }
 
@@ -184,7 +186,8 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         {
             EvaluationRecord record = _evaluations[i];
             if (record.Metrics.Confusion is null || ReferenceEquals(record, best)) continue;
-            _evaluations[i] = record with { Metrics = new MetricReport(record.Metrics.Metrics, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
+            _evaluations[i] = record
+                with { Metrics = new MetricReport(record.Metrics.Metrics, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
         }
     }
 
@@ -202,9 +205,10 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
 
     private void Describe(EncodingSummary report, string data)
     {
-        if (report.TruncatedExamples > 0) Warn($"{report.TruncatedExamples} {data} examples were cut at the maximal length and lost {report.TruncatedTokens} tokens");
+        if (report.TruncatedExamples > 0)
+            Warn($"{report.TruncatedExamples} {data} examples were cut at the maximal length and lost {report.TruncatedTokens} tokens");
         if (report.EmptyTexts > 0) Warn($"{report.EmptyTexts} {data} texts are empty");
-        foreach ((string what, int count) in report.Remarks) Warn($"{data} data: {what}: {count}{report.NamesOf(what)}");
+        foreach ((string what, int count) in report.Notes) Warn($"{data} data: {what}: {count}{report.NamesOf(what)}");
         foreach ((string reason, int count) in report.Skipped) Warn($"{count} {data} examples were left out: {reason}{report.NamesOf(reason)}");
     }
 

@@ -2,7 +2,7 @@ namespace FineTuning.Training;
 
 /// <summary>Which evaluation is the best, and when to stop waiting for a better one.</summary>
 /// <param name="higherIsBetter">The metric's direction.</param>
-/// <param name="stopping">Patience and minimal gain; null: never stop.</param>
+/// <param name="stopping">Patience and minimal gain. Null: never stop.</param>
 internal sealed class Selection(bool higherIsBetter, EarlyStopping? stopping)
 {
     /// <summary>What is known so far.</summary>

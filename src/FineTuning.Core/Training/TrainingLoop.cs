@@ -12,14 +12,16 @@ namespace FineTuning.Training;
 
 /// <summary>THE loop: it never asks which task it runs, nor which features hang on its points.</summary>
 /// <remarks>One run; all of it on the thread that calls <see cref="Run"/>.</remarks>
-internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, CancellationToken cancellation, Stopwatch? clock = null)
+internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer,
+    CancellationToken cancellation, Stopwatch? clock = null)
 {
     private readonly BatchRules _rules = new(
-        options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf, train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
+        options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf,
+        train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
-    /// <summary>What the run goes on from; null: it begins.</summary>
+    /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 
     public TrainingResult Run()
@@ -50,7 +52,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             if (run.Best.Any && options.KeepBest) run.Best.Restore();
         }
         TrainingResult result = _record.Finish();
-        if (result.Metrics is { } metrics) model.Adopt(metrics);
+        if (result.Metrics is { } metrics) model.Calibrate(metrics);
         return result;
     }
 
@@ -84,7 +86,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             if (tally.Stops == 0) _record.AddEmptyStep(run.Rate);
             return tally.Stops == 0;
         }
-        if (tally.Gradients == 0) throw new InvalidOptionsException([$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
+        if (tally.Gradients == 0)
+            throw new InvalidOptionsException(
+                [$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
         run.At(feature => feature.AfterGradients(run, tally.Targets));
         double rate = run.Rate, norm = run.Gradients.Norm(tally.Targets);
         if (!double.IsFinite(norm)) throw Diverged(window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
@@ -113,7 +117,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private void Evaluate(RunParts run, bool last = false)
     {
         if (validation is null || !_record.EvaluationIsDue) return;
-        bool isDue = _record.Steps > 0 && (_record.Steps % options.EvaluateEvery.Resolve(_record.Length.StepsInAnEpoch) == 0 || _record.Steps == _record.Length.TotalSteps);
+        bool isDue = _record.Steps > 0
+            && (_record.Steps % options.EvaluateEvery.Resolve(_record.Length.StepsInAnEpoch) == 0 || _record.Steps == _record.Length.TotalSteps);
         if (!isDue && !last) return;
         _record.BeginEvaluation();
         run.At(feature => feature.BeforeEvaluation(run));
@@ -125,7 +130,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
                 return;
             }
             double value = report[_record.Metric];
-            if (double.IsNaN(value)) throw new DivergedException(_record.Steps, $"the metric '{_record.Metric}' of the validation data is NaN after step {_record.Steps}: {report}");
+            if (double.IsNaN(value))
+                throw new DivergedException(_record.Steps, $"the metric '{_record.Metric}' of the validation data is NaN after step {_record.Steps}: {report}");
             bool isBest = run.Selection.Observe(value);
             run.Plateau?.Observe(value);
             if (isBest && options.KeepBest) run.Best.Keep();
@@ -164,6 +170,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         long step = _record.Steps + 1;
         string rows = string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20));
         TrainingLog.Diverged(observer.Logger, step, problem);
-        return new DivergedException(step, $"in step {step} {problem}; training records {rows}. Lower the learning rate ({options.Optimizer.LearningRate}), lengthen the warm-up, clip harder, or look at these records.");
+        return new DivergedException(step, $"in step {step} {problem}; training records {rows}. "
+            + $"Lower the learning rate ({options.Optimizer.LearningRate}), lengthen the warm-up, clip harder, or look at these records.");
     }
 }

@@ -5,12 +5,13 @@ using FineTuning.Tensors;
 namespace FineTuning.Training;
 
 /// <summary>The whole recipe of a run.</summary>
-/// <remarks>Immutable; change a copy with <c>with</c>, or through the verbs of the tuner. Nothing is checked before a run begins; then everything is, at once.</remarks>
+/// <remarks>Immutable; change a copy with <c>with</c>, or through the verbs of the tuner.
+/// Nothing is checked before a run begins; then everything is, at once.</remarks>
 public sealed record TrainingOptions
 {
     private const long MostSteps = 1_000_000_000;
 
-    /// <summary>The rows that the steps of a run can take; null: nobody said how many steps.</summary>
+    /// <summary>The rows that the steps of a run can take. Null: the number of steps is not set.</summary>
     internal long? RowsOfAllSteps => Steps is { } steps ? (long)UInt128.Min(long.MaxValue, (UInt128)steps * (UInt128)BatchSize * (UInt128)Accumulation) : null;
 
     /// <summary>How weights follow their gradients. Default: AdamW with a rate of 5e-5.</summary>
@@ -19,18 +20,18 @@ public sealed record TrainingOptions
     /// <summary>How the rate changes over the run. Default: 6 % warm-up, then down to 0 in a straight line.</summary>
     public Schedule Schedule { get; init; } = Schedule.Linear(warmup: 0.06);
 
-    /// <summary>How often the data is gone through; null: 3 times, or as long as <see cref="Steps"/> says.</summary>
+    /// <summary>How often the data is gone through. Null: 3 times, or as long as <see cref="Steps"/> says.</summary>
     public int? Epochs { get; init; }
 
     /// <summary>
-    /// How many optimizer steps the run has, at most 1,000,000,000; null: what <see cref="Epochs"/> gives. Of a source whose length nobody knows only the rows of
-    /// so many steps are read, so that it may be without end.
+    /// How many optimizer steps the run has, at most 1,000,000,000. Null: what <see cref="Epochs"/> gives.
+    /// Of a source of unknown length, only the rows of so many steps are read, so that it may be without end.
     /// </summary>
     public long? Steps { get; init; }
 
     /// <summary>
-    /// After this time the run ends with the best weights so far; null: no limit. The time begins with the run, so that reading the data counts; an evaluation that
-    /// would pass the limit by more than half a second is given up.
+    /// After this time the run ends with the best weights so far. Null: no limit. The time begins with the run, so that reading the data counts;
+    /// an evaluation that would pass the limit by more than half a second is given up.
     /// </summary>
     public TimeSpan? TimeLimit { get; init; }
 
@@ -40,19 +41,21 @@ public sealed record TrainingOptions
     /// <summary>Tokens in a micro-batch, padding included: short texts make larger batches; null (default): always <see cref="BatchSize"/> rows.</summary>
     public int? TokenBudget { get; init; }
 
-    /// <summary>Micro-batches whose gradients make one step. Default 1. Losses are summed and divided once, by the count of all targets in the window.</summary>
+    /// <summary>
+    /// Micro-batches whose gradients make one step. Default 1. Losses are summed and divided once, by the count of all targets in the window.
+    /// </summary>
     public int Accumulation { get; init; } = 1;
 
     /// <summary>Whether rows of similar length stand together, so that little is padded. Default true.</summary>
     public bool GroupByLength { get; init; } = true;
 
-    /// <summary>Whether the order changes with every epoch; false: as the data is listed. Default true.</summary>
+    /// <summary>Whether the order changes with every epoch. False: as the data is listed. Default true.</summary>
     public bool Shuffle { get; init; } = true;
 
     /// <summary>Batches are padded to a multiple of this many tokens, so that few shapes occur. Default 4.</summary>
     public int PadToMultipleOf { get; init; } = 4;
 
-    /// <summary>Gradients are scaled down to this 2-norm where they are longer; null: never. Default 1.</summary>
+    /// <summary>Gradients are scaled down to this 2-norm where they are longer. Null: never. Default 1.</summary>
     public double? ClipNorm { get; init; } = 1;
 
     /// <summary>The seed of order and dropout: two runs with one seed are equal to the bit on a CPU with the same number of threads. Default 42.</summary>
@@ -64,14 +67,23 @@ public sealed record TrainingOptions
     /// <summary>Weights that do not train. Default: none.</summary>
     public WeightFilter Frozen { get; init; } = new();
 
-    /// <summary>Thaws one layer every so many epochs, from the highest down, starting with the head alone (Howard and Ruder 2018, section 3.3); null: all train from the start.</summary>
+    /// <summary>
+    /// Thaws one layer every so many epochs, from the highest down, starting with the head alone (Howard and Ruder 2018,
+    /// section 3.3). Null: all train from the start.
+    /// </summary>
     public int? UnfreezeEvery { get; init; }
 
-    /// <summary>What the rate is multiplied by with each layer further from the head (Howard and Ruder 2018, section 3.2). Default 1: all layers have one rate.</summary>
+    /// <summary>
+    /// What the rate is multiplied by with each layer further from the head (Howard and Ruder 2018, section 3.2). Default 1: all layers have one rate.
+    /// </summary>
     public double LayerDecay { get; init; } = 1;
 
     /// <summary>Further factors on the rates of chosen weights; those of all matching entries are multiplied.</summary>
-    public IReadOnlyList<RateFactor> RateFactors { get; init => field = ValueList<RateFactor>.Of(value ?? throw new ArgumentNullException(nameof(RateFactors))); } = ValueList<RateFactor>.Empty;
+    public IReadOnlyList<RateFactor> RateFactors
+    {
+        get;
+        init => field = ValueList<RateFactor>.Of(value ?? throw new ArgumentNullException(nameof(RateFactors)));
+    } = ValueList<RateFactor>.Empty;
 
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
     public bool DecayBiasesAndNorms { get; init; }
@@ -79,17 +91,23 @@ public sealed record TrainingOptions
     /// <summary>When the validation data is evaluated. Default: after each epoch. The end of the run always is.</summary>
     public EvaluationInterval EvaluateEvery { get; init; } = EvaluationInterval.Epoch;
 
-    /// <summary>The metric by which weights are compared; null: the model's own (accuracy for classifiers). Each metric states its direction.</summary>
+    /// <summary>The metric by which weights are compared. Null: the model's own (accuracy for classifiers). Each metric states its direction.</summary>
     public string? Metric { get; init; }
 
-    /// <summary>When to stop for want of gain; null: never.</summary>
+    /// <summary>When to stop for want of gain. Null: never.</summary>
     public EarlyStopping? EarlyStopping { get; init; }
 
-    /// <summary>Whether the weights of the best evaluation (the first of equals) are put back at the end. Default true; without validation data the last are kept.</summary>
+    /// <summary>
+    /// Whether the weights of the best evaluation (the first of equals) are put back at the end. Default true; without validation data the last are kept.
+    /// </summary>
     public bool KeepBest { get; init; } = true;
 
-    /// <summary>What the run does besides, in the order in which it is done. Default: nothing.</summary>
-    public IReadOnlyList<RunFeature> Features { get; init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features))); } = ValueList<RunFeature>.Empty;
+    /// <summary>What the run does in addition, in the order in which it is done. Default: nothing.</summary>
+    public IReadOnlyList<RunFeature> Features
+    {
+        get;
+        init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features)));
+    } = ValueList<RunFeature>.Empty;
 
     /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
     public string ToJson() => RecipeFile.Write(this);
@@ -108,7 +126,8 @@ public sealed record TrainingOptions
         if (Optimizer is null) violations.Add("Optimizer is null: name one, for example Optimizer.AdamW()");
         if (Schedule is null) violations.Add("Schedule is null: name one, for example Schedule.Constant()");
         if (Frozen is null) violations.Add("Frozen is null: a filter that matches nothing is new WeightFilter()");
-        if (RateFactors is null || RateFactors.Any(rate => rate?.Weights is null)) violations.Add("RateFactors is null, or an entry or its filter is; without factors it is an empty list");
+        if (RateFactors is null || RateFactors.Any(rate => rate?.Weights is null))
+            violations.Add("RateFactors is null, or an entry or its filter is; without factors it is an empty list");
     }
 
     /// <summary>Checks every setting.</summary>
@@ -133,17 +152,20 @@ public sealed record TrainingOptions
         if (LayerDecay is not (> 0 and <= 1)) violations.Add($"LayerDecay is {LayerDecay}: it is above 0 and at most 1");
         foreach (RateFactor rate in RateFactors)
         {
-            if (rate.Factor is not (0 or (>= 1e-12 and <= 1e6))) violations.Add($"the rate factor of {rate.Weights} is {rate.Factor}: it is 0, or from 1e-12 to 1,000,000");
+            if (rate.Factor is not (0 or (>= 1e-12 and <= 1e6)))
+                violations.Add($"the rate factor of {rate.Weights} is {rate.Factor}: it is 0, or from 1e-12 to 1,000,000");
         }
         EvaluateEvery.CollectViolations(violations);
         Optimizer.CollectViolations(violations);
         Schedule.CollectViolations(violations);
         foreach (RunFeature feature in Features) feature.CollectViolations(violations, hasValidation);
-        violations.AddRange(Features.GroupBy(feature => feature.GetType()).Where(group => group.Count() > 1).Select(group => $"{group.Key.Name} stands {group.Count()} times among the features: once is enough"));
+        violations.AddRange(Features.GroupBy(feature => feature.GetType()).Where(group => group.Count() > 1)
+            .Select(group => $"{group.Key.Name} stands {group.Count()} times among the features: once is enough"));
         if (EarlyStopping is { } stopping)
         {
             if (stopping.Patience < 1) violations.Add($"the patience of early stopping is {stopping.Patience}: it is 1 or more evaluations");
-            if (stopping.MinimalGain is not (>= 0 and < double.PositiveInfinity)) violations.Add($"the minimal gain of early stopping is {stopping.MinimalGain}: it is 0 or more");
+            if (stopping.MinimalGain is not (>= 0 and < double.PositiveInfinity))
+                violations.Add($"the minimal gain of early stopping is {stopping.MinimalGain}: it is 0 or more");
             if (!hasValidation) violations.Add("early stopping is on without validation data: add ValidateOn(...)");
         }
         if (Schedule is PlateauSchedule && !hasValidation) violations.Add("the plateau schedule needs validation data: add ValidateOn(...)");
@@ -153,7 +175,8 @@ public sealed record TrainingOptions
 
 /// <summary>When to stop for want of gain.</summary>
 /// <param name="Patience">Evaluations in a row without a gain after which the run ends; 1 or more.</param>
-/// <param name="MinimalGain">A gain counts only if it is larger; absolute, 0 or more. Small gains add up: they are measured from the last one that counted.</param>
+/// <param name="MinimalGain">A gain counts only if it is larger; absolute, 0 or more. Small gains add up:
+/// they are measured from the last one that counted.</param>
 public sealed record EarlyStopping(int Patience, double MinimalGain = 0);
 
 /// <summary>A factor on the rates of some weights.</summary>

@@ -84,7 +84,7 @@ public sealed record TrainingResult
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void SaveReport(string path) => SaveReport(path, []);
 
-    /// <summary>Writes the page with sections of one's own at its end, for example explanations of single texts.</summary>
+    /// <summary>Writes the page with your own sections at its end, for example explanations of single texts.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="sections">In their order; what they give is HTML and is taken as it is.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -99,8 +99,10 @@ public sealed record TrainingResult
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{StopReason} after {Steps} steps ({Epochs:0.##} epochs) in {Elapsed.TotalSeconds:0.0} s; loss {FinalLoss:0.####}");
-        if (Best is not null) text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
+        text.AppendLine(CultureInfo.InvariantCulture,
+            $"{StopReason} after {Steps} steps ({Epochs:0.##} epochs) in {Elapsed.TotalSeconds:0.0} s; loss {FinalLoss:0.####}");
+        if (Best is not null)
+            text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
         text.AppendLine(CultureInfo.InvariantCulture, $"{Parameters.Trainable:N0} of {Parameters.Total:N0} parameters trained on {TrainingRows:N0} rows");
         text.Append(CultureInfo.InvariantCulture, $"{TokensPerSecond:N0} tokens/s, {PaddingShare:P1} padding, peak memory {PeakMemory / 1048576.0:N0} MB");
         foreach (string warning in Warnings) text.AppendLine().Append("note: ").Append(warning);

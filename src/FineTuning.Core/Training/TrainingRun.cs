@@ -16,7 +16,7 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
     /// <summary>What the training data is called in messages.</summary>
     public string DataName { get; init; } = "training data";
 
-    /// <summary>Data to evaluate on; null: there is none.</summary>
+    /// <summary>Data to evaluate on. Null: there is none.</summary>
     public IEnumerable<TExample>? Validation { get; init; }
 
     /// <summary>Runs on a thread of its own and waits for it.</summary>

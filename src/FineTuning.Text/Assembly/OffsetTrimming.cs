@@ -7,7 +7,7 @@ internal static class OffsetTrimming
 
     /// <param name="tokens">The tokens; those of the template are left alone.</param>
     /// <param name="first">The first text's.</param>
-    /// <param name="second">The second's; null: there is none.</param>
+    /// <param name="second">The second's. Null: there is none.</param>
     /// <param name="addPrefixSpace">Whether the space before the first token was put there, and so counts for nothing.</param>
     /// <param name="vocabulary">The text of an id.</param>
     public static void Apply(TokenArrays tokens, TokenRun first, TokenRun? second, bool addPrefixSpace, string?[] vocabulary)
@@ -22,8 +22,10 @@ internal static class OffsetTrimming
             for (; position < end && stretch.Sequence >= 0; position++)
             {
                 int id = ids[position];
-                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(position, out string? surface) ? surface : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
-                Trim(ref starts[position], ref ends[position], token, own.SourceOf(tokens.Words[position]), addPrefixSpace && (stretch.Sequence != last || starts[position] == 0));
+                string token = tokens.Surface is not null && tokens.Surface.TryGetValue(position, out string? surface) ? surface
+                    : (uint)id < (uint)vocabulary.Length ? vocabulary[id] ?? "" : "";
+                Trim(ref starts[position], ref ends[position], token, own.SourceOf(tokens.Words[position]),
+                    addPrefixSpace && (stretch.Sequence != last || starts[position] == 0));
                 last = stretch.Sequence;
             }
             position = end;

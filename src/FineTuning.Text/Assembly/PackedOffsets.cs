@@ -3,7 +3,7 @@ namespace FineTuning.Text;
 /// <summary>Where the tokens of a short text begin and end, and their words, in two bytes each: three stretches of one array.</summary>
 internal static class PackedOffsets
 {
-    /// <summary>The packed numbers; null: one of them is too large.</summary>
+    /// <summary>The packed numbers. Null: one of them is too large.</summary>
     /// <param name="starts">From 0.</param>
     /// <param name="ends">From 0.</param>
     /// <param name="words">From -1.</param>

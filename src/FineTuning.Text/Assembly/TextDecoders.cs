@@ -75,8 +75,10 @@ internal sealed class ByteFallbackDecoder : Decoder
         return output;
     }
 
-    /// <summary>The byte a token stands for; null: none.</summary>
-    public static byte? ByteOf(string token) => token is ['<', '0', 'x', _, _, '>'] && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value) ? value : null;
+    /// <summary>The byte a token stands for. Null: none.</summary>
+    public static byte? ByteOf(string token) =>
+        token is ['<', '0', 'x', _, _, '>'] && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
+            ? value : null;
 
     private static void Flush(List<byte> bytes, List<string> output)
     {
@@ -139,7 +141,9 @@ internal sealed class SuffixDecoder(string suffix) : Decoder
     }
 }
 
-/// <summary>The output of connectionist temporal classification (Graves et al. 2006): repeated tokens once, padding dropped, a delimiter between words.</summary>
+/// <summary>
+/// The output of connectionist temporal classification (Graves et al. 2006): repeated tokens once, padding dropped, a delimiter between words.
+/// </summary>
 internal sealed class ConnectionistDecoder(string padding, string delimiter, bool cleanUp) : Decoder
 {
     public override List<string> Apply(List<string> tokens)

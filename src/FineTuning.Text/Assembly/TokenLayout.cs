@@ -7,7 +7,10 @@ namespace FineTuning.Text;
 /// <param name="Padding">Whether they are padding.</param>
 internal readonly record struct TokenStretch(int Count, int Sequence, int Type, bool Padding = false);
 
-/// <summary>What a row is made up of: a template with so many tokens of each text, and padding. A few numbers for each row, where an array of stretches would be another object.</summary>
+/// <summary>
+/// What a row is made up of: a template with so many tokens of each text, and padding.
+/// A few numbers for each row, where an array of stretches would be another object.
+/// </summary>
 /// <param name="Parts">The template's.</param>
 /// <param name="Special">Whether the template's tokens are there.</param>
 /// <param name="First">Tokens of the first text.</param>
@@ -36,7 +39,8 @@ internal readonly record struct TokenLayout(IReadOnlyList<TemplatePart> Parts, b
     public int Stretches => Parts.Count + 2;
 
     /// <summary>A stretch; the row is all of them in their order.</summary>
-    public TokenStretch this[int index] => index == 0 ? new(Before, -1, 0, Padding: true) : index <= Parts.Count ? Of(Parts[index - 1]) : new(After, -1, 0, Padding: true);
+    public TokenStretch this[int index] =>
+        index == 0 ? new(Before, -1, 0, Padding: true) : index <= Parts.Count ? Of(Parts[index - 1]) : new(After, -1, 0, Padding: true);
 
     private TokenStretch Of(TemplatePart part) => part.Sequence switch
     {

@@ -34,7 +34,7 @@ internal static class Truncation
 
     /// <summary>How many tokens of each text are kept; lengths that fit are returned as they are.</summary>
     /// <param name="first">Tokens of the first text.</param>
-    /// <param name="second">Tokens of the second; null: there is none.</param>
+    /// <param name="second">Tokens of the second. Null: there is none.</param>
     /// <param name="room">What is left of the maximal length after the template's tokens.</param>
     /// <param name="strategy">What may be cut.</param>
     public static (int First, int Second) Kept(int first, int? second, int room, TruncationStrategy strategy)

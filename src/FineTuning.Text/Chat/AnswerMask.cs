@@ -7,7 +7,8 @@ namespace FineTuning.Text;
 internal static class AnswerMask
 {
     /// <summary>
-    /// Every token that shares a character with a range. One without a character of its own (white space that a tokenizer trims from offsets) belongs to what stands before it.
+    /// Every token that shares a character with a range. One without a character of its own (white space that a tokenizer trims
+    /// from offsets) belongs to what precedes it.
     /// </summary>
     /// <param name="starts">Where tokens begin.</param>
     /// <param name="ends">Where they end.</param>
@@ -25,8 +26,8 @@ internal static class AnswerMask
     }
 
     /// <summary>
-    /// The tokens of answers that prefix rendering found: from behind the tokens of what stands before, which must be those of the whole, to the last added token that stands
-    /// at the answer's end. White space behind that is the template's own and never written by a model.
+    /// The tokens of answers that prefix rendering found: from behind the tokens of what precedes, which must be those of the whole,
+    /// to the last added token that stands at the answer's end. White space behind that is the template's own and never written by a model.
     /// </summary>
     /// <exception cref="ChatTemplateException">Tokens reach over the position where an answer begins or ends.</exception>
     public static bool[] Proved(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, IReadOnlyList<(int Start, int End)> answers)
@@ -45,7 +46,8 @@ internal static class AnswerMask
         int[] prompt = tokenizer.Encode(text[..start], null, ChatEncoding.Bare).Ids;
         int same = prompt.AsSpan().CommonPrefixLength(tokens.Ids);
         if (same == prompt.Length && (same == tokens.Ids.Length || tokens.Starts[same] >= start)) return same;
-        throw Refused($"an answer begins at character {start}, and the tokens before it are others where the text goes on than where it ends there, as it does when the model is asked: token {same} is {Token(tokens, text, same)}");
+        throw Refused($"an answer begins at character {start}, and the tokens before it are others where the text goes on than where it ends there, "
+            + $"as it does when the model is asked: token {same} is {Token(tokens, text, same)}");
     }
 
     private static int EndOf(PretrainedTokenizer tokenizer, TokenizedText tokens, string text, int first, int end)
@@ -53,14 +55,19 @@ internal static class AnswerMask
         int behind = first;
         while (behind < tokens.Ids.Length && (tokens.Starts[behind] < end || (tokens.Starts[behind] == end && tokens.Ends[behind] == end))) behind++;
         int last = behind;
-        while (last > first && !tokenizer.IsAdded(tokens.Ids[last - 1]) && IsBlank(text.AsSpan(tokens.Starts[last - 1]..Math.Max(tokens.Starts[last - 1], Math.Min(tokens.Ends[last - 1], end))))) last--;
+        while (last > first && !tokenizer.IsAdded(tokens.Ids[last - 1])
+            && IsBlank(text.AsSpan(tokens.Starts[last - 1]..Math.Max(tokens.Starts[last - 1], Math.Min(tokens.Ends[last - 1], end)))))
+            last--;
         if (last > first && tokenizer.IsAdded(tokens.Ids[last - 1])) return last;
-        return behind == first || tokens.Ends[behind - 1] <= end ? behind : throw Refused($"an answer ends at character {end}, within the token {Token(tokens, text, behind - 1)}, which the next turn shares");
+        return behind == first || tokens.Ends[behind - 1] <= end ? behind
+            : throw Refused($"an answer ends at character {end}, within the token {Token(tokens, text, behind - 1)}, which the next turn shares");
     }
 
     private static bool IsBlank(ReadOnlySpan<char> text) => WhiteSpace.TrimmedStart(text) == text.Length;
 
-    private static string Token(TokenizedText tokens, string text, int token) => token >= tokens.Ids.Length ? "missing" : $"'{VisibleText.Of(text.AsSpan(tokens.Starts[token]..tokens.Ends[token]))}'";
+    private static string Token(TokenizedText tokens, string text, int token) =>
+        token >= tokens.Ids.Length ? "missing" : $"'{VisibleText.Of(text.AsSpan(tokens.Starts[token]..tokens.Ends[token]))}'";
 
-    private static ChatTemplateException Refused(string problem) => new($"no loss mask: {problem}; use a template with {{% generation %}} marks, or one that puts a control token there");
+    private static ChatTemplateException Refused(string problem) =>
+        new($"no loss mask: {problem}; use a template with {{% generation %}} marks, or one that puts a control token there");
 }

@@ -10,10 +10,10 @@ public static class ChatEncoding
     internal static TokenizingOptions Bare { get; } = new() { AddSpecialTokens = false };
 
     /// <summary>
-    /// Renders a conversation with the tokenizer's chat template and tokenizes it. The loss mask covers the assistant's answers and the end token behind each: as the template's
-    /// generation marks say, or where it has none, by prefix rendering (<see cref="ChatTemplate.RenderWithAnswers"/>), where the tokens before an answer must also be those that
-    /// the model sees when it is asked. What cannot be proved is refused. With <see cref="ChatOptions.AddGenerationPrompt"/> or
-    /// <see cref="ChatOptions.ContinueFinalMessage"/> the text is a prompt, and only marks make a mask.
+    /// Renders a conversation with the tokenizer's chat template and tokenizes it. The loss mask covers the assistant's answers and the end token behind each:
+    /// as the template's generation marks say, or where it has none, by prefix rendering (<see cref="ChatTemplate.RenderWithAnswers"/>),
+    /// where the tokens before an answer must also be those that the model sees when it is asked. What cannot be proved is refused.
+    /// With <see cref="ChatOptions.AddGenerationPrompt"/> or <see cref="ChatOptions.ContinueFinalMessage"/> the text is a prompt, and only marks make a mask.
     /// </summary>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="turns">The turns; at least one.</param>
@@ -47,7 +47,8 @@ public static class ChatEncoding
         if (options.TemplateText is null && template.AnnouncesFallback())
         {
             bool known = tokenizer.TokenId(ChatMl.Begin) is not null && tokenizer.TokenId(ChatMl.End) is not null;
-            ChatLog.Fallback(logger, tokenizer.Parts.Folder, known ? "" : $"; its tokens {ChatMl.Begin} and {ChatMl.End} are not in the vocabulary and are spelled in pieces: add them");
+            ChatLog.Fallback(logger, tokenizer.Parts.Folder, known ? "" : $"; "
+                + $"its tokens {ChatMl.Begin} and {ChatMl.End} are not in the vocabulary and are spelled in pieces: add them");
         }
         foreach (string problem in chat.Problems) ChatLog.Problem(logger, problem);
     }

@@ -21,7 +21,8 @@ internal static class ChatMessages
         return reasoning is null ? message : message.With("reasoning_content", reasoning);
     }
 
-    public static List<KeyValuePair<string, object>> Variables(IReadOnlyList<object> messages, IReadOnlyDictionary<string, string> specialTokens, ChatOptions options)
+    public static List<KeyValuePair<string, object>> Variables(
+        IReadOnlyList<object> messages, IReadOnlyDictionary<string, string> specialTokens, ChatOptions options)
     {
         var variables = new List<KeyValuePair<string, object>>();
         void Add(string name, object value) => variables.Add(new(name, value));
@@ -39,7 +40,8 @@ internal static class ChatMessages
     {
         if (!ReasoningFields.Contains(field)) return [field];
         object value = message.Find(field)!;
-        return [.. ReasoningFields.Where(name => message.Find(name) is { } other && (ReferenceEquals(other, value) || (Kinds.Text(other) is { } text && text == Kinds.Text(value))))];
+        return [.. ReasoningFields.Where(name => message.Find(name) is { } other
+            && (ReferenceEquals(other, value) || (Kinds.Text(other) is { } text && text == Kinds.Text(value))))];
     }
 }
 
@@ -69,8 +71,9 @@ internal sealed class ContinuedMessage
     public int CutOf(string text)
     {
         int at = text.LastIndexOf(Mark, StringComparison.Ordinal);
-        if (at < 0 || !text.Contains(Stripped(_value), StringComparison.Ordinal)) throw Refused("the template leaves its text out, or writes it differently than it stands");
-        // A template that trims has taken the mark's space; what stands before the mark would have been trimmed as well.
+        if (at < 0 || !text.Contains(Stripped(_value), StringComparison.Ordinal))
+            throw Refused("the template leaves its text out, or writes it differently than it stands");
+        // A template that trims has taken the mark's space; what precedes the mark would have been trimmed as well.
         return text.AsSpan(at).StartsWith(SpacedMark, StringComparison.Ordinal) ? at : WhiteSpace.TrimmedEnd(text.AsSpan(0, at));
     }
 

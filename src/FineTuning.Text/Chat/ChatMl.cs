@@ -5,22 +5,24 @@ internal static class ChatMl
 {
     public const string Begin = "<|im_start|>", End = "<|im_end|>";
 
-    public const string Text = """
-        {%- if tools %}{{ raise_exception('the fallback template knows no tools: give the folder a chat_template.jinja') }}{% endif -%}
-        {%- if documents %}{{ raise_exception('the fallback template knows no documents: give the folder a chat_template.jinja') }}{% endif -%}
+    private const string Remedy = "give the folder a chat_template.jinja";
+
+    public const string Text = $$$"""
+        {%- if tools %}{{ raise_exception('the fallback template knows no tools: {{{Remedy}}}') }}{% endif -%}
+        {%- if documents %}{{ raise_exception('the fallback template knows no documents: {{{Remedy}}}') }}{% endif -%}
         {%- macro words(content) -%}
             {%- if content is string -%}
                 {{- content -}}
             {%- else -%}
                 {%- for part in content or [] -%}
-                    {%- if part.text is not string %}{{ raise_exception('the fallback template knows text only: give the folder a chat_template.jinja') }}{% endif -%}
+                    {%- if part.text is not string %}{{ raise_exception('the fallback template knows text only: {{{Remedy}}}') }}{% endif -%}
                     {{- part.text -}}
                 {%- endfor -%}
             {%- endif -%}
         {%- endmacro -%}
         {%- for message in messages -%}
-            {%- if message.tool_calls %}{{ raise_exception('the fallback template knows no tool calls: give the folder a chat_template.jinja') }}{% endif -%}
-            {%- if message.reasoning_content %}{{ raise_exception('the fallback template knows no reasoning: give the folder a chat_template.jinja') }}{% endif -%}
+            {%- if message.tool_calls %}{{ raise_exception('the fallback template knows no tool calls: {{{Remedy}}}') }}{% endif -%}
+            {%- if message.reasoning_content %}{{ raise_exception('the fallback template knows no reasoning: {{{Remedy}}}') }}{% endif -%}
             {{- '<|im_start|>' + message.role + '\n' -}}
             {%- if message.role == 'assistant' -%}
                 {%- generation -%}{{- words(message.content) + '<|im_end|>' -}}{%- endgeneration -%}

@@ -52,9 +52,10 @@ public sealed class ChatRendering
 
     internal ChatRendering With(IReadOnlyList<(int Start, int End)> answers) => new(this, answers);
 
-    /// <exception cref="ChatTemplateException">A marked text was changed after it was marked, so that nobody knows where it stands.</exception>
+    /// <exception cref="ChatTemplateException">A marked text was changed after it was marked, so that its position is unknown.</exception>
     internal ChatRendering Checked() => _lost <= 0 ? this
-        : throw new ChatTemplateException($"{_lost} of the texts that it marks with {{% generation %}} were changed by a filter or left out afterwards, so that it is not known where they stand; put the marks around the final text");
+        : throw new ChatTemplateException($"{_lost} of the texts that it marks with {{% generation %}} were changed by a filter or left out afterwards, "
+            + "so that it is not known where they stand; put the marks around the final text");
 
     private static List<TextSpan> Within(IReadOnlyList<TextSpan> spans, int length) =>
         [.. spans.Where(span => span.Start <= length).Select(span => new TextSpan(span.Start, Math.Min(span.End, length)))];

@@ -5,10 +5,10 @@ using FineTuning.Text.Jinja;
 namespace FineTuning.Text;
 
 /// <summary>
-/// What turns a conversation into the text a model was trained on: the Jinja template of a checkpoint folder, or several by name. Templates are interpreted, never executed: they
-/// reach nothing but what they are given, and steps, depth and memory of a rendering are bounded.
+/// What turns a conversation into the text a model was trained on: the Jinja template of a checkpoint folder, or several by name. Templates are interpreted,
+/// never executed: they reach nothing but what they are given, and steps, depth and memory of a rendering are bounded.
 /// </summary>
-/// <remarks>Immutable and thread-safe. A folder's template is read when it is first used: one that is broken hinders nobody who does not use it.</remarks>
+/// <remarks>Immutable and thread-safe. A folder's template is read when it is first used: a broken one affects only those who use it.</remarks>
 public sealed class ChatTemplate
 {
     private const string Default = "default", ToolUse = "tool_use";
@@ -32,7 +32,7 @@ public sealed class ChatTemplate
 
     /// <summary>Reads a template.</summary>
     /// <param name="template">Its text.</param>
-    /// <param name="specialTokens">The special tokens that it sees, by role; null: none.</param>
+    /// <param name="specialTokens">The special tokens that it sees, by role. Null: none.</param>
     /// <exception cref="ChatTemplateException">It is not written as a template must be, or longer than 8 million characters.</exception>
     public static ChatTemplate Parse(string template, IReadOnlyDictionary<string, string>? specialTokens = null)
     {
@@ -43,8 +43,8 @@ public sealed class ChatTemplate
     }
 
     /// <summary>
-    /// The templates of a tokenizer folder: <c>chat_template.jinja</c> and <c>additional_chat_templates/*.jinja</c>, or where there is none of these, <c>chat_template</c> of
-    /// tokenizer_config.json; the fallback where there is none at all. <see cref="PretrainedTokenizer.ChatTemplate"/> gives the same.
+    /// The templates of a tokenizer folder: <c>chat_template.jinja</c> and <c>additional_chat_templates/*.jinja</c>, or where there is none of these,
+    /// <c>chat_template</c> of tokenizer_config.json; the fallback where there is none at all. <see cref="PretrainedTokenizer.ChatTemplate"/> gives the same.
     /// </summary>
     /// <param name="folder">The folder of a checkpoint.</param>
     /// <exception cref="CheckpointException">There is no such folder, or its templates are no text.</exception>
@@ -65,7 +65,7 @@ public sealed class ChatTemplate
 
     /// <summary>The text of the template that options choose.</summary>
     /// <param name="options">Null: the default ones.</param>
-    /// <exception cref="ChatTemplateException">There is none of that name, or no default among several.</exception>
+    /// <exception cref="ChatTemplateException">There is no template of that name, or no default among several.</exception>
     public string TextOf(ChatOptions? options = null) => Chosen(options ?? new ChatOptions()).Text;
 
     /// <summary>Renders a conversation.</summary>
@@ -74,7 +74,8 @@ public sealed class ChatTemplate
     /// <returns>The text, and where the template's generation marks say that answers stand; a template without marks says nothing.</returns>
     /// <exception cref="ArgumentException">There is no turn.</exception>
     /// <exception cref="InvalidOptionsException">Options contradict each other.</exception>
-    /// <exception cref="ChatTemplateException">The template is broken, refuses the conversation or wants more than it may use; or there is no template of that name.</exception>
+    /// <exception cref="ChatTemplateException">The template is broken, refuses the conversation or wants more than it may use;
+    /// or there is no template of that name.</exception>
     public ChatRendering Render(IReadOnlyList<ChatTurn> turns, ChatOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(turns);
@@ -99,8 +100,9 @@ public sealed class ChatTemplate
     }
 
     /// <summary>
-    /// Renders a conversation and says where its answers stand: by the template's generation marks, or where it has none, by rendering the conversation up to each answer and
-    /// up to its end. These must begin the whole text, or the answers are not where they seem to be, and the conversation is refused. Takes three or four more renderings for each answer.
+    /// Renders a conversation and says where its answers stand: by the template's generation marks, or where it has none, by rendering the conversation up to
+    /// each answer and up to its end. These must begin the whole text, or the answers are not where they seem to be, and the conversation is refused.
+    /// Takes three or four more renderings for each answer.
     /// </summary>
     /// <param name="turns">The turns; at least one.</param>
     /// <param name="options">Null: the default ones.</param>
@@ -114,7 +116,7 @@ public sealed class ChatTemplate
         return rendering.Source == AnswerSource.GenerationMarks ? rendering.Checked() : rendering.With(AnswerProof.Of(this, turns, options, rendering.Text));
     }
 
-    /// <summary>Whether it is the fallback and nobody was told yet: once is enough.</summary>
+    /// <summary>Whether it is the fallback and this was not logged yet: once is enough.</summary>
     internal bool AnnouncesFallback() => IsFallback && Interlocked.Exchange(ref _announced, 1) == 0;
 
     internal static ChatTemplate Of(IReadOnlyDictionary<string, byte[]> files, string folder, IReadOnlyDictionary<string, string> specialTokens)
@@ -122,7 +124,8 @@ public sealed class ChatTemplate
         FoundTemplates? found = ChatTemplateFiles.Find(files, folder);
         if (found is null) return new(new Source(ChatMl.Text), [], specialTokens, isFallback: true);
         Source? single = found.Single is { } only ? new(only.Text, only.Origin) : null;
-        return new(single, found.Named.ToDictionary(entry => entry.Key, entry => new Source(entry.Value.Text, entry.Value.Origin), StringComparer.Ordinal), specialTokens, isFallback: false);
+        return new(single, found.Named.ToDictionary(entry => entry.Key, entry => new Source(entry.Value.Text, entry.Value.Origin), StringComparer.Ordinal),
+            specialTokens, isFallback: false);
     }
 
     private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> tokens) => new(tokens, StringComparer.Ordinal);
@@ -131,7 +134,7 @@ public sealed class ChatTemplate
     {
         if (options.TemplateText is { } text)
         {
-            // The last one given is kept: whoever gives one gives it for every conversation.
+            // The last one given is kept: a caller that gives one gives it for every conversation.
             Source? last = Volatile.Read(ref _lastGiven);
             if (last?.Text != text) Volatile.Write(ref _lastGiven, last = new Source(text));
             return last;

@@ -11,7 +11,7 @@ namespace FineTuning.Text;
 internal sealed record FoundTemplate(string Text, string Origin);
 
 /// <summary>The templates of a tokenizer folder: one, or several by name.</summary>
-/// <param name="Single">The only one; null: there are named ones.</param>
+/// <param name="Single">The only one. Null: there are named ones.</param>
 /// <param name="Named">Those with a name.</param>
 internal sealed record FoundTemplates(FoundTemplate? Single, IReadOnlyDictionary<string, FoundTemplate> Named);
 
@@ -20,7 +20,8 @@ internal static class ChatTemplateFiles
 {
     public const string Main = "chat_template.jinja";
 
-    private const string Folder = "additional_chat_templates", Extension = ".jinja", Default = "default", Config = "tokenizer_config.json", Key = "chat_template";
+    private const string Folder = "additional_chat_templates", Extension = ".jinja", Default = "default",
+        Config = "tokenizer_config.json", Key = "chat_template";
     private const int MostFiles = 1000;
 
     private static readonly UTF8Encoding Strict = new(false, true);
@@ -36,7 +37,8 @@ internal static class ChatTemplateFiles
         {
             if (Directory.Exists(additional))
             {
-                names.AddRange(Directory.EnumerateFiles(additional).Select(path => $"{Folder}/{Path.GetFileName(path)}").Where(name => name.EndsWith(Extension, StringComparison.Ordinal)).Take(MostFiles + 1));
+                names.AddRange(Directory.EnumerateFiles(additional).Select(path => $"{Folder}/{Path.GetFileName(path)}")
+                    .Where(name => name.EndsWith(Extension, StringComparison.Ordinal)).Take(MostFiles + 1));
             }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -47,14 +49,15 @@ internal static class ChatTemplateFiles
         return names.Order(StringComparer.Ordinal);
     }
 
-    /// <summary>The templates among a folder's files; null: there are none.</summary>
+    /// <summary>The templates among a folder's files. Null: there are none.</summary>
     /// <exception cref="CheckpointException">They are no text, or tokenizer_config.json holds what is no template.</exception>
     public static FoundTemplates? Find(IReadOnlyDictionary<string, byte[]> files, string folder)
     {
         var named = new Dictionary<string, FoundTemplate>(StringComparer.Ordinal);
         // The main file comes first, so that a default.jinja among the further ones replaces it.
         if (files.TryGetValue(Main, out byte[]? main)) named[Default] = Decoded(main, Path.Combine(folder, Main));
-        foreach ((string name, byte[] contents) in files.Where(file => IsAdditional(file.Key))) named[NameOf(name)] = Decoded(contents, Path.Combine(folder, name));
+        foreach ((string name, byte[] contents) in files.Where(file => IsAdditional(file.Key)))
+            named[NameOf(name)] = Decoded(contents, Path.Combine(folder, name));
         if (named.Count == 1 && named.TryGetValue(Default, out FoundTemplate? only)) return new(only, new Dictionary<string, FoundTemplate>());
         return named.Count > 0 ? new(null, named) : FindIn(ConfigOf(files, folder), Path.Combine(folder, Config));
     }
@@ -74,7 +77,8 @@ internal static class ChatTemplateFiles
         if (found.Single is not null) saved[Main] = Encoding.UTF8.GetBytes(found.Single.Text);
         foreach ((string name, (string text, _)) in found.Named)
         {
-            if (name != Default && !IsFileName(name)) throw new CheckpointException(Path.Combine(folder, Config), $"the chat template '{name}' cannot be saved: its name is no file's name");
+            if (name != Default && !IsFileName(name))
+                throw new CheckpointException(Path.Combine(folder, Config), $"the chat template '{name}' cannot be saved: its name is no file's name");
             saved[name == Default ? Main : $"{Folder}/{name}{Extension}"] = Encoding.UTF8.GetBytes(text);
         }
         if (files.ContainsKey(Config) && ConfigOf(files, folder) is { } config && config.Remove(Key)) saved[Config] = JsonFile.Bytes(config);
@@ -101,7 +105,9 @@ internal static class ChatTemplateFiles
         {
             case null: return null;
             case JsonValue value when value.TryGetValue(out string? text): return new(new(text, path), new Dictionary<string, FoundTemplate>());
-            case JsonObject entries: return new(null, entries.ToDictionary(entry => entry.Key, entry => Named(entry.Key, TextOf(entry.Value, $"'{Key}' has '{entry.Key}', which is no text", path), path)));
+            case JsonObject entries:
+                return new(null, entries.ToDictionary(entry => entry.Key,
+                    entry => Named(entry.Key, TextOf(entry.Value, $"'{Key}' has '{entry.Key}', which is no text", path), path)));
             case JsonArray items:
                 var named = new Dictionary<string, FoundTemplate>(StringComparer.Ordinal);
                 foreach (JsonNode? item in items)
@@ -118,7 +124,8 @@ internal static class ChatTemplateFiles
 
     private static FoundTemplate Named(string name, string text, string path) => new(text, $"'{name}' of {path}");
 
-    private static string TextOf(JsonNode? node, string problem, string path) => node is JsonValue value && value.TryGetValue(out string? text) ? text : throw new CheckpointException(path, problem);
+    private static string TextOf(JsonNode? node, string problem, string path) =>
+        node is JsonValue value && value.TryGetValue(out string? text) ? text : throw new CheckpointException(path, problem);
 
     private static JsonObject ConfigOf(IReadOnlyDictionary<string, byte[]> files, string folder) =>
         files.TryGetValue(Config, out byte[]? contents) ? JsonFile.Parse(contents, Path.Combine(folder, Config)) : [];
@@ -140,5 +147,6 @@ internal static class ChatTemplateFiles
 
     private static string NameOf(string file) => file[(Folder.Length + 1)..^Extension.Length];
 
-    private static bool IsFileName(string name) => name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny("/\\:\0") < 0 && name.AsSpan().IndexOfAny(Path.GetInvalidFileNameChars()) < 0;
+    private static bool IsFileName(string name) =>
+        name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny("/\\:\0") < 0 && name.AsSpan().IndexOfAny(Path.GetInvalidFileNameChars()) < 0;
 }

@@ -13,7 +13,8 @@ internal static class ChatTokens
             foreach ((string name, JsonNode? value) in source)
             {
                 // A role that the settings set to null is none, whatever the older file says.
-                if (name.EndsWith("_token", StringComparison.Ordinal) && !SpecialTokens.Names.Contains(name) && Content(value) is { } token) tokens.TryAdd(name, token);
+                if (name.EndsWith("_token", StringComparison.Ordinal) && !SpecialTokens.Names.Contains(name) && Content(value) is { } token)
+                    tokens.TryAdd(name, token);
             }
             foreach ((string name, JsonNode? value) in source.Object("extra_special_tokens") ?? [])
             {
@@ -23,5 +24,6 @@ internal static class ChatTokens
         return tokens;
     }
 
-    private static string? Content(JsonNode? node) => node is JsonObject entry ? entry.Text("content") : node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+    private static string? Content(JsonNode? node) =>
+        node is JsonObject entry ? entry.Text("content") : node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 }

@@ -18,7 +18,8 @@ public sealed class ChatTool
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(description);
         ArgumentNullException.ThrowIfNull(parameters);
-        Value = new DictValue().With("type", "function").With("function", new DictValue().With("name", name).With("description", description).With("parameters", JsonValues.Of(parameters)));
+        Value = new DictValue().With("type", "function").With(
+            "function", new DictValue().With("name", name).With("description", description).With("parameters", JsonValues.Of(parameters)));
     }
 
     internal ChatTool(DictValue value) => Value = value;
@@ -29,7 +30,8 @@ public sealed class ChatTool
     /// <param name="tool">A JSON object; it may be disposed afterwards.</param>
     /// <exception cref="ChatTemplateException">It is no object, or is nested deeper than 1000.</exception>
     public static ChatTool FromJson(JsonElement tool) =>
-        JsonValues.Of(tool) is DictValue value ? new(value) : throw new ChatTemplateException($"a tool is a JSON {tool.ValueKind}; an object with a JSON schema was expected");
+        JsonValues.Of(tool) is DictValue value ? new(value)
+            : throw new ChatTemplateException($"a tool is a JSON {tool.ValueKind}; an object with a JSON schema was expected");
 
     /// <summary>The tool in JSON.</summary>
     public JsonObject ToJson() => JsonValues.ToObject(Value);
@@ -60,7 +62,8 @@ public sealed class ChatDocument
     /// <param name="document">A JSON object; it may be disposed afterwards.</param>
     /// <exception cref="ChatTemplateException">It is no object, or is nested deeper than 1000.</exception>
     public static ChatDocument FromJson(JsonElement document) =>
-        JsonValues.Of(document) is DictValue value ? new(value) : throw new ChatTemplateException($"a document is a JSON {document.ValueKind}; an object with title and text was expected");
+        JsonValues.Of(document) is DictValue value ? new(value)
+            : throw new ChatTemplateException($"a document is a JSON {document.ValueKind}; an object with title and text was expected");
 
     /// <summary>The document in JSON.</summary>
     public JsonObject ToJson() => JsonValues.ToObject(Value);

@@ -6,8 +6,8 @@ using FineTuning.Text.Jinja;
 namespace FineTuning.Text;
 
 /// <summary>
-/// One message of a conversation, as templates see it: an ordered set of fields. The usual ones have properties; all of them come from and go to JSON unchanged, those
-/// that this library does not know included.
+/// One message of a conversation, as templates see it: an ordered set of fields. The usual ones have properties;
+/// all of them come from and go to JSON unchanged, those that this library does not know included.
 /// </summary>
 /// <remarks>Immutable and thread-safe; change a copy with <c>with</c>. Two turns are equal where their fields are.</remarks>
 public sealed record ChatTurn
@@ -16,7 +16,7 @@ public sealed record ChatTurn
 
     /// <summary>A turn of text.</summary>
     /// <param name="role">Who speaks: system, user, assistant, tool, or what else the template knows.</param>
-    /// <param name="content">What is said; null: nothing, for example beside tool calls.</param>
+    /// <param name="content">What is said. Null: nothing, for example beside tool calls.</param>
     public ChatTurn(string role, string? content)
     {
         ArgumentNullException.ThrowIfNull(role);
@@ -39,28 +39,28 @@ public sealed record ChatTurn
         init => _fields = JsonValues.Changed(_fields, "content", value ?? (object)NoneValue.Instance);
     }
 
-    /// <summary>What was thought before it was said; null: nothing. Templates see it as <c>reasoning_content</c> and as <c>thinking</c>.</summary>
+    /// <summary>What was thought before it was said. Null: nothing. Templates see it as <c>reasoning_content</c> and as <c>thinking</c>.</summary>
     public string? Reasoning
     {
         get => Text("reasoning_content") ?? Text("thinking") ?? Text("reasoning");
         init => _fields = JsonValues.Changed(JsonValues.Changed(JsonValues.Changed(_fields, "thinking", null), "reasoning", null), "reasoning_content", value);
     }
 
-    /// <summary>The calls that the turn asks for; empty: none.</summary>
+    /// <summary>The calls that the turn asks for. Empty: none.</summary>
     public IReadOnlyList<ToolCall> ToolCalls
     {
         get => _fields.Find("tool_calls") is ListValue calls ? [.. calls.Items.OfType<DictValue>().Select(call => new ToolCall(call))] : [];
         init => _fields = JsonValues.Changed(_fields, "tool_calls", value is null ? null : new ListValue([.. value.Select(call => (object)call.Fields)]));
     }
 
-    /// <summary>In a tool's answer, the call that it answers; null: none is named.</summary>
+    /// <summary>In a tool's answer, the call that it answers. Null: none is named.</summary>
     public string? ToolCallId
     {
         get => Text("tool_call_id");
         init => _fields = JsonValues.Changed(_fields, "tool_call_id", value);
     }
 
-    /// <summary>The name of the speaker or of the tool; null: none.</summary>
+    /// <summary>The name of the speaker or of the tool. Null: none.</summary>
     public string? Name
     {
         get => Text("name");
@@ -73,7 +73,7 @@ public sealed record ChatTurn
 
     internal DictValue Fields => _fields;
 
-    /// <summary>This turn with a field of any kind: content in parts, or what a template of one's own wants.</summary>
+    /// <summary>This turn with a field of any kind: content in parts, or what your own template expects.</summary>
     /// <param name="field">Its name.</param>
     /// <param name="value">JSON, which is copied.</param>
     /// <exception cref="ChatTemplateException">The value is nested deeper than 1000.</exception>
@@ -88,7 +88,8 @@ public sealed record ChatTurn
     /// <exception cref="TrainingDataException">It is no object.</exception>
     /// <exception cref="ChatTemplateException">It is nested deeper than 1000.</exception>
     public static ChatTurn FromJson(JsonElement message) =>
-        JsonValues.Of(message) is DictValue fields ? new(fields) : throw new TrainingDataException($"a message is a JSON {message.ValueKind}; an object with role and content was expected");
+        JsonValues.Of(message) is DictValue fields ? new(fields)
+            : throw new TrainingDataException($"a message is a JSON {message.ValueKind}; an object with role and content was expected");
 
     /// <summary>A conversation in the usual JSON form: an array of messages.</summary>
     /// <param name="messages">The text of the array.</param>

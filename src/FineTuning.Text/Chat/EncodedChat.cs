@@ -62,10 +62,13 @@ public sealed class EncodedChat
     /// <summary>How often the token that ends a text stands twice in a row.</summary>
     public int AdjacentEndTokens { get; }
 
-    /// <summary>How many learned stretches end without a token of the vocabulary's added ones: the model does not learn to stop there. One that was cut off does not count.</summary>
+    /// <summary>
+    /// How many learned stretches end without a token of the vocabulary's added ones:
+    /// the model does not learn to stop there. One that was cut off does not count.
+    /// </summary>
     public int AnswersWithoutEnd { get; }
 
-    /// <summary>What is wrong, in words; empty: nothing was noticed.</summary>
+    /// <summary>What is wrong, in words. Empty: nothing was noticed.</summary>
     public IReadOnlyList<string> Problems { get; }
 
     /// <summary>Every token, its text, and whether it is learned: a line each.</summary>
@@ -109,9 +112,16 @@ public sealed class EncodedChat
     {
         var problems = new List<string>();
         void Add(FormattableString problem) => problems.Add(problem.ToString(CultureInfo.InvariantCulture));
-        if (LearnedTokens == 0 && !options.IsPrompt) Add($"nothing of its {Ids.Length} tokens is learned: {(TruncatedLearnedTokens > 0 ? "the answers were cut off" : AnswerRanges.Count == 0 ? "it has no answer by the assistant" : "its answers are empty")}");
-        if (TruncatedTokens > 0) Add($"{TruncatedTokens} of {TruncatedTokens + Ids.Length} tokens were cut off, {TruncatedLearnedTokens} of them to be learned");
-        else if (Ids.Length > _tokenizer.MaximumLength) Add($"it has {Ids.Length} tokens; the tokenizer's files say that the model takes {_tokenizer.MaximumLength}");
+        if (LearnedTokens == 0 && !options.IsPrompt)
+        {
+            string reason = TruncatedLearnedTokens > 0 ? "the answers were cut off"
+                : AnswerRanges.Count == 0 ? "it has no answer by the assistant" : "its answers are empty";
+            Add($"nothing of its {Ids.Length} tokens is learned: {reason}");
+        }
+        if (TruncatedTokens > 0)
+            Add($"{TruncatedTokens} of {TruncatedTokens + Ids.Length} tokens were cut off, {TruncatedLearnedTokens} of them to be learned");
+        else if (Ids.Length > _tokenizer.MaximumLength)
+            Add($"it has {Ids.Length} tokens; the tokenizer's files say that the model takes {_tokenizer.MaximumLength}");
         if (DoubledBeginTokens > 0) Add($"the token that begins a text stands twice in a row, {DoubledBeginTokens} times");
         if (AdjacentEndTokens > 0) Add($"the token that ends a text stands twice in a row, {AdjacentEndTokens} times");
         if (AnswersWithoutEnd > 0) Add($"{AnswersWithoutEnd} answers end without an end token, so that the model does not learn to stop");

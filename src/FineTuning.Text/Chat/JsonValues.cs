@@ -71,7 +71,7 @@ internal static class JsonValues
         return node;
     }
 
-    /// <summary>A copy in which one entry is another, in its place or at the end; null: it is left out.</summary>
+    /// <summary>A copy in which one entry has another value, at its position or at the end. Null: it is left out.</summary>
     public static DictValue Changed(DictValue dictionary, string key, object? value)
     {
         var copy = new DictValue();

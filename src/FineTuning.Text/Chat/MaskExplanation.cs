@@ -18,10 +18,12 @@ internal static class MaskExplanation
     {
         var text = new StringBuilder(Summary(chat)).Append('\n');
         foreach (string problem in chat.Problems) text.Append("note: ").Append(problem).Append('\n');
-        int wide = chat.Ids.Length == 0 ? 1 : chat.Ids.Max().ToString(CultureInfo.InvariantCulture).Length, positions = chat.Ids.Length.ToString(CultureInfo.InvariantCulture).Length;
+        int wide = chat.Ids.Length == 0 ? 1 : chat.Ids.Max().ToString(CultureInfo.InvariantCulture).Length,
+            positions = chat.Ids.Length.ToString(CultureInfo.InvariantCulture).Length;
         for (int i = 0; i < chat.Ids.Length; i++)
         {
-            text.Append(i.ToString(CultureInfo.InvariantCulture).PadLeft(positions)).Append("  ").Append(chat.Ids[i].ToString(CultureInfo.InvariantCulture).PadLeft(wide))
+            text.Append(i.ToString(CultureInfo.InvariantCulture).PadLeft(positions)).Append("  ")
+                .Append(chat.Ids[i].ToString(CultureInfo.InvariantCulture).PadLeft(wide))
                 .Append(chat.LossMask[i] ? "  learned  " : "  -        ").Append(VisibleText.Of(chat.SurfaceOf(i))).Append('\n');
         }
         return text.ToString();
@@ -29,19 +31,30 @@ internal static class MaskExplanation
 
     public static string AsHtml(EncodedChat chat)
     {
-        var html = new StringBuilder("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Loss mask</title><style>")
+        var html = new StringBuilder(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+            + "<meta name=\"viewport\" content=\"width=device-width\"><title>Loss mask</title><style>")
             .Append(Style).Append("</style></head><body><h1>Loss mask</h1><p>").Append(WebUtility.HtmlEncode(Summary(chat))).Append("</p>");
         foreach (string problem in chat.Problems) html.Append("<p class=\"note\">").Append(WebUtility.HtmlEncode(problem)).Append("</p>");
         html.Append("<div class=\"tokens\">");
         for (int i = 0; i < chat.Ids.Length; i++)
         {
             string surface = chat.SurfaceOf(i);
-            html.Append(CultureInfo.InvariantCulture, $"<span{(chat.LossMask[i] ? " class=\"learned\"" : "")} title=\"{i}: {chat.Ids[i]}\">{WebUtility.HtmlEncode(VisibleText.Of(surface))}</span>");
+            string learned = chat.LossMask[i] ? " class=\"learned\"" : "", visible = WebUtility.HtmlEncode(VisibleText.Of(surface));
+            html.Append(CultureInfo.InvariantCulture, $"<span{learned} title=\"{i}: {chat.Ids[i]}\">{visible}</span>");
             if (surface.Contains('\n', StringComparison.Ordinal)) html.Append('\n');
         }
         return html.Append("</div></body></html>").ToString();
     }
 
-    private static string Summary(EncodedChat chat) => string.Create(CultureInfo.InvariantCulture,
-        $"{chat.LearnedTokens} of {chat.Ids.Length} tokens are learned; {chat.Source switch { AnswerSource.GenerationMarks => "the template's generation marks say which", AnswerSource.PrefixRendering => "found by prefix rendering and proved", _ => "it is not known where answers stand" }}");
+    private static string Summary(EncodedChat chat)
+    {
+        string source = chat.Source switch
+        {
+            AnswerSource.GenerationMarks => "the template's generation marks say which",
+            AnswerSource.PrefixRendering => "found by prefix rendering and proved",
+            _ => "it is not known where answers stand",
+        };
+        return string.Create(CultureInfo.InvariantCulture, $"{chat.LearnedTokens} of {chat.Ids.Length} tokens are learned; {source}");
+    }
 }

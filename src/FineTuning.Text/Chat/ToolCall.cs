@@ -10,7 +10,7 @@ public sealed record ToolCall
     /// <summary>A call of a function.</summary>
     /// <param name="name">The function's name.</param>
     /// <param name="arguments">Its arguments by name, copied.</param>
-    /// <param name="id">What a tool's answer refers to; null: nothing.</param>
+    /// <param name="id">What a tool's answer refers to. Null: nothing.</param>
     public ToolCall(string name, JsonObject arguments, string? id = null)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -24,10 +24,10 @@ public sealed record ToolCall
     /// <summary>The function's name; empty where the call names none.</summary>
     public string Name => Kinds.Text(Function.Find("name") ?? "") ?? "";
 
-    /// <summary>The arguments, a copy: an object, or a text where they came as one; null: none.</summary>
+    /// <summary>The arguments, a copy: an object, or a text where they came as one. Null: none.</summary>
     public JsonNode? Arguments => Function.Find("arguments") is { } arguments ? JsonValues.ToNode(arguments) : null;
 
-    /// <summary>What a tool's answer refers to; null: nothing.</summary>
+    /// <summary>What a tool's answer refers to. Null: nothing.</summary>
     public string? Id => Kinds.Text(Fields.Find("id") ?? NoneValue.Instance);
 
     internal DictValue Fields { get; }

@@ -5,12 +5,19 @@ namespace FineTuning.Text;
 /// <summary>At which tokens an answer ends: what a model that learned a template's answers writes last, and where generation stops.</summary>
 public static class TurnEnds
 {
-    // Words that no template looks at, so that what stands behind them is the template's own.
+    // Words that no template looks at, so that what follows them is the template's own.
     private static readonly ChatTurn[] Probe = [new("user", "Qz"), new("assistant", "Vk"), new("user", "Wx"), new("assistant", "Jy")];
 
-    /// <summary>The tokens at which answers end by the tokenizer's chat template, rising; the token that ends a text is among them where there is one.</summary>
+    private static readonly ChatTool Tool = new("probe", "A tool.", []);
+
+    // Some templates end a call of a tool in another way than an answer.
+    private static readonly ChatTurn[] Calling = [Probe[0], new("assistant", "") { ToolCalls = [new ToolCall("probe", [])] }];
+
+    /// <summary>
+    /// The tokens at which answers end by the tokenizer's chat template, rising; the token that ends a text is among them where there is one.
+    /// </summary>
     /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="options">Which template, and its variables; null: the default ones.</param>
+    /// <param name="options">Which template, and its variables. Null: the default ones.</param>
     /// <exception cref="ChatTemplateException">The template is broken, refuses a plain conversation, or it cannot be proved where an answer stands.</exception>
     public static IReadOnlyList<int> TurnEndIds(this PretrainedTokenizer tokenizer, ChatOptions? options = null)
     {
@@ -21,13 +28,26 @@ public static class TurnEnds
         // One answer and several: some templates end the last turn in another way.
         foreach (int turns in new[] { 2, Probe.Length })
         {
-            EncodedChat chat = tokenizer.EncodeChat(Probe[..turns], options);
-            foreach (int last in LastLearned(chat))
-            {
-                if (tokenizer.IsAdded(chat.Ids[last])) ends.Add(chat.Ids[last]);
-            }
+            Add(ends, tokenizer, Probe[..turns], options);
+        }
+        try
+        {
+            Add(ends, tokenizer, Calling, options with { Tools = [Tool] });
+        }
+        catch (ChatTemplateException)
+        {
+            // A template without tools has no other end for calls of them.
         }
         return [.. ends];
+    }
+
+    private static void Add(SortedSet<int> ends, PretrainedTokenizer tokenizer, ChatTurn[] turns, ChatOptions options)
+    {
+        EncodedChat chat = tokenizer.EncodeChat(turns, options);
+        foreach (int last in LastLearned(chat))
+        {
+            if (tokenizer.IsAdded(chat.Ids[last])) ends.Add(chat.Ids[last]);
+        }
     }
 
     /// <summary>The last token of each learned stretch that is not white space alone: templates write line ends of their own behind an end token.</summary>

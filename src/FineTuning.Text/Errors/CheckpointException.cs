@@ -10,12 +10,16 @@ public sealed class CheckpointException : FineTuningException
     /// <param name="problem">What was found, what was expected, and what to do.</param>
     /// <param name="innerException">The cause, where there is one.</param>
     public CheckpointException(string path, string problem, Exception? innerException = null)
-        : base($"{path}: {Shortened(problem)}", innerException) => Path = path;
+        : base($"{path}: {Short(problem)}", innerException) => Path = path;
 
     /// <summary>The file or folder that cannot be used.</summary>
     public string Path { get; }
 
-    // Names and values of a hostile file may have any length, and there may be any number of them.
-    private static string Shortened(string problem) =>
-        problem?.Length > LongestProblem ? $"{problem.AsSpan(0, LongestProblem)}… ({problem.Length - LongestProblem} more characters)" : problem ?? "";
+    // Names and values of a hostile file may have any length, and there may be any number of them: each line is kept short, and so is the whole.
+    private static string Short(string problem)
+    {
+        string[] lines = [.. (problem ?? "").Split(Environment.NewLine).Select(Shortened.Of)];
+        string text = string.Join(Environment.NewLine, lines);
+        return text.Length > LongestProblem ? $"{text.AsSpan(0, LongestProblem)}… ({text.Length - LongestProblem:N0} more characters)" : text;
+    }
 }

@@ -1,6 +1,8 @@
 namespace FineTuning.Errors;
 
-/// <summary>The base of every exception that this library raises on its own account; argument errors of the caller are <see cref="ArgumentException"/>s.</summary>
+/// <summary>
+/// The base of every exception that this library raises on its own account; argument errors of the caller are <see cref="ArgumentException"/>s.
+/// </summary>
 public class FineTuningException : Exception
 {
     /// <summary>Creates the exception.</summary>

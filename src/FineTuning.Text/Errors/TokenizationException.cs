@@ -1,6 +1,9 @@
 namespace FineTuning.Errors;
 
-/// <summary>A text cannot be tokenized: it has what the vocabulary lacks and names no unknown token for, or a pattern of the tokenizer takes more than linear time on it.</summary>
+/// <summary>
+/// A text cannot be tokenized: it has what the vocabulary lacks and names no unknown token for, or a pattern of the
+/// tokenizer takes more than linear time on it.
+/// </summary>
 public sealed class TokenizationException : FineTuningException
 {
     /// <summary>Creates the exception.</summary>

@@ -36,14 +36,16 @@ internal sealed class Budget(TemplateLimits limits)
 
     public void Step(long count = 1)
     {
-        if ((_steps += count) > limits.Steps) throw new TemplateFault($"it takes more than {limits.Steps:N0} steps; a template that loops so long is broken or hostile");
+        if ((_steps += count) > limits.Steps)
+            throw new TemplateFault($"it takes more than {limits.Steps:N0} steps; a template that loops so long is broken or hostile");
     }
 
     public void Allocate(long characters)
     {
         if (characters > limits.LargestValue || (_memory += characters) > limits.Memory)
         {
-            throw new TemplateFault($"it makes texts or lists larger than a template may ({limits.LargestValue:N0} characters each, {limits.Memory:N0} in all)");
+            throw new TemplateFault(
+                $"it makes texts or lists larger than a template may ({limits.LargestValue:N0} characters each, {limits.Memory:N0} in all)");
         }
         Step(characters / 64);
     }

@@ -21,12 +21,13 @@ internal sealed class CompiledTemplate
 
     /// <param name="source">The template.</param>
     /// <param name="limits">Null: the default ones.</param>
-    /// <param name="origin">Where it stands, for messages; null: nowhere.</param>
+    /// <param name="origin">Where it stands, for messages. Null: nowhere.</param>
     /// <exception cref="ChatTemplateException">It is too long, or not written as a template must be.</exception>
     public static CompiledTemplate Parse(string source, TemplateLimits? limits = null, string? origin = null)
     {
         limits ??= TemplateLimits.Default;
-        if (source.Length > limits.TemplateCharacters) throw new ChatTemplateException($"it has {source.Length:N0} characters; at most {limits.TemplateCharacters:N0} are allowed", origin: origin);
+        if (source.Length > limits.TemplateCharacters)
+            throw new ChatTemplateException($"it has {source.Length:N0} characters; at most {limits.TemplateCharacters:N0} are allowed", origin: origin);
         try
         {
             (Statement body, IReadOnlyDictionary<string, BlockStatement> blocks) = Parser.Parse(source);
@@ -61,5 +62,6 @@ internal sealed class CompiledTemplate
 /// <summary>What a rendering gave.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Spans">Where generated text stands in it, in the order in which the blocks ended.</param>
-/// <param name="Generations">How many generation blocks came to their end; more than there are spans where a filter changed a captured text beyond recognition.</param>
+/// <param name="Generations">How many generation blocks came to their end;
+/// more than there are spans where a filter changed a captured text beyond recognition.</param>
 internal sealed record TemplateOutput(string Text, IReadOnlyList<TextSpan> Spans, int Generations);

@@ -13,8 +13,8 @@ internal static class ClassPipelines
 
     /// <summary>The pipeline in force: the stored one, or that of a class that rebuilds it.</summary>
     /// <remarks>
-    /// GPT-2's, Llama's, Gemma's and DeBERTa's classes of the newest reference rebuild too, and lose by it what the file says (digits cut apart, a second mark, the character
-    /// map); here their files hold, as they did in the line before and do for the tokenizers library alone.
+    /// GPT-2's, Llama's, Gemma's and DeBERTa's classes of the newest reference rebuild too, and lose by it what the file says (digits cut apart, a second mark,
+    /// the character map); here their files hold, as they did in the line before and do for the tokenizers library alone.
     /// </remarks>
     public static PipelineNodes InForce(TokenizerClass kind, PipelineNodes stored, JsonObject config, IReadOnlyDictionary<string, string> roles)
     {
@@ -25,7 +25,8 @@ internal static class ClassPipelines
                 stored.Model["unk_token"] = roles.GetValueOrDefault("unk_token", "[UNK]");
                 stored.Model["continuing_subword_prefix"] = "##";
                 stored.Model["max_input_chars_per_word"] = 100;
-                return stored with { Normalizer = Bert(config), PreTokenizer = Of("BertPreTokenizer"), Decoder = Node("""{"type":"WordPiece","prefix":"##","cleanup":true}""") };
+                return stored with { Normalizer = Bert(config), PreTokenizer = Of("BertPreTokenizer"),
+                    Decoder = Node("""{"type":"WordPiece","prefix":"##","cleanup":true}""") };
             case "Roberta":
                 JsonObject? around = stored.PostProcessor;
                 if (around?.Text("type") is "RobertaProcessing")
@@ -37,7 +38,8 @@ internal static class ClassPipelines
             case "GPTNeoX":
                 return stored with { Normalizer = Of("NFC"), PreTokenizer = ByteLevel(config), PostProcessor = null, Decoder = Of("ByteLevel") };
             case "Qwen2":
-                JsonObject words = new() { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = QwenPattern }, ["behavior"] = "Isolated", ["invert"] = false };
+                JsonObject words = new()
+                    { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = QwenPattern }, ["behavior"] = "Isolated", ["invert"] = false };
                 JsonObject bytes = new() { ["type"] = "ByteLevel", ["add_prefix_space"] = config.Flag("add_prefix_space") ?? false, ["use_regex"] = false };
                 return stored with { Normalizer = Of("NFC"), PreTokenizer = Sequence("pretokenizers", words, bytes), Decoder = Of("ByteLevel") };
             case "T5":
@@ -74,10 +76,15 @@ internal static class ClassPipelines
                 string scheme = settings.AddPrefixSpace == false ? "never" : settings.Legacy == true ? "always" : "first";
                 return nodes with { Normalizer = null, PreTokenizer = Metaspace(scheme, split: false), Decoder = FallbackDecoder(scheme != "never") };
             case "DebertaV2":
-                if (settings.LowerCase == true) nodes = nodes with { Normalizer = Sequence("normalizers", [Of("Lowercase"), .. nodes.Normalizer is { } first ? [first.DeepClone()] : Array.Empty<JsonNode>()]) };
+                if (settings.LowerCase == true)
+                    nodes = nodes
+                        with { Normalizer = Sequence(
+                            "normalizers", [Of("Lowercase"), .. nodes.Normalizer is { } first ? [first.DeepClone()] : Array.Empty<JsonNode>()]) };
                 if (settings.SplitByPunctuation != true) return nodes;
                 JsonObject punctuation = Node("""{"type":"Punctuation","behavior":"Isolated"}""");
-                return nodes with { PreTokenizer = Sequence("pretokenizers", [punctuation, .. nodes.PreTokenizer is { } words ? [words.DeepClone()] : Array.Empty<JsonNode>()]) };
+                return nodes
+                    with { PreTokenizer = Sequence(
+                        "pretokenizers", [punctuation, .. nodes.PreTokenizer is { } words ? [words.DeepClone()] : Array.Empty<JsonNode>()]) };
             default:
                 return nodes;
         }
@@ -96,9 +103,11 @@ internal static class ClassPipelines
         ["lowercase"] = config.Flag("do_lower_case") ?? true,
     };
 
-    public static JsonObject ByteLevel(JsonObject config) => new() { ["type"] = "ByteLevel", ["add_prefix_space"] = config.Flag("add_prefix_space") ?? false, ["use_regex"] = true };
+    public static JsonObject ByteLevel(JsonObject config) =>
+        new() { ["type"] = "ByteLevel", ["add_prefix_space"] = config.Flag("add_prefix_space") ?? false, ["use_regex"] = true };
 
-    public static JsonObject Metaspace(string scheme, bool split = true) => new() { ["type"] = "Metaspace", ["replacement"] = "\u2581", ["prepend_scheme"] = scheme, ["split"] = split };
+    public static JsonObject Metaspace(string scheme, bool split = true) =>
+        new() { ["type"] = "Metaspace", ["replacement"] = "\u2581", ["prepend_scheme"] = scheme, ["split"] = split };
 
     public static JsonObject Of(string type) => new() { ["type"] = type };
 

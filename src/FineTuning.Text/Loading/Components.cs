@@ -13,7 +13,9 @@ internal static class Components
         return node.Text("type") switch
         {
             "Sequence" => new SequenceNormalizer([.. Children(node, "normalizers").Select(child => Normalizer(child, path)).OfType<Normalizer>()]),
-            "BertNormalizer" => new BertNormalizer(node.Flag("clean_text") ?? true, node.Flag("handle_chinese_chars") ?? true, node.Flag("strip_accents"), node.Flag("lowercase") ?? true),
+            "BertNormalizer" =>
+                new BertNormalizer(node.Flag("clean_text") ?? true, node.Flag("handle_chinese_chars") ?? true,
+                    node.Flag("strip_accents"), node.Flag("lowercase") ?? true),
             "NFC" => new UnicodeForm(compatible: false, composed: true),
             "NFD" => new UnicodeForm(compatible: false, composed: false),
             "NFKC" => new UnicodeForm(compatible: true, composed: true),
@@ -31,7 +33,7 @@ internal static class Components
         };
     }
 
-    /// <param name="node">The component; null: there is none.</param>
+    /// <param name="node">The component. Null: there is none.</param>
     /// <param name="modelSpells">Whether the model spells words in bytes, where a byte-level step comes last.</param>
     /// <param name="path">The file it stands in.</param>
     public static PreTokenizer? PreTokenizer(JsonObject? node, bool modelSpells, string path)
@@ -41,7 +43,8 @@ internal static class Components
         {
             case "Sequence":
                 JsonObject[] steps = [.. Children(node, "pretokenizers")];
-                return new SequencePreTokenizer([.. steps.Select((child, position) => PreTokenizer(child, modelSpells && position == steps.Length - 1, path)).OfType<PreTokenizer>()]);
+                return new SequencePreTokenizer(
+                    [.. steps.Select((child, position) => PreTokenizer(child, modelSpells && position == steps.Length - 1, path)).OfType<PreTokenizer>()]);
             case "BertPreTokenizer":
                 return new BertPreTokenizer();
             case "ByteLevel":
@@ -53,18 +56,21 @@ internal static class Components
             case "Punctuation":
                 return new CharacterSplitter(UnicodeTables.Set("punctuation"), Behavior(node, path));
             case "Digits":
-                return new CharacterSplitter(UnicodeTables.Set("digits"), node.Flag("individual_digits") ?? false ? SplitBehavior.Isolated : SplitBehavior.Contiguous);
+                return new CharacterSplitter(UnicodeTables.Set("digits"),
+                    node.Flag("individual_digits") ?? false ? SplitBehavior.Isolated : SplitBehavior.Contiguous);
             case "Metaspace":
                 return new MetaspacePreTokenizer(Mark(node, path), Scheme(node, path), node.Flag("split") ?? true);
             case "Split":
                 return new SplitPreTokenizer(Pattern(node, path), Behavior(node, path), node.Flag("invert") ?? false);
             case "CharDelimiterSplit":
                 string delimiter = node.Text("delimiter") ?? "";
-                return new SplitPreTokenizer(SplitPattern.Literal(delimiter.Length > 0 ? delimiter : throw new CheckpointException(path, "its CharDelimiterSplit has no delimiter")), SplitBehavior.Removed, invert: false);
+                return new SplitPreTokenizer(SplitPattern.Literal(delimiter.Length > 0 ? delimiter
+                    : throw new CheckpointException(path, "its CharDelimiterSplit has no delimiter")), SplitBehavior.Removed, invert: false);
             case "UnicodeScripts":
                 return new UnicodeScriptsPreTokenizer();
             case "FixedLength":
-                return new FixedLengthPreTokenizer(node.Whole("length") is > 0 and int length ? length : throw new CheckpointException(path, "its FixedLength has no length above 0"));
+                return new FixedLengthPreTokenizer(node.Whole("length") is > 0 and int length ? length
+                    : throw new CheckpointException(path, "its FixedLength has no length above 0"));
             case { } other:
                 throw Unknown(path, "pre_tokenizer", other);
             default:
@@ -73,7 +79,8 @@ internal static class Components
     }
 
     /// <summary>Whether the last step spells words in bytes.</summary>
-    public static bool EndsInBytes(JsonObject? node) => node is not null && (node.Text("type") == "ByteLevel" || (Children(node, "pretokenizers").LastOrDefault() is { } last && EndsInBytes(last)));
+    public static bool EndsInBytes(JsonObject? node) =>
+        node is not null && (node.Text("type") == "ByteLevel" || (Children(node, "pretokenizers").LastOrDefault() is { } last && EndsInBytes(last)));
 
     public static Decoder? Decoder(JsonObject? node, string path)
     {
@@ -106,7 +113,8 @@ internal static class Components
             case "BertProcessing":
             case "RobertaProcessing":
                 bool roberta = node.Text("type") == "RobertaProcessing";
-                return (Templates.Around(SecondOf(node, "cls", path), SecondOf(node, "sep", path), roberta), (roberta && (node.Flag("trim_offsets") ?? true), node.Flag("add_prefix_space") ?? true));
+                return (Templates.Around(SecondOf(node, "cls", path), SecondOf(node, "sep", path), roberta),
+                    (roberta && (node.Flag("trim_offsets") ?? true), node.Flag("add_prefix_space") ?? true));
             case "ByteLevel":
                 return (Template.Bare, (node.Flag("trim_offsets") ?? true, node.Flag("add_prefix_space") ?? true));
             case "Sequence":
@@ -142,7 +150,8 @@ internal static class Components
     private static SplitBehavior Behavior(JsonObject node, string path)
     {
         string name = node.Text("behavior") ?? "Isolated";
-        return Enum.TryParse(name, out SplitBehavior behavior) && Enum.IsDefined(behavior) ? behavior : throw new CheckpointException(path, $"the behavior '{name}' of its {node.Text("type")} is not supported");
+        return Enum.TryParse(name, out SplitBehavior behavior) && Enum.IsDefined(behavior) ? behavior
+            : throw new CheckpointException(path, $"the behavior '{name}' of its {node.Text("type")} is not supported");
     }
 
     private static Rune Character(JsonObject node, string key, string path)
@@ -152,12 +161,15 @@ internal static class Components
             ? rune : throw new CheckpointException(path, $"the '{key}' of its {node.Text("type")} is '{text}'; one character was expected");
     }
 
-    private static char Mark(JsonObject node, string path) => Character(node, "replacement", path) is { IsBmp: true } rune ? (char)rune.Value : throw new CheckpointException(path, "a replacement beyond U+FFFF is not supported");
+    private static char Mark(JsonObject node, string path) => Character(node, "replacement", path) is { IsBmp: true } rune ? (char)rune.Value
+        : throw new CheckpointException(path, "a replacement beyond U+FFFF is not supported");
 
     // Older files say only whether there is a mark before the first word.
     private static PrependScheme Scheme(JsonObject node, string path) => node.Text("prepend_scheme") switch
     {
-        "always" or "first" when node.Flag("add_prefix_space") is false => throw new CheckpointException(path, $"its Metaspace has the prepend_scheme '{node.Text("prepend_scheme")}' and add_prefix_space false, which contradict each other"),
+        "always" or "first" when node.Flag("add_prefix_space") is false =>
+            throw new CheckpointException(path,
+                $"its Metaspace has the prepend_scheme '{node.Text("prepend_scheme")}' and add_prefix_space false, which contradict each other"),
         "always" => PrependScheme.Always,
         "first" => PrependScheme.First,
         "never" => PrependScheme.Never,
@@ -166,10 +178,13 @@ internal static class Components
     };
 
     private static IEnumerable<JsonObject> Children(JsonObject node, string key) =>
-        (node.Array(key) ?? []).Select(child => child as JsonObject ?? throw new CheckpointException("tokenizer.json", $"its '{key}' holds {child?.ToJsonString() ?? "null"}; an object was expected"));
+        (node.Array(key) ?? []).Select(child => child as JsonObject
+            ?? throw new CheckpointException("tokenizer.json", $"its '{key}' holds {child?.ToJsonString() ?? "null"}; an object was expected"));
 
-    private static int SecondOf(JsonObject node, string key, string path) => node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary
+    private static int SecondOf(JsonObject node, string key, string path) =>
+        node.Array(key) is { Count: 2 } pair && pair[1] is JsonValue value && value.TryGetValue(out int id) && id is >= 0 and < ModelReader.LargestVocabulary
         ? id : throw new CheckpointException(path, $"its post_processor has no '{key}' of a token and an id");
 
-    public static CheckpointException Unknown(string path, string component, string type) => new(path, $"its {component} is of the type '{type}', which is not supported");
+    public static CheckpointException Unknown(string path, string component, string type) =>
+        new(path, $"its {component} is of the type '{type}', which is not supported");
 }

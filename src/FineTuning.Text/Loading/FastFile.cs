@@ -12,22 +12,26 @@ internal static class FastFile
     {
         JsonObject root = files.Fast!;
         string path = files.PathOf("tokenizer.json");
-        if (root["version"] is { } version && root.Text("version") != "1.0") throw new CheckpointException(path, $"its version is {version.ToJsonString()}; \"1.0\" was expected");
+        if (root["version"] is { } version && root.Text("version") != "1.0")
+            throw new CheckpointException(path, $"its version is {version.ToJsonString()}; \"1.0\" was expected");
         foreach (string part in ComponentKeys)
         {
-            if (root[part] is { } node and not JsonObject) throw new CheckpointException(path, $"its '{part}' is {node.ToJsonString()}; an object was expected");
+            if (root[part] is { } node and not JsonObject)
+                throw new CheckpointException(path, $"its '{part}' is {node.ToJsonString()}; an object was expected");
         }
         JsonObject model = root.Object("model") ?? throw new CheckpointException(path, "it has no 'model'");
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         var stored = new PipelineNodes(root.Object("normalizer"), root.Object("pre_tokenizer"), root.Object("post_processor"), root.Object("decoder"), model);
-        TokenizerParts parts = Assemble(ClassPipelines.Set(kind, ClassPipelines.InForce(kind, stored, files.Config, roles), files.Settings), kind, roles, vocabulary => Added(files, kind, root, vocabulary, roles), path);
+        TokenizerParts parts = Assemble(ClassPipelines.Set(kind, ClassPipelines.InForce(kind, stored, files.Config, roles), files.Settings), kind, roles,
+            vocabulary => Added(files, kind, root, vocabulary, roles), path);
         return Reframed(parts, kind, files.Settings, path);
     }
 
     // Begin and end tokens that the caller asks for are a template of their own, whatever the file's post-processor was: a template trims no offsets.
     private static TokenizerParts Reframed(TokenizerParts parts, TokenizerClass kind, TokenizerSettings settings, string path)
     {
-        if (kind.Name == "T5" && settings.SpecialTokens.ContainsKey("eos_token")) return parts with { Template = Templates.Ending(parts.RoleId("eos_token", path)) };
+        if (kind.Name == "T5" && settings.SpecialTokens.ContainsKey("eos_token"))
+            return parts with { Template = Templates.Ending(parts.RoleId("eos_token", path)) };
         if (settings.AddBeginToken is null && settings.AddEndToken is null) return parts;
         return parts with
         {
@@ -45,7 +49,8 @@ internal static class FastFile
     /// <param name="path">The file to name where something is wrong.</param>
     /// <param name="build">Builds the model where it does not stand in the notation.</param>
     public static TokenizerParts Assemble(
-        PipelineNodes nodes, TokenizerClass kind, Dictionary<string, string> roles, Func<IReadOnlyDictionary<string, int>, List<AddedToken>> added, string path, Func<JsonObject, bool, WordModel>? build = null)
+        PipelineNodes nodes, TokenizerClass kind, Dictionary<string, string> roles, Func<IReadOnlyDictionary<string, int>, List<AddedToken>> added, string path,
+        Func<JsonObject, bool, WordModel>? build = null)
     {
         bool spells = ModelReader.TypeOf(nodes.Model) == "BPE" && Components.EndsInBytes(nodes.PreTokenizer);
         WordModel model = build is null ? ModelReader.Read(nodes.Model, spells, path) : build(nodes.Model, spells);
@@ -61,7 +66,8 @@ internal static class FastFile
         };
         if (parts.AddedTokens.FirstOrDefault(token => token.Id >= ModelReader.LargestVocabulary) is { } far)
         {
-            throw new CheckpointException(path, $"the added token '{far.Content}' has the id {far.Id}; a number from 0 to {ModelReader.LargestVocabulary} was expected");
+            throw new CheckpointException(path, $"the added token '{far.Content}' has the id {far.Id}; "
+                + $"a number from 0 to {ModelReader.LargestVocabulary} was expected");
         }
         (Template? template, (bool, bool) trim) = Components.PostProcessor(nodes.PostProcessor, path);
         return parts with { Template = template ?? ClassTemplate(kind, parts) ?? Template.Bare, TrimOffsets = trim };
@@ -77,11 +83,13 @@ internal static class FastFile
         }
         bool doubled = kind.Name is "Roberta" or "MPNet" or "XLMRoberta" or "Camembert";
         if (!doubled && kind.Name is not ("Bert" or "Albert" or "DebertaV2")) return null;
-        return Id("cls_token") is { } cls && Id("sep_token") is { } sep ? Templates.Around(cls, sep, doubled) with { TypesFirstWindows = kind.Name is "XLMRoberta" or "Camembert" } : null;
+        return Id("cls_token") is { } cls && Id("sep_token") is { } sep
+            ? Templates.Around(cls, sep, doubled) with { TypesFirstWindows = kind.Name is "XLMRoberta" or "Camembert" } : null;
     }
 
     // Under a class that rebuilds, the settings' list replaces the file's; without such a list, the file's stands.
-    private static List<AddedToken> Added(TokenizerFiles files, TokenizerClass kind, JsonObject root, IReadOnlyDictionary<string, int> vocabulary, Dictionary<string, string> roles)
+    private static List<AddedToken> Added(TokenizerFiles files, TokenizerClass kind, JsonObject root,
+        IReadOnlyDictionary<string, int> vocabulary, Dictionary<string, string> roles)
     {
         List<AddedToken> stored = SpecialTokens.Stored(root);
         if (SpecialTokens.Configured(files) is { } configured)

@@ -3,8 +3,8 @@ using FineTuning.Errors;
 namespace FineTuning.Text;
 
 /// <summary>
-/// Where the files of a folder may lie once all links are followed: in the folder, or in the store of the hub's cache, where <c>snapshots/REVISION</c> holds links into
-/// <c>blobs</c> beside it. A downloaded folder must not make the reader copy what lies elsewhere on the disk.
+/// Where the files of a folder may lie once all links are followed: in the folder, or in the store of the hub's cache, where <c>snapshots/REVISION</c> holds
+/// links into <c>blobs</c> beside it. A downloaded folder must not make the reader copy what lies elsewhere on the disk.
 /// </summary>
 internal sealed class FolderBounds
 {

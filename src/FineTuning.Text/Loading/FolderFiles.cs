@@ -4,8 +4,8 @@ using FineTuning.Errors;
 namespace FineTuning.Text;
 
 /// <summary>
-/// The files of a tokenizer folder. Each is read once, whole, and only where it is a regular file within the bounds of its kind that lies in the folder. What was
-/// read is what is saved later: a file that nothing reads is never copied. For one thread.
+/// The files of a tokenizer folder. Each is read once, whole, and only where it is a regular file within the bounds of its kind that lies in the folder.
+/// What was read is what is saved later: a file that nothing reads is never copied. For one thread.
 /// </summary>
 /// <param name="folder">The checkpoint folder.</param>
 internal sealed class FolderFiles(string folder)
@@ -43,7 +43,7 @@ internal sealed class FolderFiles(string folder)
     /// <exception cref="CheckpointException">It is missing, too large, no regular file, cannot be read, or a link that leaves the folder.</exception>
     public byte[] Contents(string name) => TryContents(name) ?? throw new CheckpointException(PathOf(name), "there is no such file");
 
-    /// <summary>The contents of a file; null: there is none.</summary>
+    /// <summary>The contents of a file. Null: there is none.</summary>
     /// <exception cref="CheckpointException">It is too large, no regular file, cannot be read, or a link that leaves the folder.</exception>
     public byte[]? TryContents(string name)
     {
@@ -61,7 +61,7 @@ internal sealed class FolderFiles(string folder)
         }
     }
 
-    /// <summary>The object in a JSON file; null: there is no such file.</summary>
+    /// <summary>The object in a JSON file. Null: there is no such file.</summary>
     /// <exception cref="CheckpointException">As <see cref="TryContents"/>; or it is no JSON object.</exception>
     public JsonObject? TryJson(string name) => TryContents(name) is { } contents ? JsonFile.Parse(contents, PathOf(name)) : null;
 
@@ -73,7 +73,7 @@ internal sealed class FolderFiles(string folder)
         while (reader.ReadLine() is { } line) yield return line;
     }
 
-    // A pipe and a device have no length, so they count as empty and are not opened: a pipe without a writer would wait for ever, and a device would never end.
+    // A pipe and a device have no length, so they count as empty and are not opened: a pipe without a writer would wait forever, and a device would never end.
     private static byte[] Whole(string path, string real, long largest)
     {
         long length = new FileInfo(real).Length;
@@ -82,7 +82,8 @@ internal sealed class FolderFiles(string folder)
         using FileStream stream = File.OpenRead(real);
         var contents = new byte[length];
         stream.ReadExactly(contents);
-        if (contents.AsSpan().StartsWith("version https://git-lfs"u8)) throw new CheckpointException(path, "it is a pointer of Git LFS, not the file; run 'git lfs pull'");
+        if (contents.AsSpan().StartsWith("version https://git-lfs"u8))
+            throw new CheckpointException(path, "it is a pointer of Git LFS, not the file; run 'git lfs pull'");
         return contents;
     }
 }

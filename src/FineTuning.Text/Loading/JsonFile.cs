@@ -61,14 +61,17 @@ internal static class JsonFile
         }
     }
 
-    /// <summary>A string; null: something else.</summary>
+    /// <summary>A string. Null: something else.</summary>
     public static string? Text(this JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
-    public static string? Text(this JsonObject node, string key) => node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue text && text.TryGetValue(out string? result) ? result : null;
+    public static string? Text(this JsonObject node, string key) =>
+        node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue text && text.TryGetValue(out string? result) ? result : null;
 
-    public static bool? Flag(this JsonObject node, string key) => node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue flag && flag.TryGetValue(out bool result) ? result : null;
+    public static bool? Flag(this JsonObject node, string key) =>
+        node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue flag && flag.TryGetValue(out bool result) ? result : null;
 
-    public static int? Whole(this JsonObject node, string key) => node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue number && number.TryGetValue(out int result) ? result : null;
+    public static int? Whole(this JsonObject node, string key) =>
+        node.TryGetPropertyValue(key, out JsonNode? value) && value is JsonValue number && number.TryGetValue(out int result) ? result : null;
 
     public static JsonObject? Object(this JsonObject node, string key) => node.TryGetPropertyValue(key, out JsonNode? value) ? value as JsonObject : null;
 

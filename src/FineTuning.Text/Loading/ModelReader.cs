@@ -17,7 +17,8 @@ internal static class ModelReader
         switch (TypeOf(node))
         {
             case "WordPiece":
-                return new WordPieceModel(Vocabulary(node, path), node.Text("unk_token") ?? "[UNK]", node.Text("continuing_subword_prefix") ?? "##", node.Whole("max_input_chars_per_word") ?? 100);
+                return new WordPieceModel(Vocabulary(node, path), node.Text("unk_token") ?? "[UNK]", node.Text("continuing_subword_prefix") ?? "##",
+                    node.Whole("max_input_chars_per_word") ?? 100);
             case "WordLevel":
                 return new WordLevelModel(Vocabulary(node, path), node.Text("unk_token") ?? "<unk>");
             case "Unigram":
@@ -25,7 +26,8 @@ internal static class ModelReader
             case "BPE":
                 if (node.TryGetPropertyValue("dropout", out JsonNode? dropout) && dropout is JsonValue rate && rate.TryGetValue(out double share) && share > 0)
                 {
-                    throw new CheckpointException(path, $"its byte-pair dropout of {share} makes tokens a matter of chance, which is not supported; set it to null");
+                    throw new CheckpointException(path, $"its byte-pair dropout of {share} makes tokens a matter of chance, "
+                        + "which is not supported; set it to null");
                 }
                 return new BytePairModel(Vocabulary(node, path), Merges(node, path), Settings(node, spells), path);
             default:
@@ -35,7 +37,8 @@ internal static class ModelReader
 
     /// <summary>The kind of a model; the oldest files do not name it.</summary>
     public static string TypeOf(JsonObject node) =>
-        node.Text("type") ?? (node.Array("merges") is not null ? "BPE" : node.Array("vocab") is not null ? "Unigram" : node.Text("continuing_subword_prefix") is not null ? "WordPiece" : "WordLevel");
+        node.Text("type") ?? (node.Array("merges") is not null ? "BPE" : node.Array("vocab") is not null ? "Unigram"
+            : node.Text("continuing_subword_prefix") is not null ? "WordPiece" : "WordLevel");
 
     private static BytePairSettings Settings(JsonObject node, bool spells) => new()
     {
@@ -48,14 +51,21 @@ internal static class ModelReader
         Suffix = node.Text("end_of_word_suffix") ?? "",
     };
 
+    private static void RequireSize(int entries, string path)
+    {
+        if (entries > LargestVocabulary) throw new CheckpointException(path, $"its vocabulary has {entries} entries; at most {LargestVocabulary} are read");
+    }
+
     private static List<(string Piece, double Score)> Pieces(JsonObject model, string path)
     {
         JsonArray vocabulary = model.Array("vocab") ?? throw new CheckpointException(path, "its model has no 'vocab'");
-        if (vocabulary.Count > LargestVocabulary) throw new CheckpointException(path, $"its vocabulary has {vocabulary.Count} entries; at most {LargestVocabulary} are read");
+        RequireSize(vocabulary.Count, path);
         var pieces = new List<(string Piece, double Score)>(vocabulary.Count);
         foreach (JsonNode? entry in vocabulary)
         {
-            if (entry is JsonArray { Count: 2 } pair && pair[0] is JsonValue piece && piece.TryGetValue(out string? text) && pair[1] is JsonValue score && score.TryGetValue(out double number)) pieces.Add((text, number));
+            if (entry is JsonArray { Count: 2 } pair && pair[0] is JsonValue piece && piece.TryGetValue(out string? text) && pair[1] is JsonValue score
+                && score.TryGetValue(out double number))
+                pieces.Add((text, number));
             else throw new CheckpointException(path, $"the entry {entry?.ToJsonString()} of its vocabulary is not a piece with a score");
         }
         return pieces;
@@ -64,12 +74,13 @@ internal static class ModelReader
     public static Dictionary<string, int> Vocabulary(JsonObject model, string path)
     {
         JsonObject vocabulary = model.Object("vocab") ?? throw new CheckpointException(path, "its model has no 'vocab'");
-        if (vocabulary.Count > LargestVocabulary) throw new CheckpointException(path, $"its vocabulary has {vocabulary.Count} entries; at most {LargestVocabulary} are read");
+        RequireSize(vocabulary.Count, path);
         var ids = new Dictionary<string, int>(vocabulary.Count, StringComparer.Ordinal);
         foreach ((string token, JsonNode? id) in vocabulary)
         {
             ids[token] = id is JsonValue value && value.TryGetValue(out int number) && number is >= 0 and < LargestVocabulary ? number
-                : throw new CheckpointException(path, $"the id of the token '{token}' is {id?.ToJsonString()}; a number from 0 to {LargestVocabulary} was expected");
+                : throw new CheckpointException(path, $"the id of the token '{token}' is {id?.ToJsonString()}; "
+                    + $"a number from 0 to {LargestVocabulary} was expected");
         }
         return ids;
     }
@@ -80,7 +91,8 @@ internal static class ModelReader
         foreach (JsonNode? merge in model.Array("merges") ?? [])
         {
             if (merge is JsonArray { Count: 2 } pair && pair[0].Text() is { } left && pair[1].Text() is { } right) merges.Add((left, right));
-            else if (merge is JsonValue value && value.TryGetValue(out string? line) && line.Split(' ') is { Length: 2 } sides) merges.Add((sides[0], sides[1]));
+            else if (merge is JsonValue value && value.TryGetValue(out string? line) && line.Split(' ') is { Length: 2 } sides)
+                merges.Add((sides[0], sides[1]));
             else throw new CheckpointException(path, $"the merge {merge?.ToJsonString()} is not a pair");
         }
         return merges;

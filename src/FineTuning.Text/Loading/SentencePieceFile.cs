@@ -16,7 +16,8 @@ internal enum PieceKind
 }
 
 /// <summary>A SentencePiece model (Kudo and Richardson 2018): the parts of its protocol buffer that tokenizing needs, read within bounds.</summary>
-internal sealed record SentencePieceFile(IReadOnlyList<(string Text, double Score, PieceKind Kind)> Pieces, bool IsUnigram, int UnknownId, string UnknownPiece, byte[] Charsmap)
+internal sealed record SentencePieceFile(IReadOnlyList<(string Text, double Score, PieceKind Kind)> Pieces, bool IsUnigram, int UnknownId,
+    string UnknownPiece, byte[] Charsmap)
 {
     private const int MostPieces = 4_000_000;
 

@@ -8,7 +8,7 @@ internal static class SentencePieceFolder
 {
     private static readonly string[] Names = ["spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model"];
 
-    /// <summary>The model's file; null: the folder has none.</summary>
+    /// <summary>The model's file. Null: the folder has none.</summary>
     public static string? Find(TokenizerFiles files) => Array.Find(Names, files.Source.Has);
 
     public static TokenizerParts Read(TokenizerFiles files, TokenizerClass kind, string name)
@@ -20,14 +20,18 @@ internal static class SentencePieceFolder
         {
             throw new CheckpointException(path, $"a SentencePiece model of the class '{kind.Name}' is not supported without a tokenizer.json beside it");
         }
-        if (bytePairs == model.IsUnigram) throw new CheckpointException(path, $"it holds {(model.IsUnigram ? "unigrams" : "byte pairs")}, which a tokenizer of the class '{kind.Name}' does not have");
+        if (bytePairs == model.IsUnigram)
+            throw new CheckpointException(path, $"it holds {(model.IsUnigram ? "unigrams" : "byte pairs")}, "
+                + $"which a tokenizer of the class '{kind.Name}' does not have");
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         List<(string Text, double Score)> pieces = Pieces(model, kind, roles, files.Config);
-        var nodes = new PipelineNodes(Normalizer(model, kind, files.Config), null, null, null, new JsonObject { ["unk_id"] = pieces.FindIndex(piece => piece.Text == roles.GetValueOrDefault("unk_token")) });
+        var nodes = new PipelineNodes(Normalizer(model, kind, files.Config), null, null, null,
+            new JsonObject { ["unk_id"] = pieces.FindIndex(piece => piece.Text == roles.GetValueOrDefault("unk_token")) });
         nodes = bytePairs ? BytePairs(nodes, kind, files.Config) : ClassPipelines.InForce(kind, nodes, files.Config, roles);
         if (kind.Name == "DebertaV2") nodes = Deberta(nodes, files.Config);
         WordModel Build(JsonObject node, bool spells) => bytePairs
-            ? new BytePairModel(Ids(pieces), SentencePieceMerges.Of(pieces), new BytePairSettings { ByteFallback = true, FuseUnknown = true, Unknown = model.UnknownPiece }, path)
+            ? new BytePairModel(Ids(pieces), SentencePieceMerges.Of(pieces),
+                new BytePairSettings { ByteFallback = true, FuseUnknown = true, Unknown = model.UnknownPiece }, path)
             : new UnigramModel(pieces, node.Whole("unk_id") ?? -1, byteFallback: false, path);
         TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => Added(files, kind, model, vocabulary, roles), path, Build);
         return kind.Name switch
@@ -36,7 +40,8 @@ internal static class SentencePieceFolder
             "Llama" or "Gemma" => parts with
             {
                 Template = Templates.Around(
-                    files.Config.Flag("add_bos_token") ?? true ? parts.RoleId("bos_token", path) : null, files.Config.Flag("add_eos_token") ?? false ? parts.RoleId("eos_token", path) : null),
+                    files.Config.Flag("add_bos_token") ?? true ? parts.RoleId("bos_token", path) : null,
+                    files.Config.Flag("add_eos_token") ?? false ? parts.RoleId("eos_token", path) : null),
             },
             _ => parts,
         };
@@ -50,9 +55,11 @@ internal static class SentencePieceFolder
         switch (kind.Name)
         {
             case "XLMRoberta":
-                return [(Role("bos_token"), 0), (Role("pad_token"), 0), (Role("eos_token"), 0), (Role("unk_token"), 0), .. stored.Skip(3), (Role("mask_token"), 0)];
+                return [(Role("bos_token"), 0), (Role("pad_token"), 0), (Role("eos_token"), 0), (Role("unk_token"), 0),
+                    .. stored.Skip(3), (Role("mask_token"), 0)];
             case "Camembert":
-                return [("<s>NOTUSED", 0), (Role("pad_token"), 0), ("</s>NOTUSED", 0), (Role("unk_token"), 0), ("<unk>NOTUSED", -100), .. stored.Skip(1), (Role("mask_token"), 0)];
+                return [("<s>NOTUSED", 0), (Role("pad_token"), 0), ("</s>NOTUSED", 0), (Role("unk_token"), 0), ("<unk>NOTUSED", -100),
+                    .. stored.Skip(1), (Role("mask_token"), 0)];
             case "T5":
                 int sentinels = config.Whole("extra_ids") ?? 100;
                 for (int i = sentinels - 1; i >= 0; i--) stored.Add(($"<extra_id_{i}>", 0));
@@ -64,7 +71,8 @@ internal static class SentencePieceFolder
 
     private static JsonObject? Normalizer(SentencePieceFile model, TokenizerClass kind, JsonObject config)
     {
-        JsonObject? charsmap = model.Charsmap.Length == 0 ? null : new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(model.Charsmap) };
+        JsonObject? charsmap = model.Charsmap.Length == 0 ? null
+            : new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(model.Charsmap) };
         if (kind.Name != "DebertaV2") return charsmap;
         // White space goes before the character map makes spaces of other characters: what the map leaves at the edges stays.
         var steps = new List<JsonNode>();
@@ -91,7 +99,8 @@ internal static class SentencePieceFolder
         JsonObject marks = ClassPipelines.Replace(" ", "\u2581");
         if (kind.Name == "Gemma") return nodes with { Normalizer = marks };
         if (!(config.Flag("legacy") ?? false)) return nodes with { PreTokenizer = ClassPipelines.Metaspace(prefix ? "first" : "never", split: false) };
-        return nodes with { Normalizer = prefix ? ClassPipelines.Sequence("normalizers", ClassPipelines.Node("""{"type":"Prepend","prepend":"\u2581"}"""), marks) : marks };
+        return nodes with { Normalizer = prefix ? ClassPipelines.Sequence(
+            "normalizers", ClassPipelines.Node("""{"type":"Prepend","prepend":"\u2581"}"""), marks) : marks };
     }
 
     private static Dictionary<string, int> Ids(List<(string Text, double Score)> pieces)
@@ -102,7 +111,8 @@ internal static class SentencePieceFolder
     }
 
     // Control pieces are special tokens, user-defined ones are found in the text but ordinary; what is not in the vocabulary is put behind it.
-    private static List<AddedToken> Added(TokenizerFiles files, TokenizerClass kind, SentencePieceFile model, IReadOnlyDictionary<string, int> vocabulary, Dictionary<string, string> roles)
+    private static List<AddedToken> Added(TokenizerFiles files, TokenizerClass kind, SentencePieceFile model,
+        IReadOnlyDictionary<string, int> vocabulary, Dictionary<string, string> roles)
     {
         if (SpecialTokens.Configured(files) is { } configured) return configured;
         List<AddedToken> tokens = SpecialTokens.Loose(files, roles, vocabulary);

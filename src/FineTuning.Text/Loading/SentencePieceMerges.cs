@@ -1,8 +1,9 @@
 namespace FineTuning.Text;
 
 /// <summary>
-/// SentencePiece's byte pairs as merges: every way to put a piece together from two others, ranked by the piece's score, then by the length of the left part and of the
-/// right, all descending. Ranking by scores is what SentencePiece does; ranking by ids differs wherever a piece has an extreme score (user-defined ones, runs of spaces).
+/// SentencePiece's byte pairs as merges: every way to put a piece together from two others, ranked by the piece's score, then by the length of the left part
+/// and of the right, all descending. Ranking by scores is what SentencePiece does; ranking by ids differs wherever a piece has an
+/// extreme score (user-defined ones, runs of spaces).
 /// </summary>
 internal static class SentencePieceMerges
 {
@@ -18,10 +19,13 @@ internal static class SentencePieceMerges
             int first = merges.Count;
             for (int cut = 1; cut < text.Length; cut++)
             {
-                if (char.IsLowSurrogate(text[cut]) || !lookup.TryGetValue(text.AsSpan(0, cut), out int left) || !lookup.TryGetValue(text.AsSpan(cut), out int right)) continue;
+                if (char.IsLowSurrogate(text[cut]) || !lookup.TryGetValue(text.AsSpan(0, cut), out int left)
+                    || !lookup.TryGetValue(text.AsSpan(cut), out int right))
+                    continue;
                 merges.Add((left, right, score, Length(text.AsSpan(0, cut)), Length(text.AsSpan(cut))));
             }
-            merges.Sort(first, merges.Count - first, Comparer<(int Left, int Right, double, int, int)>.Create((a, b) => (a.Left, a.Right).CompareTo((b.Left, b.Right))));
+            merges.Sort(first, merges.Count - first,
+                Comparer<(int Left, int Right, double, int, int)>.Create((a, b) => (a.Left, a.Right).CompareTo((b.Left, b.Right))));
         }
         // The sort must keep the order of equals.
         return [.. merges.OrderByDescending(merge => merge.Score).ThenByDescending(merge => merge.LeftLength).ThenByDescending(merge => merge.RightLength)

@@ -15,7 +15,8 @@ internal static class SlowFiles
         }
         if (files.Source.Has("vocab.json") && files.Source.Has("merges.txt")) return BytePairs(files, kind);
         if (SentencePieceFolder.Find(files) is { } model) return SentencePieceFolder.Read(files, kind, model);
-        throw new CheckpointException(files.Folder, "it holds no tokenizer; tokenizer.json, vocab.txt, vocab.json with merges.txt, or a SentencePiece model was expected");
+        throw new CheckpointException(files.Folder, "it holds no tokenizer; "
+            + "tokenizer.json, vocab.txt, vocab.json with merges.txt, or a SentencePiece model was expected");
     }
 
     private static TokenizerParts WordPiece(TokenizerFiles files, TokenizerClass kind)
@@ -24,7 +25,8 @@ internal static class SlowFiles
         int index = 0;
         foreach (string token in files.Source.Lines("vocab.txt"))
         {
-            if (index >= ModelReader.LargestVocabulary) throw new CheckpointException(files.PathOf("vocab.txt"), $"it has more than {ModelReader.LargestVocabulary} lines");
+            if (index >= ModelReader.LargestVocabulary)
+                throw new CheckpointException(files.PathOf("vocab.txt"), $"it has more than {ModelReader.LargestVocabulary} lines");
             vocabulary[token.TrimEnd()] = index++;
         }
         if (index == 0) throw new CheckpointException(files.PathOf("vocab.txt"), "it is empty, or no regular file");
@@ -50,7 +52,8 @@ internal static class SlowFiles
     {
         Dictionary<string, string> roles = SpecialTokens.Roles(files, kind);
         bool isGpt2 = kind.Name == "GPT2";
-        var nodes = new PipelineNodes(null, isGpt2 ? ClassPipelines.ByteLevel(files.Config) : null, null, isGpt2 ? ClassPipelines.Of("ByteLevel") : null, model);
+        var nodes = new PipelineNodes(null, isGpt2 ? ClassPipelines.ByteLevel(files.Config) : null, null,
+            isGpt2 ? ClassPipelines.Of("ByteLevel") : null, model);
         nodes = ClassPipelines.InForce(kind, nodes, files.Config, roles);
         List<AddedToken>? configured = SpecialTokens.Configured(files);
         TokenizerParts parts = FastFile.Assemble(nodes, kind, roles, vocabulary => configured ?? SpecialTokens.Loose(files, roles, vocabulary), files.Folder);

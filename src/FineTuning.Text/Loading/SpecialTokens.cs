@@ -32,14 +32,15 @@ internal static class SpecialTokens
         var tokens = new List<AddedToken>();
         foreach ((string key, JsonNode? node) in decoder)
         {
-            if (node is JsonObject token && int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && Read(token, id) is { } added) tokens.Add(added);
+            if (node is JsonObject token && int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && Read(token, id) is { } added)
+                tokens.Add(added);
         }
         return tokens;
     }
 
     /// <summary>
-    /// Added tokens where tokenizer_config.json has no list of them: those of added_tokens.json with their ids, the roles and the additional special tokens; what is not in
-    /// the vocabulary is put behind it.
+    /// Added tokens where tokenizer_config.json has no list of them: those of added_tokens.json with their ids, the roles and the additional special tokens;
+    /// what is not in the vocabulary is put behind it.
     /// </summary>
     public static List<AddedToken> Loose(TokenizerFiles files, Dictionary<string, string> roles, IReadOnlyDictionary<string, int> vocabulary)
     {
@@ -80,12 +81,14 @@ internal static class SpecialTokens
     }
 
     /// <summary>tokenizer.json's added_tokens.</summary>
-    public static List<AddedToken> Stored(JsonObject fast) => [.. (fast.Array("added_tokens") ?? []).OfType<JsonObject>().Select(token => Read(token, token.Whole("id") ?? -1)).OfType<AddedToken>()];
+    public static List<AddedToken> Stored(JsonObject fast) =>
+        [.. (fast.Array("added_tokens") ?? []).OfType<JsonObject>().Select(token => Read(token, token.Whole("id") ?? -1)).OfType<AddedToken>()];
 
     /// <summary>The content of a special token, which may be a string or an object.</summary>
     private static string? Content(JsonObject node, string name) => node.Text(name) ?? node.Object(name)?.Text("content");
 
-    private static AddedToken? Read(JsonObject token, int id) => id < 0 || token.Text("content") is not { Length: > 0 } content ? null : new AddedToken(content, id)
+    private static AddedToken? Read(JsonObject token, int id) =>
+        id < 0 || token.Text("content") is not { Length: > 0 } content ? null : new AddedToken(content, id)
     {
         SingleWord = token.Flag("single_word") ?? false,
         StripLeft = token.Flag("lstrip") ?? false,

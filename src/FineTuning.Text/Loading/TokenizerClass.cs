@@ -4,21 +4,22 @@ namespace FineTuning.Text;
 /// Which of the reference's classes a folder is opened by. Classes with a constructor of their own rebuild normalizer, pre-tokenizer and decoder from
 /// tokenizer_config.json, whatever tokenizer.json says; the others take the file as it stands.
 /// </summary>
-/// <param name="Name">The class without "Tokenizer"; empty: the one that takes a file as it stands.</param>
+/// <param name="Name">The class without "Tokenizer". Empty: the one that takes a file as it stands.</param>
 /// <param name="Roles">Special tokens that it has unless a file names others.</param>
 internal sealed record TokenizerClass(string Name, IReadOnlyDictionary<string, string> Roles)
 {
     // Model types whose folders often name a class that does not fit them.
     private static readonly HashSet<string> Mistaken =
     [
-        "arctic", "chameleon", "chatlm", "deepseek_v2", "deepseek_v3", "deepseek_vl", "deepseek_vl_v2", "fuyu", "h2ovl_chat", "hyperclovax_vlm", "internlm2", "internvl_chat", "jamba",
-        "janus", "llava", "llava_next", "minicpmv", "modernbert", "molmo", "nemotron", "nvfp4", "opencua", "openvla", "phi3", "phi3_v", "phimoe", "qwen2", "qwen3", "step3p5", "vipllava",
+        "arctic", "chameleon", "chatlm", "deepseek_v2", "deepseek_v3", "deepseek_vl", "deepseek_vl_v2", "fuyu", "h2ovl_chat", "hyperclovax_vlm",
+        "internlm2", "internvl_chat", "jamba", "janus", "llava", "llava_next", "minicpmv", "modernbert", "molmo", "nemotron", "nvfp4", "opencua",
+        "openvla", "phi3", "phi3_v", "phimoe", "qwen2", "qwen3", "step3p5", "vipllava",
     ];
 
     private static readonly HashSet<string> AsStored =
     [
-        "mistral", "mistral3", "ministral", "ministral3", "mixtral", "pixtral", "voxtral", "olmo2", "olmo3", "granite", "granitemoe", "phi3", "modernbert", "internlm2", "nemotron", "glm", "glm4",
-        "deepseek_v2", "deepseek_v3",
+        "mistral", "mistral3", "ministral", "ministral3", "mixtral", "pixtral", "voxtral", "olmo2", "olmo3", "granite", "granitemoe", "phi3",
+        "modernbert", "internlm2", "nemotron", "glm", "glm4", "deepseek_v2", "deepseek_v3",
     ];
 
     public static TokenizerClass Of(TokenizerFiles files)
@@ -26,7 +27,8 @@ internal sealed record TokenizerClass(string Name, IReadOnlyDictionary<string, s
         string type = files.ModelConfig.Text("model_type") ?? "";
         string? registered = AsStored.Contains(type) ? "" : OfModelType(type);
         string? named = files.Config.Text("tokenizer_class") is { } text ? Plain(text) : null;
-        string name = named is null ? registered ?? "" : registered is null || registered == named || !(registered.Length == 0 || Mistaken.Contains(type)) ? named : registered;
+        string name = named is null ? registered ?? "" : registered is null || registered == named
+            || !(registered.Length == 0 || Mistaken.Contains(type)) ? named : registered;
         if (name == "Llama" && files.Fast is { } fast && fast.ToJsonString().Contains("\"ByteLevel\"", StringComparison.Ordinal)) name = "";
         return new(name, DefaultRoles(name));
     }
@@ -80,7 +82,8 @@ internal sealed record TokenizerClass(string Name, IReadOnlyDictionary<string, s
     };
 
     private static Dictionary<string, string> Named(
-        string? begin = null, string? end = null, string? unknown = null, string? separator = null, string? padding = null, string? classifier = null, string? mask = null)
+        string? begin = null, string? end = null, string? unknown = null, string? separator = null, string? padding = null,
+        string? classifier = null, string? mask = null)
     {
         var roles = new Dictionary<string, string>();
         void Add(string role, string? token)

@@ -22,7 +22,8 @@ internal static class TokenizerFolder
         {
             MaximumLength = MaximumLength(files.Config),
             TruncateLeft = (files.Config.Text("truncation_side") ?? files.Fast?.Object("truncation")?.Text("direction")?.ToLowerInvariant()) == "left",
-            PadLeft = (files.Config.Text("padding_side") ?? files.Fast?.Object("padding")?.Text("direction")?.ToLowerInvariant() ?? (kind.Name is "Llama" or "Gemma" ? "left" : "right")) == "left",
+            PadLeft = (files.Config.Text("padding_side") ?? files.Fast?.Object("padding")?.Text("direction")?.ToLowerInvariant()
+                ?? (kind.Name is "Llama" or "Gemma" ? "left" : "right")) == "left",
             CleanUp = files.Config.Flag("clean_up_tokenization_spaces") ?? false,
             SplitSpecialTokens = files.Config.Flag("split_special_tokens") ?? false,
             Files = stored,
@@ -60,7 +61,8 @@ internal static class TokenizerFolder
 
     // "No bound" is written as 10^30, which no integer holds.
     private static int? MaximumLength(JsonObject config) =>
-        config.TryGetPropertyValue("model_max_length", out JsonNode? node) && node is JsonValue value && value.TryGetValue(out double length) && length is >= 1 and <= 1e9 ? (int)length : null;
+        config.TryGetPropertyValue("model_max_length", out JsonNode? node) && node is JsonValue value && value.TryGetValue(out double length)
+            && length is >= 1 and <= 1e9 ? (int)length : null;
 }
 
 /// <summary>The JSON files of a tokenizer folder.</summary>

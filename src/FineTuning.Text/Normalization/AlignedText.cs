@@ -3,7 +3,7 @@ using System.Text;
 namespace FineTuning.Text;
 
 /// <summary>A text that is being rewritten, with the span of the original behind each of its characters (UTF-16 units).</summary>
-/// <remarks>For one thread. A text can be begun anew and keeps its buffers; where nothing moved, no spans are stored.</remarks>
+/// <remarks>For one thread. A text can be started again and keeps its buffers; where nothing moved, no spans are stored.</remarks>
 internal sealed class AlignedText
 {
     private const int LargestKept = 1 << 16;
@@ -39,7 +39,7 @@ internal sealed class AlignedText
     /// <summary>The characters, for replacing one by another that stands for the same part of the original; surrogates are left alone.</summary>
     public Span<char> InPlace => _characters.AsSpan(0, Length);
 
-    /// <summary>Begins anew, with the buffers there are.</summary>
+    /// <summary>Starts again, with the buffers there are.</summary>
     public void Reset(ReadOnlySpan<char> original, int offset)
     {
         if (_characters.Length < original.Length) _characters = new char[Math.Max(original.Length, 256)];

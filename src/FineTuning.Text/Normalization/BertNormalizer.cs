@@ -3,7 +3,9 @@ using System.Text;
 
 namespace FineTuning.Text;
 
-/// <summary>BERT's cleaning: controls dropped, white space made spaces, Chinese characters set apart, accents stripped, lower case; character by character.</summary>
+/// <summary>
+/// BERT's cleaning: controls dropped, white space made spaces, Chinese characters set apart, accents stripped, lower case; character by character.
+/// </summary>
 internal sealed class BertNormalizer : Normalizer
 {
     private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3;
@@ -93,7 +95,8 @@ internal sealed class BertNormalizer : Normalizer
         var kept = new List<int>();
         for (int point = 0x300; point <= 0x10FFFF; point++)
         {
-            bool removed = Marks.Contains(point) || (Bases.TryGetValue(point, out string? bases) && !bases.EnumerateRunes().Any(part => UnicodeForm.Ordered.Contains(part.Value)));
+            bool removed = Marks.Contains(point)
+                || (Bases.TryGetValue(point, out string? bases) && !bases.EnumerateRunes().Any(part => UnicodeForm.Ordered.Contains(part.Value)));
             if (!removed && UnicodeForm.Ordered.Contains(point)) kept.AddRange([point, point]);
         }
         return new CodePointSet(kept);
@@ -108,7 +111,8 @@ internal sealed class BertNormalizer : Normalizer
 
     private void Map(AlignedWriter writer, Rune rune, int start, int end) => Clean(writer, rune, start, end, _stripped);
 
-    private void Clean(AlignedWriter writer, Rune rune, int start, int end) => Clean(writer, rune, start, end, static (writer, rune, start, end) => writer.Add(rune, start, end));
+    private void Clean(AlignedWriter writer, Rune rune, int start, int end) =>
+        Clean(writer, rune, start, end, static (writer, rune, start, end) => writer.Add(rune, start, end));
 
     private void StripMarks(AlignedWriter writer, Rune rune, int start, int end)
     {

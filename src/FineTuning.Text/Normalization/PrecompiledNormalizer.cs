@@ -7,8 +7,8 @@ using FineTuning.Errors;
 namespace FineTuning.Text;
 
 /// <summary>
-/// SentencePiece's compiled character map, walked as the reference's fast tokenizers walk it: whole grapheme clusters of less than six bytes first, the shortest
-/// entry that begins them, else character by character. (SentencePiece itself takes the longest entry.)
+/// SentencePiece's compiled character map, walked as the reference's fast tokenizers walk it: whole grapheme clusters of less than six bytes first,
+/// the shortest entry that begins them, else character by character. (SentencePiece itself takes the longest entry.)
 /// </summary>
 internal sealed class PrecompiledNormalizer : Normalizer
 {
@@ -20,7 +20,7 @@ internal sealed class PrecompiledNormalizer : Normalizer
     // Replacements that texts had, by their position.
     private readonly ConcurrentDictionary<uint, string> _known = new();
 
-    // What becomes of each ASCII character on its own; null: it stays.
+    // What becomes of each ASCII character on its own. Null: it stays.
     private readonly string?[] _ascii = new string?[128];
 
     private readonly ulong[] _kept = new ulong[0x10000 / 64];
@@ -31,7 +31,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
     {
         if (map.Length < 4) throw new CheckpointException(path, "its precompiled_charsmap is too short");
         uint size = BinaryPrimitives.ReadUInt32LittleEndian(map);
-        if (size % 4 != 0 || size > map.Length - 4) throw new CheckpointException(path, $"its precompiled_charsmap says its trie has {size} bytes, but only {map.Length - 4} follow");
+        if (size % 4 != 0 || size > map.Length - 4)
+            throw new CheckpointException(path, $"its precompiled_charsmap says its trie has {size} bytes, but only {map.Length - 4} follow");
         _trie = new uint[size / 4];
         for (int i = 0; i < _trie.Length; i++) _trie[i] = BinaryPrimitives.ReadUInt32LittleEndian(map[(4 + (4 * i))..]);
         _texts = map[(4 + (int)size)..].ToArray();
@@ -95,7 +96,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
 
     private bool IsKept(char character) => (_kept[character >> 6] >> (character & 63) & 1) != 0;
 
-    private static bool Alone(char character) => character is (>= ' ' and < '\u0300') or (>= '\u3001' and <= '\u3029') or (>= '\u3041' and <= '\u3096') or (>= '\u30A1' and <= '\u30FF')
+    private static bool Alone(char character) =>
+        character is (>= ' ' and < '\u0300') or (>= '\u3001' and <= '\u3029') or (>= '\u3041' and <= '\u3096') or (>= '\u30A1' and <= '\u30FF')
         or (>= '\u3400' and <= '\u4DBF') or (>= '\u4E00' and <= '\u9FFF') or (>= '\uFF01' and <= '\uFF60');
 
     private bool Rewrite(ReadOnlySpan<char> cluster, Transformation changes)

@@ -3,8 +3,9 @@ using System.Text;
 namespace FineTuning.Text;
 
 /// <summary>
-/// The characters of a rewritten text, each with the change it makes: 0, it stands for the next character of the old text; 1, it is new and shares the origin of
-/// the one before; -n, it stands for the next one and n more disappear. The reference aligns by these counts, not by what became what, and so do we.
+/// The characters of a rewritten text, each with the change it makes: 0, it stands for the next character of the old text;
+/// 1, it is new and shares the origin of the one before; -n, it stands for the next one and n more disappear.
+/// The reference aligns by these counts, not by what became what, and so do we.
 /// </summary>
 /// <remarks>For one thread.</remarks>
 internal sealed class Transformation

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace FineTuning.Text;
 
-/// <summary>One of Unicode's four normal forms (Unicode Standard Annex 15), by tables of its own: the platform's may be of another version, or absent.</summary>
+/// <summary>
+/// One of Unicode's four normal forms (Unicode Standard Annex 15), by tables of its own: the platform's may be of another version, or absent.
+/// </summary>
 internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
 {
     private const int FewMarks = 16, SyllableBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7, Leads = 19, Vowels = 21, Trails = 28;
@@ -35,7 +37,8 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
             int point = rune.Value;
             ReadOnlySpan<int> parts = [point];
             if (point is >= SyllableBase and < SyllableBase + (Leads * Vowels * Trails)) parts = syllable[..Syllable(point, syllable)];
-            else if (point >= 0xA0 && ((compatible && Compatible.TryGetValue(point, out int[]? found)) || Canonical.TryGetValue(point, out found))) parts = found;
+            else if (point >= 0xA0 && ((compatible && Compatible.TryGetValue(point, out int[]? found)) || Canonical.TryGetValue(point, out found)))
+                parts = found;
             for (int i = 0; i < parts.Length; i++)
             {
                 if (ClassOf(parts[i]) == 0)
@@ -94,7 +97,8 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
             pair = SyllableBase + ((((first - LeadBase) * Vowels) + second - VowelBase) * Trails);
             return true;
         }
-        if (first is >= SyllableBase and < SyllableBase + (Leads * Vowels * Trails) && (first - SyllableBase) % Trails == 0 && second is > TrailBase and < TrailBase + Trails)
+        if (first is >= SyllableBase and < SyllableBase + (Leads * Vowels * Trails) && (first - SyllableBase) % Trails == 0
+            && second is > TrailBase and < TrailBase + Trails)
         {
             pair = first + second - TrailBase;
             return true;
@@ -105,12 +109,15 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
     private static int Syllable(int point, Span<int> parts)
     {
         int index = point - SyllableBase;
-        (parts[0], parts[1], parts[2]) = (LeadBase + (index / (Vowels * Trails)), VowelBase + (index % (Vowels * Trails) / Trails), TrailBase + (index % Trails));
+        (parts[0], parts[1], parts[2]) = (LeadBase + (index / (Vowels * Trails)),
+            VowelBase + (index % (Vowels * Trails) / Trails), TrailBase + (index % Trails));
         return index % Trails == 0 ? 2 : 3;
     }
 
     /// <summary>The marks that canonical order moves, and what decomposes into one.</summary>
-    public static CodePointSet Ordered { get; } = new([.. Classes.Keys.Concat(Canonical.Where(entry => Array.Exists(entry.Value, part => ClassOf(part) != 0)).Select(entry => entry.Key)).Distinct().Order().SelectMany(point => new[] { point, point })]);
+    public static CodePointSet Ordered { get; } = new(
+        [.. Classes.Keys.Concat(Canonical.Where(entry => Array.Exists(entry.Value, part => ClassOf(part) != 0)).Select(entry => entry.Key)).Distinct().Order()
+            .SelectMany(point => new[] { point, point })]);
 
     private static int ClassOf(int point) => point >= 0x300 && Classes.TryGetValue(point, out byte value) ? value : 0;
 
@@ -129,7 +136,8 @@ internal sealed class UnicodeForm(bool compatible, bool composed) : Normalizer
             IReadOnlyList<int> ranges = UnicodeTables.Ranges(name)!;
             for (int i = 0; i < ranges.Count; i += 2)
             {
-                for (int point = ranges[i]; point <= ranges[i + 1]; point++) classes[point] = byte.Parse(name.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
+                for (int point = ranges[i]; point <= ranges[i + 1]; point++)
+                    classes[point] = byte.Parse(name.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
             }
         }
         return classes.ToFrozenDictionary();

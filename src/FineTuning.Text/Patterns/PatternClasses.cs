@@ -8,12 +8,12 @@ internal static class PatternClasses
 {
     private static readonly ConcurrentDictionary<string, CodePointRanges?> Known = new(StringComparer.Ordinal);
 
-    /// <summary>The class of <c>\p{name}</c>; null: there is none of that name here.</summary>
+    /// <summary>The class of <c>\p{name}</c>. Null: there is none with that name. here.</summary>
     public static CodePointRanges? Property(string name) => Known.GetOrAdd(name, static name =>
         UnicodeTables.Ranges($"\\p{{{name}}}") is { } table ? CodePointRanges.Of(table)
         : Category(name) ?? Script(name) ?? Posix(name.ToLowerInvariant()));
 
-    /// <summary>The class of <c>[:name:]</c>; null: there is none of that name here.</summary>
+    /// <summary>The class of <c>[:name:]</c>. Null: there is none with that name. here.</summary>
     public static CodePointRanges? Posix(string name) => name switch
     {
         "alpha" or "punct" or "space" => Table($"[[:{name}:]]"),
@@ -41,7 +41,8 @@ internal static class PatternClasses
             "Cf" => category => category == UnicodeCategory.Format,
             "Co" => category => category == UnicodeCategory.PrivateUse,
             "Cn" => category => category == UnicodeCategory.OtherNotAssigned,
-            "C" => category => category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate,
+            "C" => category => category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.Surrogate,
             "Mn" => category => category == UnicodeCategory.NonSpacingMark,
             "Mc" => category => category == UnicodeCategory.SpacingCombiningMark,
             "Me" => category => category == UnicodeCategory.EnclosingMark,

@@ -15,7 +15,8 @@ internal ref struct PatternMatcher
 
     public void Step()
     {
-        if (--Steps < 0) throw new TokenizationException("a pattern of the tokenizer takes more than linear time on this text; cut the text or replace the pattern");
+        if (--Steps < 0)
+            throw new TokenizationException("a pattern of the tokenizer takes more than linear time on this text; cut the text or replace the pattern");
     }
 }
 
@@ -39,7 +40,8 @@ internal abstract class PatternStep
     /// <summary>Refuses to go on where little of the stack is left.</summary>
     protected static void EnsureDepth()
     {
-        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw new TokenizationException("a pattern of the tokenizer repeats a group too often on this text; cut the text or replace the pattern");
+        if (!RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new TokenizationException("a pattern of the tokenizer repeats a group too often on this text; cut the text or replace the pattern");
     }
 }
 

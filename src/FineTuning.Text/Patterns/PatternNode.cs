@@ -25,7 +25,7 @@ internal abstract record PatternNode(int Height)
 
     public sealed record Anchor(AnchorKind Kind) : PatternNode(1);
 
-    /// <summary>How many code points every match has; null: not always as many.</summary>
+    /// <summary>How many code points every match has. Null: not always as many.</summary>
     public int? Width() => this switch
     {
         Set => 1,

@@ -71,7 +71,8 @@ internal sealed class PatternParser
             if (bounds is not { } found) return item;
             if (item is PatternNode.Anchor or PatternNode.Look) throw Fault("a repeated anchor");
             Greed greed = Greed.Greedy;
-            // After braces a plus is no mark of possession in Ruby's syntax but one more repetition, and so is a question mark after {n}; the loop takes them up.
+            // After braces a plus is no mark of possession in Ruby's syntax but one more repetition,
+            // and so is a question mark after {n}; the loop takes them up.
             if ((!braces || found.Least != found.Most) && Take("?")) greed = Greed.Lazy;
             else if (!braces && Take("+")) greed = Greed.Possessive;
             // Repetitions of repetitions need no brackets: a**** is as deep as (((a*)*)*)*.
@@ -164,7 +165,8 @@ internal sealed class PatternParser
     private PatternNode.Look Behind(PatternNode node, bool negative)
     {
         PatternNode.Sequence? only = node as PatternNode.Sequence;
-        IReadOnlyList<PatternNode> choices = node is PatternNode.Choice choice ? choice.Items : only is { Items: [PatternNode.Choice inner] } ? inner.Items : [node];
+        IReadOnlyList<PatternNode> choices = node is PatternNode.Choice choice ? choice.Items
+            : only is { Items: [PatternNode.Choice inner] } ? inner.Items : [node];
         if (choices.Any(item => item.Width() is null)) throw Fault("a look behind of no fixed length");
         return new(node, Behind: true, negative);
     }
@@ -202,7 +204,7 @@ internal sealed class PatternParser
         return Cased(EscapedSet());
     }
 
-    /// <summary>What stands after a backslash, inside or outside of brackets, as a set.</summary>
+    /// <summary>What follows a backslash, inside or outside of brackets, as a set.</summary>
     private CodePointRanges EscapedSet()
     {
         int point = _source[_at++];
@@ -235,7 +237,8 @@ internal sealed class PatternParser
     {
         bool braces = !four && Take("{");
         int start = _at, value = 0, most = braces ? 8 : four ? 4 : 2;
-        while (More && _at - start < most && Current < 128 && char.IsAsciiHexDigit((char)Current)) value = (value * 16) + Convert.ToInt32(((char)_source[_at++]).ToString(), 16);
+        while (More && _at - start < most && Current < 128 && char.IsAsciiHexDigit((char)Current))
+            value = (value * 16) + Convert.ToInt32(((char)_source[_at++]).ToString(), 16);
         if (_at == start || (braces && !Take("}")) || (four && _at - start != 4) || value is < 0 or > CodePointRanges.Last) throw Fault("a code point");
         return CodePointRanges.Of(value, value);
     }

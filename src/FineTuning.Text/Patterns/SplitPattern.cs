@@ -2,7 +2,8 @@ namespace FineTuning.Text;
 
 /// <summary>What a Split or Replace looks for: a text, or a regular expression over code points. Immutable and thread-safe.</summary>
 /// <remarks>
-/// A search takes a number of steps that is linear in the text: what would need more is ended with an exception. The published patterns need a few steps a character.
+/// A search takes a number of steps that is linear in the text: what would need more is ended with an exception.
+/// The published patterns need a few steps a character.
 /// </remarks>
 internal sealed class SplitPattern
 {
@@ -13,9 +14,10 @@ internal sealed class SplitPattern
     private readonly CodePointSet? _first;
     private readonly int _slots;
 
-    private SplitPattern(string? literal, PatternStep? start, CodePointSet? first, int slots) => (_literal, _start, _first, _slots) = (literal, start, first, slots);
+    private SplitPattern(string? literal, PatternStep? start, CodePointSet? first, int slots) =>
+        (_literal, _start, _first, _slots) = (literal, start, first, slots);
 
-    /// <summary>The one character that is looked for as it is; null: something else is.</summary>
+    /// <summary>The one character that is looked for as it is. Null: something else is.</summary>
     public char? Character => _literal is { Length: 1 } ? _literal[0] : null;
 
     /// <summary>A text that is looked for as it is.</summary>
@@ -85,10 +87,12 @@ internal sealed class PatternCompiler(int captures)
             case PatternNode.Capture capture:
                 return new MarkStep(2 * capture.Number, Compile(capture.Item, new MarkStep((2 * capture.Number) + 1, next)));
             case PatternNode.Reference reference:
-                if (reference.Number > captures) throw new FormatException($"a reference to group {reference.Number}, of which there are {captures}, is not supported");
+                if (reference.Number > captures)
+                    throw new FormatException($"a reference to group {reference.Number}, of which there are {captures}, is not supported");
                 return new ReferenceStep(2 * reference.Number, next);
             case PatternNode.Look look:
-                IReadOnlyList<PatternNode> ways = look.Item is PatternNode.Choice several ? several.Items : look.Item is PatternNode.Sequence { Items: [PatternNode.Choice inner] } ? inner.Items : [look.Item];
+                IReadOnlyList<PatternNode> ways = look.Item is PatternNode.Choice several ? several.Items
+                : look.Item is PatternNode.Sequence { Items: [PatternNode.Choice inner] } ? inner.Items : [look.Item];
                 return new LookStep([.. ways.Select(way => (way.Width() ?? 0, Compile(way, AcceptStep.Instance)))], look.Behind, look.Negative, next);
             case PatternNode.Anchor anchor:
                 return new AnchorStep(anchor.Kind, next);
@@ -127,5 +131,6 @@ internal sealed class PatternCompiler(int captures)
         return set;
     }
 
-    private static PatternNode.Set? Only(PatternNode node) => node as PatternNode.Set ?? (node is PatternNode.Sequence { Items: [PatternNode.Set only] } ? only : null);
+    private static PatternNode.Set? Only(PatternNode node) =>
+        node as PatternNode.Set ?? (node is PatternNode.Sequence { Items: [PatternNode.Set only] } ? only : null);
 }

@@ -3,7 +3,8 @@ using System.Text;
 namespace FineTuning.Text;
 
 /// <summary>GPT-2's words (Radford et al. 2019): contractions, letters, numbers and other marks with the space before them, runs of white space.</summary>
-/// <remarks>The pattern '(?:'s|'t|'re|'ve|'m|'ll|'d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+' matched by hand over code points, in linear time.</remarks>
+/// <remarks>The pattern '(?:'s|'t|'re|'ve|'m|'ll|'d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+' matched by
+/// hand over code points, in linear time.</remarks>
 /// <param name="addPrefixSpace">Whether a text that begins with no space is given one.</param>
 /// <param name="useRegex">Whether it is cut into words.</param>
 /// <param name="spell">Whether words are spelled in <see cref="ByteAlphabet"/> here; where the model does that, it costs less.</param>
@@ -81,7 +82,8 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex, 
         if (text[0] == '\'' && Contraction(text) is > 0 and int contraction) return contraction;
         Class first = ClassOf(text, out int size);
         if (first != Class.Space) return Run(text, size, first);
-        if (text[0] == ' ' && text.Length > 1 && ClassOf(text[1..], out int next) is var following && following != Class.Space) return Run(text, 1 + next, following);
+        if (text[0] == ' ' && text.Length > 1 && ClassOf(text[1..], out int next) is var following && following != Class.Space)
+            return Run(text, 1 + next, following);
         int end = Run(text, size, Class.Space);
         if (end == text.Length) return end;
         // The last white space before a word is left for the word, unless it stands alone.

@@ -40,14 +40,17 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
     private Piece Marked(Piece piece, PieceList parts)
     {
         ReadOnlySpan<char> text = piece.Characters;
-        bool prepend = text[0] != ' ' && text[0] != mark && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.Text.StartOf(piece.Start) == 0));
+        bool prepend = text[0] != ' ' && text[0] != mark && (
+            scheme == PrependScheme.Always || (scheme == PrependScheme.First && piece.Text.StartOf(piece.Start) == 0));
         if (!prepend && !text.Contains(' ')) return piece;
-        AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start) ? New(piece.Origin, piece.Text.Most) : parts.Written;
+        AlignedText written = piece.Text == parts.Written || piece.Origin != piece.Text.StartOf(piece.Start)
+            ? New(piece.Origin, piece.Text.Most) : parts.Written;
         int start = written.Length;
         if (start == 0) written.Origin = piece.Origin;
         written.Reserve(text.Length + 1);
         if (prepend) written.Append(mark, piece.Text.StartOf(piece.Start), piece.Text.EndOf(piece.Start));
-        for (int i = 0; i < text.Length; i++) written.Append(text[i] == ' ' ? mark : text[i], piece.Text.StartOf(piece.Start + i), piece.Text.EndOf(piece.Start + i));
+        for (int i = 0; i < text.Length; i++)
+            written.Append(text[i] == ' ' ? mark : text[i], piece.Text.StartOf(piece.Start + i), piece.Text.EndOf(piece.Start + i));
         return new(written, start, written.Length - start);
     }
 

@@ -33,7 +33,7 @@ internal sealed class PieceList
 
     public void Clear() => Count = 0;
 
-    /// <summary>Begins anew with another text; buffers that a long one has left are let go of.</summary>
+    /// <summary>Starts again with another text; buffers that a long one left are released.</summary>
     /// <param name="most">The most characters that steps may write.</param>
     public void Reset(long most)
     {

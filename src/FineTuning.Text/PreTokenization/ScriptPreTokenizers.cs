@@ -11,7 +11,7 @@ internal sealed class UnicodeScriptsPreTokenizer : PreTokenizer
     {
         ReadOnlySpan<char> text = piece.Characters;
         short[] scripts = Scripts.Value;
-        // What stands before the first character of a script belongs to no part: the reference begins its parts there.
+        // What precedes the first character of a script belongs to no part: the reference begins its parts there.
         int start = -1, last = -1;
         for (int at = 0; at < text.Length;)
         {

@@ -10,7 +10,7 @@ internal sealed class PairMerger
     private readonly long[] _counts;
     private readonly int[] _lengths;
     private readonly Dictionary<(int, int), long> _frequencies = [];
-    private readonly Dictionary<(int, int), HashSet<int>> _places = [];
+    private readonly Dictionary<(int, int), HashSet<int>> _positions = [];
     private readonly PriorityQueue<((int Left, int Right) Pair, long Count), (long, int, int)> _queue = new();
 
     /// <param name="words">Symbols of each word; changed in place.</param>
@@ -47,8 +47,8 @@ internal sealed class PairMerger
     public void Merge((int Left, int Right) pair, int symbol)
     {
         var changed = new HashSet<(int, int)>();
-        foreach (int position in _places[pair].Order()) MergeIn(position, pair, symbol, changed);
-        _places.Remove(pair);
+        foreach (int position in _positions[pair].Order()) MergeIn(position, pair, symbol, changed);
+        _positions.Remove(pair);
         _frequencies.Remove(pair);
         foreach ((int, int) risen in changed)
         {
@@ -92,7 +92,7 @@ internal sealed class PairMerger
     {
         _frequencies[pair] = _frequencies.GetValueOrDefault(pair) + count;
         if (count <= 0) return;
-        if (!_places.TryGetValue(pair, out HashSet<int>? positions)) _places[pair] = positions = [];
+        if (!_positions.TryGetValue(pair, out HashSet<int>? positions)) _positions[pair] = positions = [];
         positions.Add(word);
     }
 

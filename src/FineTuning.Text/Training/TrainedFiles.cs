@@ -6,20 +6,24 @@ namespace FineTuning.Text;
 internal static class TrainedFiles
 {
     public static JsonObject WordPiece(IReadOnlyList<string> entries, VocabularyOptions options) => File(entries, 5,
-        new JsonObject { ["type"] = "BertNormalizer", ["clean_text"] = true, ["handle_chinese_chars"] = true, ["strip_accents"] = null, ["lowercase"] = options.Lowercase },
+        new JsonObject { ["type"] = "BertNormalizer", ["clean_text"] = true, ["handle_chinese_chars"] = true, ["strip_accents"] = null,
+            ["lowercase"] = options.Lowercase },
         new JsonObject { ["type"] = "BertPreTokenizer" },
         Template(entries, "[CLS]", "[SEP]"),
         new JsonObject { ["type"] = "WordPiece", ["prefix"] = "##", ["cleanup"] = true },
-        new JsonObject { ["type"] = "WordPiece", ["unk_token"] = "[UNK]", ["continuing_subword_prefix"] = "##", ["max_input_chars_per_word"] = 100, ["vocab"] = Vocabulary(entries) });
+        new JsonObject { ["type"] = "WordPiece", ["unk_token"] = "[UNK]", ["continuing_subword_prefix"] = "##", ["max_input_chars_per_word"] = 100,
+            ["vocab"] = Vocabulary(entries) });
 
     public static JsonObject ByteLevel(IReadOnlyList<string> entries, IReadOnlyList<(string Left, string Right)> merges) => File(entries, 5,
         null,
         new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true, ["use_regex"] = true },
-        new JsonObject { ["type"] = "RobertaProcessing", ["sep"] = new JsonArray("</s>", 2), ["cls"] = new JsonArray("<s>", 0), ["trim_offsets"] = true, ["add_prefix_space"] = false },
+        new JsonObject { ["type"] = "RobertaProcessing", ["sep"] = new JsonArray("</s>", 2), ["cls"] = new JsonArray("<s>", 0),
+            ["trim_offsets"] = true, ["add_prefix_space"] = false },
         new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = true, ["trim_offsets"] = true, ["use_regex"] = true },
         new JsonObject
         {
-            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null, ["fuse_unk"] = false,
+            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null,
+                ["end_of_word_suffix"] = null, ["fuse_unk"] = false,
             ["byte_fallback"] = false, ["ignore_merges"] = false, ["vocab"] = Vocabulary(entries),
             ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)new JsonArray(merge.Left, merge.Right))]),
         });
@@ -27,21 +31,25 @@ internal static class TrainedFiles
     public static JsonObject BertConfig(VocabularyOptions options) => new()
     {
         ["tokenizer_class"] = "BertTokenizer", ["do_lower_case"] = options.Lowercase, ["tokenize_chinese_chars"] = true, ["strip_accents"] = null,
-        ["unk_token"] = "[UNK]", ["sep_token"] = "[SEP]", ["pad_token"] = "[PAD]", ["cls_token"] = "[CLS]", ["mask_token"] = "[MASK]", ["model_max_length"] = options.MaximumLength,
+        ["unk_token"] = "[UNK]", ["sep_token"] = "[SEP]", ["pad_token"] = "[PAD]", ["cls_token"] = "[CLS]", ["mask_token"] = "[MASK]",
+            ["model_max_length"] = options.MaximumLength,
     };
 
     public static JsonObject RobertaConfig(VocabularyOptions options) => new()
     {
-        ["tokenizer_class"] = "RobertaTokenizer", ["add_prefix_space"] = false, ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["sep_token"] = "</s>", ["cls_token"] = "<s>",
+        ["tokenizer_class"] = "RobertaTokenizer", ["add_prefix_space"] = false, ["bos_token"] = "<s>", ["eos_token"] = "</s>",
+            ["sep_token"] = "</s>", ["cls_token"] = "<s>",
         ["unk_token"] = "<unk>", ["pad_token"] = "<pad>", ["mask_token"] = "<mask>", ["model_max_length"] = options.MaximumLength,
     };
 
-    private static JsonObject File(IReadOnlyList<string> entries, int specials, JsonObject? normalizer, JsonObject cutter, JsonObject processor, JsonObject decoder, JsonObject model)
+    private static JsonObject File(IReadOnlyList<string> entries, int specials, JsonObject? normalizer, JsonObject cutter, JsonObject processor,
+        JsonObject decoder, JsonObject model)
     {
         var added = new JsonArray();
         for (int id = 0; id < specials; id++)
         {
-            added.Add(new JsonObject { ["id"] = id, ["content"] = entries[id], ["single_word"] = false, ["lstrip"] = entries[id] == "<mask>", ["rstrip"] = false, ["normalized"] = false, ["special"] = true });
+            added.Add(new JsonObject { ["id"] = id, ["content"] = entries[id], ["single_word"] = false, ["lstrip"] = entries[id] == "<mask>",
+                ["rstrip"] = false, ["normalized"] = false, ["special"] = true });
         }
         return new JsonObject
         {

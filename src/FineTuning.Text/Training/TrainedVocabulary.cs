@@ -17,7 +17,8 @@ public enum VocabularyKind
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TrainedVocabulary
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+        { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly IReadOnlyList<(string Left, string Right)> _merges;
     private readonly VocabularyOptions _options;
@@ -31,7 +32,9 @@ public sealed class TrainedVocabulary
     /// <summary>The entries; an entry's position is its id.</summary>
     public IReadOnlyList<string> Entries { get; }
 
-    /// <summary>Writes the files that Hugging Face's libraries and this one open: tokenizer.json, tokenizer_config.json, and vocab.txt, or vocab.json with merges.txt.</summary>
+    /// <summary>
+    /// Writes the files that Hugging Face's libraries and this one open: tokenizer.json, tokenizer_config.json, and vocab.txt, or vocab.json with merges.txt.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; files of those names are replaced.</param>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public void Save(string folder)
@@ -52,5 +55,6 @@ public sealed class TrainedVocabulary
         File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n" + string.Concat(_merges.Select(merge => $"{merge.Left} {merge.Right}\n")));
     }
 
-    private static void Write(string folder, string name, JsonObject content) => File.WriteAllText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
+    private static void Write(string folder, string name, JsonObject content) =>
+        File.WriteAllText(Path.Combine(folder, name), content.ToJsonString(Indented) + "\n");
 }

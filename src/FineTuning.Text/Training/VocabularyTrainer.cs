@@ -15,7 +15,7 @@ public static class VocabularyTrainer
 
     /// <summary>A WordPiece vocabulary as BERT has it, with [PAD], [UNK], [CLS], [SEP] and [MASK] as its first entries.</summary>
     /// <param name="texts">Read once, in order.</param>
-    /// <param name="options">Size and the rest; null: the defaults.</param>
+    /// <param name="options">Size and the rest. Null: the defaults.</param>
     /// <param name="cancellation">Stops training.</param>
     /// <exception cref="TrainingDataException">The texts hold no words.</exception>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
@@ -34,14 +34,15 @@ public static class VocabularyTrainer
         {
             string[] characters = [.. word.EnumerateRunes().Select(rune => rune.ToString())];
             // A word with a character outside the alphabet is unknown as a whole, and teaches nothing.
-            return Array.TrueForAll(characters, allowed.Contains) ? [.. characters.Select((character, i) => entries.Add(i == 0 ? character : Prefix + character))] : [];
+            return Array.TrueForAll(characters, allowed.Contains)
+                ? [.. characters.Select((character, i) => entries.Add(i == 0 ? character : Prefix + character))] : [];
         }, (left, right) => left + right[Prefix.Length..], cancellation);
         return new TrainedVocabulary(VocabularyKind.WordPiece, entries.Names, merges, options);
     }
 
     /// <summary>A byte-level BPE vocabulary as RoBERTa has it: every text can be written with it, whatever its language.</summary>
     /// <param name="texts">Read once, in order.</param>
-    /// <param name="options">Size and the rest; null: the defaults.</param>
+    /// <param name="options">Size and the rest. Null: the defaults.</param>
     /// <param name="cancellation">Stops training.</param>
     /// <exception cref="TrainingDataException">The texts hold no words.</exception>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
@@ -60,7 +61,8 @@ public static class VocabularyTrainer
     }
 
     private static List<(string, string)> Learn(
-        WordCounter counter, SymbolTable entries, VocabularyOptions options, Func<string, int[]> symbolsOf, Func<string, string, string> join, CancellationToken cancellation)
+        WordCounter counter, SymbolTable entries, VocabularyOptions options, Func<string, int[]> symbolsOf,
+        Func<string, string, string> join, CancellationToken cancellation)
     {
         IReadOnlyList<KeyValuePair<string, long>> words = counter.Words;
         if (words.Count == 0) throw new TrainingDataException($"the {counter.Texts} texts hold no words to learn a vocabulary from");

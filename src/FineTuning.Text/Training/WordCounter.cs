@@ -43,6 +43,7 @@ internal sealed class WordCounter(Normalizer? normalizer, PreTokenizer preTokeni
         {
             foreach (Rune rune in word.EnumerateRunes()) frequencies[rune.Value] = frequencies.GetValueOrDefault(rune.Value) + count;
         }
-        return [.. frequencies.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).Take(limit).Select(pair => pair.Key).Order().Select(value => new Rune(value).ToString())];
+        return [.. frequencies.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key).Take(limit).Select(pair => pair.Key).Order()
+            .Select(value => new Rune(value).ToString())];
     }
 }

@@ -50,11 +50,12 @@ internal static class UnicodeTables
     }
 
     /// <summary>
-    /// The word characters of the reference's own regular expressions, which its added tokens and its white-space words are found by. Those of a pipeline's patterns
-    /// (<c>\w</c> of the tables) count six superscripts and fractions in and the joiners out.
+    /// The word characters of the reference's own regular expressions, which its added tokens and its white-space words are found by.
+    /// Those of a pipeline's patterns (<c>\w</c> of the tables) count six superscripts and fractions in and the joiners out.
     /// </summary>
     public static CodePointSet Word { get; } = new(
-        CodePointRanges.Of(Ranges(@"\w")!).Intersect(CodePointRanges.Of([0xB2, 0xB3, 0xB9, 0xB9, 0xBC, 0xBE]).Complement()).Union(CodePointRanges.Of(0x200C, 0x200D)).Items);
+        CodePointRanges.Of(Ranges(@"\w")!).Intersect(CodePointRanges.Of([0xB2, 0xB3, 0xB9, 0xB9, 0xBC, 0xBE]).Complement())
+        .Union(CodePointRanges.Of(0x200C, 0x200D)).Items);
 
     /// <summary>The ranges of a class (first, last, first, last ...); null where no table has that name.</summary>
     public static IReadOnlyList<int>? Ranges(string name) => Data.Value.Ranges.GetValueOrDefault(name);

@@ -5,7 +5,8 @@ internal static class ByteAlphabet
 {
     public static readonly char[] Characters = Make();
 
-    private static readonly Dictionary<char, byte> Bytes = Characters.Select((character, value) => (character, value)).ToDictionary(pair => pair.character, pair => (byte)pair.value);
+    private static readonly Dictionary<char, byte> Bytes = Characters.Select((character, value) => (character, value))
+        .ToDictionary(pair => pair.character, pair => (byte)pair.value);
 
     public static bool TryByte(char character, out byte value) => Bytes.TryGetValue(character, out value);
 

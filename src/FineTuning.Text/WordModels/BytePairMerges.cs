@@ -32,7 +32,8 @@ internal sealed class BytePairMerges
             string merged = left + (prefix.Length > 0 && right.StartsWith(prefix, StringComparison.Ordinal) ? right[prefix.Length..] : right);
             if (!vocabulary.TryGetValue(left, out int l) || !vocabulary.TryGetValue(right, out int r) || !vocabulary.TryGetValue(merged, out int m))
             {
-                throw new CheckpointException(file, $"its merge number {rank} joins '{left}' and '{right}' to '{merged}', of which not all are in the vocabulary");
+                throw new CheckpointException(file, $"its merge number {rank} joins '{left}' and '{right}' to '{merged}', "
+                    + "of which not all are in the vocabulary");
             }
             int slot = Slot(Pair(l, r));
             (_pairs[slot], _merged[slot]) = (Pair(l, r), (rank, m));
@@ -100,7 +101,9 @@ internal sealed class BytePairMerges
         {
             int right = next[left];
             // What was merged away has no id; where a neighbour has changed since, the pair has another rank or none.
-            if (right < 0 || symbols[left].Id < 0 || Find(symbols[left].Id, symbols[right].Id) is not { Id: >= 0 } pair || Priority(pair.Rank, left) != priority) continue;
+            if (right < 0 || symbols[left].Id < 0 || Find(symbols[left].Id, symbols[right].Id) is not { Id: >= 0 } pair
+                || Priority(pair.Rank, left) != priority)
+                continue;
             symbols[left] = new(pair.Id, symbols[left].Length + symbols[right].Length);
             symbols[right] = new(-1, 0);
             next[left] = next[right];

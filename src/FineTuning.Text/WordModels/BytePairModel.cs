@@ -25,7 +25,9 @@ internal sealed class BytePairModel : WordModel
         _settings = settings;
         _unknown = settings.Unknown is not null && vocabulary.TryGetValue(settings.Unknown, out int id) ? id : -1;
         _merges = new(vocabulary, merges, settings.Prefix, file);
-        _bytes = [.. Enumerable.Range(0, 256).Select(value => vocabulary.GetValueOrDefault(settings is { ByteLevel: true, ByteFallback: false } ? ByteAlphabet.Characters[value].ToString() : $"<0x{value:X2}>", -1))];
+        _bytes = [.. Enumerable.Range(0, 256)
+            .Select(value => vocabulary.GetValueOrDefault(
+                settings is { ByteLevel: true, ByteFallback: false } ? ByteAlphabet.Characters[value].ToString() : $"<0x{value:X2}>", -1))];
         bool complete = Array.TrueForAll(_bytes, known => known >= 0);
         _spells = settings.ByteLevel && complete && settings is { Prefix.Length: 0, Suffix.Length: 0, ByteFallback: false };
         // Where no token goes on past a mark, a text falls into words at its marks, whatever its length.
@@ -183,7 +185,9 @@ internal sealed class BytePairModel : WordModel
             }
             else if ((!_settings.ByteFallback || !AddBytes(symbols, IsPlain ? word.Slice(at, size) : Spelled(word, at, size))) && _settings.Unknown is not null)
             {
-                if (_unknown < 0) throw new TokenizationException($"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
+                if (_unknown < 0)
+                    throw new TokenizationException(
+                        $"the text has the character '{rune}', which is not in the vocabulary, and neither is the unknown token '{_settings.Unknown}'");
                 if (!_settings.FuseUnknown) Release(symbols, ref waiting);
                 waiting += rune.Utf8SequenceLength;
             }

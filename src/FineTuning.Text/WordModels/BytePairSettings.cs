@@ -1,6 +1,6 @@
 namespace FineTuning.Text;
 
-/// <summary>What a byte-pair model is besides vocabulary and merges.</summary>
+/// <summary>What a byte-pair model is apart from vocabulary and merges.</summary>
 internal sealed record BytePairSettings
 {
     /// <summary>Whether words arrive as text and are spelled in <see cref="ByteAlphabet"/> first.</summary>

@@ -1,8 +1,8 @@
 namespace FineTuning.Text;
 
 /// <summary>
-/// The entries of a vocabulary that have at most eight ASCII characters, by those characters in one number: most words of English are found by one comparison, without
-/// a look at their text. Immutable and thread-safe.
+/// The entries of a vocabulary that have at most eight ASCII characters, by those characters in one number: most words of English are found by one comparison,
+/// without a look at their text. Immutable and thread-safe.
 /// </summary>
 internal sealed class PackedWords
 {
@@ -16,7 +16,8 @@ internal sealed class PackedWords
 
     public PackedWords(IReadOnlyDictionary<string, int> vocabulary)
     {
-        KeyValuePair<string, int>[] words = [.. vocabulary.Where(entry => entry.Key.Length is > 0 and <= Longest && entry.Key.All(letter => letter is > '\0' and < '\x80'))];
+        KeyValuePair<string, int>[] words =
+            [.. vocabulary.Where(entry => entry.Key.Length is > 0 and <= Longest && entry.Key.All(letter => letter is > '\0' and < '\x80'))];
         int bits = 4;
         while (1 << bits < 3 * words.Length) bits++;
         (_slots, _shift) = (new Slot[1 << bits], 64 - bits);

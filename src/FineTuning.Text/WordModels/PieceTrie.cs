@@ -1,6 +1,8 @@
 namespace FineTuning.Text;
 
-/// <summary>Pieces by their characters: a table for the first character, one step of a hash table for each further one. Immutable once filled; reading is thread-safe.</summary>
+/// <summary>
+/// Pieces by their characters: a table for the first character, one step of a hash table for each further one. Immutable once filled; reading is thread-safe.
+/// </summary>
 internal sealed class PieceTrie
 {
     private const int Root = 0;

@@ -43,7 +43,7 @@ internal sealed class TokenList
     /// <summary>Takes the tokens from a position on away.</summary>
     public void Cut(int count) => Count = count;
 
-    /// <summary>Begins anew; buffers that a long word has left are let go of.</summary>
+    /// <summary>Starts again; buffers that a long word left are released.</summary>
     public void Clear()
     {
         Count = 0;

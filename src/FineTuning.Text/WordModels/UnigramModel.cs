@@ -4,7 +4,9 @@ using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
-/// <summary>The unigram language model (Kudo 2018): of all ways to cut a word into pieces, the one of the highest sum of scores, found from left to right.</summary>
+/// <summary>
+/// The unigram language model (Kudo 2018): of all ways to cut a word into pieces, the one of the highest sum of scores, found from left to right.
+/// </summary>
 internal sealed class UnigramModel : WordModel
 {
     // What an unknown character costs more than the worst piece, as in SentencePiece.
@@ -87,7 +89,9 @@ internal sealed class UnigramModel : WordModel
             }
             if (!known)
             {
-                if (UnknownId < 0) throw new TokenizationException($"the text has the character '{word.Slice(start, character)}', which is not in the vocabulary, and the tokenizer has no unknown token");
+                if (UnknownId < 0)
+                    throw new TokenizationException(
+                        $"the text has the character '{word.Slice(start, character)}', which is not in the vocabulary, and the tokenizer has no unknown token");
                 Offer(ref best[start + character], score + _unknownScore, start, UnknownId);
             }
             start += character;

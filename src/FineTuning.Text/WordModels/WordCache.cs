@@ -2,12 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace FineTuning.Text;
 
-/// <summary>Words with their tokens, at most so many: each has a few positions where it may stand, and a new one takes the place of another there. Thread-safe without a lock.</summary>
+/// <summary>
+/// A cache of words with their tokens, of bounded size. Each word has a few slots, and a new word evicts another from them. Thread-safe without a lock.
+/// </summary>
 internal sealed class WordCache
 {
     private const int Sets = 1 << 14, Ways = 4, Multiplier = unchecked((int)0x9E3779B1);
 
-    // An entry never changes, so whoever reads a position sees a whole one or another whole one.
+    // An entry never changes, so a reader of a slot sees a whole one or another whole one.
     private readonly Entry?[] _entries = new Entry?[Sets * Ways];
 
     /// <summary>The most words that are kept.</summary>
@@ -28,7 +30,7 @@ internal sealed class WordCache
         return value ^ (value >> 29);
     }
 
-    /// <summary>A word's tokens; null: it is not here.</summary>
+    /// <summary>A word's tokens. Null: it is not here.</summary>
     public WordToken[]? Find(ReadOnlySpan<char> word, int hash)
     {
         int first = First(hash);

@@ -10,7 +10,7 @@ internal abstract class WordModel
     /// <summary>Ids by token.</summary>
     public abstract IReadOnlyDictionary<string, int> Vocabulary { get; }
 
-    /// <summary>What every piece of a word but the first is spelled with; empty: nothing.</summary>
+    /// <summary>What every piece of a word but the first is spelled with. Empty: nothing.</summary>
     public virtual string ContinuationPrefix => "";
 
     /// <summary>The id of a token whose text is what stood there, not the vocabulary's; -1: there is none.</summary>

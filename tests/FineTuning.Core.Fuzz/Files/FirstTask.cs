@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Fuzz;
 
-/// <summary>A task of one's own on a plain TorchSharp module, made as the first code of a process: nothing has asked for the native library before.</summary>
+/// <summary>Your own task on a plain TorchSharp module, made as the first code of a process: nothing has asked for the native library before.</summary>
 internal sealed class FirstTask : TunableModel<LabeledText<string>>
 {
     private readonly nn.Module<Tensor, Tensor> _network;

@@ -80,7 +80,7 @@ public sealed class HeadPageTests : IDisposable
         using var answerer = Pretrained.QuestionAnswerer(checkpoint, new QuestionAnswererOptions
         {
             AllowsNoAnswer = true,                                 // SQuAD 2.0; the threshold is tuned on the validation data
-            MismatchedAnswers = MismatchedAnswers.Repair,          // text and place of an answer disagree: moved, counted and named
+            MismatchedAnswers = MismatchedAnswers.Repair,          // text and offset of an answer disagree: moved, counted and named
             LongestAnswer = 20,
         });
 
@@ -97,7 +97,7 @@ public sealed class HeadPageTests : IDisposable
         double exact = result.Metrics!["best_exact"], f1 = result.Metrics["best_f1"], threshold = answerer.NoAnswerThreshold;
         // end
         Assert.Contains(problems, problem => problem.Message.Contains("occurs at 45", StringComparison.Ordinal));
-        Assert.Equal(1, result.TrainingData.Remarks.Values.Sum());
+        Assert.Equal(1, result.TrainingData.Notes.Values.Sum());
         Assert.NotEmpty(others);
         Assert.InRange(exact, 0, f1);
         Assert.Equal(result.Metrics["best_f1_threshold"], threshold);
@@ -134,7 +134,7 @@ public sealed class HeadPageTests : IDisposable
         double spearman = byScore.Metrics!["spearman"];
 
         var retrieval = new RetrievalAccumulator();
-        retrieval.Add([.. nearest.Select(text => text.Place)], new HashSet<int> { 0 });
+        retrieval.Add([.. nearest.Select(text => text.Index)], new HashSet<int> { 0 });
         double reciprocalRank = retrieval.Report()["mrr@10"];
         // end
         Assert.InRange(spearman, -1, 1);

@@ -6,7 +6,7 @@ using FineTuning.Tasks;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-/// <summary>A task of one's own on a plain TorchSharp module: which of some languages a text is in, by its letters.</summary>
+/// <summary>Your own task on a plain TorchSharp module: which of some languages a text is in, by its letters.</summary>
 internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPredictor<string, string>
 {
     private readonly string[] _languages;
@@ -15,7 +15,7 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
     public LanguageGuesser(params string[] languages)
     {
         _languages = languages;
-        // A linear model learns as well from nothing; a random start would come from the process's generator.
+        // A linear model learns as well from zeros; a random start would come from the process's generator.
         _network = nn.Linear('z' - 'a' + 1, languages.Length);
         foreach (Parameter parameter in _network.parameters()) nn.init.zeros_(parameter);
         Weights = WeightSet.Of(_network);
@@ -53,7 +53,7 @@ internal sealed class LanguageGuesser : TunableModel<LabeledText<string>>, IPred
     {
         using IDisposable scope = NewDisposeScope(), still = no_grad();
         Tensor rows = stack(inputs.Select(text => tensor(Letters(text) ?? new float['z' - 'a' + 1])));
-        return [.. _network.call(rows).argmax(1).data<long>().ToArray().Select(place => _languages[place])];
+        return [.. _network.call(rows).argmax(1).data<long>().ToArray().Select(index => _languages[index])];
     }
 
     protected override void Dispose(bool disposing)

@@ -22,7 +22,7 @@ internal sealed class StarRater : TunableModel<ScoredText>, IPredictor<string, i
         _tokenizer = PretrainedTokenizer.Load(folder);
         _trunk = Trunk.Load(folder);
         Weights = new WeightSet(_trunk.Weights);
-        // What the task adds to the trunk's weights is trained, frozen and put back with them; the depth says that it stands above all layers.
+        // What the task adds to the trunk's weights is trained, frozen and put back with them; the depth says that it lies above all layers.
         _score = Weights.Add("stars.score", zeros(1, _trunk.Plan.HiddenSize), WeightKind.Matrix, Weights.HeadDepth).Value;
         _cuts = Weights.Add("stars.cuts", linspace(1, -1, Cuts), WeightKind.Bias, Weights.HeadDepth).Value;
     }

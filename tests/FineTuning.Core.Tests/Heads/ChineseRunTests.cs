@@ -59,7 +59,7 @@ public sealed class ChineseRunTests : IDisposable
         var report = new EncodingReport();
         AnnotatedText[] texts = [new("我在北京大学学习", [new("ORG", 2, 6)]), new("他住在上海，不在北京。", [new("LOC", 3, 5), new("LOC", 8, 10)])];
         Assert.All(texts, text => Assert.NotNull(model.Encode(text, report)));
-        Assert.Empty(report.Summary().Remarks);
+        Assert.Empty(report.Summary().Notes);
         FineTuner.For(model).WithOptimizer(Optimizer.AdamW(2e-2)).BatchSize(2).Epochs(60).Train(texts);
         Assert.Equal([("LOC", "上海", 3), ("LOC", "北京", 8)], model.Predict(texts[1].Text).Select(entity => (entity.Type, entity.Text, entity.Start)));
     }

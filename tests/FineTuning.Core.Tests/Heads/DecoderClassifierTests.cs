@@ -1,6 +1,9 @@
 using System.Text.Json;
+using FineTuning.Examples;
+using FineTuning.Heads;
 using FineTuning.Models;
 using FineTuning.Tensors;
+using FineTuning.Training;
 using TorchSharp;
 using Xunit;
 using static FineTuning.Tensors.Scalars;
@@ -67,6 +70,50 @@ public sealed class DecoderClassifierTests
         Assert.Equal([5L], new TrunkInput(text).LastIndicesOf(2).data<long>().ToArray());
         Assert.Equal([2L], new TrunkInput(tensor(new long[] { 0, 9, 2, 9, 9 }, [1, 5])).LastIndicesOf(2).data<long>().ToArray());
         Assert.Equal([4L], new TrunkInput(tensor(new long[] { 0, 9, 9, 9, 9 }, [1, 5])).LastIndicesOf(2).data<long>().ToArray());
+    }
+
+    /// <summary>Heads that are trained on decoders and on BART learn, and answer after saving as before.</summary>
+    [Theory]
+    [InlineData("gpt2-classify")]
+    [InlineData("llama-classify")]
+    [InlineData("bart-nli")]
+    public void Classifiers_learn_on_them(string name)
+    {
+        string folder = Goldens.Require("pipelines", name), saved = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            LabeledText<bool>[] train = [.. Enumerable.Range(0, 24).Select(i => new LabeledText<bool>(i % 2 == 0 ? $"good news {i}" : $"a sad day {i}", i % 2 == 0))];
+            double before, after;
+            using (TextClassifier<bool> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<bool> { FreshHead = true }))
+            {
+                FineTuner.For(model).Epochs(20).With(options => options with { Optimizer = options.Optimizer with { LearningRate = 5e-3 } }).Train(train);
+                Assert.True(model.Predict("good news 99").Label);
+                Assert.False(model.Predict("a sad day 99").Label);
+                before = model.Predict("good news 99").Scores[0].Score;
+                model.Save(saved);
+            }
+            using (TextClassifier<bool> again = Pretrained.TextClassifier<bool>(saved)) after = again.Predict("good news 99").Scores[0].Score;
+            Assert.Equal(before, after, 6);
+        }
+        finally
+        {
+            Directory.Delete(saved, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("gpt2-classify")]
+    [InlineData("llama-classify")]
+    public void Taggers_learn_on_decoders(string name)
+    {
+        string folder = Goldens.Require("pipelines", name);
+        using TokenClassifier model = Pretrained.TokenClassifier(folder, ["CITY"], new TokenClassifierOptions { FreshHead = true });
+        TaggedText[] train = [.. new[] { "Rome", "Oslo", "Lima" }.SelectMany(city => new[]
+        {
+            new AnnotatedText($"in {city} now", [new("CITY", 3, 3 + city.Length)]), new AnnotatedText($"we like {city}", [new("CITY", 8, 8 + city.Length)]),
+        })];
+        FineTuner.For(model).Epochs(40).With(options => options with { Optimizer = options.Optimizer with { LearningRate = 5e-3 } }).Train(train);
+        Assert.Equal("Rome", Assert.Single(model.Predict("in Rome now")).Text);
     }
 
     private static int Last(Tensor flags) => Array.LastIndexOf(flags.data<bool>().ToArray(), true);

@@ -40,8 +40,8 @@ public sealed class RetrievalTests
         foreach ((float[] query, IReadOnlyList<SimilarText> found) in queries.Zip(index.Search(queries, 20)))
         {
             int[] expected = [.. Enumerable.Range(0, 200).OrderByDescending(place => FineTuning.Heads.Vectors.Cosine(query, corpus[place])).ThenBy(place => place).Take(20)];
-            Assert.Equal(expected, found.Select(text => text.Place));
-            Assert.All(found, text => Assert.Equal(FineTuning.Heads.Vectors.Cosine(query, corpus[text.Place]), text.Score, 1e-5));
+            Assert.Equal(expected, found.Select(text => text.Index));
+            Assert.All(found, text => Assert.Equal(FineTuning.Heads.Vectors.Cosine(query, corpus[text.Index]), text.Score, 1e-5));
         }
         Assert.Equal(200, index.Search(queries[0], 1000).Count);
         Assert.Empty(new EmbeddingIndex([]).Search(queries[0]));

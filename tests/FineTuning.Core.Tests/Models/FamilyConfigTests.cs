@@ -122,6 +122,33 @@ public sealed class FamilyConfigTests
         }
     }
 
+    /// <summary>A T5 whose file holds an output matrix of its own although config.json ties it keeps the scale of its states when it is saved and opened again.</summary>
+    [Fact]
+    public void T5_keeps_its_scale_where_saving_unties_the_output()
+    {
+        string original = Goldens.Require("models", "t5", "seq2seq"), folder = Directory.CreateTempSubdirectory().FullName, saved = Directory.CreateTempSubdirectory().FullName;
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(original, "config.json")))!.AsObject();
+        config.Remove("scale_decoder_outputs");
+        config["tie_word_embeddings"] = true;
+        File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+        using (ITensorSource source = CheckpointFiles.Open(original))
+        {
+            IEnumerable<(string, Tensor)> tensors = source.Tensors.Keys.Where(name => name != "lm_head.weight").Select(name => (name, source.Read(name).to(ScalarType.Float32)));
+            SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. tensors, ("lm_head.weight", source.Read("shared.weight").to(ScalarType.Float32).flip(0))]);
+        }
+        using OutputHead model = OutputHead.Load(folder, HeadKind.SequenceToSequence);
+        Assert.False(model.IsTied);
+        model.Save(saved);
+        using OutputHead again = OutputHead.Load(saved, HeadKind.SequenceToSequence);
+        var text = new TrunkInput(tensor(new long[] { 5, 9, 20, 1 }, [1, 4]));
+        var input = new TrunkInput(tensor(new long[] { 0, 7 }, [1, 2])) { Source = text };
+        Assert.True(model.Logits(input, ForwardContext.Evaluation()).eq(again.Logits(input, ForwardContext.Evaluation())).all().item<bool>());
+        Directory.Delete(folder, recursive: true);
+        Directory.Delete(saved, recursive: true);
+    }
+
     private static TrunkPlan Plan(JsonObject root)
     {
         ConfigFile config = ConfigFile.Parse("config.json", root.ToJsonString());

@@ -163,8 +163,8 @@ public sealed class BoundedDataTests
             new("fine?", text, new GivenAnswer("reset", 7)), new("long?", text, new GivenAnswer(text, 0)), new("blank?", text, new GivenAnswer(" ", 6)), new("lost?", text, new GivenAnswer("nowhere", 3)) { Id = "named" },
         ];
         EncodingSummary summary = FineTuner.For(model).Steps(1).Train(data).TrainingData;
-        Assert.Contains(summary.Remarks, pair => pair.Key.Contains("LongestAnswer", StringComparison.Ordinal) && pair.Value == 1 && summary.Names[pair.Key].SequenceEqual(["record 1"]));
-        Assert.Contains(summary.Remarks, pair => pair.Key.Contains("white space", StringComparison.Ordinal) && pair.Value == 1 && summary.Names[pair.Key].SequenceEqual(["record 2"]));
+        Assert.Contains(summary.Notes, pair => pair.Key.Contains("LongestAnswer", StringComparison.Ordinal) && pair.Value == 1 && summary.Names[pair.Key].SequenceEqual(["record 1"]));
+        Assert.Contains(summary.Notes, pair => pair.Key.Contains("white space", StringComparison.Ordinal) && pair.Value == 1 && summary.Names[pair.Key].SequenceEqual(["record 2"]));
         Assert.Equal(2, summary.Skipped.Values.Sum());
         Assert.Equal(["named", "record 2"], summary.Names.Single(pair => summary.Skipped.ContainsKey(pair.Key)).Value);
     }

@@ -16,8 +16,8 @@ public sealed class ConllFile : IEnumerable<ConllSentence>
     private ConllFile(string path, ConllOptions options) => (_path, _options) = (path, options);
 
     /// <summary>Reads a CoNLL file.</summary>
-    /// <param name="path">The file; opened anew each time the sentences are enumerated.</param>
-    /// <param name="options">Columns, separator, scheme; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the sentences.</param>
+    /// <param name="options">Columns, separator, scheme. Null: the defaults.</param>
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
     public static ConllFile Read(string path, ConllOptions? options = null)
     {

@@ -47,7 +47,7 @@ public sealed record ConllOptions
     public Action<DataProblem>? OnProblem { get; init; }
 }
 
-/// <summary>A sentence of a CoNLL file, with its place.</summary>
+/// <summary>A sentence of a CoNLL file, with its line.</summary>
 /// <param name="Words">The words.</param>
 /// <param name="Tags">One a word, as they stand in the file.</param>
 /// <param name="File">The file.</param>

@@ -58,7 +58,7 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
     {
         if (_unreadable is { } first) throw problems.Refusal(first.Line, $"{first.Message}; the file cannot be used before this is put right");
         if (_sentences == 0) problems.Error(null, "the file holds no sentences");
-        if (_brokenTags > 0 && Suspicion() is { } suspicion) problems.Remark(null, $"{_brokenTags} tags are not well formed, and {suspicion}");
+        if (_brokenTags > 0 && Suspicion() is { } suspicion) problems.Warn(null, $"{_brokenTags} tags are not well formed, and {suspicion}");
     }
 
     private void Add(string[] columns, int number)
@@ -70,8 +70,10 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
             Unreadable(number, $"{columns.Length} column{(columns.Length == 1 ? "" : "s")} where the first line has {_columns}{missing}");
             return;
         }
-        if (_words.Count >= options.LongestSentence) throw problems.Refusal(number, $"the sentence that begins on line {_lines[0]} has more than {options.LongestSentence:N0} words; blank lines end sentences (LongestSentence, if it is meant)");
-        string word = columns[Place(options.WordColumn)], tag = columns[Place(options.TagColumn)];
+        if (_words.Count >= options.LongestSentence)
+            throw problems.Refusal(number, $"the sentence that begins on line {_lines[0]} has more than {options.LongestSentence:N0} words; "
+                + "blank lines end sentences (LongestSentence, if it is meant)");
+        string word = columns[ColumnIndex(options.WordColumn)], tag = columns[ColumnIndex(options.TagColumn)];
         if (word.Length == 0)
         {
             Unreadable(number, "the token is empty");
@@ -89,7 +91,8 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
         _columns = columns.Length;
         if (columns.Length >= needed) return;
         bool other = options.Separator == ConllSeparator.Tab && columns[0].AsSpan().IndexOf(' ') >= 0;
-        string advice = other ? ": the file seems to be separated by spaces (Separator = ConllSeparator.Spaces)" : "; name the columns (WordColumn, TagColumn), or Comments where such lines are none of the data";
+        string advice = other ? ": the file seems to be separated by spaces (Separator = ConllSeparator.Spaces)"
+            : "; name the columns (WordColumn, TagColumn), or Comments where such lines are none of the data";
         string message = $"{(columns.Length == 1 ? "one column" : $"{columns.Length} columns")} where at least {needed} are needed{advice}";
         problems.Error(number, message);
         throw problems.Refusal(number, message);
@@ -97,7 +100,7 @@ internal sealed class ConllParser(string path, ConllOptions options, ProblemSink
 
     private static int Needed(int column) => column >= 0 ? column + 1 : -column;
 
-    private int Place(int column) => column >= 0 ? column : _columns!.Value + column;
+    private int ColumnIndex(int column) => column >= 0 ? column : _columns!.Value + column;
 
     private void Check()
     {

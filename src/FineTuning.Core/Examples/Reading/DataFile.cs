@@ -60,7 +60,10 @@ internal static class DataFile
     public static TrainingDataException Damaged(ProblemSink problems, int? line, Exception failure) =>
         problems.Refusal(line, "the gzip file is damaged or cut off; fetch it again", failure);
 
-    /// <summary>Where a file stops being UTF-8, for the message: the line, from 1, and the byte; null where it is all UTF-8. Not for pipes: opening one again waits for ever.</summary>
+    /// <summary>
+    /// Where a file stops being UTF-8, for the message: the line, from 1, and the byte; null where it is all UTF-8.
+    /// Not for pipes: opening one again waits forever.
+    /// </summary>
     public static (int Line, byte Byte)? FirstInvalidByte(string path, ProblemSink problems)
     {
         using var stream = new BufferedStream(Open(path, problems), BufferSize);
@@ -102,5 +105,6 @@ internal static class DataFile
     private static bool IsPrintable(byte value) => value is >= 0x20 or (byte)'\t' or (byte)'\n' or (byte)'\r';
 
     // bzip2: the level from 1 to 9, then pi.
-    private static bool IsBlock(byte[] mark, byte[] start) => mark is [0x42, ..] && start.Length > 4 && start[3] is >= (byte)'1' and <= (byte)'9' && start[4] == 0x31 && start[5] == 0x41;
+    private static bool IsBlock(byte[] mark, byte[] start) =>
+        mark is [0x42, ..] && start.Length > 4 && start[3] is >= (byte)'1' and <= (byte)'9' && start[4] == 0x31 && start[5] == 0x41;
 }

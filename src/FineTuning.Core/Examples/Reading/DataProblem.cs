@@ -4,9 +4,9 @@ namespace FineTuning.Examples;
 
 /// <summary>Something in a data file that the user should know.</summary>
 /// <param name="File">The file.</param>
-/// <param name="Line">The physical line, from 1; null: the file as a whole.</param>
+/// <param name="Line">The physical line, from 1. Null: the file as a whole.</param>
 /// <param name="Message">What was found, what was expected, what to do.</param>
-/// <param name="IsError">True: a strict reader stops here; false: a remark.</param>
+/// <param name="IsError">True: a strict reader stops here; false: a warning.</param>
 public sealed record DataProblem(string File, int? Line, string Message, bool IsError)
 {
     /// <inheritdoc/>
@@ -25,8 +25,9 @@ internal sealed class ProblemSink(string file, Action<DataProblem>? handler)
         handler(new(File, line, MessageText.Message(message), IsError: true));
     }
 
-    public void Remark(int? line, string message) => handler?.Invoke(new(File, line, MessageText.Message(message), IsError: false));
+    public void Warn(int? line, string message) => handler?.Invoke(new(File, line, MessageText.Message(message), IsError: false));
 
     /// <summary>An error after which no reader goes on.</summary>
-    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) => new(new DataProblem(File, line, MessageText.Message(message), true).ToString(), cause);
+    public TrainingDataException Refusal(int? line, string message, Exception? cause = null) =>
+        new(new DataProblem(File, line, MessageText.Message(message), true).ToString(), cause);
 }

@@ -7,8 +7,8 @@ namespace FineTuning.Examples;
 public static class Csv
 {
     /// <summary>Reads a file of comma-separated values (RFC 4180).</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">Another separator, no header, an encoding; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">Another separator, no header, an encoding. Null: the defaults.</param>
     public static DelimitedFile Read(string path, DelimitedOptions? options = null) => new(path, options ?? new DelimitedOptions());
 }
 
@@ -16,15 +16,16 @@ public static class Csv
 public static class Tsv
 {
     /// <summary>Reads a file of tab-separated values; quotes are data unless the options say otherwise.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">No header, an encoding; null: the defaults. The separator is a tab whatever they say.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">No header, an encoding. Null: the defaults. The separator is a tab whatever they say.</param>
     public static DelimitedFile Read(string path, DelimitedOptions? options = null) =>
         new(path, (options ?? new DelimitedOptions()) with { Separator = '\t' });
 }
 
 /// <summary>A file of separated values: its rows, streamed.</summary>
 /// <remarks>
-/// Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.
+/// Immutable; each enumeration opens the file and holds one record at a time. Enumerations may run at once. A pipe can be read once;
+/// gzip is unpacked on the way.
 /// </remarks>
 public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 {
@@ -73,7 +74,8 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
             any = true;
             if (record.IsEmpty)
             {
-                problems.Error(record.Line, $"all {record.Values.Length} fields of the record are empty: a blank row of a spreadsheet, perhaps; remove the row");
+                problems.Error(record.Line, $"all {record.Values.Length} fields of the record are empty: "
+                    + "a blank row of a spreadsheet, perhaps; remove the row");
                 continue;
             }
             width ??= record.Values.Length;
@@ -98,16 +100,16 @@ public sealed class DelimitedFile : IEnumerable<DelimitedRow>
 /// <summary>The columns of a file by name; a name that occurs twice means none.</summary>
 internal sealed class ColumnNames
 {
-    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal);
 
     public ColumnNames(string[] columns)
     {
         Columns = columns;
-        for (int i = 0; i < columns.Length; i++) _places[columns[i]] = _places.ContainsKey(columns[i]) ? -1 : i;
+        for (int i = 0; i < columns.Length; i++) _indices[columns[i]] = _indices.ContainsKey(columns[i]) ? -1 : i;
     }
 
     public IReadOnlyList<string> Columns { get; }
 
-    /// <summary>The place; -1: there are several; null: there is none.</summary>
-    public int? Find(string column) => _places.TryGetValue(column, out int place) ? place : null;
+    /// <summary>The index; -1: there are several; null: there is none.</summary>
+    public int? Find(string column) => _indices.TryGetValue(column, out int index) ? index : null;
 }

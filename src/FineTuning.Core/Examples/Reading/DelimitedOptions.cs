@@ -10,7 +10,7 @@ public sealed record DelimitedOptions
     public char Separator { get; init; } = ',';
 
     /// <summary>
-    /// Whether values may stand in quotes, as RFC 4180 has it; false: quotes are data like all else.
+    /// Whether values may stand in quotes, as RFC 4180 has it. False: quotes are data like all else.
     /// Null (default): by the separator alone, true unless it is a tab, since tab-separated texts hold quotes as data.
     /// </summary>
     public bool? Quotes { get; init; }

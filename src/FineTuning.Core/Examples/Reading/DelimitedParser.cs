@@ -12,7 +12,7 @@ internal readonly record struct DelimitedRecord(string[] Values, int Line)
     public bool IsEmpty => Values.Length > 1 && Array.TrueForAll(Values, value => value.Length == 0);
 }
 
-/// <summary>RFC 4180 over any separator, one pass, nothing held but the record at hand.</summary>
+/// <summary>RFC 4180 over any separator, one pass, nothing held but the current record.</summary>
 internal sealed class DelimitedParser(TextSource source, DelimitedOptions options, ProblemSink problems)
 {
     private const int MostValues = 1 << 16, LengthsInARecord = 4;
@@ -71,12 +71,14 @@ internal sealed class DelimitedParser(TextSource source, DelimitedOptions option
         {
             // What began as a quote lines above and ends inside a word was data: all between would have become one value.
             if (closed && opened != _line) throw Unclosed(opened);
-            if (closed && !reported) problems.Error(_line, $"characters stand after the closing quote of field {_values.Count + 1}; a quote inside a quoted value is written twice");
+            if (closed && !reported)
+                problems.Error(_line, $"characters stand after the closing quote of field {_values.Count + 1}; a quote inside a quoted value is written twice");
             reported = true;
             _position++;
             Append(character);
         }
-        if (_values.Count == MostValues) throw problems.Refusal(_line, $"the record has more than {MostValues:N0} fields; the file seems to have another separator");
+        if (_values.Count == MostValues)
+            throw problems.Refusal(_line, $"the record has more than {MostValues:N0} fields; the file seems to have another separator");
         _values.Add(_value.ToString());
         char? end = Peek();
         if (end is null) return false;
@@ -115,15 +117,19 @@ internal sealed class DelimitedParser(TextSource source, DelimitedOptions option
 
     private TrainingDataException Unclosed(int line)
     {
-        string advice = _separator == '\t' ? "; in tab-separated text quotes are often data: set Quotes = false" : "; where quotes are data, set Quotes = false";
+        string advice = _separator == '\t' ? "; in tab-separated text quotes are often data: set Quotes = false"
+            : "; where quotes are data, set Quotes = false";
         return problems.Refusal(line, $"the quote opened in field {_values.Count + 1} is never closed: what follows would become one value{advice}");
     }
 
     private void Append(char character)
     {
         if (character == '\0') throw source.Binary(_line);
-        if (_value.Length >= options.LongestValue) throw problems.Refusal(_line, $"field {_values.Count + 1} is longer than {options.LongestValue:N0} characters; raise LongestValue if it is meant");
-        if (++_recordLength > (long)options.LongestValue * LengthsInARecord) throw problems.Refusal(_line, $"the record is longer than {LengthsInARecord} times LongestValue ({options.LongestValue:N0} characters); raise it if it is meant");
+        if (_value.Length >= options.LongestValue)
+            throw problems.Refusal(_line, $"field {_values.Count + 1} is longer than {options.LongestValue:N0} characters; raise LongestValue if it is meant");
+        if (++_recordLength > (long)options.LongestValue * LengthsInARecord)
+            throw problems.Refusal(_line,
+                $"the record is longer than {LengthsInARecord} times LongestValue ({options.LongestValue:N0} characters); raise it if it is meant");
         _value.Append(character);
     }
 
@@ -138,9 +144,10 @@ internal sealed class DelimitedParser(TextSource source, DelimitedOptions option
         if (named is '"' or '\n' or '\r' || (start.Length > end && start[end] is not ('\n' or '\r'))) return;
         if (named != _separator && _separator != ',')
         {
-            throw problems.Refusal(1, $"the first line says that values are separated by '{named}', but they are read as separated by '{_separator}'; read the file with Csv.Read and leave Separator out, or remove the line");
+            throw problems.Refusal(1, $"the first line says that values are separated by '{named}', but they are read as separated by '{_separator}'; "
+                + "read the file with Csv.Read and leave Separator out, or remove the line");
         }
-        problems.Remark(1, $"the first line names the separator, '{named}'; it is used");
+        problems.Warn(1, $"the first line names the separator, '{named}'; it is used");
         _separator = named;
         _position = end;
         if (_position < _length && _buffer[_position] == '\r') _position++;

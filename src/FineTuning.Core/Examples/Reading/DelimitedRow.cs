@@ -28,20 +28,26 @@ public sealed class DelimitedRow : Row
     private protected override string Advice => _names is null && Line == 1 ? "; if the first line names the columns, set HasHeader = true" : "";
 
     /// <inheritdoc/>
-    public override bool Has(string column) => _names?.Find(column) is { } place && place >= 0 && place < Values.Count;
+    public override bool Has(string column) => _names?.Find(column) is { } index && index >= 0 && index < Values.Count;
 
     private protected override string Scalar(string column)
     {
         ArgumentNullException.ThrowIfNull(column);
         if (_names is null)
         {
-            // Without a header columns are named by their places, from 0.
+            // Without a header columns are named by their indices, from 0.
             if (int.TryParse(column, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) return this[number];
-            throw Problem($"there is no column '{MessageText.Of(column)}': the file is read without a header, so columns are named 0, 1, ...; if its first line names them, set HasHeader = true");
+            throw Problem($"there is no column '{MessageText.Of(column)}': the file is read without a header, so columns are named 0, 1, ...; "
+                + "if its first line names them, set HasHeader = true");
         }
-        int? place = _names.Find(column);
-        if (place is null) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"{Missing(column, Columns)}; if the first line is data, set HasHeader = false", true).ToString());
-        if (place < 0) throw new Errors.TrainingDataException(new DataProblem(File, 1, $"column '{MessageText.Of(column)}' occurs more than once: which one is meant is unknown; rename one of them", true).ToString());
-        return this[place.Value];
+        int? index = _names.Find(column);
+        if (index is null)
+            throw new Errors.TrainingDataException(
+                new DataProblem(File, 1, $"{Missing(column, Columns)}; if the first line is data, set HasHeader = false", true).ToString());
+        if (index < 0)
+            throw new Errors.TrainingDataException(
+                new DataProblem(File, 1, $"column '{MessageText.Of(column)}' occurs more than once: which one is meant is unknown; "
+                    + "rename one of them", true).ToString());
+        return this[index.Value];
     }
 }

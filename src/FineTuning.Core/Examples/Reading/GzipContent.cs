@@ -3,17 +3,19 @@ using System.IO.Compression;
 
 namespace FineTuning.Examples;
 
-/// <summary>What a gzip file holds, to its last byte: the framework's stream ends without a word where the file is cut off.</summary>
+/// <summary>What a gzip file holds, to its last byte: the framework's stream ends silently where the file is cut off.</summary>
 /// <remarks>
-/// A file of one member ends in the checksum and the length of its content (RFC 1952, section 2.3.1), and these are compared. A file of several is read a second
-/// time with a member of known content behind it: a whole file ends before that, so that this content comes last; one that is cut off takes it for its own data.
+/// A file of one member ends in the checksum and the length of its content (RFC 1952, section 2.3.1), and these are compared.
+/// A file of several is read a second time with a member of known content behind it: a whole file ends before that, so that this content comes last;
+/// one that is cut off takes it for its own data.
 /// </remarks>
 internal sealed class GzipContent : ForwardStream
 {
     private const int TrailerLength = 8;
 
     private static readonly byte[] Mark = "the end of a whole file"u8.ToArray();
-    private static readonly uint[] Table = [.. Enumerable.Range(0, 256).Select(value => Enumerable.Range(0, 8).Aggregate((uint)value, (rest, _) => (rest & 1) == 0 ? rest >> 1 : (rest >> 1) ^ 0xEDB88320))];
+    private static readonly uint[] Table = [.. Enumerable.Range(0, 256)
+        .Select(value => Enumerable.Range(0, 8).Aggregate((uint)value, (rest, _) => (rest & 1) == 0 ? rest >> 1 : (rest >> 1) ^ 0xEDB88320))];
 
     private readonly Tail _tail;
     private readonly GZipStream _unpacked;
@@ -22,7 +24,7 @@ internal sealed class GzipContent : ForwardStream
     private bool _whole;
 
     /// <param name="packed">The file's bytes; disposed with this stream.</param>
-    /// <param name="reopen">Opens the file once more; null: it is a pipe.</param>
+    /// <param name="reopen">Opens the file once more. Null: it is a pipe.</param>
     public GzipContent(Stream packed, Func<Stream>? reopen)
     {
         (_tail, _reopen) = (new Tail(packed), reopen);

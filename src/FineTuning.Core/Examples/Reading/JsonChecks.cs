@@ -20,7 +20,7 @@ internal static class JsonChecks
 
     /// <summary>Reports keys that occur twice or are no text, at any depth; false where the object cannot be read.</summary>
     /// <param name="element">Any value.</param>
-    /// <param name="line">Its line; null: not known.</param>
+    /// <param name="line">Its line. Null: not known.</param>
     /// <param name="problems">Told.</param>
     public static bool ReportKeys(JsonElement element, int? line, ProblemSink problems) => Check(element, null, line, problems, texts: false);
 

@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace FineTuning.Examples;
 
 /// <summary>A JSON file that holds a list of objects (or an object of equally long lists, read as columns).</summary>
-/// <remarks>Immutable; each enumeration reads the file as a whole. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.</remarks>
+/// <remarks>Immutable; each enumeration reads the file as a whole. Enumerations may run at once. A pipe can be read
+/// once; gzip is unpacked on the way.</remarks>
 public sealed class JsonFile : IEnumerable<JsonRow>
 {
     // Columns become rows: one level more than the deepest file has.
@@ -17,8 +18,8 @@ public sealed class JsonFile : IEnumerable<JsonRow>
     private JsonFile(string path, JsonReadingOptions options) => (_path, _options) = (path, options);
 
     /// <summary>Reads a JSON file.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">The key of the list, limits and what happens with problems; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">The key of the list, limits and what happens with problems. Null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">A limit is out of range.</exception>
     public static JsonFile Read(string path, JsonReadingOptions? options = null)
     {
@@ -32,10 +33,12 @@ public sealed class JsonFile : IEnumerable<JsonRow>
         var problems = new ProblemSink(_path, _options.OnProblem);
         byte[] json = ReadAll(problems);
         JsonElement root = Parse(json, problems);
-        List<int> lines = root.ValueKind is JsonValueKind.Object or JsonValueKind.Array && Usable(root, problems) ? JsonRecordLines.Of(json, _options.Field, _options.DeepestNesting) : [];
+        List<int> lines = root.ValueKind is JsonValueKind.Object or JsonValueKind.Array && Usable(root, problems)
+            ? JsonRecordLines.Of(json, _options.Field, _options.DeepestNesting) : [];
         if (_options.Field is { } field)
         {
-            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(field, out root)) throw problems.Refusal(null, $"there is no key '{MessageText.Of(field)}' in which a list could stand");
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty(field, out root))
+                throw problems.Refusal(null, $"there is no key '{MessageText.Of(field)}' in which a list could stand");
         }
         if (root.ValueKind == JsonValueKind.Object) root = Rows(root, problems);
         if (root.ValueKind != JsonValueKind.Array) throw problems.Refusal(null, $"{JsonRow.Kind(root)} was found where a list of objects was expected");
@@ -67,7 +70,9 @@ public sealed class JsonFile : IEnumerable<JsonRow>
         for (int read = source.Read(buffer, line); read > 0; read = source.Read(buffer, line))
         {
             length += read;
-            if (length > _options.LongestText) throw problems.Refusal(null, $"the file has more than {_options.LongestText:N0} characters, which is LongestText; use JSON lines for large data");
+            if (length > _options.LongestText)
+                throw problems.Refusal(null, $"the file has more than {_options.LongestText:N0} characters, which is LongestText; "
+                    + "use JSON lines for large data");
             if (buffer.AsSpan(0, read).Contains('\0')) throw source.Binary(line);
             writer.Write(buffer, 0, read);
             line += buffer.AsSpan(0, read).Count('\n');
@@ -98,7 +103,8 @@ public sealed class JsonFile : IEnumerable<JsonRow>
         {
             try
             {
-                if (!seen.Add(property.Name)) problems.Error(null, $"the key '{MessageText.Of(property.Name)}' occurs twice; where reading goes on, the last one counts");
+                if (!seen.Add(property.Name))
+                    problems.Error(null, $"the key '{MessageText.Of(property.Name)}' occurs twice; where reading goes on, the last one counts");
             }
             catch (InvalidOperationException failure)
             {
@@ -112,11 +118,13 @@ public sealed class JsonFile : IEnumerable<JsonRow>
     {
         if (!JsonChecks.ReportKeys(columns, null, problems)) throw problems.Refusal(null, "a key holds half a surrogate pair: no valid text");
         JsonProperty[] lists = [.. columns.EnumerateObject().Reverse().DistinctBy(list => list.Name, StringComparer.Ordinal).Reverse()];
-        if (lists.Length == 0 || lists.Any(list => list.Value.ValueKind != JsonValueKind.Array || list.Value.GetArrayLength() != lists[0].Value.GetArrayLength()))
+        if (lists.Length == 0
+            || lists.Any(list => list.Value.ValueKind != JsonValueKind.Array || list.Value.GetArrayLength() != lists[0].Value.GetArrayLength()))
         {
-            throw problems.Refusal(null, "an object was found where a list of objects was expected; if the list stands under a key, name it in the options (Field)");
+            throw problems.Refusal(null, "an object was found where a list of objects was expected; "
+                + "if the list stands under a key, name it in the options (Field)");
         }
-        problems.Remark(null, "the file is an object of equally long lists; they are read as columns");
+        problems.Warn(null, "the file is an object of equally long lists; they are read as columns");
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { MaxDepth = DepthOfRows }))
         {

@@ -16,7 +16,7 @@ public sealed record JsonReadingOptions
     /// <summary>The deepest nesting, from 1 to 2000. Default 1000.</summary>
     public int DeepestNesting { get; init; } = 1000;
 
-    /// <summary>JSON: the key of the object in which the list of records stands; null: the list is the file.</summary>
+    /// <summary>JSON: the key of the object in which the list of records stands. Null: the list is the file.</summary>
     public string? Field { get; init; }
 
     /// <summary>Told of every problem, after which reading goes on as well as it can. Null (default): the first error is thrown.</summary>
@@ -35,7 +35,8 @@ public sealed record JsonReadingOptions
 }
 
 /// <summary>A file with one JSON object a line: its rows, streamed.</summary>
-/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once. A pipe can be read once; gzip is unpacked on the way.</remarks>
+/// <remarks>Immutable; each enumeration opens the file and holds one line at a time. Enumerations may run at once. A pipe can be read
+/// once; gzip is unpacked on the way.</remarks>
 public sealed class JsonLines : IEnumerable<JsonRow>
 {
     private readonly string _path;
@@ -44,8 +45,8 @@ public sealed class JsonLines : IEnumerable<JsonRow>
     private JsonLines(string path, JsonReadingOptions options) => (_path, _options) = (path, options);
 
     /// <summary>Reads a file of JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the rows are enumerated.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults.</param>
+    /// <param name="path">The file; opened again for each enumeration of the rows.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults.</param>
     /// <exception cref="InvalidOptionsException">A limit is out of range.</exception>
     public static JsonLines Read(string path, JsonReadingOptions? options = null)
     {
@@ -82,7 +83,8 @@ public sealed class JsonLines : IEnumerable<JsonRow>
         }
         catch (JsonException failure)
         {
-            if (isFirst && line.TrimStart().StartsWith('[')) throw problems.Refusal(number, "the file is one JSON array over several lines, not one object a line; read it with JsonFile.Read", failure);
+            if (isFirst && line.TrimStart().StartsWith('['))
+                throw problems.Refusal(number, "the file is one JSON array over several lines, not one object a line; read it with JsonFile.Read", failure);
             problems.Error(number, $"not valid JSON: {Reason(line, failure)}");
             return null;
         }
@@ -96,18 +98,18 @@ public sealed class JsonLines : IEnumerable<JsonRow>
 
     private static string Reason(string line, JsonException failure)
     {
-        string place = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
+        string location = $"at character {(failure.BytePositionInLine ?? 0) + 1}";
         string trimmed = line.TrimStart('{', ' ', '\t');
-        if (trimmed.StartsWith('\'')) return $"single quotes {place} (a printed Python dictionary, perhaps); JSON has double ones";
+        if (trimmed.StartsWith('\'')) return $"single quotes {location} (a printed Python dictionary, perhaps); JSON has double ones";
         int at = (int)Math.Min(failure.BytePositionInLine ?? 0, line.Length);
         string rest = line[at..];
         foreach (string word in new[] { "NaN", "Infinity", "-Infinity", "None", "True", "False" })
         {
-            if (rest.StartsWith(word, StringComparison.Ordinal)) return $"{word} {place}, which JSON does not have";
+            if (rest.StartsWith(word, StringComparison.Ordinal)) return $"{word} {location}, which JSON does not have";
         }
-        if (at < line.Length && line[at] < ' ') return $"a control character (U+{(int)line[at]:X4}) {place}, which must be escaped inside a string";
-        return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {place}"
-            : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {place}"
-            : $"{failure.Message.Split(" LineNumber", 2)[0]} ({place})";
+        if (at < line.Length && line[at] < ' ') return $"a control character (U+{(int)line[at]:X4}) {location}, which must be escaped inside a string";
+        return failure.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? $"more than one JSON value on the line, {location}"
+            : failure.Message.Contains("trailing comma", StringComparison.Ordinal) ? $"a comma before the closing bracket {location}"
+            : $"{failure.Message.Split(" LineNumber", 2)[0]} ({location})";
     }
 }

@@ -51,10 +51,13 @@ internal sealed class JsonListStream : IDisposable
                 if (ended) break;
             }
         }
-        if (!_found) throw _problems.Refusal(1, $"no key '{MessageText.Of(_key)}'; keys found: {(_keys.Count == 0 ? "none" : MessageText.List(_keys))}; name the right one in the options (Field)");
+        if (!_found)
+            throw _problems.Refusal(1, $"no key '{MessageText.Of(_key)}'; keys found: {(_keys.Count == 0 ? "none" : MessageText.List(_keys))}; "
+                + "name the right one in the options (Field)");
         do
         {
-            if (_buffer.AsSpan(_start, _length).IndexOfAnyExcept(" \t\r\n"u8) >= 0) throw _problems.Refusal(null, "something stands behind the end of the JSON object");
+            if (_buffer.AsSpan(_start, _length).IndexOfAnyExcept(" \t\r\n"u8) >= 0)
+                throw _problems.Refusal(null, "something stands behind the end of the JSON object");
             _length = 0;
         }
         while (Fill());
@@ -66,7 +69,8 @@ internal sealed class JsonListStream : IDisposable
     private bool Enter(ref Utf8JsonReader reader)
     {
         if (!reader.Read()) return false;
-        return reader.TokenType == JsonTokenType.StartObject ? true : throw _problems.Refusal(1, $"a value was found where an object with the key '{_key}' was expected");
+        return reader.TokenType == JsonTokenType.StartObject ? true
+            : throw _problems.Refusal(1, $"a value was found where an object with the key '{_key}' was expected");
     }
 
     private bool ReadKey(ref Utf8JsonReader reader, out bool ended)
@@ -143,7 +147,8 @@ internal sealed class JsonListStream : IDisposable
         const int room = (CharactersAtOnce * 3) + 4;
         if (_buffer.Length - _length < room)
         {
-            if (_length >= _longest) throw _problems.Refusal(null, $"an entry of '{MessageText.Of(_key)}' has more than {_longest:N0} bytes, which is LongestText");
+            if (_length >= _longest)
+                throw _problems.Refusal(null, $"an entry of '{MessageText.Of(_key)}' has more than {_longest:N0} bytes, which is LongestText");
             Array.Resize(ref _buffer, (int)Math.Min(Math.Max((long)_buffer.Length * 2, _length + (long)room), (long)_longest + room));
         }
         int read = _source.Read(_characters, _lines);

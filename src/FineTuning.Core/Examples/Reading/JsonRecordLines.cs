@@ -7,7 +7,7 @@ internal static class JsonRecordLines
 {
     /// <summary>The line of each entry, from 1; empty where the list is not found.</summary>
     /// <param name="json">Valid JSON in UTF-8.</param>
-    /// <param name="field">The key of the list; null: the whole is the list.</param>
+    /// <param name="field">The key of the list. Null: the whole is the list.</param>
     /// <param name="deepest">The deepest nesting.</param>
     /// <remarks>Where the value is an object of lists, those of its first list.</remarks>
     public static List<int> Of(ReadOnlySpan<byte> json, string? field, int deepest)

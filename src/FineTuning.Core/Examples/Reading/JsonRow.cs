@@ -36,7 +36,8 @@ public sealed class JsonRow : Row
     internal JsonElement Find(string column)
     {
         ArgumentNullException.ThrowIfNull(column);
-        return Element.TryGetProperty(column, out JsonElement value) ? value : throw Problem(Missing(column, Columns).Replace("no column", "no key", StringComparison.Ordinal));
+        return Element.TryGetProperty(column, out JsonElement value) ? value
+            : throw Problem(Missing(column, Columns).Replace("no column", "no key", StringComparison.Ordinal));
     }
 
     internal static string Kind(JsonElement value) => value.ValueKind switch
@@ -56,7 +57,8 @@ public sealed class JsonRow : Row
         {
             JsonValueKind.String => Text(value, column),
             JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
-            JsonValueKind.Array => throw Problem($"'{column}' is a list; expected a text, number or truth value (several labels of a text are read by MultiLabeledTexts)"),
+            JsonValueKind.Array =>
+                throw Problem($"'{column}' is a list; expected a text, number or truth value (several labels of a text are read by MultiLabeledTexts)"),
             _ => throw Problem($"'{column}' is {Kind(value)}; expected a text, number or truth value"),
         };
     }
@@ -65,7 +67,8 @@ public sealed class JsonRow : Row
     {
         JsonElement value = Find(column);
         if (value.ValueKind == JsonValueKind.Null) throw Problem($"'{column}' is null; an empty list stands for none");
-        return value.ValueKind == JsonValueKind.Array ? Items(value, column) : value.ValueKind == JsonValueKind.String ? base.Items(column, separator) : [Scalar(column)];
+        return value.ValueKind == JsonValueKind.Array ? Items(value, column)
+            : value.ValueKind == JsonValueKind.String ? base.Items(column, separator) : [Scalar(column)];
     }
 
     private string Text(JsonElement value, string column)
@@ -76,7 +79,8 @@ public sealed class JsonRow : Row
         }
         catch (InvalidOperationException failure)
         {
-            throw new Errors.TrainingDataException(new DataProblem(File, Line, $"'{column}' holds half a surrogate pair: no valid text", true).ToString(), failure);
+            throw new Errors.TrainingDataException(
+                new DataProblem(File, Line, $"'{column}' holds half a surrogate pair: no valid text", true).ToString(), failure);
         }
     }
 }

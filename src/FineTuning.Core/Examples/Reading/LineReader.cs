@@ -33,14 +33,16 @@ internal sealed class LineReader(TextSource source, ProblemSink problems, int lo
                 return Ended();
             }
             if (character == '\0') throw source.Binary(Number + 1);
-            if (_line.Length >= longestLine) throw problems.Refusal(Number + 1, $"the line is longer than {longestLine:N0} characters; raise the limit in the options if it is meant");
+            if (_line.Length >= longestLine)
+                throw problems.Refusal(Number + 1, $"the line is longer than {longestLine:N0} characters; raise the limit in the options if it is meant");
             _line.Append(character);
         }
         return any ? Ended() : null;
     }
 
     /// <summary>What is said of a byte order mark that does not stand at the beginning of the file.</summary>
-    public const string InnerMark = "a byte order mark (U+FEFF) stands inside the file: files were joined, perhaps, and a header may stand here again; remove the mark";
+    public const string InnerMark = "a byte order mark (U+FEFF) stands inside the file: files were joined, perhaps, "
+        + "and a header may stand here again; remove the mark";
 
     private string Ended()
     {

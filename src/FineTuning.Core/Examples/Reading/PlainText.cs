@@ -21,11 +21,12 @@ public static class PlainText
     private const int Longest = 1 << 28;
 
     /// <summary>Reads a text file; blank lines are no texts.</summary>
-    /// <param name="path">The file, in UTF-8 or with a byte order mark; opened anew each time the texts are enumerated.</param>
+    /// <param name="path">The file, in UTF-8 or with a byte order mark; opened again for each enumeration of the texts.</param>
     /// <param name="unit">What of it is one text.</param>
     /// <param name="longestText">The most characters of a text; a longer one is an error. Default 268,435,456.</param>
     /// <returns>Streamed, in the order of the file.</returns>
-    /// <exception cref="Errors.TrainingDataException">While enumerating: the file is no text or empty, or a text is too long; file and line are named.</exception>
+    /// <exception cref="Errors.TrainingDataException">While enumerating: the file is no text or empty,
+    /// or a text is too long; file and line are named.</exception>
     public static IEnumerable<string> Read(string path, TextUnit unit = TextUnit.Line, int longestText = Longest)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -66,12 +67,14 @@ public static class PlainText
                 text.Clear();
                 continue;
             }
-            if ((long)text.Length + line.Length + 1 > longestText) throw problems.Refusal(lines.Number, $"the text is longer than {longestText:N0} characters; raise longestText if it is meant");
+            if ((long)text.Length + line.Length + 1 > longestText)
+                throw problems.Refusal(lines.Number, $"the text is longer than {longestText:N0} characters; raise longestText if it is meant");
             if (text.Length > 0 || (unit == TextUnit.File && any)) text.Append('\n');
             text.Append(line);
             any = true;
         }
-        if (!any || (unit != TextUnit.Line && text.Length > 0 && string.IsNullOrWhiteSpace(text.ToString()))) throw problems.Refusal(null, "the file holds no text");
+        if (!any || (unit != TextUnit.Line && text.Length > 0 && string.IsNullOrWhiteSpace(text.ToString())))
+            throw problems.Refusal(null, "the file holds no text");
         if (text.Length > 0) yield return text.ToString();
     }
 }

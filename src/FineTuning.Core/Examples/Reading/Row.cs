@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace FineTuning.Examples;
 
-/// <summary>A record of a data file, with its place for messages.</summary>
+/// <summary>A record of a data file, with its file and line for messages.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
 public abstract class Row
 {
@@ -25,12 +25,14 @@ public abstract class Row
     /// <summary>A value as an enum (by name), bool (true, false, 1, 0), integer, floating-point number or string.</summary>
     /// <typeparam name="T">The type.</typeparam>
     /// <param name="column">The column's name.</param>
-    /// <exception cref="Errors.TrainingDataException">There is no such column, or its value is no <typeparamref name="T"/>: the message lists what is allowed.</exception>
+    /// <exception cref="Errors.TrainingDataException">There is no such column, or its value is no <typeparamref name="T"/>:
+    /// the message lists what is allowed.</exception>
     public T Value<T>(string column)
         where T : notnull
     {
         string text = Scalar(column);
-        return ValueParser.TryParse(text, out T value, out string expected) ? value : throw Problem($"'{column}' is '{MessageText.Of(text)}'; expected {expected}{Advice}");
+        return ValueParser.TryParse(text, out T value, out string expected) ? value
+            : throw Problem($"'{column}' is '{MessageText.Of(text)}'; expected {expected}{Advice}");
     }
 
     /// <summary>An error about this record: what was found, what was expected, what to do.</summary>
@@ -55,7 +57,8 @@ public abstract class Row
         }
         catch (JsonException)
         {
-            throw Problem($"'{column}' is '{MessageText.Of(text)}', in brackets but no JSON list (JSON has double quotes); write [\"a\", \"b\"], or a{separator}b");
+            throw Problem(
+                $"'{column}' is '{MessageText.Of(text)}', in brackets but no JSON list (JSON has double quotes); write [\"a\", \"b\"], or a{separator}b");
         }
     }
 
@@ -65,7 +68,8 @@ public abstract class Row
         var items = new List<string>();
         foreach (JsonElement item in list.EnumerateArray())
         {
-            if (item.ValueKind is JsonValueKind.Array or JsonValueKind.Object or JsonValueKind.Null) throw Problem($"'{column}' holds {JsonRow.Kind(item)}; expected a list of texts, numbers or truth values");
+            if (item.ValueKind is JsonValueKind.Array or JsonValueKind.Object or JsonValueKind.Null)
+                throw Problem($"'{column}' holds {JsonRow.Kind(item)}; expected a list of texts, numbers or truth values");
             if (item.ValueKind == JsonValueKind.String && !JsonChecks.IsText(item)) throw Problem($"'{column}' holds half a surrogate pair: no valid text");
             items.Add(item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText());
         }
@@ -81,7 +85,8 @@ public abstract class Row
     private protected static string Missing(string column, IReadOnlyList<string> columns)
     {
         string? nearest = columns.FirstOrDefault(other => string.Equals(other.Trim(), column.Trim(), StringComparison.OrdinalIgnoreCase));
-        string found = columns.Count == 0 ? "there are none" : nearest is null ? $"columns found: {MessageText.List(columns)}" : $"nearest: '{MessageText.Of(nearest)}'";
+        string found = columns.Count == 0 ? "there are none" : nearest is null ? $"columns found: {MessageText.List(columns)}"
+            : $"nearest: '{MessageText.Of(nearest)}'";
         string advice = columns.Count == 1 && nearest is null ? "; there is one column only: the file seems to have another separator" : "";
         return $"no column '{MessageText.Of(column)}'; {found}{advice}";
     }

@@ -6,12 +6,13 @@ public static class RowMapping
     /// <summary>Labelled texts.</summary>
     /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="text">The column of the text; without a header its place, from 0.</param>
+    /// <param name="text">The column of the text; without a header its index, from 0.</param>
     /// <param name="label">The column of the label.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
-    /// <param name="weight">The column of the example's weight; null: all count 1.</param>
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
+    /// <param name="weight">The column of the example's weight. Null: all count 1.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a column is missing or a value does not fit; file and line are named.</exception>
-    public static IEnumerable<LabeledText<TLabel>> LabeledTexts<TLabel>(this IEnumerable<Row> rows, string text = "text", string label = "label", string? pair = null, string? weight = null)
+    public static IEnumerable<LabeledText<TLabel>> LabeledTexts<TLabel>(
+        this IEnumerable<Row> rows, string text = "text", string label = "label", string? pair = null, string? weight = null)
         where TLabel : notnull
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -20,7 +21,8 @@ public static class RowMapping
         {
             Row row = Present(given, index);
             kinds.Check(row);
-            return new LabeledText<TLabel>(row[text], Checked(row, label, row.Value<TLabel>(label))) { Pair = Optional(row, pair), Weight = weight is null ? 1 : row.Value<double>(weight) };
+            return new LabeledText<TLabel>(row[text], Checked(row, label, row.Value<TLabel>(label)))
+                { Pair = Optional(row, pair), Weight = weight is null ? 1 : row.Value<double>(weight) };
         });
     }
 
@@ -28,17 +30,19 @@ public static class RowMapping
     /// <typeparam name="TLabel">An enum (by name), string, bool or integer.</typeparam>
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text.</param>
-    /// <param name="labels">The column of the labels; empty: none. A JSON list, or labels with a separator between them.</param>
+    /// <param name="labels">The column of the labels. Empty: none. A JSON list, or labels with a separator between them.</param>
     /// <param name="separator">What stands between two labels that are no list.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
-    public static IEnumerable<MultiLabeledText<TLabel>> MultiLabeledTexts<TLabel>(this IEnumerable<Row> rows, string text = "text", string labels = "labels", char separator = ';', string? pair = null)
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
+    public static IEnumerable<MultiLabeledText<TLabel>> MultiLabeledTexts<TLabel>(
+        this IEnumerable<Row> rows, string text = "text", string labels = "labels", char separator = ';', string? pair = null)
         where TLabel : notnull
     {
         ArgumentNullException.ThrowIfNull(rows);
         return rows.Select((given, index) =>
         {
             Row row = Present(given, index);
-            return new MultiLabeledText<TLabel>(row[text], [.. row.Items(labels, separator).Select(name => Parsed<TLabel>(row, labels, name))]) { Pair = Optional(row, pair) };
+            return new MultiLabeledText<TLabel>(row[text], [.. row.Items(labels, separator).Select(name => Parsed<TLabel>(row, labels, name))])
+                { Pair = Optional(row, pair) };
         });
     }
 
@@ -46,7 +50,7 @@ public static class RowMapping
     /// <param name="rows">The rows; streamed.</param>
     /// <param name="text">The column of the text.</param>
     /// <param name="score">The column of the number.</param>
-    /// <param name="pair">The column of the second text; null: there is none.</param>
+    /// <param name="pair">The column of the second text. Null: there is none.</param>
     public static IEnumerable<ScoredText> ScoredTexts(this IEnumerable<Row> rows, string text = "text", string score = "score", string? pair = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -61,14 +65,17 @@ public static class RowMapping
 
     private static TLabel Parsed<TLabel>(Row row, string column, string name)
         where TLabel : notnull =>
-        ValueParser.TryParse(name, out TLabel value, out string expected) ? Checked(row, column, value) : throw row.Problem($"'{column}' holds '{MessageText.Of(name)}'; expected {expected}");
+        ValueParser.TryParse(name, out TLabel value, out string expected) ? Checked(row, column, value)
+            : throw row.Problem($"'{column}' holds '{MessageText.Of(name)}'; expected {expected}");
 
     /// <summary>A label of nothing, or one with a mark that nobody sees, would be a class of its own.</summary>
     private static TLabel Checked<TLabel>(Row row, string column, TLabel label)
     {
         if (label is not string name) return label;
         if (string.IsNullOrWhiteSpace(name)) throw row.Problem($"'{column}' is empty; give the row a label, or remove it");
-        if (name.Contains('\uFEFF', StringComparison.Ordinal)) throw row.Problem($"'{column}' holds a byte order mark (U+FEFF), which nobody sees: '{MessageText.Of(name)}' would be a label of its own; remove the mark");
+        if (name.Contains('\uFEFF', StringComparison.Ordinal))
+            throw row.Problem(
+                $"'{column}' holds a byte order mark (U+FEFF), which nobody sees: '{MessageText.Of(name)}' would be a label of its own; remove the mark");
         return label;
     }
 

@@ -9,7 +9,8 @@ public static class SourceTargetMapping
     /// <param name="rows">The rows of a CSV, TSV or JSON file; streamed.</param>
     /// <param name="source">The column of the source. In JSON, <c>translation.en</c> is the key <c>en</c> of the object under <c>translation</c>.</param>
     /// <param name="target">The column of the target.</param>
-    /// <exception cref="Errors.TrainingDataException">While enumerating: a column is missing or no text, or a target is empty; file and line are named.</exception>
+    /// <exception cref="Errors.TrainingDataException">While enumerating: a column is missing or no text,
+    /// or a target is empty; file and line are named.</exception>
     public static IEnumerable<SourceTarget> SourceTargets(this IEnumerable<Row> rows, string source = "source", string target = "target")
     {
         ArgumentNullException.ThrowIfNull(rows);

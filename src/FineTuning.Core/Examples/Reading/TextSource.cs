@@ -3,7 +3,9 @@ using FineTuning.Errors;
 
 namespace FineTuning.Examples;
 
-/// <summary>The characters of a data file, read strictly: a byte order mark decides, else what the options name, else UTF-8; what is no text is refused with its line.</summary>
+/// <summary>
+/// The characters of a data file, read strictly: a byte order mark decides, else what the options name, else UTF-8; what is no text is refused with its line.
+/// </summary>
 /// <remarks>For one thread. Reads forwards only, so that pipes are read as files are.</remarks>
 internal sealed class TextSource : IDisposable
 {
@@ -37,7 +39,8 @@ internal sealed class TextSource : IDisposable
             };
             if (mark == 0 && encoding is null) _resembles = Resembles(start);
             Encoding = found;
-            _reader = new StreamReader(new JoinedStream(new MemoryStream(start[mark..].ToArray()), bytes), found, detectEncodingFromByteOrderMarks: false, DataFile.BufferSize);
+            _reader = new StreamReader(new JoinedStream(new MemoryStream(start[mark..].ToArray()), bytes), found,
+                detectEncodingFromByteOrderMarks: false, DataFile.BufferSize);
         }
         catch (InvalidDataException failure)
         {
@@ -77,7 +80,8 @@ internal sealed class TextSource : IDisposable
     /// <summary>The error for a NUL character, which no text holds.</summary>
     public TrainingDataException Binary(int line) => _problems.Refusal(line, _resembles is null
         ? "a NUL character was found: the file is binary, or of another encoding; save it as UTF-8 or name its encoding"
-        : $"NUL characters were found: the file looks like {_resembles}; save it as UTF-8, or name that encoding in the options (Encoding) where there are any");
+        : $"NUL characters were found: the file looks like {_resembles}; "
+        + "save it as UTF-8, or name that encoding in the options (Encoding) where there are any");
 
     public void Dispose() => _reader.Dispose();
 
@@ -85,12 +89,14 @@ internal sealed class TextSource : IDisposable
     {
         if (Encoding is not UTF8Encoding || (_named is not null and not UTF8Encoding))
         {
-            return _problems.Refusal(null, $"after line {line - 1} bytes do not fit the encoding {Encoding.WebName}; name the right one in the options (Encoding)", failure);
+            return _problems.Refusal(null, $"after line {line - 1} bytes do not fit the encoding {Encoding.WebName}; "
+                + "name the right one in the options (Encoding)", failure);
         }
         (int Line, byte Byte)? found = _readsTwice ? DataFile.FirstInvalidByte(_path, _problems) : null;
         string which = found is { } first ? $" (first bad byte 0x{first.Byte:X2})" : $" somewhere after line {line - 1}";
         if (_resembles is not null) which += $", and the file looks like {_resembles}";
-        return _problems.Refusal(found?.Line, $"the bytes are not valid UTF-8{which}; save the file as UTF-8, or name its encoding in the options (Encoding) where there are any", failure);
+        return _problems.Refusal(found?.Line, $"the bytes are not valid UTF-8{which}; "
+            + "save the file as UTF-8, or name its encoding in the options (Encoding) where there are any", failure);
     }
 
     // Texts of western scripts have a NUL beside every character in UTF-16.

@@ -26,7 +26,8 @@ internal static class ValueParser
                 return text;
             case TypeCode.Boolean:
                 expected = "true, false, 1 or 0";
-                return text is "1" || text.Equals("true", StringComparison.OrdinalIgnoreCase) ? true : text is "0" || text.Equals("false", StringComparison.OrdinalIgnoreCase) ? false : null;
+                return text is "1" || text.Equals("true", StringComparison.OrdinalIgnoreCase) ? true
+                    : text is "0" || text.Equals("false", StringComparison.OrdinalIgnoreCase) ? false : null;
             case TypeCode.Byte:
                 return byte.TryParse(text, NumberStyles.AllowLeadingSign, culture, out byte b) ? b : null;
             case TypeCode.Int16:
@@ -51,7 +52,8 @@ internal static class ValueParser
     {
         string[] names = Enum.GetNames(type);
         expected = $"one of {string.Join(", ", names)}";
-        string? name = Array.Find(names, name => name.Equals(text, StringComparison.Ordinal)) ?? Array.Find(names, name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
+        string? name = Array.Find(names, name => name.Equals(text, StringComparison.Ordinal))
+            ?? Array.Find(names, name => name.Equals(text, StringComparison.OrdinalIgnoreCase));
         return name is null ? null : Enum.Parse(type, name);
     }
 }

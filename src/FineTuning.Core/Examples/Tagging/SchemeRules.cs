@@ -82,7 +82,7 @@ internal sealed record SchemeRules(string Prefixes, PrefixRule[] Starts, PrefixR
         }
         return found;
 
-        TagParts At(int place) => place < tags.Count ? tags[place] : TagParts.Outside;
+        TagParts At(int index) => index < tags.Count ? tags[index] : TagParts.Outside;
     }
 
     private static SchemeRules Bounded(string prefixes, string last, string single) => new(

@@ -3,7 +3,7 @@ namespace FineTuning.Examples;
 /// <summary>Which tag may follow which, begin and end a sentence: what well-formed data holds to, and constrained decoding.</summary>
 internal static class TagOrder
 {
-    /// <param name="before">The tag before; null: the sentence begins.</param>
+    /// <param name="before">The tag before. Null: the sentence begins.</param>
     /// <param name="now">The tag.</param>
     /// <param name="scheme">The scheme.</param>
     public static bool MayFollow(TagParts? before, TagParts now, TaggingScheme scheme)

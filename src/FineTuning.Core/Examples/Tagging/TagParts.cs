@@ -29,7 +29,8 @@ internal readonly record struct TagParts(char Prefix, string Type)
     {
         if (tag.Length == 0) throw new ArgumentException("a tag is empty", nameof(tag));
         char prefix = suffix ? tag[^1] : tag[0];
-        if (!"IOBESUL".Contains(prefix, StringComparison.Ordinal)) throw new ArgumentException($"'{tag}' begins with none of the prefixes I, O, B, E, S, U, L", nameof(tag));
+        if (!"IOBESUL".Contains(prefix, StringComparison.Ordinal))
+            throw new ArgumentException($"'{tag}' begins with none of the prefixes I, O, B, E, S, U, L", nameof(tag));
         string type = (suffix ? tag[..^1] : tag[1..]).Trim('-');
         return new(prefix, type.Length == 0 ? "_" : type);
     }

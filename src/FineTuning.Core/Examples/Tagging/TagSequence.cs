@@ -44,10 +44,12 @@ public static class TagSequence
     {
         ArgumentNullException.ThrowIfNull(tags);
         if (scheme == TaggingScheme.Plain) return [];
-        return Chunks([.. tags.Select(tag => TagParts.Lenient(tag)).Select(parts => scheme != TaggingScheme.Bilou ? parts : parts with { Prefix = parts.Prefix switch { 'L' => 'E', 'U' => 'S', char other => other } })]);
+        return Chunks(
+            [.. tags.Select(tag => TagParts.Lenient(tag)).Select(parts => scheme != TaggingScheme.Bilou ? parts
+                : parts with { Prefix = parts.Prefix switch { 'L' => 'E', 'U' => 'S', char other => other } })]);
     }
 
-    /// <summary>The scheme that the prefixes of a whole data set speak for, as seqeval finds it; null: none does.</summary>
+    /// <summary>The scheme that the prefixes of a whole data set speak for, as seqeval finds it. Null: none does.</summary>
     /// <param name="sentences">The tags of each sentence.</param>
     /// <param name="suffix">Whether tags are written PER-B instead of B-PER.</param>
     /// <remarks>IOB1 and IOE1 cannot be told from IOB2 and IOE2 in this way, and neither can tags that are all O or I.</remarks>
@@ -83,8 +85,10 @@ public static class TagSequence
         EntitySpan? previous = null;
         foreach (EntitySpan entity in entities.OrderBy(entity => entity.First))
         {
-            if (entity.First < 0 || entity.Last < entity.First || entity.Last >= words) throw new ArgumentException($"the entity {entity} lies outside the {words} words", nameof(entities));
-            if (previous is { } other && other.Last >= entity.First) throw new ArgumentException($"the entities {other} and {entity} overlap", nameof(entities));
+            if (entity.First < 0 || entity.Last < entity.First || entity.Last >= words)
+                throw new ArgumentException($"the entity {entity} lies outside the {words} words", nameof(entities));
+            if (previous is { } other && other.Last >= entity.First)
+                throw new ArgumentException($"the entities {other} and {entity} overlap", nameof(entities));
             bool follows = previous is { } before && before.Last == entity.First - 1 && before.Type == entity.Type;
             Write(tags, entity, scheme, follows);
             previous = entity;
@@ -110,10 +114,14 @@ public static class TagSequence
             }
             if (scheme == TaggingScheme.Plain) continue;
             TagParts.TryExact(tags[i], out TagParts now);
-            if (!TagOrder.MayFollow(before, now, scheme)) problems.Add(new(i, before is null ? $"{now} at the start of a sentence: not well formed in {Name(scheme)}" : $"{now} after {before}: not well formed in {Name(scheme)}", IsReadable: true));
+            if (!TagOrder.MayFollow(before, now, scheme))
+                problems.Add(
+                    new(i, before is null ? $"{now} at the start of a sentence: not well formed in {Name(scheme)}"
+                        : $"{now} after {before}: not well formed in {Name(scheme)}", IsReadable: true));
             before = now;
         }
-        if (before is { } last && scheme != TaggingScheme.Plain && !TagOrder.MayEnd(last, scheme)) problems.Add(new(tags.Count - 1, $"{last} at the end of a sentence: not well formed in {Name(scheme)}", IsReadable: true));
+        if (before is { } last && scheme != TaggingScheme.Plain && !TagOrder.MayEnd(last, scheme))
+            problems.Add(new(tags.Count - 1, $"{last} at the end of a sentence: not well formed in {Name(scheme)}", IsReadable: true));
         return problems;
     }
 
@@ -124,13 +132,21 @@ public static class TagSequence
         if (tag.Length == 0) return "the tag is empty";
         if (scheme == TaggingScheme.Plain) return null;
         string allowed = string.Join(", ", SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').Select(prefix => $"{prefix}-"));
-        if (TagParts.TryExact(tag, out TagParts parts)) return SchemeRules.Of(scheme).Prefixes.Contains(parts.Prefix, StringComparison.Ordinal) ? null : $"{MessageText.Of(tag)} is no {Name(scheme)} tag; its prefixes are {allowed}; name the scheme of the data (Scheme: {Others(parts.Prefix)})";
-        if (tag.Length > 2 && tag[1] == '-' && char.IsLower(tag[0])) return $"{MessageText.Of(tag)}: the prefix is in lower case; write {char.ToUpperInvariant(tag[0])}, or name TaggingScheme.Plain where tags have no prefixes";
-        return $"{MessageText.Of(tag)} has no prefix: expected O, or one of {allowed} and a type; where each tag stands for itself, as parts of speech do, the scheme is TaggingScheme.Plain";
+        if (TagParts.TryExact(tag, out TagParts parts))
+            return SchemeRules.Of(scheme).Prefixes.Contains(parts.Prefix, StringComparison.Ordinal) ? null
+                : $"{MessageText.Of(tag)} is no {Name(scheme)} tag; its prefixes are {allowed}; name the scheme of the data (Scheme: {Others(parts.Prefix)})";
+        if (tag.Length > 2 && tag[1] == '-' && char.IsLower(tag[0]))
+            return $"{MessageText.Of(tag)}: the prefix is in lower case; "
+                + $"write {char.ToUpperInvariant(tag[0])}, or name TaggingScheme.Plain where tags have no prefixes";
+        return $"{MessageText.Of(tag)} has no prefix: expected O, or one of {allowed} and a type; "
+            + "where each tag stands for itself, as parts of speech do, the scheme is TaggingScheme.Plain";
     }
 
     private static string Others(char prefix) =>
-        string.Join(", ", Enum.GetValues<TaggingScheme>().Where(scheme => scheme != TaggingScheme.Plain && SchemeRules.Of(scheme).Prefixes.Contains(prefix, StringComparison.Ordinal)).Select(scheme => $"TaggingScheme.{scheme}")) + ", or TaggingScheme.Plain";
+        string.Join(
+            ", ", Enum.GetValues<TaggingScheme>()
+            .Where(scheme => scheme != TaggingScheme.Plain && SchemeRules.Of(scheme).Prefixes.Contains(prefix, StringComparison.Ordinal))
+            .Select(scheme => $"TaggingScheme.{scheme}")) + ", or TaggingScheme.Plain";
 
     private static TagParts StrictPart(string tag, int word, TaggingScheme scheme, SchemeRules rules, bool suffix)
     {

@@ -27,12 +27,12 @@ public enum TaggingScheme
 
 /// <summary>An entity as a run of words.</summary>
 /// <param name="Type">Its type, for example PER.</param>
-/// <param name="First">The place of its first word, from 0.</param>
-/// <param name="Last">The place of its last word.</param>
+/// <param name="First">The index of its first word, from 0.</param>
+/// <param name="Last">The index of its last word.</param>
 public readonly record struct EntitySpan(string Type, int First, int Last);
 
 /// <summary>Something about a tag that its scheme does not allow.</summary>
-/// <param name="Word">The place of the word, from 0.</param>
+/// <param name="Word">The index of the word, from 0.</param>
 /// <param name="Message">What was found.</param>
-/// <param name="IsReadable">True: entities can be read all the same, leniently; false: the tag is none of the scheme's.</param>
+/// <param name="IsReadable">True: entities can be read all the same, leniently; false: the tag does not belong to the scheme.</param>
 public readonly record struct TagProblem(int Word, string Message, bool IsReadable);

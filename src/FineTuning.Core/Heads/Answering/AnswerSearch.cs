@@ -26,9 +26,9 @@ internal sealed class AnswerSearch(SearchRules rules)
     public double Margin => BestSpan is { } span ? NoAnswer - (double)span.Score : double.PositiveInfinity;
 
     /// <summary>Adds what a window offers.</summary>
-    /// <param name="window">Its place in the text and the offsets of its tokens.</param>
+    /// <param name="window">Its range in the text and the offsets of its tokens.</param>
     /// <param name="logits">Those of each token as first and as last, [tokens, 2]; the best are taken from all that are given, so padding is left out.</param>
-    /// <param name="fullest">Where an answer may begin; null: anywhere.</param>
+    /// <param name="fullest">Where an answer may begin. Null: anywhere.</param>
     public void Add(SpanWindow window, ReadOnlySpan<float> logits, bool[]? fullest)
     {
         var (starts, ends) = (new float[logits.Length / 2], new float[logits.Length / 2]);
@@ -79,9 +79,9 @@ internal sealed class AnswerSearch(SearchRules rules)
 
     private static int[] Highest(float[] values, int count)
     {
-        var keys = new (float Value, int Place)[values.Length];
+        var keys = new (float Value, int Index)[values.Length];
         for (int i = 0; i < keys.Length; i++) keys[i] = (-values[i], i);
         Array.Sort(keys);
-        return [.. keys.Take(count).Select(key => key.Place)];
+        return [.. keys.Take(count).Select(key => key.Index)];
     }
 }

@@ -10,9 +10,9 @@ internal static class AnswerTarget
     private const string Nowhere = "no answer stands where it is said to";
     private const string Blank = "answers that are empty or white space, passed over";
     private const string Dropped = "answers that do not stand where they are said to, passed over for another of the question";
-    private const string Moved = "answers that did not stand where they were said to, moved to the nearest place with their text";
+    private const string Moved = "answers that did not stand where they were said to, moved to the nearest occurrence of their text";
 
-    /// <summary>The answer; null: the question is left out, which the report has been told.</summary>
+    /// <summary>The answer. Null: the question is left out, which the report has been told.</summary>
     /// <exception cref="TrainingDataException">An answer does not stand where it is said to, and that is to be refused.</exception>
     public static GivenAnswer? Of(AnsweredQuestion example, MismatchedAnswers mismatched, EncodingReport report)
     {
@@ -21,7 +21,10 @@ internal static class AnswerTarget
         {
             if (string.IsNullOrWhiteSpace(answer.Text))
             {
-                if (mismatched == MismatchedAnswers.Refuse) throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} is empty or white space; leave it out");
+                if (mismatched == MismatchedAnswers.Refuse)
+                    throw new TrainingDataException(
+                        $"an answer of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} is empty "
+                        + "or white space; leave it out");
                 Note(Blank);
                 continue;
             }
@@ -32,8 +35,11 @@ internal static class AnswerTarget
             }
             if (mismatched == MismatchedAnswers.Refuse)
             {
-                throw new TrainingDataException($"the answer \"{Excerpt.Of(answer.Text)}\" of the question \"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} "
-                    + $"does not stand at {answer.Start} of its text (places count UTF-16 units); correct it, or let it be left out or repaired (MismatchedAnswers)");
+                throw new TrainingDataException(
+                    $"the answer \"{Excerpt.Of(answer.Text)}\" of the question "
+                    + $"\"{Excerpt.Of(example.Question)}\"{(example.Id is null ? "" : $" ({example.Id})")} "
+                    + $"does not stand at {answer.Start} of its text (offsets count UTF-16 units); "
+                    + "correct it, or let it be left out or repaired (MismatchedAnswers)");
             }
             if (mismatched == MismatchedAnswers.Repair && answer.Repaired(example.Context) is { } repaired)
             {
@@ -48,7 +54,7 @@ internal static class AnswerTarget
 
         void Note(string what)
         {
-            report.Remark(what);
+            report.Note(what);
             report.Name(what, example.Id);
         }
     }

@@ -5,14 +5,16 @@ namespace FineTuning.Heads;
 
 /// <summary>A question with a part of its text, as the model sees it.</summary>
 /// <param name="Tokens">The tokens; offsets of the question refer to the question without its leading spaces.</param>
-/// <param name="First">The place of the text's first token; behind <paramref name="Last"/> where there is none.</param>
-/// <param name="Last">The place of the text's last token.</param>
+/// <param name="First">The index of the text's first token; behind <paramref name="Last"/> where there is none.</param>
+/// <param name="Last">The index of the text's last token.</param>
 /// <param name="Origin">Which token of the whole text <paramref name="First"/> is.</param>
 internal sealed record AnswerWindow(TokenizedText Tokens, int First, int Last, int Origin)
 {
     public bool HasContext => First <= Last;
 
-    /// <summary>The tokens of an answer: the last that begins at or before it, the first that ends at or after it; 0 and 0 where this window does not hold all of it.</summary>
+    /// <summary>
+    /// The tokens of an answer: the last that begins at or before it, the first that ends at or after it; 0 and 0 where this window does not hold all of it.
+    /// </summary>
     public (int Start, int End) Locate(int start, int end)
     {
         if (!HasContext || end <= start || Tokens.Starts[First] > start || Tokens.Ends[Last] < end) return (0, 0);

@@ -36,9 +36,11 @@ internal sealed record AnsweringFile(int? MaximumLength, int? Stride, bool? Allo
         {
             throw new CheckpointException(path, $"it is no valid JSON of this kind: {failure.Message}; delete it to start from the defaults", failure);
         }
-        bool valid = file is { MaximumLength: null or > 3, Stride: null or >= 0 } && (file.NoAnswerThreshold is null || double.IsFinite(file.NoAnswerThreshold.Value))
+        bool valid = file is { MaximumLength: null or > 3, Stride: null or >= 0 }
+            && (file.NoAnswerThreshold is null || double.IsFinite(file.NoAnswerThreshold.Value))
             && (file.Stride ?? 0) <= (file.MaximumLength ?? int.MaxValue) - 4;
-        return valid ? file! : throw new CheckpointException(path, "a length, a stride or a threshold in it is impossible; delete it to start from the defaults");
+        return valid ? file!
+            : throw new CheckpointException(path, "a length, a stride or a threshold in it is impossible; delete it to start from the defaults");
     }
 
     public void Write(string folder) => File.WriteAllText(Path.Combine(folder, Name), JsonSerializer.Serialize(this, Format) + "\n");

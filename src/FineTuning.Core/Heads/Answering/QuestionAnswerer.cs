@@ -12,7 +12,8 @@ namespace FineTuning.Heads;
 /// <summary>Answers to questions, found in a text of any length: a pretrained encoder with its tokenizer and scores for first and last tokens.</summary>
 /// <remarks>
 /// A text that is longer than the model takes is read in overlapping windows. Where no answer is allowed (SQuAD 2.0), a run with validation data tunes the
-/// threshold on it, and the saved folder keeps it. Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.
+/// threshold on it, and the saved folder keeps it. Prediction is thread-safe; while a run trains the model it is refused.
+/// The caller that creates the model disposes it.
 /// </remarks>
 public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredictor<(string Question, string Context), AnswerSpan>
 {
@@ -52,7 +53,10 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <summary>Whether a text may hold no answer (SQuAD 2.0).</summary>
     public bool AllowsNoAnswer { get; }
 
-    /// <summary>How far no answer must be ahead of the best answer, in logits, to be given. A run with validation data sets it to what gave the best F1 there, unless the options name one.</summary>
+    /// <summary>
+    /// How far no answer must be ahead of the best answer, in logits, to be given.
+    /// A run with validation data sets it to what gave the best F1 there, unless the options name one.
+    /// </summary>
     public double NoAnswerThreshold { get; set; }
 
     /// <summary>Whether the head was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: answers mean nothing yet.</summary>
@@ -74,7 +78,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         options.Members().Require(nameof(options));
         options.Validate(options.MaximumLength ?? int.MaxValue);
         AnsweringFile file = AnsweringFile.Read(backbone.Folder);
-        return backbone.Open(HeadKind.QuestionAnswering, 0, options.LoadOptions(), (head, tokenizer) => new QuestionAnswerer(head, tokenizer, options, file, backbone.Name));
+        return backbone.Open(HeadKind.QuestionAnswering, 0, options.LoadOptions(),
+            (head, tokenizer) => new QuestionAnswerer(head, tokenizer, options, file, backbone.Name));
     }
 
     /// <inheritdoc/>
@@ -98,18 +103,21 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         {
             AnswerWindow[][] windows = [.. chunk.Select(input => WindowsOf(input.Question, input.Context))];
             float[][] logits = Logits([.. windows.SelectMany(group => group)], cancellation);
-            int place = 0;
+            int offset = 0;
             for (int i = 0; i < chunk.Length; i++)
             {
-                AnswerSearch search = Search(windows[i], logits.AsSpan(place, windows[i].Length));
+                AnswerSearch search = Search(windows[i], logits.AsSpan(offset, windows[i].Length));
                 answers.Add(search.Answer(chunk[i].Context, AllowsNoAnswer, NoAnswerThreshold));
-                place += windows[i].Length;
+                offset += windows[i].Length;
             }
         }
         return answers;
     }
 
-    /// <summary>Writes the model as a folder that Hugging Face's libraries open, with windows and threshold in question_answering.json. The folder is whole or as it was.</summary>
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open, with windows and threshold in question_answering.json.
+    /// The folder is whole or as it was.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) =>
@@ -122,7 +130,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Context, "text");
         ExampleWeight.Check(example.Weight, ExampleParts.Require(example.Question, "question"));
-        if (ExampleParts.Require(example.Answers, "list of answers").Any(answer => answer?.Text is null)) throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\" is null; leave it out");
+        if (ExampleParts.Require(example.Answers, "list of answers").Any(answer => answer?.Text is null))
+            throw new TrainingDataException($"an answer of the question \"{Excerpt.Of(example.Question)}\" is null; leave it out");
         if (!example.IsAnswerable && !AllowsNoAnswer)
         {
             throw new TrainingDataException($"the question \"{Excerpt.Of(example.Question)}\" has no answer; set AllowsNoAnswer, or leave such questions out");
@@ -133,12 +142,13 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         if (_windows.Of(example.Question, example.Context) is not { } windows) return Skip("the question leaves no room for the text");
         if (!windows[0].HasContext) return Skip("the text is empty");
 
-        (int Start, int End)[] targets = [.. windows.Select(window => target is null ? (0, 0) : window.Locate(target.Start, target.Start + target.Text.Length))];
+        (int Start, int End)[] targets =
+            [.. windows.Select(window => target is null ? (0, 0) : window.Locate(target.Start, target.Start + target.Text.Length))];
         // Nothing can be learned where the answer stands in no window, least of all that there is none; the question is evaluated all the same.
-        bool isLost = target is not null && targets.All(place => place.End == 0);
-        if (isLost) report.Remark("answers longer than a window, not learned from");
+        bool isLost = target is not null && targets.All(span => span.End == 0);
+        if (isLost) report.Note("answers longer than a window, not learned from");
         if (isLost) report.Name("answers longer than a window, not learned from", example.Id);
-        if (target is not null && !isLost) RemarkLongAnswer(windows, targets, example, report);
+        if (target is not null && !isLost) NoteLongAnswer(windows, targets, example, report);
         bool[][]? fullest = _options.FullestContextOnly ? AnswerWindows.Fullest(windows) : null;
         return new QuestionRow(example, [.. windows.Select((window, i) =>
             new WindowRow(window.Tokens.Ids, TypesOf(window), SpanWindow.Of(window), fullest?[i], targets[i], isLost ? 0 : example.Weight))]);
@@ -152,17 +162,17 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     // It is learned, but never found: the search combines starts and ends that are no farther apart.
-    private void RemarkLongAnswer(AnswerWindow[] windows, (int Start, int End)[] targets, AnsweredQuestion example, EncodingReport report)
+    private void NoteLongAnswer(AnswerWindow[] windows, (int Start, int End)[] targets, AnsweredQuestion example, EncodingReport report)
     {
-        int window = Array.FindIndex(targets, place => place.End > 0);
+        int window = Array.FindIndex(targets, span => span.End > 0);
         if (window < 0 || targets[window].End - targets[window].Start + 1 <= _options.LongestAnswer) return;
         string what = $"answers of more than {_options.LongestAnswer} tokens, which are never given (LongestAnswer)";
-        report.Remark(what);
+        report.Note(what);
         report.Name(what, example.Id);
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         return [.. rows.Cast<QuestionRow>().SelectMany(question => question.Windows.Select(window =>
@@ -192,7 +202,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override IEvaluation NewEvaluation() => new AnswerEvaluation(this);
 
     /// <inheritdoc/>
-    public override void Adopt(MetricReport metrics)
+    public override void Calibrate(MetricReport metrics)
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (_options.NoAnswerThreshold is null && metrics.TryGet("best_f1_threshold", out double threshold)) NoAnswerThreshold = threshold;
@@ -215,7 +225,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(context);
         return _windows.Of(question, context)
-            ?? throw new ArgumentException($"the question \"{Excerpt.Of(question)}\" leaves no room for the text in windows of {MaximumLength} tokens; shorten it or raise MaximumLength", nameof(question));
+            ?? throw new ArgumentException($"the question \"{Excerpt.Of(question)}\" leaves no room for the text in windows of {MaximumLength} tokens; "
+                + "shorten it or raise MaximumLength", nameof(question));
     }
 
     /// <summary>The scores of each window, [tokens, 2] flattened, in their order; computed in batches of similar length.</summary>

@@ -8,7 +8,7 @@ public enum MismatchedAnswers
     /// <summary>They are left out, counted and named; a question without any other answer is left out too.</summary>
     LeaveOut,
 
-    /// <summary>They move to the nearest place that has their text, counted and named; those without such a place are left out.</summary>
+    /// <summary>They move to the nearest occurrence of their text, counted and named; those without one are left out.</summary>
     Repair,
 
     /// <summary>The first one ends the run with an error.</summary>
@@ -19,10 +19,14 @@ public enum MismatchedAnswers
 /// <remarks>Of a text that is too long nothing is cut: it is read in windows. <see cref="TextOptions.Truncation"/> means nothing here.</remarks>
 public sealed record QuestionAnswererOptions : TextOptions
 {
-    /// <summary>How many tokens of the text two windows share. Null: what the folder was saved with, else a quarter of the maximal length, at most 128.</summary>
+    /// <summary>
+    /// How many tokens of the text two windows share. Null: what the folder was saved with, else a quarter of the maximal length, at most 128.
+    /// </summary>
     public int? Stride { get; init; }
 
-    /// <summary>Whether a text may hold no answer (SQuAD 2.0). Null: what the folder was saved with, else false; then such a question in the data is an error.</summary>
+    /// <summary>
+    /// Whether a text may hold no answer (SQuAD 2.0). Null: what the folder was saved with, else false; then such a question in the data is an error.
+    /// </summary>
     public bool? AllowsNoAnswer { get; init; }
 
     /// <summary>How far no answer must be ahead of the best answer, in logits, to be given. Null: what the folder was saved with, else 0.</summary>
@@ -44,11 +48,13 @@ public sealed record QuestionAnswererOptions : TextOptions
     {
         var violations = new List<string>();
         CollectViolations(violations);
-        if (Stride is { } stride && (stride < 0 || stride > maximumLength - 4)) violations.Add($"Stride is {stride}: it is from 0 to {maximumLength - 4}, so that windows of {maximumLength} tokens advance");
+        if (Stride is { } stride && (stride < 0 || stride > maximumLength - 4))
+            violations.Add($"Stride is {stride}: it is from 0 to {maximumLength - 4}, so that windows of {maximumLength} tokens advance");
         if (CandidateCount is < 1 or > 1000) violations.Add($"CandidateCount is {CandidateCount}: it is from 1 to 1000");
         if (LongestAnswer < 1) violations.Add($"LongestAnswer is {LongestAnswer}: it is 1 or more");
         if (NoAnswerThreshold is { } threshold && !double.IsFinite(threshold)) violations.Add($"NoAnswerThreshold is {threshold}: it is a finite number");
-        if (!Enum.IsDefined(MismatchedAnswers)) violations.Add($"MismatchedAnswers is {MismatchedAnswers}: it is {string.Join(", ", Enum.GetNames<MismatchedAnswers>())}");
+        if (!Enum.IsDefined(MismatchedAnswers))
+            violations.Add(HeadErrors.NotOneOf(nameof(MismatchedAnswers), MismatchedAnswers));
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

@@ -7,11 +7,13 @@ namespace FineTuning.Heads;
 /// <summary>The loss of spans: the mean of the cross-entropies of first and last token (Devlin et al. 2019, section 4.2), as a sum over rows.</summary>
 internal static class SpanLoss
 {
-    /// <summary>Padding takes no part in the softmax, so that the loss does not depend on who else is in the batch; without padding it is the reference's.</summary>
+    /// <summary>
+    /// Padding takes no part in the softmax, so that the loss does not depend on who else is in the batch; without padding it is the reference's.
+    /// </summary>
     /// <param name="logits">[rows, tokens, 2]: of first and of last tokens</param>
     /// <param name="targets">[rows, 2], int64</param>
-    /// <param name="mask">True where a token is real, [rows, tokens]; null: all are</param>
-    /// <param name="rowWeights">[rows]; null: all 1</param>
+    /// <param name="mask">True where a token is real, [rows, tokens]. Null: all are</param>
+    /// <param name="rowWeights">[rows]. Null: all 1</param>
     /// <returns>A scalar; the count is the sum of the weights.</returns>
     public static Tensor Sum(Tensor logits, Tensor targets, Tensor? mask, Tensor? rowWeights)
     {

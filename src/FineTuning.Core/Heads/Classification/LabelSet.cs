@@ -3,13 +3,13 @@ using FineTuning.Errors;
 
 namespace FineTuning.Heads;
 
-/// <summary>The labels of a classifier in a fixed order: the user's values, their names in the checkpoint, their places in the output.</summary>
+/// <summary>The labels of a classifier in a fixed order: the user's values, their names in the checkpoint, their indices in the output.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class LabelSet<TLabel>
     where TLabel : notnull
 {
-    private readonly Dictionary<TLabel, int> _places;
+    private readonly Dictionary<TLabel, int> _indices;
 
     internal LabelSet(IReadOnlyList<TLabel> labels)
         : this(labels, Checked(labels))
@@ -19,7 +19,7 @@ public sealed class LabelSet<TLabel>
     private LabelSet(IReadOnlyList<TLabel> labels, IReadOnlyList<string> names)
     {
         (Labels, Names) = (labels, names);
-        _places = labels.Select((label, place) => (label, place)).ToDictionary(pair => pair.label, pair => pair.place);
+        _indices = labels.Select((label, index) => (label, index)).ToDictionary(pair => pair.label, pair => pair.index);
     }
 
     /// <summary>The labels in the order of the model's outputs.</summary>
@@ -31,22 +31,22 @@ public sealed class LabelSet<TLabel>
     /// <summary>How many labels there are.</summary>
     public int Count => Labels.Count;
 
-    /// <summary>The place of a label in the model's outputs, or -1.</summary>
+    /// <summary>The index of a label in the model's outputs, or -1.</summary>
     /// <param name="label">The label.</param>
-    public int PlaceOf(TLabel label) => _places.GetValueOrDefault(label, -1);
+    public int IndexOf(TLabel label) => _indices.GetValueOrDefault(label, -1);
 
     /// <exception cref="ArgumentException">There is no such label.</exception>
-    internal int Require(TLabel label) => PlaceOf(label) is >= 0 and int place ? place
+    internal int Require(TLabel label) => IndexOf(label) is >= 0 and int index ? index
         : throw new ArgumentException($"'{label}' is not one of the model's {Count} labels: {OutputNames.List(Names)}", nameof(label));
 
     /// <summary>
     /// The labels a model has: those the user lists; else an enum's values or false and true; else the checkpoint's own. Where the checkpoint's head is taken
     /// over, each stands at the output that has its name.
     /// </summary>
-    /// <param name="listed">The user's list; null: there is none.</param>
+    /// <param name="listed">The user's list. Null: there is none.</param>
     /// <param name="stored">What the checkpoint says of its outputs.</param>
     /// <param name="violations">Gets what is wrong with the labels.</param>
-    /// <param name="refusal">Why the checkpoint's head cannot be that of these labels; null: it can.</param>
+    /// <param name="refusal">Why the checkpoint's head cannot be that of these labels. Null: it can.</param>
     /// <returns>Null where there is a violation.</returns>
     internal static LabelSet<TLabel>? Resolve(IReadOnlyList<TLabel>? listed, StoredOutputs stored, List<string> violations, out string? refusal)
     {
@@ -88,7 +88,7 @@ public sealed class LabelSet<TLabel>
     private static TLabel[]? Declared() => typeof(TLabel).IsEnum ? [.. Enum.GetValues(typeof(TLabel)).Cast<TLabel>().Distinct()]
         : typeof(TLabel) == typeof(bool) ? [(TLabel)(object)false, (TLabel)(object)true] : null;
 
-    /// <summary>The checkpoint's names as labels; null: it has none, or they are not of the type.</summary>
+    /// <summary>The checkpoint's names as labels. Null: it has none, or they are not of the type.</summary>
     private static TLabel[]? Named(StoredOutputs stored)
     {
         IReadOnlyList<string> names = stored.Defaults;

@@ -10,7 +10,9 @@ internal static class ProblemType
     public const string MultiLabel = "multi_label_classification";
     public const string Regression = "regression";
 
-    /// <summary>Refuses a head that was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.</summary>
+    /// <summary>
+    /// Refuses a head that was trained for something else: a softmax over outputs that were trained one by one gives numbers that mean nothing.
+    /// </summary>
     /// <param name="head">Trunk and head.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="expected">What the head is used for.</param>
@@ -25,6 +27,7 @@ internal static class ProblemType
             Regression => "open it with Pretrained.TextRegressor",
             _ => $"{SingleLabel}, {MultiLabel} and {Regression} are known; correct config.json",
         };
-        throw new CheckpointException(name, $"config.json says of its head problem_type '{found}', but it is used for '{expected}'; {remedy}, or set FreshHead to train a fresh head for the other purpose");
+        throw new CheckpointException(name, $"config.json says of its head problem_type '{found}', but it is used for '{expected}'; "
+            + $"{remedy}, or set FreshHead to train a fresh head for the other purpose");
     }
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
 
-/// <summary>A text with the place of its label, or with a target vector or number, and how much it counts.</summary>
+/// <summary>A text with the index of its label, or with a target vector or number, and how much it counts.</summary>
 internal sealed class TargetRow(int[] ids, int[]? typeIds, int label, float[]? targets, double weight, double count) : TokenizedRow(ids, typeIds)
 {
     public int Label { get; } = label;

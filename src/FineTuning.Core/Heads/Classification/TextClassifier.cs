@@ -11,7 +11,7 @@ namespace FineTuning.Heads;
 
 /// <summary>One label for a text or a pair of texts: a pretrained encoder with its tokenizer and a classification head.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Classification<TLabel>>
     where TLabel : notnull
 {
@@ -60,10 +60,10 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
         if (example.Label is null) throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has no label: it is null; leave the record out");
-        int label = LabelSet.PlaceOf(example.Label);
+        int label = LabelSet.IndexOf(example.Label);
         if (label < 0)
         {
-            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
+            throw HeadErrors.Unknown(example.Label, example.Text, LabelSet.Names);
         }
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
@@ -74,12 +74,12 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
 
     /// <summary>What each word did to the score of the most probable label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, -1);
 
     /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     /// <param name="label">One of the model's labels.</param>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, string? pair, TLabel label) => Explain(text, pair, LabelSet.Require(label));

@@ -11,7 +11,7 @@ namespace FineTuning.Heads;
 
 /// <summary>Any number of labels for a text or a pair of texts: each output has its own probability.</summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>, MultiLabelPrediction<TLabel>>
     where TLabel : notnull
 {
@@ -22,7 +22,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     {
         LabelSet = labels;
         Threshold = options.Threshold;
-        _positiveWeights = options.PositiveWeights is null ? null : [.. labels.Labels.Select(label => (float)options.PositiveWeights.GetValueOrDefault(label, 1))];
+        _positiveWeights = options.PositiveWeights is null ? null
+            : [.. labels.Labels.Select(label => (float)options.PositiveWeights.GetValueOrDefault(label, 1))];
     }
 
     /// <summary>The labels in the order of the outputs.</summary>
@@ -64,12 +65,12 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
         var targets = new float[LabelSet.Count];
         foreach (TLabel label in ExampleParts.Require(example.Labels, "list of labels"))
         {
-            int place = LabelSet.PlaceOf(label);
-            if (place < 0)
+            int index = LabelSet.IndexOf(label);
+            if (index < 0)
             {
-                throw new TrainingDataException($"the label '{label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the model's {LabelSet.Count}: {OutputNames.List(LabelSet.Names)}");
+                throw HeadErrors.Unknown(label, example.Text, LabelSet.Names);
             }
-            targets[place] = 1;
+            targets[index] = 1;
         }
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
@@ -79,12 +80,12 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     /// <summary>What each word did to the score of a label: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
     /// <param name="label">One of the model's labels.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, TLabel label, string? pair = null)
     {
-        int place = LabelSet.Require(label);
-        return Explain(text, pair, _ => place, logits => (LabelSet.Names[place], Probabilities.Sigmoid(logits)[place]));
+        int index = LabelSet.Require(label);
+        return Explain(text, pair, _ => index, logits => (LabelSet.Names[index], Probabilities.Sigmoid(logits)[index]));
     }
 
     /// <summary>What a user's metric gets: the true labels and the prediction.</summary>
@@ -113,7 +114,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     private sealed class Evaluation(TextMultiLabeler<TLabel> model) : IEvaluation
     {
         private readonly MultiLabelAccumulator _accumulator = new(model.LabelSet.Names, model.Threshold);
-        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user = model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
+        private readonly MetricCollector<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>> _user =
+            model.CollectMetrics<IReadOnlyList<TLabel>, MultiLabelPrediction<TLabel>>();
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)
@@ -139,7 +141,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
             {
                 float[] targets = ((TargetRow)batch.Rows[row]).Targets!;
                 LabelScore<TLabel>[] scores = Probabilities.Ranked(labels.Labels, Probabilities.Sigmoid(logits.AsSpan(row * labels.Count, labels.Count)));
-                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)], new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
+                _user.Add([.. labels.Labels.Where((_, i) => targets[i] == 1)],
+                    new([.. scores.Where(score => score.Score >= model.Threshold).Select(score => score.Label)], scores, 0));
             }
         }
     }

@@ -11,7 +11,9 @@ public record TextOptions
     /// <summary>Tokens, special ones included, after which a text is cut (and counted). Null: what tokenizer and model allow, at most 512.</summary>
     public int? MaximumLength { get; init; }
 
-    /// <summary>What is cut where a text or a pair is too long (and counted). Default: the longer text of a pair, or both. None: a text that is too long is an error.</summary>
+    /// <summary>
+    /// What is cut where a text or a pair is too long (and counted). Default: the longer text of a pair, or both. None: a text that is too long is an error.
+    /// </summary>
     public TruncationStrategy Truncation { get; init; } = TruncationStrategy.LongestFirst;
 
     /// <summary>The seed of weights that the checkpoint does not have (a new head). Default 42.</summary>
@@ -26,10 +28,10 @@ public record TextOptions
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
-    /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: nobody is.</summary>
+    /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
@@ -39,7 +41,7 @@ public record TextOptions
     internal void CollectViolations(List<string> violations)
     {
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a text needs at least 3 tokens");
-        if (!Enum.IsDefined(Truncation)) violations.Add($"Truncation is {Truncation}: it is {string.Join(", ", Enum.GetNames<TruncationStrategy>())}");
+        if (!Enum.IsDefined(Truncation)) violations.Add(HeadErrors.NotOneOf(nameof(Truncation), Truncation));
         Limits.Dropout(Dropout, violations);
     }
 }
@@ -50,8 +52,9 @@ public sealed record TextClassifierOptions<TLabel> : TextOptions
     where TLabel : notnull
 {
     /// <summary>
-    /// The labels. Null: an enum's values, false and true, or the names in the checkpoint. Labels that the checkpoint's head has, too, are found by their names,
-    /// in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// The labels. Null: an enum's values, false and true, or the names in the checkpoint.
+    /// Labels that the checkpoint's head has, too, are found by their names, in any order;
+    /// where it has no names (LABEL_0 and so on), this list is the order of its outputs.
     /// </summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 

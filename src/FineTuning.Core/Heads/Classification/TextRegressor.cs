@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A number for a text or a pair of texts, learned by squared error.</summary>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 {
     private TextRegressor(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options, string name)
@@ -44,7 +44,8 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
         ExampleParts.Require(example.Text, "text");
-        if (!Limits.IsTarget(example.Score)) throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not {Limits.Targets}");
+        if (!Limits.IsTarget(example.Score))
+            throw new TrainingDataException($"the score {example.Score} of the text \"{Excerpt.Of(example.Text)}\" is not {Limits.Targets}");
         ExampleWeight.Check(example.Weight, example.Text);
         TokenizedText tokens = Tokenize(example.Text, example.Pair, report);
         return new TargetRow(tokens.Ids, TypesOf(tokens), -1, [(float)example.Score], example.Weight, example.Weight);
@@ -52,7 +53,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 
     /// <summary>What each word did to the number: a pass over the text, and one without each of its words.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="pair">The second text. Null: there is none.</param>
     public TextExplanation Explain(string text, string? pair = null) => Explain(text, pair, _ => 0, logits => ("score", logits[0]));
 
     /// <summary>What a user's metric gets: the true number and the predicted one.</summary>

@@ -11,17 +11,19 @@ public sealed record ZeroShotOptions
     /// <summary>The sentence that is tested for each label; {} stands for the label, exactly once. Default: This example is {}.</summary>
     public string Template { get; init; } = "This example is {}.";
 
-    /// <summary>Whether each label has its own probability (entailment against contradiction) or all share one (default). A single label always has its own.</summary>
+    /// <summary>
+    /// Whether each label has its own probability (entailment against contradiction) or all share one (default). A single label always has its own.
+    /// </summary>
     public bool MultiLabel { get; init; }
 }
 
 /// <summary>
-/// Labels that nobody trained for: a model of natural language inference tells whether "This example is sports." follows from the text (Yin et al. 2019).
+/// Labels that no training has seen: a model of natural language inference tells whether "This example is sports." follows from the text (Yin et al. 2019).
 /// </summary>
-/// <remarks>Thread-safe while it is not disposed. Whoever creates it disposes it.</remarks>
+/// <remarks>Thread-safe while it is not disposed. The caller that creates it disposes it.</remarks>
 public sealed class ZeroShotClassifier : IDisposable
 {
-    private const string Place = "{}";
+    private const string Slot = "{}";
 
     private readonly TextClassifier<string> _inference;
     private readonly int _entailment;
@@ -49,57 +51,64 @@ public sealed class ZeroShotClassifier : IDisposable
         (int entailment, int contradiction) = Meanings(folder, names);
         var own = new TextClassifierOptions<string>
         {
-            Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device, Dropout = options.Dropout, Logger = options.Logger,
+            Labels = names, MaximumLength = options.MaximumLength, Truncation = TruncationStrategy.OnlyFirst, Seed = options.Seed, Device = options.Device,
+                Dropout = options.Dropout, Logger = options.Logger,
         };
         TextClassifier<string> inference = TextClassifier<string>.Load(backbone, own);
         if (inference.Head.LoadReport.Fresh.Count == 0) return new(inference, entailment, contradiction);
         inference.Dispose();
-        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Head.LoadReport.Fresh)} are missing); without one no inference is learned");
+        throw new CheckpointException(folder, $"it has no classification head ({string.Join(", ", inference.Head.LoadReport.Fresh)} are missing); "
+            + "without one no inference is learned");
     }
 
-    /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their places.</summary>
+    /// <summary>Which outputs mean that a text entails or contradicts another, by their names and never by their indices.</summary>
     private static (int Entailment, int Contradiction) Meanings(string folder, IReadOnlyList<string> names)
     {
         int[] Beginning(string start) => [.. Enumerable.Range(0, names.Count).Where(i => names[i].StartsWith(start, StringComparison.OrdinalIgnoreCase))];
         string found = names.Count == 0 ? "there are none" : OutputNames.List(names);
-        string expected = "a checkpoint of natural language inference was expected, with one label that begins with 'entail' and one that begins with 'contradict', or with two labels in all; "
+        string expected = "a checkpoint of natural language inference was expected, "
+            + "with one label that begins with 'entail' and one that begins with 'contradict', or with two labels in all; "
             + "where this is one, name its outputs in config.json (id2label)";
         int[] entailments = Beginning("entail"), contradictions = Beginning("contradict");
         if (entailments.Length == 0 || names.Count < 2) throw new CheckpointException(folder, $"none of its labels means entailment ({found}); {expected}");
         if (entailments.Length > 1) throw new CheckpointException(folder, $"several of its labels mean entailment ({found}); {expected}");
         // Of two labels the other one means that it does not follow, whatever it is called.
         if (contradictions.Length == 0 && names.Count == 2) return (entailments[0], 1 - entailments[0]);
-        return contradictions.Length == 1 ? (entailments[0], contradictions[0]) : throw new CheckpointException(folder, $"not one of its labels means contradiction, but {contradictions.Length} do ({found}); {expected}");
+        return contradictions.Length == 1 ? (entailments[0], contradictions[0])
+            : throw new CheckpointException(folder, $"not one of its labels means contradiction, but {contradictions.Length} do ({found}); {expected}");
     }
 
     /// <summary>The labels with their probabilities, the most probable first.</summary>
     /// <param name="text">The text; cut at the end where it is too long (and counted).</param>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
-    public Classification<string> Predict(string text, IReadOnlyList<string> labels, ZeroShotOptions? options = null) => PredictBatch([text], labels, options)[0];
+    /// <param name="options">Template and mode. Null: the defaults.</param>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
+    public Classification<string> Predict(string text, IReadOnlyList<string> labels, ZeroShotOptions? options = null) =>
+        PredictBatch([text], labels, options)[0];
 
     /// <summary>The labels with their probabilities for many texts, in their order.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
+    /// <param name="options">Template and mode. Null: the defaults.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public IReadOnlyList<Classification<string>> PredictBatch(IReadOnlyList<string> texts, IReadOnlyList<string> labels, ZeroShotOptions? options = null, CancellationToken cancellation = default)
+    public IReadOnlyList<Classification<string>> PredictBatch(
+        IReadOnlyList<string> texts, IReadOnlyList<string> labels, ZeroShotOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= new ZeroShotOptions();
         string[] hypotheses = Hypotheses(labels, options);
         TokenizedText[] pairs = [.. texts.SelectMany(text => hypotheses.Select(hypothesis => Tokenize(text, hypothesis)))];
         float[][] logits = _inference.Logits(pairs, cancellation);
-        return [.. texts.Select((_, i) => Decide(labels, logits.AsSpan(i * labels.Count, labels.Count), pairs.AsSpan(i * labels.Count, labels.Count), options))];
+        return [.. texts.Select((_, i) =>
+            Decide(labels, logits.AsSpan(i * labels.Count, labels.Count), pairs.AsSpan(i * labels.Count, labels.Count), options))];
     }
 
     /// <summary>A predictor over fixed labels, for a service. It is this classifier's, which must outlive it.</summary>
     /// <param name="labels">At least one.</param>
-    /// <param name="options">Template and mode; null: the defaults.</param>
-    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one place for them.</exception>
+    /// <param name="options">Template and mode. Null: the defaults.</param>
+    /// <exception cref="ArgumentException">There are no labels, or the template has not exactly one slot for them.</exception>
     public IPredictor<string, Classification<string>> For(IReadOnlyList<string> labels, ZeroShotOptions? options = null)
     {
         options ??= new ZeroShotOptions();
@@ -116,8 +125,10 @@ public sealed class ZeroShotClassifier : IDisposable
         new NullMembers().Entries(labels, nameof(labels)).Require(nameof(labels));
         new NullMembers().Value(options.Template, nameof(options.Template)).Require(nameof(options));
         if (labels.Count == 0) throw new ArgumentException("there are no labels; name at least one", nameof(labels));
-        string[] around = options.Template.Split(Place);
-        if (around.Length != 2) throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} places for a label; write {Place} where it goes, exactly once", nameof(options));
+        string[] around = options.Template.Split(Slot);
+        if (around.Length != 2)
+            throw new ArgumentException($"the template \"{Excerpt.Of(options.Template)}\" has {around.Length - 1} slots for a label; "
+                + $"write {Slot} where it goes, exactly once", nameof(options));
         return [.. labels.Select(label => around[0] + label + around[1])];
     }
 
@@ -129,11 +140,13 @@ public sealed class ZeroShotClassifier : IDisposable
         }
         catch (ArgumentException failure) when (failure is not ArgumentNullException)
         {
-            throw new ArgumentException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; shorten the label or the template", nameof(hypothesis), failure);
+            throw new ArgumentException($"the hypothesis \"{Excerpt.Of(hypothesis)}\" leaves no room for the text in {_inference.MaximumLength} tokens; "
+                + "shorten the label or the template", nameof(hypothesis), failure);
         }
     }
 
-    private Classification<string> Decide(IReadOnlyList<string> labels, ReadOnlySpan<float[]> logits, ReadOnlySpan<TokenizedText> pairs, ZeroShotOptions options)
+    private Classification<string> Decide(IReadOnlyList<string> labels, ReadOnlySpan<float[]> logits,
+        ReadOnlySpan<TokenizedText> pairs, ZeroShotOptions options)
     {
         var scores = new double[labels.Count];
         if (options.MultiLabel || labels.Count == 1)

@@ -11,8 +11,10 @@ internal static class ExplanationPage
     private const int Width = 640, RowHeight = 22, Middle = 400, Longest = 200;
 
     public static string Page(TextExplanation explanation) =>
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Explanation</title></head>"
-        + "<body style=\"font:15px/1.6 system-ui,sans-serif;color:#1f2328;background:#fff;max-width:800px;margin:24px auto;padding:0 16px\"><h1 style=\"font-size:20px\">"
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+        + "<meta name=\"viewport\" content=\"width=device-width\"><title>Explanation</title></head>"
+        + "<body style=\"font:15px/1.6 system-ui,sans-serif;color:#1f2328;background:#fff;max-width:800px;margin:24px auto;padding:0 16px\">"
+        + "<h1 style=\"font-size:20px\">"
         + Escape(explanation.Title) + "</h1>" + Fragment(explanation) + "</body></html>";
 
     public static string Fragment(TextExplanation explanation)
@@ -30,14 +32,16 @@ internal static class ExplanationPage
         IReadOnlyList<WordAttribution> words = explanation.Strongest(count);
         double highest = Highest(explanation);
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Math.Max(1, words.Count) * RowHeight}\" width=\"{Width}\" font-family=\"system-ui,sans-serif\" font-size=\"13\" role=\"img\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Math.Max(1, words.Count) * RowHeight}\" "
+            + $"width=\"{Width}\" font-family=\"system-ui,sans-serif\" font-size=\"13\" role=\"img\">");
         svg.Append("<title>").Append(Escape(explanation.Label)).Append("</title>");
         for (int i = 0; i < words.Count; i++)
         {
             double length = Longest * Math.Abs(words[i].Value) / highest, x = words[i].Value < 0 ? Middle - length : Middle;
             int y = i * RowHeight;
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"0\" y=\"{y + 15}\">{Escape(Excerpt.Of(words[i].Word))}</text>");
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x:0.##}\" y=\"{y + 3}\" width=\"{length:0.##}\" height=\"{RowHeight - 6}\" fill=\"rgb({Colour(words[i])})\"/>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<rect x=\"{x:0.##}\" y=\"{y + 3}\" width=\"{length:0.##}\" height=\"{RowHeight - 6}\" fill=\"rgb({Colour(words[i])})\"/>");
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Width}\" y=\"{y + 15}\" text-anchor=\"end\">{words[i].Value:0.####}</text>");
         }
         return svg.Append("</svg>").ToString();
@@ -53,7 +57,9 @@ internal static class ExplanationPage
         {
             if (word.Start < done) continue;
             html.Append(Escape(text[done..word.Start]));
-            html.Append(CultureInfo.InvariantCulture, $"<span style=\"background:rgba({Colour(word)},{0.7 * Math.Abs(word.Value) / highest:0.###});border-radius:3px\" title=\"{word.Value:0.####}\">{Escape(word.Word)}</span>");
+            html.Append(CultureInfo.InvariantCulture,
+                $"<span style=\"background:rgba({Colour(word)},{0.7 * Math.Abs(word.Value) / highest:0.###});border-radius:3px\" "
+                + $"title=\"{word.Value:0.####}\">{Escape(word.Word)}</span>");
             done = word.End;
         }
         html.Append(Escape(text[done..])).Append("</p>");
@@ -61,7 +67,8 @@ internal static class ExplanationPage
 
     private static string Colour(WordAttribution word) => word.Value < 0 ? Against : For;
 
-    private static double Highest(TextExplanation explanation) => Math.Max(double.Epsilon * 1e16, explanation.Words.Select(word => Math.Abs(word.Value)).DefaultIfEmpty(0).Max());
+    private static double Highest(TextExplanation explanation) =>
+        Math.Max(double.Epsilon * 1e16, explanation.Words.Select(word => Math.Abs(word.Value)).DefaultIfEmpty(0).Max());
 
     // SVG is XML: characters that XML does not have, and halves of surrogate pairs, become the replacement character.
     private static string Escape(string text)

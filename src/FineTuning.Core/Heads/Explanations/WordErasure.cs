@@ -3,8 +3,8 @@ using FineTuning.Text;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// Texts with a word left out, to see what the word did: the output of the text minus that of the text without it (erasure, Li et al. 2016, section 3). What is left
-/// moves together, as it does where an author deletes a word.
+/// Texts with a word left out, to see what the word did: the output of the text minus that of the text without it (erasure, Li et al. 2016, section 3).
+/// What is left moves together, as it does where an author deletes a word.
 /// </summary>
 internal static class WordErasure
 {

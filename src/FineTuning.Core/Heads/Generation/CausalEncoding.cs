@@ -64,8 +64,8 @@ internal sealed class CausalEncoding
         bool[] learned = _rules.Learned == LearnedTokens.Everything
             ? [.. Enumerable.Repeat(true, chat.Ids.Length)]
             : ConversationMask.Of(chat, example, _rules.Learned == LearnedTokens.Completion);
-        if (chat.AnswersWithoutEnd > 0 && _rules.Learned != LearnedTokens.Everything) report.Remark("answers end without an end token, so that the model does not learn to stop", chat.AnswersWithoutEnd);
-        if (chat.DoubledBeginTokens > 0) report.Remark("the token that begins a text stands twice in a row", chat.DoubledBeginTokens);
+        if (chat.AnswersWithoutEnd > 0 && _rules.Learned != LearnedTokens.Everything) report.Note("answers end without an end token, so that the model does not learn to stop", chat.AnswersWithoutEnd);
+        if (chat.DoubledBeginTokens > 0) report.Note("the token that begins a text stands twice in a row", chat.DoubledBeginTokens);
         return Finished(chat.Ids, learned, report);
     }
 
@@ -92,8 +92,8 @@ internal sealed class CausalEncoding
             return null;
         }
         report.Truncated(ids.Length - kept);
-        report.Remark("targets that were cut off", learned.AsSpan(kept).Count(true));
-        report.Remark("targets at the beginning of a piece, which nothing predicts", CausalPacking.LostAtPieces(row, _rules.MaximumLength, _rules.Packing));
+        report.Note("targets that were cut off", learned.AsSpan(kept).Count(true));
+        report.Note("targets at the beginning of a piece, which nothing predicts", CausalPacking.LostAtPieces(row, _rules.MaximumLength, _rules.Packing));
         return row;
     }
 

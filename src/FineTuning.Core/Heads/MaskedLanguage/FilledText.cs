@@ -1,10 +1,11 @@
 namespace FineTuning.Heads;
 
-/// <summary>A token in the place of a mask.</summary>
+/// <summary>A token instead of a mask.</summary>
 /// <param name="Score">Its probability among the whole vocabulary, from 0 to 1.</param>
 /// <param name="TokenId">Its id.</param>
 /// <param name="Token">The token decoded alone; a piece of a word keeps its mark.</param>
-/// <param name="Text">The text with the token in the mask's place, as the tokenizer decodes it; with several masks the others and the special tokens are shown.</param>
+/// <param name="Text">The text with the token instead of the mask, as the tokenizer decodes it;
+/// with several masks the others and the special tokens are shown.</param>
 public sealed record MaskCandidate(double Score, int TokenId, string Token, string Text);
 
 /// <summary>A mask of a text.</summary>
@@ -26,7 +27,7 @@ public sealed record FilledText(IReadOnlyList<FilledMask> Masks, int TruncatedTo
     public override string ToString() => string.Join("; ", Masks.Select(mask => $"{mask.Best.Token} ({mask.Best.Score:P1})"));
 }
 
-/// <summary>Which tokens are looked at in the place of a mask.</summary>
+/// <summary>Which tokens are considered for a mask.</summary>
 public sealed record FillOptions
 {
     /// <summary>How many candidates are given, from 1; at most as many as there are tokens or targets. Default 5.</summary>

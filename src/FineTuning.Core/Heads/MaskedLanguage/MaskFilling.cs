@@ -32,10 +32,12 @@ internal sealed class MaskFilling
 
     private TokenizedText Tokenize(string text)
     {
-        TokenizedText tokens = _model.Tokenizer.Encode(text, null, new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
+        TokenizedText tokens = _model.Tokenizer.Encode(text, null,
+            new TokenizingOptions { MaximumLength = _model.MaximumLength, Truncation = _model.Truncation });
         if (tokens.Ids.Length > (_model.Trunk.Plan.MaximumTokens ?? int.MaxValue))
         {
-            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, but the model takes {_model.Trunk.Plan.MaximumTokens}; shorten it, or let it be cut (Truncation)");
+            throw new ArgumentException($"the text \"{Excerpt.Of(text)}\" has {tokens.Ids.Length} tokens, "
+                + $"but the model takes {_model.Trunk.Plan.MaximumTokens}; shorten it, or let it be cut (Truncation)");
         }
         if (!tokens.Ids.Contains(_model.MaskId))
         {
@@ -70,11 +72,11 @@ internal sealed class MaskFilling
 
     private IEnumerable<int> Best(double[] scores) => (_targets ?? Enumerable.Range(0, scores.Length)).OrderByDescending(id => scores[id]).Take(_count);
 
-    private MaskCandidate Candidate(TokenizedText text, int place, int id, double score, bool single)
+    private MaskCandidate Candidate(TokenizedText text, int position, int id, double score, bool single)
     {
         PretrainedTokenizer tokenizer = _model.Tokenizer;
         int[] ids = [.. text.Ids];
-        ids[place] = id;
+        ids[position] = id;
         if (tokenizer.PadId is { } pad) ids = [.. ids.Where(token => token != pad)];
         return new(score, id, tokenizer.Decode([id], skipSpecialTokens: false), tokenizer.Decode(ids, skipSpecialTokens: single));
     }
@@ -86,10 +88,12 @@ internal sealed class MaskFilling
         var ids = new SortedSet<int>();
         foreach (string target in targets)
         {
-            int id = _model.Tokenizer.TokenId(target) ?? _model.Tokenizer.Encode(target, null, new TokenizingOptions { AddSpecialTokens = false }).Ids.Append(-1).First();
+            int id = _model.Tokenizer.TokenId(target)
+                ?? _model.Tokenizer.Encode(target, null, new TokenizingOptions { AddSpecialTokens = false }).Ids.Append(-1).First();
             if (id >= 0 && id < vocabulary) ids.Add(id);
         }
-        return ids.Count > 0 ? [.. ids] : throw new ArgumentException("none of the targets has a token; name at least one entry of the vocabulary or one text", nameof(targets));
+        return ids.Count > 0 ? [.. ids]
+            : throw new ArgumentException("none of the targets has a token; name at least one entry of the vocabulary or one text", nameof(targets));
     }
 
     private sealed class TextRow(TokenizedText text) : TokenizedRow(text.Ids, null)

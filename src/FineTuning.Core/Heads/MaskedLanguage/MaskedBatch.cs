@@ -8,25 +8,26 @@ namespace FineTuning.Heads;
 /// <summary>A row of tokens of which some may be masked.</summary>
 /// <param name="ids">Token ids, special tokens included.</param>
 /// <param name="units">For each token the number of the unit (word or token) that is masked together; -1: never masked.</param>
-/// <param name="place">The row's number in its data set.</param>
+/// <param name="row">The row's index in its data set.</param>
 /// <param name="expected">How many tokens are predicted on average.</param>
-internal sealed class MaskableRow(int[] ids, int[] units, int place, double expected) : TokenizedRow(ids, null)
+internal sealed class MaskableRow(int[] ids, int[] units, int row, double expected) : TokenizedRow(ids, null)
 {
     public int[] Units { get; } = units;
 
-    public int Place { get; } = place;
+    public int Row { get; } = row;
 
     public override double TargetCount { get; } = expected;
 }
 
 /// <summary>Rows with what is hidden in them.</summary>
-internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input, long[] places, long[] targets) : TokenizedBatch(rows, paddedLength, input)
+internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input, long[] positions, long[] targets)
+    : TokenizedBatch(rows, paddedLength, input)
 {
     /// <summary>What the loss is divided by: the predicted tokens.</summary>
     public override double TargetCount => targets.Length;
 
-    /// <summary>Places in the flattened batch that are predicted, [targets], int64.</summary>
-    public Tensor Places(Device device) => tensor(places, ScalarType.Int64, device);
+    /// <summary>Positions in the flattened batch that are predicted, [targets], int64.</summary>
+    public Tensor Positions(Device device) => tensor(positions, ScalarType.Int64, device);
 
     /// <summary>The ids that stood there, [targets], int64.</summary>
     public Tensor Targets(Device device) => tensor(targets, ScalarType.Int64, device);
@@ -41,19 +42,19 @@ internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLeng
     public static MaskedBatch Of(IReadOnlyList<EncodedRow> rows, int paddedLength, int padId, Device device, TokenMasking masking, BatchMoment moment)
     {
         var hidden = new EncodedRow[rows.Count];
-        var places = new List<long>();
+        var positions = new List<long>();
         var targets = new List<long>();
         for (int i = 0; i < hidden.Length; i++)
         {
             var row = (MaskableRow)rows[i];
             int[] shown = masking.Apply(row, moment, out List<int> predicted);
             hidden[i] = new TokenizedRow(shown, null);
-            foreach (int place in predicted)
+            foreach (int position in predicted)
             {
-                places.Add(((long)i * paddedLength) + place);
-                targets.Add(row.TokenIds[place]);
+                positions.Add(((long)i * paddedLength) + position);
+                targets.Add(row.TokenIds[position]);
             }
         }
-        return new(rows, paddedLength, Stack(hidden, paddedLength, padId, device), [.. places], [.. targets]);
+        return new(rows, paddedLength, Stack(hidden, paddedLength, padId, device), [.. positions], [.. targets]);
     }
 }

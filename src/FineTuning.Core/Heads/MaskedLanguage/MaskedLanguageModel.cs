@@ -10,9 +10,9 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand in the place of a mask.
+/// A pretrained encoder with its masked-language head: trained on plain texts of a domain before a task, or asked what could stand instead of a mask.
 /// </summary>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<string, FilledText>
 {
     // Draws of evaluations never meet those of a run, even where the seeds are equal.
@@ -80,8 +80,12 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
         MaskedLanguageModel Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
-            if (tokenizer.MaskId is not { } mask) throw new CheckpointException(folder, "its tokenizer has no mask token; choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
-            if (mask >= head.Trunk.Plan.VocabularySize) throw new CheckpointException(folder, $"the mask token has the id {mask}, but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
+            if (tokenizer.MaskId is not { } mask)
+                throw new CheckpointException(folder, "its tokenizer has no mask token; "
+                    + "choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
+            if (mask >= head.Trunk.Plan.VocabularySize)
+                throw new CheckpointException(folder, $"the mask token has the id {mask}, "
+                    + $"but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
             return new(head, tokenizer, options, mask, folder);
         }
     }
@@ -97,10 +101,10 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> rows)
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return _windows.Arrange(rows);
+        return _windows.PrepareRows(rows);
     }
 
     /// <inheritdoc/>
@@ -119,7 +123,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
         var masked = (MaskedBatch)batch;
-        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Places(Device), context), masked.Targets(Device), null, null, 0);
+        return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Positions(Device), context), masked.Targets(Device), null, null, 0);
     }
 
     /// <summary>What a user's metric gets: the id of the masked token and the most probable one.</summary>
@@ -128,21 +132,22 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 
-    /// <summary>The five most probable tokens in the place of each mask.</summary>
+    /// <summary>The five most probable tokens for each mask.</summary>
     /// <param name="input">A text with at least one mask token, for example <c>[MASK]</c>.</param>
     /// <exception cref="ArgumentException">The text has no mask, or the mask was cut away.</exception>
     public FilledText Predict(string input) => PredictBatch([input], new FillOptions())[0];
 
-    /// <summary>The most probable tokens in the place of each mask.</summary>
+    /// <summary>The most probable tokens for each mask.</summary>
     /// <param name="input">A text with at least one mask token.</param>
     /// <param name="options">How many, and among which.</param>
     /// <exception cref="ArgumentException">The text has no mask, or the options are out of range.</exception>
     public FilledText Predict(string input, FillOptions options) => PredictBatch([input], options)[0];
 
     /// <inheritdoc/>
-    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) => PredictBatch(inputs, new FillOptions(), cancellation);
+    public IReadOnlyList<FilledText> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
+        PredictBatch(inputs, new FillOptions(), cancellation);
 
-    /// <summary>The most probable tokens in the place of each mask of many texts, in their order.</summary>
+    /// <summary>The most probable tokens for each mask of many texts, in their order.</summary>
     /// <param name="inputs">Texts with at least one mask token each.</param>
     /// <param name="options">How many, and among which.</param>
     /// <param name="cancellation">Stops between two batches.</param>
@@ -156,7 +161,9 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         return new MaskFilling(this, options).Fill(inputs, cancellation);
     }
 
-    /// <summary>Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.</summary>
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open, and from which any other head can be started. The folder is whole or as it was.
+    /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
     /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
     public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer);
@@ -178,16 +185,20 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         {
             var masked = (MaskedBatch)batch;
             if (masked.TargetCount == 0) return;
-            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Places(model.Device), context), targets = masked.Targets(model.Device);
+            Tensor logits = model.Head.LogitsAt(masked.Input, masked.Positions(model.Device), context), targets = masked.Targets(model.Device);
             _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);
             Tensor best = logits.argmax(1);
             _right += best.eq(targets).sum().Number();
             if (_user.Any)
             {
-                foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) _user.Add((int)target, (int)token);
+                foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray()))
+                    _user.Add((int)target, (int)token);
             }
         }
 
-        public MetricReport Report() => _user.Extend(new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)), MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
+        public MetricReport Report() =>
+            _user.Extend(
+                new([MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)),
+                    MetricValue.Higher("accuracy", _right / _loss.Count, "no token was masked")]));
     }
 }

@@ -36,6 +36,6 @@ public sealed record MaskedLanguageOptions : TextOptions
         if (MaskedShare is not (>= 0 and <= 1)) violations.Add($"MaskedShare is {MaskedShare}: it is from 0 to 1");
         if (RandomShare is not (>= 0 and <= 1)) violations.Add($"RandomShare is {RandomShare}: it is from 0 to 1");
         if (MaskedShare + RandomShare > 1) violations.Add($"MaskedShare and RandomShare sum to {MaskedShare + RandomShare}: it is at most 1");
-        if (!Enum.IsDefined(Packing)) violations.Add($"Packing is {Packing}: it is {string.Join(", ", Enum.GetNames<TextPacking>())}");
+        if (!Enum.IsDefined(Packing)) violations.Add(HeadErrors.NotOneOf(nameof(Packing), Packing));
     }
 }

@@ -24,7 +24,7 @@ internal sealed class TextWindows
     /// <summary>Whether a row has room for a token.</summary>
     public bool HasRoom => _room > 0;
 
-    /// <summary>A whole text in one row, however long; null: it has no tokens.</summary>
+    /// <summary>A whole text in one row, however long. Null: it has no tokens.</summary>
     public MaskableRow? Of(string text)
     {
         TokenizedText tokens = _tokenizer.Encode(text, null, new TokenizingOptions { AddSpecialTokens = false });
@@ -36,7 +36,7 @@ internal sealed class TextWindows
 
     /// <summary>Rows of at most the maximal length that hold every token of the texts exactly once, in their order.</summary>
     /// <param name="texts">Whole texts in one row each.</param>
-    public IReadOnlyList<EncodedRow> Arrange(IReadOnlyList<EncodedRow> texts)
+    public IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> texts)
     {
         var rows = new List<EncodedRow>();
         var ids = new List<int>(_room);
@@ -84,12 +84,12 @@ internal sealed class TextWindows
         }
     }
 
-    private MaskableRow Wrap(int[] ids, int[] units, int place, int index = 0)
+    private MaskableRow Wrap(int[] ids, int[] units, int row, int index = 0)
     {
         int[] Around(int[] values, bool special) =>
             [.. special ? Enumerable.Repeat(-1, _before.Length) : _before, .. values, .. special ? Enumerable.Repeat(-1, _after.Length) : _after];
         int maskable = units.Count(unit => unit >= 0);
         double expected = maskable == 0 ? 0 : Math.Max(1, maskable * _options.Probability);
-        return new(Around(ids, false), Around(units, true), place, expected) { Index = index };
+        return new(Around(ids, false), Around(units, true), row, expected) { Index = index };
     }
 }

@@ -4,8 +4,8 @@ using FineTuning.Tensors;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// What is hidden from the model (Devlin et al. 2019, section 3.1): a share of the words or tokens is predicted, of which most are shown as the mask token, some as
-/// a random one, some as they are. Every draw is a pure function of seed, epoch, row and place.
+/// What is hidden from the model (Devlin et al. 2019, section 3.1): a share of the words or tokens is predicted, of which most are shown as the mask token,
+/// some as a random one, some as they are. Every draw is a pure function of seed, epoch, row and position.
 /// </summary>
 /// <param name="options">The shares.</param>
 /// <param name="maskId">The mask token.</param>
@@ -23,17 +23,18 @@ internal sealed class TokenMasking(MaskedLanguageOptions options, int maskId, in
     /// <summary>The row as the model sees it.</summary>
     /// <param name="row">The row.</param>
     /// <param name="moment">When.</param>
-    /// <param name="predicted">The places that are predicted, rising; at least one where any token may be masked.</param>
+    /// <param name="predicted">The positions that are predicted, rising; at least one where any token may be masked.</param>
     public int[] Apply(MaskableRow row, BatchMoment moment, out List<int> predicted)
     {
         ulong key = Key(row, moment);
         predicted = Choose(row, key);
         int[] shown = [.. row.TokenIds];
-        foreach (int place in predicted)
+        foreach (int position in predicted)
         {
-            double share = Uniform(key, Draw.Shown, place);
-            if (share < options.MaskedShare) shown[place] = maskId;
-            else if (share < options.MaskedShare + options.RandomShare) shown[place] = ordinary[(int)(Uniform(key, Draw.Replacement, place) * ordinary.Length)];
+            double share = Uniform(key, Draw.Shown, position);
+            if (share < options.MaskedShare) shown[position] = maskId;
+            else if (share < options.MaskedShare + options.RandomShare)
+                shown[position] = ordinary[(int)(Uniform(key, Draw.Replacement, position) * ordinary.Length)];
         }
         return shown;
     }
@@ -59,9 +60,9 @@ internal sealed class TokenMasking(MaskedLanguageOptions options, int maskId, in
     }
 
     private static ulong Key(MaskableRow row, BatchMoment moment) =>
-        DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)moment.Seed), (ulong)moment.Epoch), (ulong)row.Place);
+        DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)moment.Seed), (ulong)moment.Epoch), (ulong)row.Row);
 
     // The upper 53 bits, which a double holds exactly: from 0 to below 1.
-    private static double Uniform(ulong key, Draw draw, int place) =>
-        (DropoutStream.Combine(DropoutStream.Combine(key, (ulong)draw), (ulong)place) >> 11) * (1.0 / (1UL << 53));
+    private static double Uniform(ulong key, Draw draw, int position) =>
+        (DropoutStream.Combine(DropoutStream.Combine(key, (ulong)draw), (ulong)position) >> 11) * (1.0 / (1UL << 53));
 }

@@ -3,7 +3,9 @@ namespace FineTuning.Heads;
 /// <summary>Names against names: which of the asked ones stands at which output.</summary>
 internal static class OutputNames
 {
-    /// <summary>Whether names say nothing: there are none, or each is LABEL_ and its number, as the library of Hugging Face writes where nobody named them.</summary>
+    /// <summary>
+    /// Whether names say nothing: there are none, or each is LABEL_ and its number, as the library of Hugging Face writes where nobody named them.
+    /// </summary>
     public static bool AreGeneric(IReadOnlyList<string> names)
     {
         for (int i = 0; i < names.Count; i++)
@@ -13,7 +15,7 @@ internal static class OutputNames
         return true;
     }
 
-    /// <summary>For each stored name the index of the asked name that is the same; null: they are not the same names.</summary>
+    /// <summary>For each stored name the index of the asked name that is the same. Null: they are not the same names.</summary>
     /// <remarks>
     /// Names are the same to the letter; or but for the case, where no other name on either side is the same but for the case. A name that stands twice on
     /// either side is no identity.

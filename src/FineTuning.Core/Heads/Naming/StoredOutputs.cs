@@ -2,8 +2,8 @@ namespace FineTuning.Heads;
 
 /// <summary>What a checkpoint says of the outputs that a head may take over from it.</summary>
 /// <param name="Folder">What messages call the checkpoint.</param>
-/// <param name="Names">The outputs' names, in their order; empty: it names none.</param>
-/// <param name="Serves">Whether its head is for this task; null: only its tensors can tell.</param>
+/// <param name="Names">The outputs' names, in their order. Empty: it names none.</param>
+/// <param name="Serves">Whether its head is for this task. Null: only its tensors can tell.</param>
 /// <param name="IsReplaced">Whether the head is to be drawn fresh, whatever stands there.</param>
 /// <param name="Option">The option by which a fresh head is asked for.</param>
 internal sealed record StoredOutputs(string Folder, IReadOnlyList<string> Names, bool? Serves, bool IsReplaced, string Option = "FreshHead = true")
@@ -29,9 +29,11 @@ internal sealed record StoredOutputs(string Folder, IReadOnlyList<string> Names,
         bool meetsName = asked.Any(name => Names.Contains(name, StringComparer.OrdinalIgnoreCase));
         if (IsGeneric && stated && !meetsName) return OutputOrder.AsAsked(asked);
         string found = IsGeneric
-            ? $"config.json does not say what the outputs of its head mean ({(Names.Count == 0 ? "it names none" : OutputNames.List(Names))}), so that nothing says which of the {what} "
-                + $"{OutputNames.List(asked)} is which; state their order as that of the outputs in the options ({list} = [...])"
-            : $"config.json names the {Names.Count} outputs of its head {OutputNames.List(Names)}, but the {asked.Count} {what} {OutputNames.List(asked)} are asked for; ask for its own, in any order";
+            ? $"config.json does not say what the outputs of its head mean ({(Names.Count == 0 ? "it names none" : OutputNames.List(Names))}), "
+                + $"so that nothing says which of the {what} {OutputNames.List(asked)} is which; "
+                + $"state their order as that of the outputs in the options ({list} = [...])"
+            : $"config.json names the {Names.Count} outputs of its head {OutputNames.List(Names)}, "
+                + $"but the {asked.Count} {what} {OutputNames.List(asked)} are asked for; ask for its own, in any order";
         return OutputOrder.AsAsked(asked) with { Refusal = $"{found}, or ask for a fresh head ({Option}) that learns them anew" };
     }
 }
@@ -39,7 +41,7 @@ internal sealed record StoredOutputs(string Folder, IReadOnlyList<string> Names,
 /// <summary>Asked names in the order of a head's outputs.</summary>
 /// <param name="Indices">For each output the index of its name among the asked ones.</param>
 /// <param name="Names">The names that stand in the checkpoint, or are to stand there.</param>
-/// <param name="Refusal">Why they cannot be those of the checkpoint's head; null: they are, or nothing speaks against it.</param>
+/// <param name="Refusal">Why they cannot be those of the checkpoint's head. Null: they are, or nothing speaks against it.</param>
 internal sealed record OutputOrder(IReadOnlyList<int> Indices, IReadOnlyList<string> Names, string? Refusal)
 {
     public static OutputOrder AsAsked(IReadOnlyList<string> asked) => new([.. Enumerable.Range(0, asked.Count)], asked, null);

@@ -8,7 +8,7 @@ namespace FineTuning.Heads;
 /// <summary>A prompt with each of two completions.</summary>
 /// <param name="chosen">The better one; its completion is learned.</param>
 /// <param name="rejected">The worse one; its completion is learned.</param>
-/// <param name="margin">By how much the reward of the first should be higher; null: nobody said.</param>
+/// <param name="margin">By how much the reward of the first should be higher. Null: not given.</param>
 internal sealed class PairRow(CausalRow chosen, CausalRow rejected, double? margin) : EncodedRow(Math.Max(chosen.Length, rejected.Length))
 {
     public CausalRow Chosen { get; } = chosen;
@@ -51,7 +51,8 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
     public PairRow? Encode(PreferencePair example, EncodingReport report)
     {
         ArgumentNullException.ThrowIfNull(example);
-        TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt"), chosen = ExampleParts.Require(example.Chosen, "chosen"), rejected = ExampleParts.Require(example.Rejected, "rejected");
+        TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt"), chosen = ExampleParts.Require(example.Chosen, "chosen"),
+            rejected = ExampleParts.Require(example.Rejected, "rejected");
         if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
         CausalRow? better = Side("chosen", prompt, chosen, example.Tools, report);
         CausalRow? worse = better is null ? null : Side("rejected", prompt, rejected, example.Tools, report);
@@ -65,7 +66,8 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
     public LabeledRow? Encode(UnpairedPreference example, EncodingReport report)
     {
         ArgumentNullException.ThrowIfNull(example);
-        CausalRow? row = Side("completion", ExampleParts.Require(example.Prompt, "prompt"), ExampleParts.Require(example.Completion, "completion"), example.Tools, report);
+        CausalRow? row = Side("completion", ExampleParts.Require(example.Prompt, "prompt"),
+            ExampleParts.Require(example.Completion, "completion"), example.Tools, report);
         return row is null ? null : new(row, example.IsDesirable);
     }
 

@@ -60,13 +60,16 @@ internal static class PreferenceFormulas
     /// <param name="worse">[pairs]</param>
     /// <param name="beta">b</param>
     /// <param name="smoothing">e</param>
-    public static Tensor Transport(Tensor better, Tensor worse, double beta, double smoothing) => Sigmoid(better.sort(0).Values - worse.sort(0).Values, beta, smoothing);
+    public static Tensor Transport(Tensor better, Tensor worse, double beta, double smoothing) =>
+        Sigmoid(better.sort(0).Values - worse.sort(0).Values, beta, smoothing);
 
     /// <summary>1 - s(b lc) + s(b lr): the chosen up and the rejected down (D'Oosterlinck et al. 2024, equation 7).</summary>
-    public static Tensor AnchoredZero(LogRatios ratios, double beta) => Minus(1, (ratios.Chosen * Held(beta)).sigmoid()).Plus((ratios.Rejected * Held(beta)).sigmoid());
+    public static Tensor AnchoredZero(LogRatios ratios, double beta) =>
+        Minus(1, (ratios.Chosen * Held(beta)).sigmoid()).Plus((ratios.Rejected * Held(beta)).sigmoid());
 
     /// <summary>s(b lc) + 1 - s(b d): both down, the rejected more (D'Oosterlinck et al. 2024, equation 8).</summary>
-    public static Tensor AnchoredDown(LogRatios ratios, double beta) => (ratios.Chosen * Held(beta)).sigmoid().Plus(Minus(1, (ratios.Difference * Held(beta)).sigmoid()));
+    public static Tensor AnchoredDown(LogRatios ratios, double beta) =>
+        (ratios.Chosen * Held(beta)).sigmoid().Plus(Minus(1, (ratios.Difference * Held(beta)).sigmoid()));
 
     /// <summary>-log s(z)(1 - k) + exp(-z) k, z = b d, k = s(z / temperature) (Lu et al. 2024, equation 5).</summary>
     public static Tensor Discovered(Tensor difference, double beta, double temperature)
@@ -76,7 +79,8 @@ internal static class PreferenceFormulas
     }
 
     /// <summary>The means of the log-ratios over the tokens of each completion: lc / n_c - lr / n_r.</summary>
-    public static Tensor MeanDifference(LogRatios ratios) => ratios.Chosen / Counts(ratios.Scores.ChosenTokens) - ratios.Rejected / Counts(ratios.Scores.RejectedTokens);
+    public static Tensor MeanDifference(LogRatios ratios) =>
+        ratios.Chosen / Counts(ratios.Scores.ChosenTokens) - ratios.Rejected / Counts(ratios.Scores.RejectedTokens);
 
     /// <summary>Minus the mean log-probability of the batch's chosen tokens, spread so that the mean over pairs is it.</summary>
     public static Tensor Likelihood(PreferenceScores scores) =>

@@ -18,27 +18,29 @@ public sealed record PreferenceLintReport(
     long Pairs, long Identical, long Repeated, long Contradicting, long ChosenLonger, long RejectedLonger, double MeanChosenLength, double MeanRejectedLength)
 {
     /// <summary>
-    /// The share of pairs with different lengths whose longer completion was chosen. Far from a half, a model learns to be long, or short, before it learns what
-    /// is better. NaN where all lengths are equal.
+    /// The share of pairs with different lengths whose longer completion was chosen. Far from a half, a model learns to be long, or short,
+    /// before it learns what is better. NaN where all lengths are equal.
     /// </summary>
     public double LongerChosenShare => ChosenLonger + RejectedLonger == 0 ? double.NaN : (double)ChosenLonger / (ChosenLonger + RejectedLonger);
 }
 
-/// <summary>Looks over preference pairs: length bias, identical and contradicting pairs. Thread-safe; what is found does not depend on the order of the pairs.</summary>
+/// <summary>
+/// Looks over preference pairs: length bias, identical and contradicting pairs. Thread-safe; what is found does not depend on the order of the pairs.
+/// </summary>
 /// <remarks>Keeps 16 bytes a different pair.</remarks>
 public sealed class PreferenceLint
 {
     /// <summary>What identical pairs are counted as.</summary>
-    internal const string IdenticalRemark = "chosen and rejected are the same: nothing is learned";
+    internal const string IdenticalNote = "chosen and rejected are the same: nothing is learned";
 
     /// <summary>What contradicting pairs are counted as.</summary>
-    internal const string ContradictingRemark = "the opposite pair stands in the data as well: both are learned";
+    internal const string ContradictingNote = "the opposite pair stands in the data as well: both are learned";
 
-    internal const string RepeatedRemark = "the same pair stood in the data before";
+    internal const string RepeatedNote = "the same pair stood in the data before";
 
-    internal const string ChosenLongerRemark = "the chosen completion is longer than the rejected one";
+    internal const string ChosenLongerNote = "the chosen completion is longer than the rejected one";
 
-    internal const string RejectedLongerRemark = "the rejected completion is longer than the chosen one";
+    internal const string RejectedLongerNote = "the rejected completion is longer than the chosen one";
 
     private readonly Lock _lock = new();
     private readonly Dictionary<UInt128, long> _seen = [];
@@ -58,7 +60,7 @@ public sealed class PreferenceLint
     /// <param name="pair">The pair.</param>
     /// <param name="chosen">How long its chosen completion is, in whatever unit.</param>
     /// <param name="rejected">How long its rejected completion is.</param>
-    /// <param name="report">Told; null: nobody is.</param>
+    /// <param name="report">Told. Null: no one is told.</param>
     public void Add(PreferencePair pair, int chosen, int rejected, EncodingReport? report)
     {
         ArgumentNullException.ThrowIfNull(pair);
@@ -79,11 +81,11 @@ public sealed class PreferenceLint
             if (rejected > chosen) _rejectedLonger++;
         }
         if (report is null) return;
-        report.Remark(IdenticalRemark, identical ? 1 : 0);
-        report.Remark(RepeatedRemark, before > 0 ? 1 : 0);
-        report.Remark(ContradictingRemark, (int)contradicting);
-        report.Remark(ChosenLongerRemark, chosen > rejected ? 1 : 0);
-        report.Remark(RejectedLongerRemark, rejected > chosen ? 1 : 0);
+        report.Note(IdenticalNote, identical ? 1 : 0);
+        report.Note(RepeatedNote, before > 0 ? 1 : 0);
+        report.Note(ContradictingNote, (int)contradicting);
+        report.Note(ChosenLongerNote, chosen > rejected ? 1 : 0);
+        report.Note(RejectedLongerNote, rejected > chosen ? 1 : 0);
     }
 
     /// <summary>What was found so far.</summary>

@@ -9,7 +9,8 @@ public static class PreferenceLosses
     /// <param name="divergence">By which divergence it is held.</param>
     /// <param name="alpha">The coefficient of the alpha divergence.</param>
     public static PreferenceLoss Dpo(double beta = 0.1, double smoothing = 0, PolicyDivergence divergence = default, double alpha = 1) =>
-        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Sigmoid(ratios.Difference, beta, smoothing)) { Divergence = divergence, AlphaCoefficient = alpha };
+        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Sigmoid(ratios.Difference, beta, smoothing))
+            { Divergence = divergence, AlphaCoefficient = alpha };
 
     /// <summary>DPO over means of log-ratios, which favours no length.</summary>
     /// <inheritdoc cref="Dpo"/>
@@ -44,7 +45,8 @@ public static class PreferenceLosses
     /// <param name="divergence">By which divergence the model is held to its reference.</param>
     /// <param name="alpha">The coefficient of the alpha divergence.</param>
     public static PreferenceLoss Robust(double beta = 0.1, double smoothing = 0.1, PolicyDivergence divergence = default, double alpha = 1) =>
-        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Robust(ratios.Difference, beta, smoothing)) { Divergence = divergence, AlphaCoefficient = alpha };
+        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Robust(ratios.Difference, beta, smoothing))
+            { Divergence = divergence, AlphaCoefficient = alpha };
 
     /// <summary>Exact optimisation (Ji et al. 2024, equation 16).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
@@ -138,7 +140,9 @@ public static class PreferenceLosses
             LikelihoodWeight = likelihoodWeight,
         };
 
-    /// <summary>Odds ratio preference optimisation (Hong et al. 2024): the likelihood of the chosen row, and its odds above those of the rejected one.</summary>
+    /// <summary>
+    /// Odds ratio preference optimisation (Hong et al. 2024): the likelihood of the chosen row, and its odds above those of the rejected one.
+    /// </summary>
     /// <param name="beta">The paper's lambda, above 0. Default 0.1.</param>
     public static PreferenceLoss Orpo(double beta = 0.1) => new OddsRatioLoss(beta);
 

@@ -32,7 +32,7 @@ internal sealed record PreferenceScores
     /// <summary>How many tokens <see cref="ChosenLikelihood"/> sums.</summary>
     public required Tensor ChosenLikelihoodTokens { get; init; }
 
-    /// <summary>What the loss of each pair is multiplied by, without gradient; null: nothing.</summary>
+    /// <summary>What the loss of each pair is multiplied by, without gradient. Null: nothing.</summary>
     public Tensor? Weights { get; init; }
 
     /// <summary>How many pairs there are.</summary>
@@ -41,9 +41,9 @@ internal sealed record PreferenceScores
     /// <summary>Sums token by token log-probabilities.</summary>
     /// <param name="tokens">log p of each token given those before it, [2 pairs, tokens]: the chosen rows, then the rejected ones.</param>
     /// <param name="mask">1 where a token belongs to the completion, else 0, [2 pairs, tokens], in the type of <paramref name="tokens"/>.</param>
-    /// <param name="reference">The reference's sums, [2 pairs]; null: there is none.</param>
+    /// <param name="reference">The reference's sums, [2 pairs]. Null: there is none.</param>
     /// <param name="lengthWeight">
-    /// What the tokens behind the length of the shorter completion count (Liu et al. 2024, length-desensitised DPO); null: as much as the others.
+    /// What the tokens behind the length of the shorter completion count (Liu et al. 2024, length-desensitised DPO). Null: as much as the others.
     /// </param>
     public static PreferenceScores Of(Tensor tokens, Tensor mask, Tensor? reference, double? lengthWeight = null)
     {

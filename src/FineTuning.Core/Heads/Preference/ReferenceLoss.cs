@@ -24,7 +24,8 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
     internal override Tensor PerPair(PreferenceScores scores)
     {
         (Tensor chosen, Tensor rejected) = Ratios(scores);
-        Tensor pairs = Formula(new LogRatios(Divergences.Apply(chosen, Divergence, AlphaCoefficient), Divergences.Apply(rejected, Divergence, AlphaCoefficient), scores));
+        Tensor pairs = Formula(
+            new LogRatios(Divergences.Apply(chosen, Divergence, AlphaCoefficient), Divergences.Apply(rejected, Divergence, AlphaCoefficient), scores));
         return scores.Weights is null ? pairs : pairs * scores.Weights;
     }
 
@@ -45,7 +46,8 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
 
     private static (Tensor Chosen, Tensor Rejected) Ratios(PreferenceScores scores)
     {
-        if (scores.ReferenceChosen is null || scores.ReferenceRejected is null) throw new InvalidOperationException("the loss needs log-probabilities under a reference");
+        if (scores.ReferenceChosen is null || scores.ReferenceRejected is null)
+            throw new InvalidOperationException("the loss needs log-probabilities under a reference");
         return (scores.Chosen - scores.ReferenceChosen, scores.Rejected - scores.ReferenceRejected);
     }
 }
@@ -70,7 +72,8 @@ internal sealed record CombinedLoss(IReadOnlyList<(PreferenceLoss Loss, double W
             PreferenceRules.NotNegative(weight, "a weight", violations);
             loss.CollectViolations(violations);
         }
-        if (Parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1) violations.Add("ORPO learns from prompts too and is not combined with other losses");
+        if (Parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1)
+            violations.Add("ORPO learns from prompts too and is not combined with other losses");
     }
 }
 

@@ -11,7 +11,7 @@ internal static class RewardLoss
     /// <summary>-log s(rc - rr - margin) + c (rc + rr)^2 of each pair; the loss of a batch is the mean.</summary>
     /// <param name="chosen">rc, [pairs]</param>
     /// <param name="rejected">rr, [pairs]</param>
-    /// <param name="margin">By how much it should be above, [pairs]; null: 0.</param>
+    /// <param name="margin">By how much it should be above, [pairs]. Null: 0.</param>
     /// <param name="centering">c, which keeps the rewards of a pair near 0 in sum (Eisenstein et al. 2023), 0 or more.</param>
     /// <returns>[pairs]</returns>
     public static Tensor PerPair(Tensor chosen, Tensor rejected, Tensor? margin, double centering)

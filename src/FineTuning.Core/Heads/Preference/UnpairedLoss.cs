@@ -9,7 +9,7 @@ namespace FineTuning.Heads;
 /// <param name="Model">log p under the model that trains.</param>
 /// <param name="Reference">log p under the reference.</param>
 /// <param name="Desirable">1 where the completion is desirable, else 0, in the type of the others.</param>
-/// <param name="Mismatched">log p of completions of other prompts under the model, from which the divergence is estimated; null: it is not needed.</param>
+/// <param name="Mismatched">log p of completions of other prompts under the model, from which the divergence is estimated. Null: it is not needed.</param>
 /// <param name="MismatchedReference">The same under the reference.</param>
 internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Desirable, Tensor? Mismatched, Tensor? MismatchedReference);
 
@@ -42,7 +42,8 @@ public static class UnpairedLosses
     /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>
     /// <param name="desirableWeight">What desirable completions count, above 0.</param>
     /// <param name="undesirableWeight">What undesirable completions count, above 0.</param>
-    public static UnpairedLoss Kto(double beta = 0.1, double desirableWeight = 1, double undesirableWeight = 1) => new KtoLoss(beta, desirableWeight, undesirableWeight);
+    public static UnpairedLoss Kto(double beta = 0.1, double desirableWeight = 1, double undesirableWeight = 1) =>
+        new KtoLoss(beta, desirableWeight, undesirableWeight);
 
     /// <summary>Anchored preference optimisation over labelled completions (D'Oosterlinck et al. 2024, equation 7, side by side).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
@@ -57,7 +58,8 @@ internal sealed record KtoLoss(double Beta, double DesirableWeight, double Undes
     /// <summary>z: the mean log-ratio of completions that answer other prompts, [1], without gradient.</summary>
     internal static Tensor Shift(UnpairedScores scores)
     {
-        if (scores.Mismatched is null || scores.MismatchedReference is null) throw new InvalidOperationException("KTO needs the scores of completions of other prompts");
+        if (scores.Mismatched is null || scores.MismatchedReference is null)
+            throw new InvalidOperationException("KTO needs the scores of completions of other prompts");
         return (scores.Mismatched - scores.MismatchedReference).mean().clamp_min(Held(0)).detach();
     }
 

@@ -11,17 +11,17 @@ internal sealed record EmbeddedBatch(TextsBatch Batch, Tensor Embeddings)
 {
     private int RowCount => Batch.Rows.Count;
 
-    /// <summary>The text at a place of each row (0: the anchor), [rows, dimension].</summary>
-    public Tensor Column(int place) => Select([.. Batch.Starts.Select(start => start + place)]);
+    /// <summary>The text at an index of each row (0: the anchor), [rows, dimension].</summary>
+    public Tensor Column(int index) => Select([.. Batch.Starts.Select(start => start + index)]);
 
     /// <summary>The rows' targets, [rows], float32.</summary>
     public Tensor Targets() => tensor(Batch.Rows.Select(row => (float)((TextsRow)row).Target).ToArray(), ScalarType.Float32, Embeddings.device);
 
-    /// <summary>The places of the rows' labels, [rows], int64.</summary>
+    /// <summary>The indices of the rows' labels, [rows], int64.</summary>
     public Tensor Labels() => tensor(Batch.Rows.Select(row => (long)((TextsRow)row).Target).ToArray(), ScalarType.Int64, Embeddings.device);
 
     /// <summary>The positives of the rows in order, then all negatives.</summary>
-    public Tensor Candidates() => Select(CandidatePlaces());
+    public Tensor Candidates() => Select(CandidateIndices());
 
     /// <summary>
     /// Where a candidate is no negative of an anchor: it is the same text as the anchor or its positive, or the positive of an equal anchor.
@@ -29,25 +29,25 @@ internal sealed record EmbeddedBatch(TextsBatch Batch, Tensor Embeddings)
     /// <returns>[rows, candidates], bool, false for the anchor's own positive; null where there is no such candidate</returns>
     public Tensor? Duplicates()
     {
-        int[] places = CandidatePlaces();
+        int[] indices = CandidateIndices();
         int[] text = Numbered();
-        var excluded = new bool[RowCount * places.Length];
+        var excluded = new bool[RowCount * indices.Length];
         bool any = false;
         for (int row = 0; row < RowCount; row++)
         {
             int anchor = text[Batch.Starts[row]], positive = text[Batch.Starts[row] + 1];
-            for (int candidate = 0; candidate < places.Length; candidate++)
+            for (int candidate = 0; candidate < indices.Length; candidate++)
             {
-                int own = text[places[candidate]];
+                int own = text[indices[candidate]];
                 bool duplicate = own == positive || own == anchor || (candidate < RowCount && text[Batch.Starts[candidate]] == anchor);
                 if (!duplicate || candidate == row) continue;
-                excluded[(row * places.Length) + candidate] = any = true;
+                excluded[(row * indices.Length) + candidate] = any = true;
             }
         }
-        return any ? tensor(excluded, [RowCount, places.Length], ScalarType.Bool, Embeddings.device) : null;
+        return any ? tensor(excluded, [RowCount, indices.Length], ScalarType.Bool, Embeddings.device) : null;
     }
 
-    private int[] CandidatePlaces() =>
+    private int[] CandidateIndices() =>
     [
         .. Batch.Starts.Select(start => start + 1),
         .. Batch.Starts.SelectMany((start, row) => Enumerable.Range(start + 2, ((TextsRow)Batch.Rows[row]).Texts.Length - 2)),
@@ -60,5 +60,5 @@ internal sealed record EmbeddedBatch(TextsBatch Batch, Tensor Embeddings)
         return [.. Batch.Texts.Select(text => numbers.TryGetValue(text, out int number) ? number : numbers[text] = numbers.Count)];
     }
 
-    private Tensor Select(int[] places) => Embeddings.index_select(0, tensor([.. places.Select(place => (long)place)], ScalarType.Int64, Embeddings.device));
+    private Tensor Select(int[] indices) => Embeddings.index_select(0, tensor([.. indices.Select(index => (long)index)], ScalarType.Int64, Embeddings.device));
 }

@@ -8,7 +8,9 @@ namespace FineTuning.Heads;
 /// <summary>Losses over a batch of embeddings with labels: which texts are close follows from equal labels.</summary>
 internal static class GroupLosses
 {
-    /// <summary>The temperature-scaled contrast with all others of the batch, averaged over the texts of the same label (Khosla et al. 2020, equation 2).</summary>
+    /// <summary>
+    /// The temperature-scaled contrast with all others of the batch, averaged over the texts of the same label (Khosla et al. 2020, equation 2).
+    /// </summary>
     /// <param name="rows">[rows, dimension]</param>
     /// <param name="labels">[rows], int64</param>
     /// <param name="temperature">Above 0.</param>
@@ -21,7 +23,8 @@ internal static class GroupLosses
         Tensor logProbabilities = nn.functional.log_softmax((unit.mm(unit.t()) / Held(temperature)).masked_fill(self, Held(-1e9f)), 1);
         Tensor count = same.sum(1), counted = (count > Held(0)).to(rows.dtype);
         Tensor each = inside
-            ? logProbabilities.masked_fill(same == Held(0), Held(double.NegativeInfinity)).masked_fill((count == Held(0)).unsqueeze(1), Held(0)).logsumexp(1) - count.clamp_min(Held(1)).log()
+            ? logProbabilities.masked_fill(same == Held(0), Held(double.NegativeInfinity))
+                .masked_fill((count == Held(0)).unsqueeze(1), Held(0)).logsumexp(1) - count.clamp_min(Held(1)).log()
             : (logProbabilities * same).sum(1) / count.clamp_min(Held(1));
         return (each * counted).sum().neg() / counted.sum().clamp_min(Held(1));
     }
@@ -29,8 +32,8 @@ internal static class GroupLosses
     /// <summary>Two views of each text against all other views of the batch (Chen et al. 2020, equation 1).</summary>
     public static Tensor TwoViews(Tensor x, Tensor z, double temperature)
     {
-        Tensor places = Range(0, x.shape[0], device: x.device);
-        return SupervisedContrastive(cat([x, z], 0), cat([places, places], 0), temperature);
+        Tensor rows = Range(0, x.shape[0], device: x.device);
+        return SupervisedContrastive(cat([x, z], 0), cat([rows, rows], 0), temperature);
     }
 
     /// <summary>Per text its farthest of the same label against its nearest of another (Hermans et al. 2017, equation 5), a mean over all.</summary>

@@ -11,7 +11,8 @@ internal sealed record MultipleNegativesLoss(double Scale, bool Symmetric, bool 
 {
     internal override string PrimaryMetric => "mrr@10";
 
-    internal override (IReadOnlyList<string> Texts, double Target) Read(PositivePair example) => ([example.Anchor, example.Positive, .. ExampleParts.Require(example.Negatives, "list of negatives")], double.NaN);
+    internal override (IReadOnlyList<string> Texts, double Target) Read(PositivePair example) =>
+        ([example.Anchor, example.Positive, .. ExampleParts.Require(example.Negatives, "list of negatives")], double.NaN);
 
     internal override Tensor Compute(EmbeddedBatch batch)
     {
@@ -33,7 +34,8 @@ internal sealed record TripletLoss(double Margin, TripletDistance Distance, bool
 {
     internal override string PrimaryMetric => "accuracy";
 
-    internal override (IReadOnlyList<string> Texts, double Target) Read(TextTriple example) => ([example.Anchor, example.Positive, example.Negative], double.NaN);
+    internal override (IReadOnlyList<string> Texts, double Target) Read(TextTriple example) =>
+        ([example.Anchor, example.Positive, example.Negative], double.NaN);
 
     internal override Tensor Compute(EmbeddedBatch batch) => PairLosses.Triplet(batch.Column(0), batch.Column(1), batch.Column(2), Distance, Margin, Swap);
 
@@ -41,7 +43,7 @@ internal sealed record TripletLoss(double Margin, TripletDistance Distance, bool
 
     internal override void CollectViolations(List<string> violations)
     {
-        if (!Enum.IsDefined(Distance)) violations.Add($"Distance is {Distance}: it is {string.Join(", ", Enum.GetNames<TripletDistance>())}");
+        if (!Enum.IsDefined(Distance)) violations.Add(HeadErrors.NotOneOf(nameof(Distance), Distance));
         SimilarityRules.NotNegative(Margin, "Margin", violations);
     }
 }
@@ -52,7 +54,8 @@ internal sealed record MarginLoss : SimilarityLoss<TextTriple>
 
     internal override (IReadOnlyList<string> Texts, double Target) Read(TextTriple example)
     {
-        double margin = example.Margin ?? throw new TrainingDataException($"the triple of \"{Excerpt.Of(example.Anchor)}\" has no Margin, which this loss learns");
+        double margin = example.Margin ?? throw new TrainingDataException(
+            $"the triple of \"{Excerpt.Of(example.Anchor)}\" has no Margin, which this loss learns");
         return ([example.Anchor, example.Positive, example.Negative], SimilarityRules.Finite(margin, "margin", example.Anchor));
     }
 
@@ -81,7 +84,8 @@ internal sealed record ScoreLoss(ScoreLossKind Kind, double Scale) : SimilarityL
         double score = SimilarityRules.Finite(example.Score, "score", example.First);
         if (Kind == ScoreLossKind.CosineError && Math.Abs(score) > 1)
         {
-            throw new TrainingDataException($"the score {score} of the pair of \"{Excerpt.Of(example.First)}\" is no cosine; scale scores to -1 ... 1 (or 0 ... 1), or use CoSent, which only ranks");
+            throw new TrainingDataException($"the score {score} of the pair of \"{Excerpt.Of(example.First)}\" is no cosine; "
+                + "scale scores to -1 ... 1 (or 0 ... 1), or use CoSent, which only ranks");
         }
         return ([example.First, example.Second], score);
     }
@@ -142,9 +146,12 @@ internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining?
 
     internal override (IReadOnlyList<string> Texts, double Target) Read(LabeledText<TLabel> example)
     {
-        int label = Labels.PlaceOf(example.Label);
-        if (label < 0) throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the {Labels.Count}: {Excerpt.Of(string.Join(", ", Labels.Names))}");
-        if (!string.IsNullOrEmpty(example.Pair)) throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has a second text, but a sentence encoder takes one at a time");
+        int label = Labels.IndexOf(example.Label);
+        if (label < 0)
+            throw new TrainingDataException($"the label '{example.Label}' of the text \"{Excerpt.Of(example.Text)}\" is not one of the {Labels.Count}: "
+                + $"{Excerpt.Of(string.Join(", ", Labels.Names))}");
+        if (!string.IsNullOrEmpty(example.Pair))
+            throw new TrainingDataException($"the text \"{Excerpt.Of(example.Text)}\" has a second text, but a sentence encoder takes one at a time");
         return ([example.Text], label);
     }
 
@@ -163,7 +170,7 @@ internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining?
     {
         if (Mining is null) SimilarityRules.Positive(Parameter, "Temperature", violations);
         else SimilarityRules.NotNegative(Parameter, "Margin", violations);
-        if (Mining is { } mining && !Enum.IsDefined(mining)) violations.Add($"Mining is {mining}: it is {string.Join(", ", Enum.GetNames<TripletMining>())}");
+        if (Mining is { } mining && !Enum.IsDefined(mining)) violations.Add(HeadErrors.NotOneOf("Mining", mining));
     }
 }
 

@@ -49,8 +49,8 @@ internal static class Nearest
 {
     private const int ScoresInABlock = 1 << 22;
 
-    /// <summary>For each query in order the best places, the best first, ties in the order of the candidates.</summary>
-    public static List<(int Query, (int Place, double Score)[] Found)> Of(Embeddings queries, Embeddings candidates, int count)
+    /// <summary>For each query in order the best candidates, the best first, ties in the order of the candidates.</summary>
+    public static List<(int Query, (int Index, double Score)[] Found)> Of(Embeddings queries, Embeddings candidates, int count)
     {
         var found = new List<(int, (int, double)[])>(queries.Count);
         if (queries.Count == 0 || candidates.Count == 0) return found;
@@ -64,10 +64,11 @@ internal static class Nearest
             int rows = Math.Min(block, queries.Count - start);
             (Tensor values, Tensor indexes) = left.narrow(0, start, rows).mm(right).topk(kept, 1);
             float[] scores = values.data<float>().ToArray();
-            long[] places = indexes.data<long>().ToArray();
+            long[] indices = indexes.data<long>().ToArray();
             for (int row = 0; row < rows; row++)
             {
-                (int, double)[] best = [.. Enumerable.Range(row * kept, kept).Select(i => ((int)places[i], (double)scores[i])).OrderByDescending(pair => pair.Item2).ThenBy(pair => pair.Item1)];
+                (int, double)[] best = [.. Enumerable.Range(row * kept, kept).Select(i => ((int)indices[i], (double)scores[i]))
+                    .OrderByDescending(pair => pair.Item2).ThenBy(pair => pair.Item1)];
                 found.Add((start + row, best));
             }
         }
@@ -75,10 +76,10 @@ internal static class Nearest
     }
 }
 
-/// <summary>A text's place among those that were searched, and how similar it is.</summary>
-/// <param name="Place">From 0, in the order in which they were added.</param>
+/// <summary>A text's index among those that were searched, and how similar it is.</summary>
+/// <param name="Index">From 0, in the order in which they were added.</param>
 /// <param name="Score">The cosine, from -1 to 1.</param>
-public readonly record struct SimilarText(int Place, double Score);
+public readonly record struct SimilarText(int Index, double Score);
 
 /// <summary>Vectors to search by cosine: exact, in memory, 4 bytes a number.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
@@ -98,7 +99,7 @@ public sealed class EmbeddingIndex
     /// <summary>How many vectors there are.</summary>
     public int Count => _vectors.Count;
 
-    /// <summary>The most similar vectors, the most similar first, ties by place.</summary>
+    /// <summary>The most similar vectors, the most similar first, ties by index.</summary>
     /// <param name="query">As long as the index's vectors.</param>
     /// <param name="count">1 or more; fewer come back where there are fewer.</param>
     public IReadOnlyList<SimilarText> Search(float[] query, int count = 10) => Search([query], count)[0];
@@ -113,13 +114,15 @@ public sealed class EmbeddingIndex
         if (Count == 0) return [.. queries.Select(_ => (IReadOnlyList<SimilarText>)[])];
         var asked = new Embeddings();
         foreach (float[] query in queries) asked.Add(Scaled(query));
-        return [.. Nearest.Of(asked, _vectors, count).Select(entry => (IReadOnlyList<SimilarText>)[.. entry.Found.Select(found => new SimilarText(found.Place, found.Score))])];
+        return [.. Nearest.Of(asked, _vectors, count)
+            .Select(entry => (IReadOnlyList<SimilarText>)[.. entry.Found.Select(found => new SimilarText(found.Index, found.Score))])];
     }
 
     private float[] Scaled(float[] vector)
     {
         ArgumentNullException.ThrowIfNull(vector);
-        if (Count > 0 && vector.Length != _vectors.Dimension) throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected");
+        if (Count > 0 && vector.Length != _vectors.Dimension)
+            throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected");
         double length = Math.Sqrt(Vectors.Dot(vector, vector));
         return length == 0 ? [.. vector] : [.. vector.Select(value => (float)(value / length))];
     }

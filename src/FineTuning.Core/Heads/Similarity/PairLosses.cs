@@ -19,7 +19,7 @@ internal static class PairLosses
     /// <summary>Cross-entropy of each anchor's own candidate among all (Henderson et al. 2017, section 4.4), a mean over anchors.</summary>
     /// <param name="anchors">[rows, dimension]</param>
     /// <param name="candidates">[candidates, dimension]: the anchors' positives in order, then negatives.</param>
-    /// <param name="excluded">True where a candidate is no negative of the anchor, [rows, candidates]; null: all are.</param>
+    /// <param name="excluded">True where a candidate is no negative of the anchor, [rows, candidates]. Null: all are.</param>
     /// <param name="scale">What similarities are multiplied by.</param>
     /// <param name="dot">Dot products instead of cosines.</param>
     public static Tensor MultipleNegatives(Tensor anchors, Tensor candidates, Tensor? excluded, double scale, bool dot)
@@ -57,7 +57,9 @@ internal static class PairLosses
         return (similar * distance.Squared()).Plus(Minus(1, similar) * Minus(margin, distance).relu().Squared()).mean() * Held(0.5);
     }
 
-    /// <summary>The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.</summary>
+    /// <summary>
+    /// The same without the half, summed over the hard pairs alone: similar ones farther apart than the closest others, and the other way round.
+    /// </summary>
     public static Tensor OnlineContrastive(Tensor x, Tensor z, Tensor similar, double margin)
     {
         Tensor distance = Minus(1, Cosine(x, z));
@@ -67,8 +69,8 @@ internal static class PairLosses
         // A single pair of a kind is no extreme: the other kind is then measured by its own mean, as in the reference.
         double farthestNear = near.Length > 1 ? near.Max() : far.DefaultIfEmpty(0).Average();
         double nearestFar = far.Length > 1 ? far.Min() : near.DefaultIfEmpty(0).Average();
-        Tensor hardNear = Places(distances, i => flags[i] && distances[i] > nearestFar, x.device);
-        Tensor hardFar = Places(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
+        Tensor hardNear = IndicesWhere(distances, i => flags[i] && distances[i] > nearestFar, x.device);
+        Tensor hardFar = IndicesWhere(distances, i => !flags[i] && distances[i] < farthestNear, x.device);
         return distance.index_select(0, hardNear).Squared().sum().Plus(Minus(margin, distance.index_select(0, hardFar)).relu().Squared().sum());
     }
 
@@ -115,6 +117,6 @@ internal static class PairLosses
         _ => (x - z).Plus(1e-6).Squared().sum(1).sqrt(),
     };
 
-    private static Tensor Places(double[] distances, Func<int, bool> condition, Device device) =>
+    private static Tensor IndicesWhere(double[] distances, Func<int, bool> condition, Device device) =>
         tensor([.. Enumerable.Range(0, distances.Length).Where(condition).Select(i => (long)i)], ScalarType.Int64, device);
 }

@@ -13,7 +13,7 @@ namespace FineTuning.Heads;
 /// <summary>Texts into vectors whose cosine says how close their meanings are: a pretrained encoder, its tokenizer, pooling and what follows it.</summary>
 /// <remarks>
 /// Encoding is thread-safe; while a run trains the model it is refused. It is trained by <c>FineTuner.For(encoder.With(SimilarityLoss...))</c>.
-/// Whoever creates the model disposes it.
+/// The caller that creates the model disposes it.
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 {
@@ -30,7 +30,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, asked == int.MaxValue ? null : asked);
         int width = head.Trunk.Plan.HiddenSize;
         _pooling = options.Pooling is { } modes ? new(modes)
-            : files.PoolingFolder is { } folder ? PoolingModule.Read(SentenceFiles.ReadObject(Path.Combine(folder, "config.json")) ?? throw new CheckpointException(folder, "it holds no config.json"), width)
+            : files.PoolingFolder is { } folder ? PoolingModule.Read(
+                SentenceFiles.ReadObject(Path.Combine(folder, "config.json")) ?? throw new CheckpointException(folder, "it holds no config.json"), width)
             : new([SentencePooling.Mean]);
         _prompt = options.Prompt ?? (files.DefaultPrompt is { } name ? files.Prompts.GetValueOrDefault(name, "") : "");
         // Dense layers after the pooling are saved in files of their own: they are in a set of their own.
@@ -123,7 +124,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. texts.Select(Row)];
-        return PredictionBatches.Run(Weights, rows, (batch, _) => PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
+        return PredictionBatches.Run(Weights, rows, (batch, _) =>
+            PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }
 
     /// <summary>The cosine of two texts' vectors, from -1 to 1.</summary>
@@ -174,7 +176,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 
     float[] IPredictor<string, float[]>.Predict(string input) => Encode(input);
 
-    IReadOnlyList<float[]> IPredictor<string, float[]>.PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation) => Encode(inputs, null, cancellation);
+    IReadOnlyList<float[]> IPredictor<string, float[]>.PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation) =>
+        Encode(inputs, null, cancellation);
 
     /// <summary>Writes all files into an existing folder.</summary>
     internal void WriteTo(string folder)
@@ -193,7 +196,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         ArgumentNullException.ThrowIfNull(text);
         // sentence-transformers trims texts and puts the prompt before them as it is.
         string whole = ((prompt ?? _prompt) + text).Trim();
-        return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null, new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
+        return Tokenizer.Encode(_files.LowerCase ? whole.ToLowerInvariant() : whole, null,
+            new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
     internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Trunk, tokens);

@@ -3,7 +3,9 @@ namespace FineTuning.Heads;
 /// <summary>How a sentence encoder is loaded.</summary>
 public sealed record SentenceEncoderOptions : TextOptions
 {
-    /// <summary>How tokens become one vector; several ways are joined. Null: what the folder says, or the mean where it says nothing (which is logged).</summary>
+    /// <summary>
+    /// How tokens become one vector; several ways are joined. Null: what the folder says, or the mean where it says nothing (which is logged).
+    /// </summary>
     public IReadOnlyList<SentencePooling>? Pooling { get; init; }
 
     /// <summary>Whether vectors are scaled to length 1. Null: what the folder says, or not where it says nothing.</summary>

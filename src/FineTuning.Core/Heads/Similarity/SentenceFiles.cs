@@ -17,13 +17,13 @@ internal sealed record SentenceFiles
     /// <summary>Where config.json, weights and tokenizer are.</summary>
     public required string EncoderFolder { get; init; }
 
-    /// <summary>The folder of the pooling; null: none is named.</summary>
+    /// <summary>The folder of the pooling. Null: none is named.</summary>
     public string? PoolingFolder { get; init; }
 
     /// <summary>What follows the pooling: the kind (Normalize, Dense) and its folder.</summary>
     public IReadOnlyList<(string Kind, string Folder)> Tail { get; init; } = [];
 
-    /// <summary>max_seq_length; null: none is named.</summary>
+    /// <summary>max_seq_length. Null: none is named.</summary>
     public int? MaximumLength { get; init; }
 
     /// <summary>Whether texts are lower-cased before the tokenizer.</summary>
@@ -43,11 +43,14 @@ internal sealed record SentenceFiles
         string path = Path.Combine(folder, "modules.json");
         if (!File.Exists(path)) return new SentenceFiles { EncoderFolder = folder };
         List<(string Kind, string Folder)> modules = Modules(path, folder);
-        if (modules.Count == 0 || modules[0].Kind != "Transformer") throw new CheckpointException(path, "the first module is not a Transformer, which is the only kind of first module that is supported");
-        if (modules.Count < 2 || modules[1].Kind != "Pooling") throw new CheckpointException(path, "the second module is not a Pooling, which is the only kind of second module that is supported");
+        if (modules.Count == 0 || modules[0].Kind != "Transformer")
+            throw new CheckpointException(path, "the first module is not a Transformer, which is the only kind of first module that is supported");
+        if (modules.Count < 2 || modules[1].Kind != "Pooling")
+            throw new CheckpointException(path, "the second module is not a Pooling, which is the only kind of second module that is supported");
         foreach ((string kind, _) in modules.Skip(2))
         {
-            if (kind is not ("Normalize" or "Dense")) throw new CheckpointException(path, $"modules of the kind '{kind}' are not supported after the pooling; Normalize and Dense are");
+            if (kind is not ("Normalize" or "Dense"))
+                throw new CheckpointException(path, $"modules of the kind '{kind}' are not supported after the pooling; Normalize and Dense are");
         }
         ConfigFile? encoding = ReadObject(Path.Combine(modules[0].Folder, "sentence_bert_config.json"));
         ConfigFile? whole = ReadObject(Path.Combine(folder, "config_sentence_transformers.json"));
@@ -58,7 +61,8 @@ internal sealed record SentenceFiles
             Tail = modules[2..],
             MaximumLength = encoding?.Has("max_seq_length") == true ? encoding.Count("max_seq_length", least: 3) : null,
             LowerCase = encoding?.Flag("do_lower_case", false) ?? false,
-            Prompts = whole?.Section("prompts") is { } prompts ? prompts.Root.ToDictionary(entry => entry.Key, entry => prompts.Text(entry.Key) ?? "", StringComparer.Ordinal) : new Dictionary<string, string>(),
+            Prompts = whole?.Section("prompts") is { } prompts
+            ? prompts.Root.ToDictionary(entry => entry.Key, entry => prompts.Text(entry.Key) ?? "", StringComparer.Ordinal) : new Dictionary<string, string>(),
             DefaultPrompt = whole?.Text("default_prompt_name"),
         };
     }
@@ -92,7 +96,7 @@ internal sealed record SentenceFiles
 
     public static void WriteJson(string path, JsonNode content) => File.WriteAllText(path, content.ToJsonString(Indented) + "\n");
 
-    private static JsonObject Module(int place, string path, string type) => new() { ["idx"] = place, ["name"] = $"{place}", ["path"] = path, ["type"] = type };
+    private static JsonObject Module(int index, string path, string type) => new() { ["idx"] = index, ["name"] = $"{index}", ["path"] = path, ["type"] = type };
 
     private static List<(string Kind, string Folder)> Modules(string path, string folder)
     {
@@ -105,10 +109,11 @@ internal sealed record SentenceFiles
         {
             ConfigFile module = ConfigFile.Of(path, entry as JsonObject ?? throw new CheckpointException(path, "an entry is not an object"));
             string type = module.Text("type") ?? throw module.Fault("an entry has no 'type'");
-            string place = module.Text("path") ?? "";
+            string subfolder = module.Text("path") ?? "";
             // One rule for every system: a module lies in the folder itself or in a plain subfolder.
-            if (place is "." or ".." || place.AsSpan().IndexOfAny("/\\:\0") >= 0) throw module.Fault($"it names the path '{place}', which is not a plain folder name");
-            modules.Add((type[(type.LastIndexOf('.') + 1)..], place.Length == 0 ? folder : Path.Combine(folder, place)));
+            if (subfolder is "." or ".." || subfolder.AsSpan().IndexOfAny("/\\:\0") >= 0)
+                throw module.Fault($"it names the path '{subfolder}', which is not a plain folder name");
+            modules.Add((type[(type.LastIndexOf('.') + 1)..], subfolder.Length == 0 ? folder : Path.Combine(folder, subfolder)));
         }
         return modules;
     }

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
 
-/// <summary>What stands after the pooling of a sentence encoder.</summary>
+/// <summary>What follows the pooling of a sentence encoder.</summary>
 internal abstract class SentenceModule
 {
     /// <summary>Its type in modules.json.</summary>
@@ -45,7 +45,8 @@ internal sealed class DenseModule : SentenceModule
     private readonly Linear _linear;
     private readonly string _function;
 
-    private DenseModule(Weight matrix, Weight? bias, string function) => (_matrix, _bias, _linear, _function) = (matrix, bias, new Linear(matrix, bias), function);
+    private DenseModule(Weight matrix, Weight? bias, string function) =>
+        (_matrix, _bias, _linear, _function) = (matrix, bias, new Linear(matrix, bias), function);
 
     public override string Type => "sentence_transformers.models.Dense";
 
@@ -72,7 +73,8 @@ internal sealed class DenseModule : SentenceModule
         int inputs = config.Count("in_features"), outputs = config.Count("out_features");
         if (inputs != width) throw config.Fault($"'in_features' is {inputs}, but {width} numbers come in");
         string function = config.Text("activation_function") ?? "torch.nn.modules.activation.Tanh";
-        if (Name(function) is not ("Tanh" or "ReLU" or "GELU" or "Sigmoid" or "Identity")) throw config.Fault($"the activation_function '{function}' is not supported; Tanh, ReLU, GELU, Sigmoid and Identity are");
+        if (Name(function) is not ("Tanh" or "ReLU" or "GELU" or "Sigmoid" or "Identity"))
+            throw config.Fault($"the activation_function '{function}' is not supported; Tanh, ReLU, GELU, Sigmoid and Identity are");
         using ITensorSource source = CheckpointFiles.Open(folder);
         Weight matrix = Read(source, folder, "linear.weight", $"{name}.weight", WeightKind.Matrix, weights, device, outputs, inputs);
         Weight? bias = config.Flag("bias", true) ? Read(source, folder, "linear.bias", $"{name}.bias", WeightKind.Bias, weights, device, outputs) : null;
@@ -99,10 +101,13 @@ internal sealed class DenseModule : SentenceModule
 
     private static string Name(string function) => function[(function.LastIndexOf('.') + 1)..];
 
-    private static Weight Read(ITensorSource source, string folder, string stored, string name, WeightKind kind, WeightSet weights, Device device, params long[] shape)
+    private static Weight Read(ITensorSource source, string folder, string stored, string name, WeightKind kind, WeightSet weights,
+        Device device, params long[] shape)
     {
-        if (!source.Tensors.TryGetValue(stored, out StoredTensor? entry)) throw new CheckpointException(folder, $"'{stored}' of shape [{string.Join(", ", shape)}] is missing");
-        if (!entry.Shape.SequenceEqual(shape)) throw new CheckpointException(folder, $"'{stored}' has the shape [{string.Join(", ", entry.Shape)}]; [{string.Join(", ", shape)}] was expected");
+        if (!source.Tensors.TryGetValue(stored, out StoredTensor? entry))
+            throw new CheckpointException(folder, $"'{stored}' of shape [{string.Join(", ", shape)}] is missing");
+        if (!entry.Shape.SequenceEqual(shape))
+            throw new CheckpointException(folder, $"'{stored}' has the shape [{string.Join(", ", entry.Shape)}]; [{string.Join(", ", shape)}] was expected");
         Tensor value;
         using (NewDisposeScope()) value = source.ReadWeight(stored).to(ScalarType.Float32, device).MoveToOuterDisposeScope();
         return weights.Add(name, value, kind, weights.HeadDepth);

@@ -56,12 +56,15 @@ internal sealed class PoolingModule
         foreach (string name in Names(config))
         {
             // A name of the older files may end in _tokens, of the newer not.
-            int place = Array.FindIndex(Keys, entry => entry.Name.Replace("_tokens", "", StringComparison.Ordinal) == name.Replace("_tokens", "", StringComparison.Ordinal));
-            modes.Add(place >= 0 ? Keys[place].Mode : throw config.Fault($"the pooling '{name}' is not known; {string.Join(", ", Keys.Select(entry => entry.Name))} are"));
+            int index = Array.FindIndex(Keys, entry => entry.Name.Replace("_tokens", "", StringComparison.Ordinal) == name.Replace(
+                "_tokens", "", StringComparison.Ordinal));
+            modes.Add(index >= 0 ? Keys[index].Mode
+                : throw config.Fault($"the pooling '{name}' is not known; {string.Join(", ", Keys.Select(entry => entry.Name))} are"));
         }
         modes.AddRange(Keys.Where(entry => config.Flag(entry.Key, false)).Select(entry => entry.Mode));
         if (modes.Count == 0) throw config.Fault("it names no pooling; pooling_mode_mean_tokens or another was expected to be true");
-        if (!config.Flag("include_prompt", true)) throw config.Fault("'include_prompt' is false: leaving the prompt's tokens out of the pooling is not supported");
+        if (!config.Flag("include_prompt", true))
+            throw config.Fault("'include_prompt' is false: leaving the prompt's tokens out of the pooling is not supported");
         return new(modes);
     }
 
@@ -74,7 +77,7 @@ internal sealed class PoolingModule
     }
 
     /// <param name="hidden">[batch, tokens, hidden]</param>
-    /// <param name="mask">True where a token is real, [batch, tokens]; null: all are.</param>
+    /// <param name="mask">True where a token is real, [batch, tokens]. Null: all are.</param>
     /// <returns>[batch, hidden times the number of ways]</returns>
     public Tensor Forward(Tensor hidden, Tensor? mask)
     {
@@ -99,5 +102,6 @@ internal sealed class PoolingModule
     }
 
     private static IReadOnlyList<string> Names(ConfigFile config) =>
-        config.Root["pooling_mode"] is JsonValue value && value.TryGetValue(out string? text) ? text.Split('+', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : config.Words("pooling_mode");
+        config.Root["pooling_mode"] is JsonValue value && value.TryGetValue(out string? text)
+            ? text.Split('+', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : config.Words("pooling_mode");
 }

@@ -52,13 +52,15 @@ public static class SimilarityLoss
     /// <param name="scale">What similarities are multiplied by, above 0.</param>
     /// <param name="symmetric">Also each positive against all anchors; the mean of both.</param>
     /// <param name="dot">Dot products instead of cosines.</param>
-    public static SimilarityLoss<PositivePair> MultipleNegatives(double scale = 20, bool symmetric = false, bool dot = false) => new MultipleNegativesLoss(scale, symmetric, dot);
+    public static SimilarityLoss<PositivePair> MultipleNegatives(double scale = 20, bool symmetric = false, bool dot = false) =>
+        new MultipleNegativesLoss(scale, symmetric, dot);
 
     /// <summary>The anchor closer to the positive than to the negative, by a margin.</summary>
     /// <param name="margin">0 or more; cosine distances want about 0.5.</param>
     /// <param name="distance">Of which kind.</param>
     /// <param name="swap">The negative must be as far from the positive, where that is closer to it than the anchor is (Balntas et al. 2016).</param>
-    public static SimilarityLoss<TextTriple> Triplet(double margin = 5, TripletDistance distance = TripletDistance.Euclidean, bool swap = false) => new TripletLoss(margin, distance, swap);
+    public static SimilarityLoss<TextTriple> Triplet(double margin = 5, TripletDistance distance = TripletDistance.Euclidean, bool swap = false) =>
+        new TripletLoss(margin, distance, swap);
 
     /// <summary>The difference of dot products equal to the teacher's <see cref="TextTriple.Margin"/>, by squared error.</summary>
     public static SimilarityLoss<TextTriple> MarginError() => new MarginLoss();
@@ -88,7 +90,8 @@ public static class SimilarityLoss
     /// <param name="labels">All labels.</param>
     /// <param name="mining">Which triples count.</param>
     /// <param name="margin">0 or more; not read where the margin is soft.</param>
-    public static SimilarityLoss<LabeledText<TLabel>> BatchTriplet<TLabel>(IReadOnlyList<TLabel> labels, TripletMining mining = TripletMining.Hard, double margin = 5)
+    public static SimilarityLoss<LabeledText<TLabel>> BatchTriplet<TLabel>(
+        IReadOnlyList<TLabel> labels, TripletMining mining = TripletMining.Hard, double margin = 5)
         where TLabel : notnull => new LabelLoss<TLabel>(new LabelSet<TLabel>(labels), mining, margin);
 
     /// <summary>Texts of one label against all others of the batch (Khosla et al. 2020).</summary>

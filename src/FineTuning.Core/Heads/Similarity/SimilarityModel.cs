@@ -42,8 +42,8 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
     }
 
     /// <summary>
-    /// With a chunk size: embeddings without a graph, the loss's gradient with respect to them, then each chunk once more with its graph, fed with that gradient
-    /// (Gao et al. 2021, section 3). Both passes of a chunk draw the same dropout.
+    /// With a chunk size: embeddings without a graph, the loss's gradient with respect to them, then each chunk once more with its graph,
+    /// fed with that gradient (Gao et al. 2021, section 3). Both passes of a chunk draw the same dropout.
     /// </summary>
     public override double AddGradients(Batch batch, ForwardContext context)
     {
@@ -63,7 +63,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
             TextGroup group = texts.Groups[i];
             Tensor again = encoder.Embed(group.Input, context.Part(i));
             if (!again.requires_grad) throw NothingTrains();
-            (again * gradient.index_select(0, group.PlacesOn(Device))).sum().backward();
+            (again * gradient.index_select(0, group.IndicesOn(Device))).sum().backward();
         }
         return value;
     }
@@ -86,10 +86,10 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
             // With a graph its tensors stay alive through it; without one, only the result does.
             parts.Add(encoder.Embed(batch.Groups[i].Input, context.Part(i)).MoveToOuterDisposeScope());
         }
-        int[] order = [.. batch.Groups.SelectMany(group => group.Places)];
-        var places = new long[order.Length];
-        for (int i = 0; i < order.Length; i++) places[order[i]] = i;
-        return cat(parts, 0).index_select(0, tensor(places, ScalarType.Int64, Device));
+        int[] order = [.. batch.Groups.SelectMany(group => group.Indices)];
+        var indices = new long[order.Length];
+        for (int i = 0; i < order.Length; i++) indices[order[i]] = i;
+        return cat(parts, 0).index_select(0, tensor(indices, ScalarType.Int64, Device));
     }
 
     // A loss speaks of its batch as a whole; the loop adds sums up and divides once.

@@ -41,7 +41,8 @@ internal sealed class TripleScores : ISimilarityScores
 
     public void Add(EmbeddedBatch batch)
     {
-        double[] near = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))), far = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(2)));
+        double[] near = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))),
+            far = Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(2)));
         _right += near.Zip(far).Count(pair => pair.First > pair.Second);
         _count += near.Length;
     }
@@ -55,7 +56,8 @@ internal sealed class MatchScores : ISimilarityScores
     private readonly List<(double Cosine, bool Similar)> _pairs = [];
 
     public void Add(EmbeddedBatch batch) =>
-        _pairs.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))).Zip(batch.Batch.Rows, (cosine, row) => (cosine, ((TextsRow)row).Target == 1)));
+        _pairs.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1)))
+            .Zip(batch.Batch.Rows, (cosine, row) => (cosine, ((TextsRow)row).Target == 1)));
 
     public MetricReport Report(double loss)
     {
@@ -78,7 +80,8 @@ internal sealed class MatchScores : ISimilarityScores
             (seen, hits) = (seen + tie.Count(), hits + gained);
             if (positives > 0) precision += gained / (double)positives * hits / seen;
         }
-        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", accuracy), MetricValue.Neither("threshold", threshold), MetricValue.Higher("average_precision", precision)]);
+        return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", accuracy), MetricValue.Neither("threshold", threshold),
+            MetricValue.Higher("average_precision", precision)]);
     }
 }
 
@@ -97,9 +100,9 @@ internal sealed class NeighbourScores : ISimilarityScores
     public MetricReport Report(double loss)
     {
         int right = 0;
-        foreach ((int query, (int Place, double Score)[] nearest) in Nearest.Of(_embeddings, _embeddings, 2))
+        foreach ((int query, (int Index, double Score)[] nearest) in Nearest.Of(_embeddings, _embeddings, 2))
         {
-            int other = nearest.Select(found => found.Place).FirstOrDefault(place => place != query, -1);
+            int other = nearest.Select(found => found.Index).FirstOrDefault(index => index != query, -1);
             if (other >= 0 && _labels[other] == _labels[query]) right++;
         }
         return new([MetricValue.Lower("loss", loss), MetricValue.Higher("accuracy", right / (double)_labels.Count)]);
@@ -111,7 +114,7 @@ internal sealed class NeighbourScores : ISimilarityScores
 internal sealed class RetrievalScores(bool dot) : ISimilarityScores
 {
     private readonly Embeddings _anchors = new(), _candidates = new();
-    private readonly Dictionary<TokenizedRow, int> _anchorPlaces = new(SameTokens.Instance), _candidatePlaces = new(SameTokens.Instance);
+    private readonly Dictionary<TokenizedRow, int> _anchorIndices = new(SameTokens.Instance), _candidateIndices = new(SameTokens.Instance);
     private readonly List<HashSet<int>> _relevant = [];
 
     public void Add(EmbeddedBatch batch)
@@ -121,12 +124,12 @@ internal sealed class RetrievalScores(bool dot) : ISimilarityScores
         foreach ((EncodedRow row, int start) in batch.Batch.Rows.Zip(batch.Batch.Starts))
         {
             TokenizedRow[] texts = ((TextsRow)row).Texts;
-            int anchor = PlaceOf(texts[0], vectors.AsSpan(start * width, width), _anchorPlaces, _anchors);
+            int anchor = IndexOf(texts[0], vectors.AsSpan(start * width, width), _anchorIndices, _anchors);
             if (anchor == _relevant.Count) _relevant.Add([]);
             for (int i = 1; i < texts.Length; i++)
             {
-                int place = PlaceOf(texts[i], vectors.AsSpan((start + i) * width, width), _candidatePlaces, _candidates);
-                if (i == 1) _relevant[anchor].Add(place);
+                int index = IndexOf(texts[i], vectors.AsSpan((start + i) * width, width), _candidateIndices, _candidates);
+                if (i == 1) _relevant[anchor].Add(index);
             }
         }
     }
@@ -134,17 +137,17 @@ internal sealed class RetrievalScores(bool dot) : ISimilarityScores
     public MetricReport Report(double loss)
     {
         var accumulator = new RetrievalAccumulator();
-        foreach ((int query, (int Place, double Score)[] nearest) in Nearest.Of(_anchors, _candidates, accumulator.Depth))
+        foreach ((int query, (int Index, double Score)[] nearest) in Nearest.Of(_anchors, _candidates, accumulator.Depth))
         {
-            accumulator.Add([.. nearest.Select(found => found.Place)], _relevant[query]);
+            accumulator.Add([.. nearest.Select(found => found.Index)], _relevant[query]);
         }
         return new([MetricValue.Lower("loss", loss), .. accumulator.Report().Metrics]);
     }
 
-    private static int PlaceOf(TokenizedRow text, ReadOnlySpan<float> vector, Dictionary<TokenizedRow, int> places, Embeddings embeddings)
+    private static int IndexOf(TokenizedRow text, ReadOnlySpan<float> vector, Dictionary<TokenizedRow, int> indices, Embeddings embeddings)
     {
-        if (places.TryGetValue(text, out int place)) return place;
+        if (indices.TryGetValue(text, out int index)) return index;
         embeddings.Add(vector.ToArray());
-        return places[text] = places.Count;
+        return indices[text] = indices.Count;
     }
 }

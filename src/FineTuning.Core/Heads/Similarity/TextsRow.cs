@@ -6,7 +6,7 @@ namespace FineTuning.Heads;
 
 /// <summary>An example of several texts: anchor and positive and negatives, a pair, or one text with a label.</summary>
 /// <param name="texts">Its texts as rows of tokens.</param>
-/// <param name="target">A score, a flag as 0 or 1, the place of a label; NaN: the loss needs none.</param>
+/// <param name="target">A score, a flag as 0 or 1, the index of a label; NaN: the loss needs none.</param>
 internal sealed class TextsRow(TokenizedRow[] texts, double target) : EncodedRow(texts.Sum(text => text.Length))
 {
     public TokenizedRow[] Texts { get; } = texts;
@@ -32,27 +32,27 @@ internal sealed class TextsBatch : Batch
     /// <summary>All texts, those of the first row first.</summary>
     public TokenizedRow[] Texts { get; }
 
-    /// <summary>The place of each row's first text.</summary>
+    /// <summary>The index of each row's first text.</summary>
     public int[] Starts { get; }
 
     /// <summary>Every text stands in one.</summary>
     public IReadOnlyList<TextGroup> Groups { get; }
 
     /// <param name="rows">Rows that are all <see cref="TextsRow"/>s.</param>
-    /// <param name="chunkSize">The most texts in a group; null: any number.</param>
+    /// <param name="chunkSize">The most texts in a group. Null: any number.</param>
     /// <param name="encoder">Stacks.</param>
     public static TextsBatch Of(IReadOnlyList<EncodedRow> rows, int? chunkSize, SentenceEncoder encoder)
     {
         TokenizedRow[] texts = [.. rows.SelectMany(row => ((TextsRow)row).Texts)];
-        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(place => texts[place].Length)];
+        int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(index => texts[index].Length)];
         var groups = new List<TextGroup>();
         long computed = 0;
         for (int start = 0; start < order.Length;)
         {
             int end = EndOf(start, order, texts, chunkSize ?? int.MaxValue);
-            int[] places = order[start..end];
-            groups.Add(new(places, encoder.Stack([.. places.Select(place => texts[place])])));
-            computed += (long)places.Length * texts[places[^1]].Length;
+            int[] indices = order[start..end];
+            groups.Add(new(indices, encoder.Stack([.. indices.Select(index => texts[index])])));
+            computed += (long)indices.Length * texts[indices[^1]].Length;
             start = end;
         }
         // What is computed a row, so that the run's share of padding is the real one.
@@ -76,12 +76,12 @@ internal sealed class TextsBatch : Batch
 }
 
 /// <summary>Texts that go through the encoder together.</summary>
-/// <param name="Places">Their places in the batch.</param>
+/// <param name="Indices">Their indices in the batch.</param>
 /// <param name="Input">Their tokens.</param>
-internal sealed record TextGroup(int[] Places, TrunkInput Input)
+internal sealed record TextGroup(int[] Indices, TrunkInput Input)
 {
     /// <returns>[texts], int64</returns>
-    public Tensor PlacesOn(Device device) => tensor([.. Places.Select(place => (long)place)], ScalarType.Int64, device);
+    public Tensor IndicesOn(Device device) => tensor([.. Indices.Select(index => (long)index)], ScalarType.Int64, device);
 }
 
 /// <summary>Rows of tokens compared by their ids.</summary>
@@ -89,7 +89,8 @@ internal sealed class SameTokens : IEqualityComparer<TokenizedRow>
 {
     public static SameTokens Instance { get; } = new();
 
-    public bool Equals(TokenizedRow? x, TokenizedRow? y) => ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
+    public bool Equals(TokenizedRow? x, TokenizedRow? y) =>
+        ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
 
     public int GetHashCode(TokenizedRow obj)
     {

@@ -12,21 +12,21 @@ internal static class ChainLoss
     {
         int steps = windows.Max(window => window.Owned.Length);
         long padding = logits.shape[0];
-        var places = new long[windows.Length * steps];
-        var tags = new long[places.Length];
+        var positions = new long[windows.Length * steps];
+        var tags = new long[positions.Length];
         long at = 0;
         for (int row = 0; row < windows.Length; row++)
         {
             for (int step = 0; step < steps; step++)
             {
                 bool real = step < windows[row].Owned.Length;
-                places[(row * steps) + step] = real ? at++ : padding;
+                positions[(row * steps) + step] = real ? at++ : padding;
                 tags[(row * steps) + step] = real ? windows[row].Sentence.Targets![windows[row].Owned[step].Unit] : 0;
             }
         }
         Tensor Flags(Func<SentenceWindow, bool> holds) => tensor(windows.Select(window => holds(window) ? 1f : 0f).ToArray(), logits.dtype, device);
         Tensor filled = cat([logits, zeros([1, logits.shape[1]], logits.dtype, device)], 0);
-        Tensor emissions = filled.index_select(0, tensor(places, ScalarType.Int64, device)).reshape(windows.Length, steps, logits.shape[1]);
+        Tensor emissions = filled.index_select(0, tensor(positions, ScalarType.Int64, device)).reshape(windows.Length, steps, logits.shape[1]);
         bool whole = Array.TrueForAll(windows, window => window.BeginsSentence && window.EndsSentence);
         return chain.NegativeLogLikelihood(
             emissions,

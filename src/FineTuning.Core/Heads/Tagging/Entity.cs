@@ -11,7 +11,7 @@ public sealed record Entity(string Type, string Text, int Start, int End, double
     /// <summary>The tokenizer's spelling of its tokens, as transformers' pipeline calls it "word": spaces at seams may be lost. Null: not asked for.</summary>
     public string? Spelling { get; init; }
 
-    /// <summary>The place of its token, special ones counted, where tokens are not grouped; null: it has several.</summary>
+    /// <summary>The index of its token, special ones counted, where tokens are not grouped. Null: it has several.</summary>
     public int? Token { get; init; }
 
     /// <inheritdoc/>
@@ -76,7 +76,9 @@ public sealed record EntityOptions
     /// <summary>Types (or tags) that are not answered. Default: O.</summary>
     public IReadOnlyList<string> Ignored { get; init; } = ["O"];
 
-    /// <summary>What happens with texts longer than a window. Default: overlapping windows by context; with <see cref="EntityAggregation.Words"/> always that.</summary>
+    /// <summary>
+    /// What happens with texts longer than a window. Default: overlapping windows by context; with <see cref="EntityAggregation.Words"/> always that.
+    /// </summary>
     public LongTexts LongTexts { get; init; }
 
     /// <summary>Tokens that two windows share with <see cref="LongTexts.MergeEntities"/>: from 0 to below the room of a window.</summary>

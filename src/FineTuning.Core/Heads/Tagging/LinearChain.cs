@@ -21,8 +21,8 @@ internal sealed class LinearChain(Tensor transitions, Tensor start, Tensor end)
     /// <param name="emissions">[batch, steps, tags]</param>
     /// <param name="tags">The true path, [batch, steps], int64; anything valid behind a sequence's end.</param>
     /// <param name="real">Whether a step is the sequence's, [batch, steps], bool; the first always is.</param>
-    /// <param name="starts">1 where the sequence begins here, 0 where it is a later window, [batch]; null: all begin.</param>
-    /// <param name="ends">1 where the sequence ends here, [batch]; null: all end.</param>
+    /// <param name="starts">1 where the sequence begins here, 0 where it is a later window, [batch]. Null: all begin.</param>
+    /// <param name="ends">1 where the sequence ends here, [batch]. Null: all end.</param>
     /// <returns>[batch]</returns>
     public Tensor NegativeLogLikelihood(Tensor emissions, Tensor tags, Tensor real, Tensor? starts = null, Tensor? ends = null)
     {

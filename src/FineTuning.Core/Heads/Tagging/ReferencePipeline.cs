@@ -4,13 +4,13 @@ using FineTuning.Text;
 namespace FineTuning.Heads;
 
 /// <summary>A token as the pipeline sees it: spelling, characters, probabilities, whether it goes on with the word before.</summary>
-internal sealed record PipelineToken(string Spelling, int Start, int End, int Place, double[] Probabilities, bool ContinuesWord);
+internal sealed record PipelineToken(string Spelling, int Start, int End, int Position, double[] Probabilities, bool ContinuesWord);
 
 /// <summary>Tokens into entities exactly as transformers' token-classification pipeline does it, so that an answer is the same on both sides.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
 internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnlyList<string> tags)
 {
-    private sealed record Labeled(string Tag, double Score, string Spelling, int Start, int End, int? Place);
+    private sealed record Labeled(string Tag, double Score, string Spelling, int Start, int End, int? Position);
 
     /// <summary>What the pipeline calls the entity group: all behind the first hyphen.</summary>
     public static string TypeOf(string tag) => tag.IndexOf('-', StringComparison.Ordinal) is >= 0 and int hyphen ? tag[(hyphen + 1)..] : tag;
@@ -18,7 +18,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
     /// <summary>The entities of one window.</summary>
     /// <param name="text">The text.</param>
     /// <param name="tokens">The window.</param>
-    /// <param name="scores">The outputs for a token by its place; null: the token is not read.</param>
+    /// <param name="scores">The outputs for a token by its position. Null: the token is not read.</param>
     /// <param name="options">How they are grouped, and what is left out.</param>
     /// <param name="wordStarts">Where each word begins in the text, where words were given; else null.</param>
     public List<Entity> Read(string text, TokenizedText tokens, Func<int, float[]?> scores, EntityOptions options, int[]? wordStarts)
@@ -30,7 +30,8 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
         return
         [
             .. found.Where(entity => !options.Ignored.Contains(entity.Tag, StringComparer.Ordinal))
-                .Select(entity => new Entity(entity.Tag, text[entity.Start..Math.Max(entity.Start, entity.End)], entity.Start, entity.End, entity.Score) { Spelling = entity.Spelling, Token = entity.Place }),
+                .Select(entity => new Entity(entity.Tag, text[entity.Start..Math.Max(entity.Start, entity.End)], entity.Start, entity.End, entity.Score)
+                    { Spelling = entity.Spelling, Token = entity.Position }),
         ];
     }
 
@@ -42,7 +43,8 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
         {
             Entity? last = kept.Count == 0 ? null : kept[^1];
             if (last is null || entity.Start < last.Start || entity.Start >= last.End) kept.Add(entity);
-            else if (entity.End - entity.Start > last.End - last.Start || (entity.End - entity.Start == last.End - last.Start && entity.Score > last.Score)) kept[^1] = entity;
+            else if (entity.End - entity.Start > last.End - last.Start || (entity.End - entity.Start == last.End - last.Start && entity.Score > last.Score))
+                kept[^1] = entity;
         }
         return kept;
     }
@@ -76,7 +78,7 @@ internal sealed class ReferencePipeline(PretrainedTokenizer tokenizer, IReadOnly
     private Labeled OfToken(PipelineToken token)
     {
         int best = Best(token.Probabilities);
-        return new(tags[best], token.Probabilities[best], token.Spelling, token.Start, token.End, token.Place);
+        return new(tags[best], token.Probabilities[best], token.Spelling, token.Start, token.End, token.Position);
     }
 
     private static List<List<PipelineToken>> Words(List<PipelineToken> pieces)

@@ -12,7 +12,7 @@ internal sealed class SentenceDecoder(TagSet tags, TagChain chain)
     /// <summary>The best tags of each sentence.</summary>
     /// <param name="scores">Of each sentence: units times tags.</param>
     /// <param name="device">Where it is computed.</param>
-    /// <param name="probabilities">Filled with the probability of each unit's tag; null: not wanted.</param>
+    /// <param name="probabilities">Filled with the probability of each unit's tag. Null: not wanted.</param>
     public int[][] Best(IReadOnlyList<float[]> scores, Device device, double[][]? probabilities = null)
     {
         var best = new int[scores.Count][];
@@ -36,12 +36,12 @@ internal sealed class SentenceDecoder(TagSet tags, TagChain chain)
     /// <summary>Words and entities of a sentence.</summary>
     public TaggedPrediction Read(EncodedSentence sentence, int[] best, double[] probabilities)
     {
-        string[] names = [.. best.Select(place => tags.Names[place])];
+        string[] names = [.. best.Select(index => tags.Names[index])];
         var words = new WordTag[sentence.Words.Length];
         for (int i = 0; i < words.Length; i++)
         {
-            WordPlace place = sentence.Words[i];
-            words[i] = new(sentence.Text[place.Start..place.End], tags.PlaceOf(TagParts.OutsideTag) >= 0 ? TagParts.OutsideTag : "", place.Start, place.End, 0);
+            WordSpan span = sentence.Words[i];
+            words[i] = new(sentence.Text[span.Start..span.End], tags.IndexOf(TagParts.OutsideTag) >= 0 ? TagParts.OutsideTag : "", span.Start, span.End, 0);
         }
         for (int unit = sentence.Units.Length - 1; unit >= 0; unit--)
         {
@@ -75,24 +75,25 @@ internal sealed class SentenceDecoder(TagSet tags, TagChain chain)
         return runs;
     }
 
-    private void BestOf(IReadOnlyList<float[]> scores, int[] places, Device device, int[][] best, double[][]? probabilities)
+    private void BestOf(IReadOnlyList<float[]> scores, int[] indices, Device device, int[][] best, double[][]? probabilities)
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         int count = tags.Count;
-        int[] lengths = [.. places.Select(place => scores[place].Length / count)];
+        int[] lengths = [.. indices.Select(index => scores[index].Length / count)];
         int steps = lengths.Max();
-        var padded = new float[places.Length * steps * count];
-        for (int i = 0; i < places.Length; i++) scores[places[i]].CopyTo(padded.AsSpan(i * steps * count));
-        Tensor emissions = tensor(padded, [places.Length, steps, count], ScalarType.Float32, device);
+        var padded = new float[indices.Length * steps * count];
+        for (int i = 0; i < indices.Length; i++) scores[indices[i]].CopyTo(padded.AsSpan(i * steps * count));
+        Tensor emissions = tensor(padded, [indices.Length, steps, count], ScalarType.Float32, device);
         LinearChain? model = chain.IsFree ? null : chain.Make();
         // Rules without weights choose among the words' own probabilities, whose product is a path's.
         int[][] paths = model is null ? Highest(emissions, lengths) : model.BestPaths(emissions, lengths);
-        for (int i = 0; i < places.Length; i++) best[places[i]] = paths[i];
+        for (int i = 0; i < indices.Length; i++) best[indices[i]] = paths[i];
         if (probabilities is null) return;
         Tensor shares = chain.IsCrf ? model!.Marginals(emissions, lengths) : nn.functional.softmax(emissions, 2);
         float[] values = shares.cpu().data<float>().ToArray();
-        for (int i = 0; i < places.Length; i++) probabilities[places[i]] = [.. paths[i].Select((tag, step) => (double)values[(((i * steps) + step) * count) + tag])];
+        for (int i = 0; i < indices.Length; i++)
+            probabilities[indices[i]] = [.. paths[i].Select((tag, step) => (double)values[(((i * steps) + step) * count) + tag])];
     }
 
     private static int[][] Highest(Tensor emissions, int[] lengths)

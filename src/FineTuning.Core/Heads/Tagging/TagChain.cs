@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>What a tagger knows of the order of tags: a CRF's learned weights, the scheme's rules alone, or nothing.</summary>
-/// <remarks>The weights are the model's; a CRF's are saved beside the head's under torchcrf's names, which transformers leaves aside.</remarks>
+/// <remarks>The weights are the model's; a CRF's are saved beside the head's under torchcrf's names, which transformers ignores.</remarks>
 internal sealed class TagChain
 {
     private const string Transitions = "crf.transitions", Start = "crf.start_transitions", End = "crf.end_transitions";
@@ -18,7 +18,8 @@ internal sealed class TagChain
     private readonly (Weight Transitions, Weight Start, Weight End)? _crf;
     private readonly bool _constrained;
 
-    private TagChain(TagSet tags, Device device, (Weight, Weight, Weight)? crf, bool constrained) => (_tags, _device, _crf, _constrained) = (tags, device, crf, constrained);
+    private TagChain(TagSet tags, Device device, (Weight, Weight, Weight)? crf, bool constrained) =>
+        (_tags, _device, _crf, _constrained) = (tags, device, crf, constrained);
 
     /// <summary>Whether there are learned weights.</summary>
     public bool IsCrf => _crf is not null;
@@ -26,7 +27,9 @@ internal sealed class TagChain
     /// <summary>Whether tags are read one by one.</summary>
     public bool IsFree => _crf is null && (!_constrained || _tags.Followers() is null);
 
-    /// <summary>Reads the CRF of a checkpoint whose head is taken over (null: it is not), or makes a fresh one of zeros, which is no preference at all.</summary>
+    /// <summary>
+    /// Reads the CRF of a checkpoint whose head is taken over (null: it is not), or makes a fresh one of zeros, which is no preference at all.
+    /// </summary>
     public static TagChain Load(string? folder, OutputHead head, TagSet tags, TokenClassifierOptions options)
     {
         (Tensor, Tensor, Tensor)? stored = options.Crf == false || folder is null ? null : Read(folder, tags.Count);
@@ -34,7 +37,8 @@ internal sealed class TagChain
         int depth = head.Trunk.Plan.LayerCount + 1;
         (Tensor transitions, Tensor start, Tensor end) = stored ?? (zeros(tags.Count, tags.Count), zeros(tags.Count), zeros(tags.Count));
         // No weight decay on scores of tags: they are biases.
-        Weight Add(string name, Tensor value) => head.Weights.Add(name, value.to(ScalarType.Float32, head.Device).DetachFromDisposeScope(), WeightKind.Bias, depth);
+        Weight Add(string name, Tensor value) =>
+            head.Weights.Add(name, value.to(ScalarType.Float32, head.Device).DetachFromDisposeScope(), WeightKind.Bias, depth);
         (Weight, Weight, Weight) crf = (Add(Transitions, transitions), Add(Start, start), Add(End, end));
         FiniteWeights.Require([crf.Item1, crf.Item2, crf.Item3], folder ?? "the model in memory");
         return new(tags, head.Device, crf, true);
@@ -67,9 +71,11 @@ internal sealed class TagChain
         foreach ((string name, long[] shape) in new (string, long[])[] { (Transitions, [tags, tags]), (Start, [tags]), (End, [tags]) })
         {
             if (!source.Tensors.TryGetValue(name, out var found)) faults.Add($"'{name}' is missing");
-            else if (!found.Shape.SequenceEqual(shape)) faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
+            else if (!found.Shape.SequenceEqual(shape))
+                faults.Add($"'{name}' has the shape [{string.Join(", ", found.Shape)}]; [{string.Join(", ", shape)}] was expected");
         }
         if (faults.Count == 0) return (source.ReadWeight(Transitions), source.ReadWeight(Start), source.ReadWeight(End));
-        throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; ask for a fresh head (FreshHead = true) if it is to be replaced");
+        throw new CheckpointException(folder, $"the CRF does not fit the {tags} tags: {string.Join("; ", faults)}; "
+            + "ask for a fresh head (FreshHead = true) if it is to be replaced");
     }
 }

@@ -7,7 +7,7 @@ namespace FineTuning.Heads;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TagSet
 {
-    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _indices = new(StringComparer.Ordinal);
 
     internal TagSet(IReadOnlyList<string> names, TaggingScheme scheme, IReadOnlyList<string>? stored = null)
     {
@@ -16,12 +16,15 @@ public sealed class TagSet
         for (int i = 0; i < names.Count; i++)
         {
             if (string.IsNullOrEmpty(names[i])) problems.Add($"tag {i} is empty");
-            else if (!_places.TryAdd(names[i], i)) problems.Add($"tag '{names[i]}' is listed twice");
+            else if (!_indices.TryAdd(names[i], i)) problems.Add($"tag '{names[i]}' is listed twice");
         }
         if (problems.Count == 0)
         {
-            problems.AddRange(names.SelectMany((name, i) => TagSequence.Problems([name], scheme).Where(problem => !problem.IsReadable).Select(problem => $"tag {i}: {problem.Message}")));
-            if (scheme != TaggingScheme.Plain && !_places.ContainsKey(TagParts.OutsideTag)) problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
+            problems.AddRange(
+                names.SelectMany((name, i) => TagSequence.Problems([name], scheme).Where(problem => !problem.IsReadable)
+                    .Select(problem => $"tag {i}: {problem.Message}")));
+            if (scheme != TaggingScheme.Plain && !_indices.ContainsKey(TagParts.OutsideTag))
+                problems.Add("the tag O is missing: words outside entities have it; tags that stand for single words need Scheme = TaggingScheme.Plain");
         }
         if (problems.Count > 0) throw new InvalidOptionsException(problems);
         (Names, Scheme, StoredNames) = (names, scheme, stored ?? names);
@@ -39,32 +42,34 @@ public sealed class TagSet
     /// <summary>How many there are.</summary>
     public int Count => Names.Count;
 
-    /// <summary>The place of a tag in the outputs, or -1.</summary>
+    /// <summary>The index of a tag in the outputs, or -1.</summary>
     /// <param name="tag">For example B-PER.</param>
-    public int PlaceOf(string tag)
+    public int IndexOf(string tag)
     {
         ArgumentNullException.ThrowIfNull(tag);
-        return _places.GetValueOrDefault(tag, -1);
+        return _indices.GetValueOrDefault(tag, -1);
     }
 
     /// <summary>
     /// The tags a model has: those the user lists; else O and those of the entity types; else the checkpoint's own. Where the checkpoint's head is taken over,
     /// each stands at the output that has its name.
     /// </summary>
-    /// <param name="types">The user's entity types; null: there are none.</param>
+    /// <param name="types">The user's entity types. Null: there are none.</param>
     /// <param name="options">The user's tags and scheme.</param>
     /// <param name="stored">What the checkpoint says of its outputs.</param>
-    /// <param name="refusal">Why the checkpoint's head cannot be that of these tags; null: it can.</param>
+    /// <param name="refusal">Why the checkpoint's head cannot be that of these tags. Null: it can.</param>
     /// <exception cref="InvalidOptionsException">Types and tags are both given, are not well formed, or there are none.</exception>
     internal static TagSet Resolve(IReadOnlyList<string>? types, TokenClassifierOptions options, StoredOutputs stored, out string? refusal)
     {
         refusal = null;
-        if (types is not null && options.Tags is not null) throw new InvalidOptionsException(["entity types and Tags are both given: the tags follow from the types, so name one of them"]);
+        if (types is not null && options.Tags is not null)
+            throw new InvalidOptionsException(["entity types and Tags are both given: the tags follow from the types, so name one of them"]);
         if (types is not null && types.Any(string.IsNullOrWhiteSpace)) throw new InvalidOptionsException(["an entity type is empty"]);
         if (types is null && options.Tags is null)
         {
             return stored.Defaults.Count > 0 ? new(stored.Defaults, options.Scheme ?? SchemeOf(stored.Defaults))
-                : throw new InvalidOptionsException([$"{stored.Folder}: the checkpoint names no tags; give the entity types, or list the tags in the options (Tags = [...])"]);
+                : throw new InvalidOptionsException(
+                    [$"{stored.Folder}: the checkpoint names no tags; give the entity types, or list the tags in the options (Tags = [...])"]);
         }
         if (types is not null && OfStoredTypes(types, options.Scheme, stored) is { } found) return found;
         TaggingScheme scheme = options.Scheme ?? (options.Tags is { } listed ? SchemeOf(listed) : TaggingScheme.Iob2);
@@ -74,7 +79,7 @@ public sealed class TagSet
         return new([.. order.Indices.Select(index => tags.Names[index])], scheme, order.Names);
     }
 
-    /// <summary>Which tag may follow which, by places; null where all may.</summary>
+    /// <summary>Which tag may follow which, by indices; null where all may.</summary>
     internal bool[,]? Followers()
     {
         if (Scheme == TaggingScheme.Plain) return null;
@@ -99,14 +104,19 @@ public sealed class TagSet
     /// <summary>The tags of the types, O first, each type's as B, I, E, L, S, U.</summary>
     private static string[] Derived(IReadOnlyList<string> types, TaggingScheme scheme) => scheme == TaggingScheme.Plain
         ? [.. types]
-        : [TagParts.OutsideTag, .. types.SelectMany(type => SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').OrderBy("BIELSU".IndexOf).Select(prefix => $"{prefix}-{type}"))];
+        : [TagParts.OutsideTag, .. types.SelectMany(type => SchemeRules.Of(scheme).Prefixes.Where(prefix => prefix != 'O').OrderBy("BIELSU".IndexOf)
+            .Select(prefix => $"{prefix}-{type}"))];
 
-    /// <summary>The checkpoint's tags where they are of the asked types, whatever their scheme; null: they are not, or the user names a scheme, by which they are compared.</summary>
+    /// <summary>
+    /// The checkpoint's tags where they are of the asked types, whatever their scheme; null:
+    /// they are not, or the user names a scheme, by which they are compared.
+    /// </summary>
     private static TagSet? OfStoredTypes(IReadOnlyList<string> types, TaggingScheme? scheme, StoredOutputs stored)
     {
         if (!stored.Binds || stored.IsGeneric || scheme is not null) return null;
         TaggingScheme own = SchemeOf(stored.Names);
-        if (own == TaggingScheme.Plain) return OutputNames.Match(stored.Names, types) is { } places ? new([.. places.Select(place => types[place])], own, stored.Names) : null;
+        if (own == TaggingScheme.Plain)
+            return OutputNames.Match(stored.Names, types) is { } matched ? new([.. matched.Select(index => types[index])], own, stored.Names) : null;
         TagParts[] parts = [.. stored.Names.Select(name => TagParts.TryExact(name, out TagParts tag) ? tag : TagParts.Outside)];
         string[] known = [.. parts.Where(tag => tag.Prefix != 'O').Select(tag => tag.Type).Distinct(StringComparer.Ordinal)];
         if (OutputNames.Match(known, types) is not { } indices) return null;

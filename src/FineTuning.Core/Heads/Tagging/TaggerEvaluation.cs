@@ -50,7 +50,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
         for (int i = 0; i < best.Length; i++)
         {
             int[] targets = sentences[i].Sentence.Targets!;
-            string[] Names(IEnumerable<int> places) => [.. places.Select(place => model.Tags.Names[place])];
+            string[] Names(IEnumerable<int> indices) => [.. indices.Select(index => model.Tags.Names[index])];
             (string[] wanted, string[] found) = (Names(targets), Names(best[i]));
             _entities?.Add(wanted, found);
             _user.Add(wanted, found);

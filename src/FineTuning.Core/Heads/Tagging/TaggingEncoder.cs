@@ -12,7 +12,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     private const int CharactersAToken = 16;
 
     /// <summary>A sentence of words; their characters are those of the words joined by the delimiter.</summary>
-    public EncodedSentence Words(IReadOnlyList<string> words, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1, string delimiter = " ")
+    public EncodedSentence Words(IReadOnlyList<string> words, IReadOnlyList<string> before, IReadOnlyList<string> after,
+        double weight = 1, string delimiter = " ")
     {
         for (int i = 0; i < words.Count; i++)
         {
@@ -20,11 +21,11 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         }
         string[] left = [.. before.TakeLast(contextTokens)], right = [.. after.Take(contextTokens)];
         TokenizedText tokens = tokenizer.EncodeWords([.. left, .. words, .. right]);
-        var places = new WordPlace[words.Count];
+        var spans = new WordSpan[words.Count];
         int at = 0;
-        for (int i = 0; i < places.Length; i++)
+        for (int i = 0; i < spans.Length; i++)
         {
-            places[i] = new(at, at + words[i].Length);
+            spans[i] = new(at, at + words[i].Length);
             at += words[i].Length + delimiter.Length;
         }
         var wordOf = new int[tokens.Ids.Length];
@@ -33,17 +34,18 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
             int word = tokens.Special[i] ? -1 : tokens.WordIds[i] - left.Length;
             wordOf[i] = word >= 0 && word < words.Count ? word : -1;
         }
-        return Build(tokens, string.Join(delimiter, words), places, wordOf, i => places[wordOf[i]].Start, weight);
+        return Build(tokens, string.Join(delimiter, words), spans, wordOf, i => spans[wordOf[i]].Start, weight);
     }
 
-    /// <summary>A text, cut into words at the same places for every tokenizer, unless a token spans two.</summary>
+    /// <summary>A text, cut into words at the same offsets for every tokenizer, unless a token spans two.</summary>
     public EncodedSentence Text(string text, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1)
     {
-        string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true), right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
+        string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true),
+            right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
         if (left.Length > 0) left += " ";
         TokenizedText tokens = tokenizer.Encode(right.Length > 0 ? $"{left}{text} {right}" : left + text);
-        WordPlace[] own = [.. WordBoundaries.Of(text)];
-        var words = new List<WordPlace>();
+        WordSpan[] own = [.. WordBoundaries.Of(text)];
+        var words = new List<WordSpan>();
         var wordOf = new int[tokens.Ids.Length];
         Array.Fill(wordOf, -1);
         int reached = -1;
@@ -54,7 +56,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
             if (end < 0 || (end == 0 && left.Length > 0) || start >= text.Length) continue;
             start = Math.Max(start, 0);
             while (start < end && start < text.Length && char.IsWhiteSpace(text[start])) start++;
-            int first = Place(own, start), last = Math.Max(first, Place(own, Math.Min(end, text.Length) - 1));
+            int first = WordAt(own, start), last = Math.Max(first, WordAt(own, Math.Min(end, text.Length) - 1));
             if (first < 0) continue;
             if (first > reached || words.Count == 0) words.Add(new(own[first].Start, own[last].End));
             else if (last > reached) words[^1] = new(words[^1].Start, own[last].End);
@@ -69,17 +71,17 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     {
         int word = 0;
         int[] wordOf = [.. tokens.Special.Select(special => special ? -1 : word++)];
-        return Build(tokens, text, new WordPlace[word], wordOf, _ => 0, 1);
+        return Build(tokens, text, new WordSpan[word], wordOf, _ => 0, 1);
     }
 
     /// <summary>The word in which a character stands, or the next one; -1: there is none.</summary>
-    private static int Place(WordPlace[] words, int character)
+    private static int WordAt(WordSpan[] words, int character)
     {
         int low = EncodedSentence.FirstWhere(words, word => word.End > character);
         return Math.Min(low, words.Length - 1);
     }
 
-    private EncodedSentence Build(TokenizedText tokens, string text, WordPlace[] words, int[] wordOf, Func<int, int> offset, double weight)
+    private EncodedSentence Build(TokenizedText tokens, string text, WordSpan[] words, int[] wordOf, Func<int, int> offset, double weight)
     {
         var units = new List<Unit>();
         var unitAt = new int[wordOf.Length];
@@ -90,7 +92,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
             if (word < 0 || (labeled == LabeledTokens.First && word == reached)) continue;
             reached = word;
             unitAt[i] = units.Count;
-            units.Add(labeled == LabeledTokens.First ? new(word, words[word].Start, words[word].End) : new(word, tokens.Starts[i] + offset(i), tokens.Ends[i] + offset(i)));
+            units.Add(labeled == LabeledTokens.First ? new(word, words[word].Start, words[word].End)
+                : new(word, tokens.Starts[i] + offset(i), tokens.Ends[i] + offset(i)));
         }
         var sentence = new EncodedSentence(text, words, [.. units]);
         sentence.Windows = Windows(tokens, sentence, wordOf, unitAt, weight);
@@ -102,10 +105,12 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         int prefix = tokens.Special.TakeWhile(special => special).Count(), suffix = tokens.Special.Skip(prefix).Reverse().TakeWhile(special => special).Count();
         int count = tokens.Ids.Length - prefix - suffix, room = maximumLength - prefix - suffix;
         if (sentence.Units.Length == 0) return [];
-        if (room < 1) throw new InvalidOptionsException([$"MaximumLength is {maximumLength}: the model's own tokens take {prefix + suffix} of them, so nothing is left for a word"]);
+        if (room < 1)
+            throw new InvalidOptionsException(
+                [$"MaximumLength is {maximumLength}: the model's own tokens take {prefix + suffix} of them, so nothing is left for a word"]);
         (int start, int end) = Context(wordOf, prefix, prefix + count, room);
         List<TokenWindow> windows = Split(end - start, room);
-        var owned = new List<(int Place, int Unit)>[windows.Count];
+        var owned = new List<(int Position, int Unit)>[windows.Count];
         for (int w = 0; w < windows.Count; w++) owned[w] = [];
         for (int i = start, w = 0; i < end; i++)
         {

@@ -30,8 +30,9 @@ public enum BrokenTags
 public sealed record TokenClassifierOptions
 {
     /// <summary>
-    /// The model's tags, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint. Tags that the checkpoint's head has, too,
-    /// are found by their names, in any order; where it has no names (LABEL_0 and so on), this list is the order of its outputs.
+    /// The model's tags, written out (O, B-PER, ...). Null: they follow from the entity types, or from the checkpoint.
+    /// Tags that the checkpoint's head has, too, are found by their names, in any order;
+    /// where it has no names (LABEL_0 and so on), this list is the order of its outputs.
     /// </summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
@@ -50,10 +51,15 @@ public sealed record TokenClassifierOptions
     /// </summary>
     public bool? Crf { get; init; }
 
-    /// <summary>Whether only sequences that are well formed in the scheme are predicted; with a CRF they always are. Default true; false: each word by itself, as transformers does.</summary>
+    /// <summary>
+    /// Whether only sequences that are well formed in the scheme are predicted; with a CRF they always are. Default true;
+    /// false: each word by itself, as transformers does.
+    /// </summary>
     public bool Constrained { get; init; } = true;
 
-    /// <summary>Tokens of the document taken as context on each side of a sentence (FLERT, Schweter and Akbik 2020): read, never learned. Default 0; 64 in the paper.</summary>
+    /// <summary>
+    /// Tokens of the document taken as context on each side of a sentence (FLERT, Schweter and Akbik 2020): read, never learned. Default 0; 64 in the paper.
+    /// </summary>
     public int ContextTokens { get; init; }
 
     /// <summary>Tokens that two windows of a long sentence share. Null (default): a quarter of a window.</summary>
@@ -77,10 +83,12 @@ public sealed record TokenClassifierOptions
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99; null: what config.json says.</summary>
+    /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
-    /// <summary>Told where a head that nothing has trained is asked for an answer. Null: nobody is; see <see cref="TokenClassifier.HasUntrainedHead"/>.</summary>
+    /// <summary>
+    /// Told where a head that nothing has trained is asked for an answer. Null: no one is told; see <see cref="TokenClassifier.HasUntrainedHead"/>.
+    /// </summary>
     public ILogger? Logger { get; init; }
 
     internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
@@ -95,9 +103,9 @@ public sealed record TokenClassifierOptions
         if (LabelSmoothing > 0 && Crf == true) violations.Add("LabelSmoothing and Crf are both set: a CRF's loss has no smoothing");
         if (ContextTokens < 0) violations.Add($"ContextTokens is {ContextTokens}: it is 0 or more");
         if (WindowOverlap < 0) violations.Add($"WindowOverlap is {WindowOverlap}: it is 0 or more");
-        if (!Enum.IsDefined(LabeledTokens)) violations.Add($"LabeledTokens is {LabeledTokens}: it is {string.Join(", ", Enum.GetNames<LabeledTokens>())}");
-        if (!Enum.IsDefined(BrokenTags)) violations.Add($"BrokenTags is {BrokenTags}: it is {string.Join(", ", Enum.GetNames<BrokenTags>())}");
-        if (Scheme is { } scheme && !Enum.IsDefined(scheme)) violations.Add($"Scheme is {scheme}: it is {string.Join(", ", Enum.GetNames<TaggingScheme>())}");
+        if (!Enum.IsDefined(LabeledTokens)) violations.Add(HeadErrors.NotOneOf(nameof(LabeledTokens), LabeledTokens));
+        if (!Enum.IsDefined(BrokenTags)) violations.Add(HeadErrors.NotOneOf(nameof(BrokenTags), BrokenTags));
+        if (Scheme is { } scheme && !Enum.IsDefined(scheme)) violations.Add(HeadErrors.NotOneOf("Scheme", scheme));
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

@@ -33,7 +33,8 @@ public sealed class Bleu : CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(statistics);
         int orders = _options.HighestNGram;
-        if (statistics.Count != (2 * orders) + 2) throw new ArgumentException($"there are {statistics.Count} counts; BLEU of {orders} orders has {(2 * orders) + 2}", nameof(statistics));
+        if (statistics.Count != (2 * orders) + 2)
+            throw MetricErrors.WrongCounts(statistics, $"BLEU of {orders} orders has {(2 * orders) + 2}");
         (double length, double expected) = (statistics[0], statistics[1]);
         double[] matches = [.. statistics.Skip(2).Take(orders)], totals = [.. statistics.Skip(2 + orders)], precisions = new double[orders];
         double penalty = length >= expected ? 1 : length > 0 ? Math.Exp(1 - (expected / length)) : 0;
@@ -55,7 +56,8 @@ public sealed class Bleu : CorpusMetric
         {
             Dictionary<string, int> found = NGrams(words, order);
             var most = new Dictionary<string, int>(StringComparer.Ordinal);
-            foreach ((string gram, int count) in expected.SelectMany(reference => NGrams(reference, order))) most[gram] = Math.Max(count, most.GetValueOrDefault(gram));
+            foreach ((string gram, int count) in expected.SelectMany(reference => NGrams(reference, order)))
+                most[gram] = Math.Max(count, most.GetValueOrDefault(gram));
             counts[1 + order] = found.Sum(pair => Math.Min(pair.Value, most.GetValueOrDefault(pair.Key)));
             counts[1 + orders + order] = Math.Max(0, words.Length - order + 1);
         }
@@ -68,7 +70,8 @@ public sealed class Bleu : CorpusMetric
         (double smallest, int effective) = (1, precisions.Length);
         for (int i = 0; i < precisions.Length; i++)
         {
-            if (_options.Smoothing == BleuSmoothing.AddK && i > 0) (matches[i], totals[i]) = (matches[i] + _options.SmoothingCount, totals[i] + _options.SmoothingCount);
+            if (_options.Smoothing == BleuSmoothing.AddK && i > 0)
+                (matches[i], totals[i]) = (matches[i] + _options.SmoothingCount, totals[i] + _options.SmoothingCount);
             if (totals[i] == 0) break;
             if (_options.EffectiveOrder) effective = i + 1;
             if (matches[i] == 0 && _options.Smoothing == BleuSmoothing.Exponential) smallest *= 2;

@@ -21,7 +21,7 @@ public enum BleuTokenization
     None,
 }
 
-/// <summary>What stands for a precision without a match.</summary>
+/// <summary>What is used for a precision without a match.</summary>
 public enum BleuSmoothing
 {
     /// <summary>1/2, 1/4, ... of a match (NIST; method 3 of Chen and Cherry 2014).</summary>
@@ -52,7 +52,7 @@ public sealed record BleuOptions
     /// <summary>The longest n-gram. Default 4.</summary>
     public int HighestNGram { get; init; } = 4;
 
-    /// <summary>What stands for a precision without a match. Default exponential.</summary>
+    /// <summary>What is used for a precision without a match. Default exponential.</summary>
     public BleuSmoothing Smoothing { get; init; }
 
     /// <summary>The count of <see cref="BleuSmoothing.Floor"/> (null: 0.1) or <see cref="BleuSmoothing.AddK"/> (null: 1).</summary>
@@ -67,9 +67,11 @@ public sealed record BleuOptions
     {
         var violations = new List<string>();
         if (HighestNGram is < 1 or > HighestOrder) violations.Add($"HighestNGram is {HighestNGram}: it is from 1 to {HighestOrder}");
-        if (!Enum.IsDefined(Tokenization)) violations.Add($"Tokenization is {Tokenization}: it is one of {string.Join(", ", Enum.GetNames<BleuTokenization>())}");
+        if (!Enum.IsDefined(Tokenization))
+            violations.Add($"Tokenization is {Tokenization}: it is one of {string.Join(", ", Enum.GetNames<BleuTokenization>())}");
         if (!Enum.IsDefined(Smoothing)) violations.Add($"Smoothing is {Smoothing}: it is one of {string.Join(", ", Enum.GetNames<BleuSmoothing>())}");
-        if (SmoothingValue is { } value && value is not (> 0 and < double.PositiveInfinity)) violations.Add($"SmoothingValue is {value}: it is above 0 and finite");
+        if (SmoothingValue is { } value && value is not (> 0 and < double.PositiveInfinity))
+            violations.Add($"SmoothingValue is {value}: it is above 0 and finite");
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }
@@ -83,4 +85,5 @@ public sealed record BleuOptions
 /// <param name="PredictionLength">Words in the predictions.</param>
 /// <param name="ReferenceLength">Words in the references closest in length.</param>
 public sealed record BleuScore(
-    double Score, IReadOnlyList<double> Precisions, IReadOnlyList<double> Matches, IReadOnlyList<double> Totals, double BrevityPenalty, double PredictionLength, double ReferenceLength);
+    double Score, IReadOnlyList<double> Precisions, IReadOnlyList<double> Matches, IReadOnlyList<double> Totals, double BrevityPenalty,
+    double PredictionLength, double ReferenceLength);

@@ -6,11 +6,13 @@ namespace FineTuning.Metrics;
 /// <summary>The words that BLEU counts, cut as sacrebleu cuts them.</summary>
 internal static class BleuTokens
 {
-    // Blocks whose characters count as Chinese. The first is what sacrebleu's five-digit escapes come to: symbols and dashes, but no ideograph beyond the first plane.
+    // Blocks whose characters count as Chinese. The first is what sacrebleu's five-digit escapes come to:
+    // symbols and dashes, but no ideograph beyond the first plane.
     private static readonly (int First, int Last)[] Chinese =
     [
-        (0x2001, 0x2A6D), (0x2E80, 0x2EFF), (0x2F00, 0x2FDF), (0x2FF0, 0x2FFF), (0x3000, 0x303F), (0x3100, 0x312F), (0x31A0, 0x31BF), (0x31C0, 0x31EF), (0x3200, 0x33FF),
-        (0x3400, 0x4DB5), (0x4E00, 0x9FBB), (0xF900, 0xFA2D), (0xFA30, 0xFA6A), (0xFA70, 0xFAD9), (0xFE10, 0xFE1F), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF),
+        (0x2001, 0x2A6D), (0x2E80, 0x2EFF), (0x2F00, 0x2FDF), (0x2FF0, 0x2FFF), (0x3000, 0x303F), (0x3100, 0x312F), (0x31A0, 0x31BF),
+        (0x31C0, 0x31EF), (0x3200, 0x33FF), (0x3400, 0x4DB5), (0x4E00, 0x9FBB), (0xF900, 0xFA2D), (0xFA30, 0xFA6A), (0xFA70, 0xFAD9),
+        (0xFE10, 0xFE1F), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF),
     ];
 
     public static string[] Of(string text, BleuTokenization tokenization)
@@ -27,7 +29,8 @@ internal static class BleuTokens
     }
 
     private static string Unescaped(string text) => text.Replace("<skipped>", "", StringComparison.Ordinal).Replace("-\n", "", StringComparison.Ordinal)
-        .Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&amp;", "&", StringComparison.Ordinal).Replace("&lt;", "<", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal);
+        .Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&amp;", "&", StringComparison.Ordinal).Replace("&lt;", "<", StringComparison.Ordinal)
+        .Replace("&gt;", ">", StringComparison.Ordinal);
 
     /// <summary>ASCII punctuation apart; a period or comma unless digits stand on both sides; a dash behind a digit.</summary>
     internal static string[] Western(string text)
@@ -88,10 +91,14 @@ internal static class BleuTokens
 
     private static bool IsDigit(int character) => character is >= '0' and <= '9';
 
-    private static bool IsNumber(int character) => CharUnicodeInfo.GetUnicodeCategory(character) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
+    private static bool IsNumber(int character) =>
+        CharUnicodeInfo.GetUnicodeCategory(character) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
 
-    private static bool IsPunctuation(int character) => CharUnicodeInfo.GetUnicodeCategory(character) is UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
-        or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation or UnicodeCategory.OtherPunctuation;
+    private static bool IsPunctuation(int character) =>
+        CharUnicodeInfo.GetUnicodeCategory(character) is UnicodeCategory.ConnectorPunctuation
+            or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
+        or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation
+            or UnicodeCategory.OtherPunctuation;
 
     private static bool IsSymbol(int character) => CharUnicodeInfo.GetUnicodeCategory(character) is
         UnicodeCategory.MathSymbol or UnicodeCategory.CurrencySymbol or UnicodeCategory.ModifierSymbol or UnicodeCategory.OtherSymbol;

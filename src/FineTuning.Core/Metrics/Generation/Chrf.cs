@@ -23,7 +23,9 @@ public sealed record ChrfOptions
     /// <summary>Whether spaces are characters. Default false.</summary>
     public bool WhiteSpace { get; init; }
 
-    /// <summary>Whether orders without any n-gram count as almost 0, as in the first scripts; else only orders that both sides have count. Default false.</summary>
+    /// <summary>
+    /// Whether orders without any n-gram count as almost 0, as in the first scripts; else only orders that both sides have count. Default false.
+    /// </summary>
     public bool EpsilonSmoothing { get; init; }
 
     internal void Validate()
@@ -66,7 +68,8 @@ public sealed class Chrf : CorpusMetric
     public override double Score(IReadOnlyList<double> statistics)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        if (statistics.Count != 3 * Orders) throw new ArgumentException($"there are {statistics.Count} counts; chrF of {Orders} orders has {3 * Orders}", nameof(statistics));
+        if (statistics.Count != 3 * Orders)
+            throw MetricErrors.WrongCounts(statistics, $"chrF of {Orders} orders has {3 * Orders}");
         double smoothed = 0, precision = 0, recall = 0, factor = _options.Beta * _options.Beta;
         int orders = 0;
         for (int i = 0; i < Orders; i++)
@@ -117,7 +120,8 @@ public sealed class Chrf : CorpusMetric
         if (_options.LowerCase) text = AnswerText.Lower(text);
         string[] characters = [.. (_options.WhiteSpace ? text : string.Concat(AnswerText.Words(text))).EnumerateRunes().Select(rune => rune.ToString())];
         List<string> words = _options.WordOrder == 0 ? [] : Words(text);
-        return [.. Enumerable.Range(1, _options.CharacterOrder).Select(order => NGrams(characters, order)), .. Enumerable.Range(1, _options.WordOrder).Select(order => NGrams(words, order))];
+        return [.. Enumerable.Range(1, _options.CharacterOrder).Select(order => NGrams(characters, order)),
+            .. Enumerable.Range(1, _options.WordOrder).Select(order => NGrams(words, order))];
     }
 
     /// <summary>Words with one mark at their end or, without one there, at their beginning split off.</summary>

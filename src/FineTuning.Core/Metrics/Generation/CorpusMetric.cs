@@ -1,7 +1,10 @@
 namespace FineTuning.Metrics;
 
-/// <summary>A score of generated texts against references that is computed from sums: each text gives a few counts, and the counts of a corpus are their sums.</summary>
-/// <remarks>Immutable and thread-safe. <see cref="CorpusAccumulator"/> streams; <see cref="PairedBootstrap"/> says whether a difference may be chance.</remarks>
+/// <summary>
+/// A score of generated texts against references that is computed from sums: each text gives a few counts, and the counts of a corpus are their sums.
+/// </summary>
+/// <remarks>Immutable and thread-safe. <see cref="CorpusAccumulator"/> streams;
+/// <see cref="PairedBootstrap"/> says whether a difference may be chance.</remarks>
 public abstract class CorpusMetric
 {
     private protected CorpusMetric()
@@ -23,7 +26,7 @@ public abstract class CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
-        if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
+        MetricErrors.RequireAny(references);
         for (int i = 0; i < references.Count; i++)
         {
             if (references[i] is null) throw new ArgumentException($"reference {i} is null; leave it out", nameof(references));
@@ -45,7 +48,8 @@ public abstract class CorpusMetric
     {
         ArgumentNullException.ThrowIfNull(predictions);
         ArgumentNullException.ThrowIfNull(references);
-        if (predictions.Count != references.Count) throw new ArgumentException($"there are {predictions.Count} predictions and {references.Count} lists of references", nameof(references));
+        if (predictions.Count != references.Count)
+            throw new ArgumentException($"there are {predictions.Count} predictions and {references.Count} lists of references", nameof(references));
         var accumulator = new CorpusAccumulator(this);
         for (int i = 0; i < predictions.Count; i++) accumulator.Add(predictions[i], references[i]);
         return accumulator.Score;
@@ -87,7 +91,7 @@ public sealed class CorpusAccumulator(CorpusMetric metric)
 
     /// <summary>The score over all texts.</summary>
     /// <exception cref="InvalidOperationException">No text was added.</exception>
-    public double Score => _sums is null ? throw new InvalidOperationException("there is nothing to evaluate: no text was added") : _metric.Score(_sums);
+    public double Score => _sums is null ? throw MetricErrors.NothingAdded("text") : _metric.Score(_sums);
 
     /// <summary>Adds a text.</summary>
     /// <param name="prediction">The generated text.</param>

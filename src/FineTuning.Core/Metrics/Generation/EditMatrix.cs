@@ -23,7 +23,7 @@ internal sealed class EditMatrix(string[] words, string[] reference)
     public int Distance => _costs[words.Length][reference.Length];
 
     /// <summary>Computes the distance.</summary>
-    /// <param name="other">A computed matrix against the same reference, of as many words; null: there is none.</param>
+    /// <param name="other">A computed matrix against the same reference, of as many words. Null: there is none.</param>
     /// <param name="shared">How many first words both have in common: their rows are the same.</param>
     public EditMatrix Compute(EditMatrix? other = null, int shared = 0)
     {

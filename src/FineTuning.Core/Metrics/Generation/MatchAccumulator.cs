@@ -9,11 +9,13 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
 
     /// <summary>The share of texts that equal one of their references, from 0 to 1.</summary>
     /// <exception cref="InvalidOperationException">No text was added.</exception>
-    public double ExactMatch => _texts > 0 ? (double)_rightTexts / _texts : throw new InvalidOperationException("there is nothing to evaluate: no text was added");
+    public double ExactMatch =>
+        _texts > 0 ? (double)_rightTexts / _texts : throw MetricErrors.NothingAdded("text");
 
     /// <summary>The share of tokens that are right where they stand, from 0 to 1.</summary>
     /// <exception cref="InvalidOperationException">No token was added.</exception>
-    public double TokenAccuracy => _tokens > 0 ? (double)_rightTokens / _tokens : throw new InvalidOperationException("there is nothing to evaluate: no token was added");
+    public double TokenAccuracy =>
+        _tokens > 0 ? (double)_rightTokens / _tokens : throw MetricErrors.NothingAdded("token");
 
     /// <summary>Adds a text.</summary>
     /// <param name="prediction">The generated text.</param>
@@ -24,7 +26,7 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
-        if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
+        MetricErrors.RequireAny(references);
         bool right = references.Any(reference => ignoreCase ? AnswerText.Lower(reference) == AnswerText.Lower(prediction) : reference == prediction);
         _texts++;
         if (right) _rightTexts++;
@@ -34,11 +36,12 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
     /// <summary>Adds the tokens of a text, those predicted beside those that stand there.</summary>
     /// <param name="predictions">The ids predicted.</param>
     /// <param name="references">The true ids, as many.</param>
-    /// <param name="ignored">An id of the references that does not count, for example -100; null: all count.</param>
+    /// <param name="ignored">An id of the references that does not count, for example -100. Null: all count.</param>
     /// <exception cref="ArgumentException">There are not as many predictions as references.</exception>
     public void AddTokens(ReadOnlySpan<int> predictions, ReadOnlySpan<int> references, int? ignored = null)
     {
-        if (predictions.Length != references.Length) throw new ArgumentException($"there are {predictions.Length} predicted tokens for {references.Length}", nameof(predictions));
+        if (predictions.Length != references.Length)
+            throw new ArgumentException($"there are {predictions.Length} predicted tokens for {references.Length}", nameof(predictions));
         for (int i = 0; i < references.Length; i++)
         {
             if (references[i] == ignored) continue;

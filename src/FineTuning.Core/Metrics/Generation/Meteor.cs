@@ -35,8 +35,7 @@ public sealed class Meteor
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
-        if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
-        if (references.Any(reference => reference is null)) throw new ArgumentException("a reference is null; leave it out", nameof(references));
+        MetricErrors.RequireReferences(references);
         string[] words = AnswerText.Words(AnswerText.Lower(prediction));
         return references.Max(reference => Score(words, AnswerText.Words(AnswerText.Lower(reference))));
     }

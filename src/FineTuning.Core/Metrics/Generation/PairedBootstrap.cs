@@ -6,9 +6,10 @@ namespace FineTuning.Metrics;
 /// <param name="BaselineResamples">The baseline's score on each resample.</param>
 /// <param name="SystemResamples">The other's.</param>
 /// <param name="PValue">How likely a difference as large as that is by chance, if there is none.</param>
-public sealed record BootstrapComparison(double Baseline, double System, IReadOnlyList<double> BaselineResamples, IReadOnlyList<double> SystemResamples, double PValue);
+public sealed record BootstrapComparison(double Baseline, double System, IReadOnlyList<double> BaselineResamples,
+    IReadOnlyList<double> SystemResamples, double PValue);
 
-/// <summary>Scores on texts drawn anew, with replacement (Koehn 2004), computed from each text's counts.</summary>
+/// <summary>Scores on texts drawn again, with replacement (Koehn 2004), computed from each text's counts.</summary>
 public static class PairedBootstrap
 {
     /// <summary>Compares two systems on given resamples.</summary>
@@ -17,18 +18,22 @@ public static class PairedBootstrap
     /// <param name="system">The same of the other system, for the same texts.</param>
     /// <param name="resamples">The texts of each resample by index.</param>
     /// <returns>
-    /// p = (#{ d_i - mean(d) > D } + 1) / (n + 1) with d_i the size of the difference on resample i and D that on all texts (Riezler and Maxwell 2005, section 4.3).
+    /// p = (#{ d_i - mean(d) > D } + 1) / (n + 1) with d_i the size of the difference on resample i and D that on all
+    /// texts (Riezler and Maxwell 2005, section 4.3).
     /// </returns>
     /// <exception cref="ArgumentException">There is no text or no resample, not as many texts, or an index is out of range.</exception>
     public static BootstrapComparison Compare(
-        CorpusMetric metric, IReadOnlyList<IReadOnlyList<double>> baseline, IReadOnlyList<IReadOnlyList<double>> system, IReadOnlyList<IReadOnlyList<int>> resamples)
+        CorpusMetric metric, IReadOnlyList<IReadOnlyList<double>> baseline, IReadOnlyList<IReadOnlyList<double>> system,
+        IReadOnlyList<IReadOnlyList<int>> resamples)
     {
         ArgumentNullException.ThrowIfNull(metric);
         ArgumentNullException.ThrowIfNull(baseline);
         ArgumentNullException.ThrowIfNull(system);
         ArgumentNullException.ThrowIfNull(resamples);
-        if (baseline.Count == 0 || baseline.Count != system.Count) throw new ArgumentException($"there are {baseline.Count} texts of the baseline and {system.Count} of the system; it takes the same texts, one or more", nameof(system));
-        if (resamples.Count == 0) throw new ArgumentException("there is no resample; draw some (Draw)", nameof(resamples));
+        if (baseline.Count == 0 || baseline.Count != system.Count)
+            throw new ArgumentException(
+                $"there are {baseline.Count} texts of the baseline and {system.Count} of the system; it takes the same texts, one or more", nameof(system));
+        MetricErrors.RequireResamples(resamples);
         int[] all = [.. Enumerable.Range(0, baseline.Count)];
         (double first, double second) = (Score(metric, baseline, all), Score(metric, system, all));
         double[] firsts = [.. resamples.Select(rows => Score(metric, baseline, rows))], seconds = [.. resamples.Select(rows => Score(metric, system, rows))];
@@ -43,12 +48,13 @@ public static class PairedBootstrap
     /// <param name="statistics">What <see cref="CorpusMetric.Statistics"/> gave for each text.</param>
     /// <param name="resamples">The texts of each resample by index.</param>
     /// <param name="share">Above 0 and below 1, for example 0.95.</param>
-    public static (double Low, double High) Interval(CorpusMetric metric, IReadOnlyList<IReadOnlyList<double>> statistics, IReadOnlyList<IReadOnlyList<int>> resamples, double share = 0.95)
+    public static (double Low, double High) Interval(CorpusMetric metric, IReadOnlyList<IReadOnlyList<double>> statistics,
+        IReadOnlyList<IReadOnlyList<int>> resamples, double share = 0.95)
     {
         ArgumentNullException.ThrowIfNull(metric);
         ArgumentNullException.ThrowIfNull(statistics);
         ArgumentNullException.ThrowIfNull(resamples);
-        if (resamples.Count == 0) throw new ArgumentException("there is no resample; draw some (Draw)", nameof(resamples));
+        MetricErrors.RequireResamples(resamples);
         if (share is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "it is above 0 and below 1");
         double[] scores = [.. resamples.Select(rows => Score(metric, statistics, rows)).Order()];
         double tail = (1 - share) / 2;
@@ -64,7 +70,8 @@ public static class PairedBootstrap
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(texts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ulong state = (ulong)seed;
-        return [.. Enumerable.Range(0, count).Select(_ => (IReadOnlyList<int>)[.. Enumerable.Range(0, texts).Select(_ => (int)(((Next(ref state) >> 32) * (ulong)texts) >> 32))])];
+        return [.. Enumerable.Range(0, count)
+            .Select(_ => (IReadOnlyList<int>)[.. Enumerable.Range(0, texts).Select(_ => (int)(((Next(ref state) >> 32) * (ulong)texts) >> 32))])];
     }
 
     private static double Score(CorpusMetric metric, IReadOnlyList<IReadOnlyList<double>> statistics, IReadOnlyList<int> rows)
@@ -73,7 +80,8 @@ public static class PairedBootstrap
         double[]? sums = null;
         foreach (int row in rows)
         {
-            if (row < 0 || row >= statistics.Count) throw new ArgumentException($"a resample names text {row}; there are {statistics.Count}, counted from 0", nameof(rows));
+            if (row < 0 || row >= statistics.Count)
+                throw new ArgumentException($"a resample names text {row}; there are {statistics.Count}, counted from 0", nameof(rows));
             sums ??= new double[statistics[row].Count];
             for (int i = 0; i < sums.Length; i++) sums[i] += statistics[row][i];
         }

@@ -62,8 +62,7 @@ public sealed class Rouge(RougeKind kind, bool useStemmer = false)
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
         if (kind.Name is null) throw new InvalidOptionsException(["the kind of ROUGE is not set: it is RougeKind.N(order), L or LSum"]);
-        if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
-        if (references.Any(reference => reference is null)) throw new ArgumentException("a reference is null; leave it out", nameof(references));
+        MetricErrors.RequireReferences(references);
         return references.Select(reference => Of(prediction, reference)).MaxBy(score => score.F1);
     }
 
@@ -133,7 +132,8 @@ internal static class CommonSubsequence
         var lengths = new int[first.Length + 1, second.Length + 1];
         for (int i = 1; i <= first.Length; i++)
         {
-            for (int j = 1; j <= second.Length; j++) lengths[i, j] = first[i - 1] == second[j - 1] ? lengths[i - 1, j - 1] + 1 : Math.Max(lengths[i - 1, j], lengths[i, j - 1]);
+            for (int j = 1; j <= second.Length; j++)
+                lengths[i, j] = first[i - 1] == second[j - 1] ? lengths[i - 1, j - 1] + 1 : Math.Max(lengths[i - 1, j], lengths[i, j - 1]);
         }
         var indices = new List<int>();
         for ((int i, int j) = (first.Length, second.Length); i > 0 && j > 0;)
@@ -164,7 +164,8 @@ public sealed class RougeAccumulator(Rouge rouge)
 
     /// <summary>The plain means over all texts.</summary>
     /// <exception cref="InvalidOperationException">No text was added.</exception>
-    public OverlapScore Mean => Count == 0 ? throw new InvalidOperationException("there is nothing to evaluate: no text was added") : new(_precision / Count, _recall / Count, _f1 / Count);
+    public OverlapScore Mean => Count == 0 ? throw MetricErrors.NothingAdded("text")
+        : new(_precision / Count, _recall / Count, _f1 / Count);
 
     /// <summary>Adds a text.</summary>
     /// <param name="prediction">The generated text.</param>

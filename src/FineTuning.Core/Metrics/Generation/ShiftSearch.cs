@@ -20,7 +20,8 @@ internal static class ShiftSearch
         return shifts + matrix.Distance;
     }
 
-    private static (int Gain, int Length, int Start, int Target, string[] Words)? Best(string[] words, string[] reference, EditMatrix matrix, ref int candidates)
+    private static (int Gain, int Length, int Start, int Target, string[] Words)? Best(
+        string[] words, string[] reference, EditMatrix matrix, ref int candidates)
     {
         Alignment alignment = Alignment.Of(matrix.Trace());
         (int Gain, int Length, int Start, int Target, string[] Words)? best = null;
@@ -40,7 +41,8 @@ internal static class ShiftSearch
                 int gain = matrix.Distance - new EditMatrix(shifted, reference).Compute(matrix, Math.Min(start, target)).Distance;
                 candidates++;
                 // The largest gain, then the longest run, then the first, then the first target.
-                if (best is not { } other || (gain, length, -start, -target).CompareTo((other.Gain, other.Length, -other.Start, -other.Target)) > 0) best = (gain, length, start, target, shifted);
+                if (best is not { } other || (gain, length, -start, -target).CompareTo((other.Gain, other.Length, -other.Start, -other.Target)) > 0)
+                    best = (gain, length, start, target, shifted);
             }
             if (candidates >= MostCandidates) break;
         }
@@ -54,7 +56,8 @@ internal static class ShiftSearch
         {
             for (int at = Math.Max(0, start - FarthestShift); at < reference.Length && at - start <= FarthestShift; at++)
             {
-                for (int length = 0; length < LongestShift && start + length < words.Length && at + length < reference.Length && words[start + length] == reference[at + length];)
+                for (int length = 0; length < LongestShift && start + length < words.Length && at + length < reference.Length
+                    && words[start + length] == reference[at + length];)
                 {
                     yield return (start, at, ++length);
                 }

@@ -19,7 +19,9 @@ public sealed record TerOptions
     public bool CaseSensitive { get; init; }
 }
 
-/// <summary>The translation edit rate: insertions, deletions, substitutions and shifts of runs of words (Snover et al. 2006), with the numbers of sacrebleu.</summary>
+/// <summary>
+/// The translation edit rate: insertions, deletions, substitutions and shifts of runs of words (Snover et al. 2006), with the numbers of sacrebleu.
+/// </summary>
 /// <remarks>Immutable and thread-safe. The fewest edits over the references are divided by the references' mean length. Smaller is better.</remarks>
 /// <param name="options">Null: sacrebleu's defaults.</param>
 public sealed partial class Ter(TerOptions? options = null) : CorpusMetric
@@ -39,7 +41,7 @@ public sealed partial class Ter(TerOptions? options = null) : CorpusMetric
     public override double Score(IReadOnlyList<double> statistics)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        if (statistics.Count != 2) throw new ArgumentException($"there are {statistics.Count} counts; TER has 2, edits and length", nameof(statistics));
+        if (statistics.Count != 2) throw MetricErrors.WrongCounts(statistics, "TER has 2, edits and length");
         return statistics[1] > 0 ? 100 * statistics[0] / statistics[1] : statistics[0] > 0 ? 100 : 0;
     }
 
@@ -64,7 +66,8 @@ public sealed partial class Ter(TerOptions? options = null) : CorpusMetric
     private static string Western(string text)
     {
         text = text.Replace("\n-", "", StringComparison.Ordinal).Replace('\n', ' ')
-            .Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&amp;", "&", StringComparison.Ordinal).Replace("&lt;", "<", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal);
+            .Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&amp;", "&", StringComparison.Ordinal).Replace("&lt;", "<", StringComparison.Ordinal)
+            .Replace("&gt;", ">", StringComparison.Ordinal);
         text = BleuTokens.Around($" {text} ", BleuTokens.IsWesternMark).Replace("'s ", " 's ", StringComparison.Ordinal);
         if (text.EndsWith("'s", StringComparison.Ordinal)) text = text[..^2] + " 's";
         return string.Concat(" ", string.Join(' ', BleuTokens.Western(text)), " ");

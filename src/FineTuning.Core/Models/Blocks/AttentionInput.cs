@@ -2,31 +2,31 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>What a layer needs besides the hidden states; made once a pass and shared by the layers that see alike.</summary>
+/// <summary>What a layer needs apart from the hidden states; made once a pass and shared by the layers that see alike.</summary>
 internal sealed record AttentionInput
 {
-    /// <summary>True where a token is real, [batch, tokens], bool; null: all are.</summary>
+    /// <summary>True where a token is real, [batch, tokens], bool. Null: all are.</summary>
     public Tensor? Real { get; init; }
 
-    /// <summary>Which keys are seen; null: all.</summary>
+    /// <summary>Which keys are seen. Null: all.</summary>
     public AttentionMask? Mask { get; init; }
 
-    /// <summary>Added to the scores, with the mask already in it, broadcast to [batch, heads, tokens, keys]; null: none.</summary>
+    /// <summary>Added to the scores, with the mask already in it, broadcast to [batch, heads, tokens, keys]. Null: none.</summary>
     public Tensor? Bias { get; init; }
 
-    /// <summary>Turns queries and keys; null: they stay.</summary>
+    /// <summary>Turns queries and keys. Null: they stay.</summary>
     public Rotation? Rotation { get; init; }
 
-    /// <summary>Vectors of relative positions; null: none.</summary>
+    /// <summary>Vectors of relative positions. Null: none.</summary>
     public RelativePositions? Relative { get; init; }
 
-    /// <summary>The encoder's states, [batch, source tokens, hidden]; null: there are none.</summary>
+    /// <summary>The encoder's states, [batch, source tokens, hidden]. Null: there are none.</summary>
     public Tensor? Memory { get; init; }
 
-    /// <summary>Which of the encoder's states are seen; null: all.</summary>
+    /// <summary>Which of the encoder's states are seen. Null: all.</summary>
     public AttentionMask? MemoryMask { get; init; }
 
-    /// <summary>Keys and values of earlier tokens; null: there are none.</summary>
+    /// <summary>Keys and values of earlier tokens. Null: there are none.</summary>
     public KeyValueCache? Cache { get; init; }
 
     /// <summary>The layer's number in the cache.</summary>
@@ -42,7 +42,7 @@ internal sealed record AttentionInput
         return all;
     }
 
-    /// <summary>The same with other tensors in the places of those, in the same order.</summary>
+    /// <summary>The same with other tensors instead of those, in the same order.</summary>
     public AttentionInput WithDifferentiable(IReadOnlyList<Tensor> tensors)
     {
         int next = 0;
@@ -57,7 +57,7 @@ internal interface IAttention
 {
     /// <param name="input">[batch, tokens, hidden]</param>
     /// <param name="positions">Masks and positions.</param>
-    /// <param name="wanted">The one token a row whose output is needed; null: all.</param>
+    /// <param name="wanted">The one token a row whose output is needed. Null: all.</param>
     /// <param name="context">The layer's pass.</param>
     /// <returns>[batch, tokens, hidden], or [batch, 1, hidden]</returns>
     Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context);

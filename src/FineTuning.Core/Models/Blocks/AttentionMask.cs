@@ -20,7 +20,9 @@ internal sealed class AttentionMask
 
     private AttentionMask(Tensor? allowed, (long Tokens, Device Device)? causal = null) => (_allowed, Triangle) = (allowed, causal);
 
-    /// <summary>Whether it says nothing but that a token sees itself and those before it, and queries and keys are the same tokens: kernels need no tensor for that.</summary>
+    /// <summary>
+    /// Whether it says nothing but that a token sees itself and those before it, and queries and keys are the same tokens: kernels need no tensor for that.
+    /// </summary>
     public bool IsTriangle => Triangle is not null;
 
     /// <summary>True where a key may be attended to, broadcast to [batch, heads, tokens, keys].</summary>

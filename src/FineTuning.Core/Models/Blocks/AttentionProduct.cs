@@ -14,8 +14,8 @@ internal static class AttentionProduct
     /// <param name="query">[batch, query heads, tokens, width]</param>
     /// <param name="key">[batch, key heads, keys, width]</param>
     /// <param name="value">Of the shape of the keys.</param>
-    /// <param name="mask">Which keys are seen; null: all.</param>
-    /// <param name="bias">Added to the scores, with the mask in it; null: none.</param>
+    /// <param name="mask">Which keys are seen. Null: all.</param>
+    /// <param name="bias">Added to the scores, with the mask in it. Null: none.</param>
     /// <param name="plan">Scale, soft cap, dropout.</param>
     /// <param name="site">Which dropout of the layer this is.</param>
     /// <param name="context">The layer's pass.</param>
@@ -33,7 +33,8 @@ internal static class AttentionProduct
             return Kernels.Attend(query, key, value, triangle ? null : added ?? mask?.Allowed, triangle, plan.ScaleOrDefault);
         }
         (long batch, long heads, long tokens, long keys, long width) = (query.shape[0], query.shape[1], query.shape[2], key.shape[2], query.shape[3]);
-        Tensor left = (query * Held(plan.ScaleOrDefault)).reshape(batch * heads, tokens, width), right = key.transpose(2, 3).reshape(batch * heads, width, keys);
+        Tensor left = (query * Held(plan.ScaleOrDefault)).reshape(batch * heads, tokens, width),
+            right = key.transpose(2, 3).reshape(batch * heads, width, keys);
         Tensor scores = left.bmm(right).view(batch, heads, tokens, keys);
         if (plan.SoftCap is { } cap) scores = (scores / Held(cap)).tanh() * Held(cap);
         if (bias is not null) scores = scores.Plus(bias);

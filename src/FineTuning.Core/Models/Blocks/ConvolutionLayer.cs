@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>A layer with a convolution over neighbouring tokens beside it: norm(layer(x) + function(convolution(x))), padding set to zero (DeBERTa-v2).</summary>
+/// <summary>
+/// A layer with a convolution over neighbouring tokens beside it: norm(layer(x) + function(convolution(x))), padding set to zero (DeBERTa-v2).
+/// </summary>
 /// <param name="layer">The layer.</param>
 /// <param name="kernel">[hidden, hidden / groups, width]</param>
 /// <param name="bias">[hidden]</param>
@@ -18,7 +20,8 @@ internal sealed class ConvolutionLayer(ILayer layer, Weight kernel, Weight bias,
         Tensor? padding = positions.Real?.logical_not().unsqueeze(2);
         Tensor clean = padding is null ? input : input.masked_fill(padding, Held(0));
         Tensor channels = (clean.dtype == context.ComputeType ? clean : clean.to(context.ComputeType)).transpose(1, 2);
-        Tensor mixed = nn.functional.conv1d(channels, context.Compute(kernel), context.Compute(bias), padding: plan.Width / 2, groups: plan.Groups).transpose(1, 2);
+        Tensor mixed = nn.functional.conv1d(channels, context.Compute(kernel), context.Compute(bias), padding: plan.Width / 2,
+            groups: plan.Groups).transpose(1, 2);
         if (padding is not null) mixed = mixed.masked_fill(padding, Held(0));
         Tensor added = plan.Activation.Apply(context.Dropout(mixed, plan.Dropout, DropoutSite.Convolution));
         Tensor sum = norm.Forward(layer.Forward(input, positions, null, context).Plus(added));

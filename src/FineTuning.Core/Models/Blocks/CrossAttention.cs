@@ -18,7 +18,8 @@ internal sealed class CrossAttention(Linear query, Linear memory, Linear output,
     public Tensor Forward(Tensor input, AttentionInput positions, ForwardContext context)
     {
         Tensor queries = AttentionProduct.Split(query.Forward(input, context), plan.QueryHeads);
-        (Tensor keys, Tensor values) = positions.Cache is { } cache ? cache.Cross(positions.Layer, () => Project(positions, context)) : Project(positions, context);
+        (Tensor keys, Tensor values) = positions.Cache is { } cache
+            ? cache.Cross(positions.Layer, () => Project(positions, context)) : Project(positions, context);
         if (keys.dtype != queries.dtype) (keys, values) = (keys.to(queries.dtype), values.to(queries.dtype));
         Tensor attended = AttentionProduct.Attend(queries, keys, values, positions.MemoryMask, null, plan, DropoutSite.Cross, context);
         return output.Forward(AttentionProduct.Join(attended), context);

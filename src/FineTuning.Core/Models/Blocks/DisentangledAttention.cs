@@ -29,8 +29,8 @@ internal sealed class DisentangledPositions(Weight table, INorm? norm, Disentang
 
 /// <summary>Attention whose scores add up content to content, content to position and position to content (He et al. 2021, equation 4).</summary>
 /// <param name="projection">Query, key and value in one product.</param>
-/// <param name="positionKey">The positions that queries meet; null: they do not, or the key projection makes them.</param>
-/// <param name="positionQuery">The positions that keys meet; null: they do not, or the query projection makes them.</param>
+/// <param name="positionKey">The positions that queries meet. Null: they do not, or the key projection makes them.</param>
+/// <param name="positionQuery">The positions that keys meet. Null: they do not, or the query projection makes them.</param>
 /// <param name="output">Back to the hidden size.</param>
 /// <param name="attention">Heads, dropout, and which of the terms there are.</param>
 internal sealed class DisentangledAttention(Linear projection, Linear? positionKey, Linear? positionQuery, Linear output, AttentionPlan attention) : IAttention
@@ -73,7 +73,8 @@ internal sealed class DisentangledAttention(Linear projection, Linear? positionK
         DisentangledPlan plan = attention.Disentangled!;
         bool own = plan.Span > 0 && !plan.SharesProjections;
         return new(
-            builder.Linear(name + ".projection", [(name + ".query", hidden), (name + ".key", hidden), (name + ".value", hidden)], depth, hidden, attention.Bias),
+            builder.Linear(
+                name + ".projection", [(name + ".query", hidden), (name + ".key", hidden), (name + ".value", hidden)], depth, hidden, attention.Bias),
             own && plan.ContentToPosition ? builder.Linear(name + ".position_key", depth, hidden, hidden) : null,
             own && plan.PositionToContent ? builder.Linear(name + ".position_query", depth, hidden, hidden) : null,
             builder.Linear(name + ".output", depth, hidden, hidden, attention.OutputBias),
@@ -105,5 +106,6 @@ internal sealed class DisentangledAttention(Linear projection, Linear? positionK
         : positionQuery.Forward(vectors, context)).unsqueeze(0));
 
     // [batch, tokens, hidden] to [batch x heads, tokens, width]
-    private Tensor Split(Tensor states) => states.view(states.shape[0], states.shape[1], _heads, -1).transpose(1, 2).reshape(states.shape[0] * _heads, states.shape[1], -1);
+    private Tensor Split(Tensor states) =>
+        states.view(states.shape[0], states.shape[1], _heads, -1).transpose(1, 2).reshape(states.shape[0] * _heads, states.shape[1], -1);
 }

@@ -16,7 +16,7 @@ internal sealed class EmbeddingTable(Weight weight, int paddingRow = -1)
     public string Path { get; } = weight.Parts[0].CheckpointName.EndsWith(".weight", StringComparison.Ordinal)
         ? weight.Parts[0].CheckpointName[..^".weight".Length] : weight.Parts[0].CheckpointName;
 
-    /// <summary>Changes what the table gives; null: nothing does. Not set while a pass runs.</summary>
+    /// <summary>Changes what the table gives. Null: nothing does. Not set while a pass runs.</summary>
     public IEmbeddingAdapter? Adapter { get; set; }
 
     /// <param name="ids">int64, any shape.</param>
@@ -36,6 +36,6 @@ internal interface IEmbeddingAdapter
     /// <param name="ids">int64, any shape.</param>
     /// <param name="rows">The table's rows, [.., width].</param>
     /// <param name="context">The pass.</param>
-    /// <returns>What takes their place, of the same shape.</returns>
+    /// <returns>What replaces them, of the same shape.</returns>
     Tensor Apply(Tensor ids, Tensor rows, ForwardContext context);
 }

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>Two linear layers with a function between them (Vaswani et al. 2017, equation 2), the inner one gated channel by channel where the plan says so (Shazeer 2020, equation 6).</summary>
+/// <summary>
+/// Two linear layers with a function between them (Vaswani et al. 2017, equation 2), the inner one gated channel by channel where
+/// the plan says so (Shazeer 2020, equation 6).
+/// </summary>
 /// <param name="inner">The inner layer; gated: first the rows that go through the function, then the other factor's.</param>
 /// <param name="outer">Back to the hidden size.</param>
 /// <param name="plan">Function, gate, dropout.</param>

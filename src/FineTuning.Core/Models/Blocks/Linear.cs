@@ -15,20 +15,22 @@ internal sealed record LinearModule(Linear Linear, string Path, long Start, long
 }
 
 /// <summary>x W^T + b: the only owner of matrix products with weights.</summary>
-/// <remarks>It computes by its <see cref="Matrix"/>, whatever that is stored as, and passes each module's product through the adapter that was attached to it.</remarks>
+/// <remarks>It computes by its <see cref="Matrix"/>, whatever that is stored as, and passes each module's product through
+/// the adapter that was attached to it.</remarks>
 internal sealed class Linear
 {
     private (LinearModule Module, ILinearAdapter Adapter)[] _adapters = [];
 
     /// <param name="name">This library's name of the layer.</param>
     /// <param name="matrix">The weights.</param>
-    /// <param name="bias">[outputs]; null: none.</param>
-    /// <param name="prefix">What stands before the paths.</param>
-    /// <param name="path">The path of a layer whose matrix is another module's too; null: those of the matrix.</param>
+    /// <param name="bias">[outputs]. Null: none.</param>
+    /// <param name="prefix">What precedes the paths.</param>
+    /// <param name="path">The path of a layer whose matrix is another module's too. Null: those of the matrix.</param>
     public Linear(string name, Matrix matrix, Weight? bias, string prefix = "", string? path = null)
     {
         (Name, Matrix, Bias) = (name, matrix, bias);
-        Modules = [.. matrix.Parts.Select(part => new LinearModule(this, path is null ? prefix + PathOf(part.Name) : PathOf(path), part.Start, part.Length, part.Layout))];
+        Modules = [.. matrix.Parts.Select(part =>
+            new LinearModule(this, path is null ? prefix + PathOf(part.Name) : PathOf(path), part.Start, part.Length, part.Layout))];
     }
 
     /// <summary>A layer over a weight of its own.</summary>
@@ -43,7 +45,7 @@ internal sealed class Linear
     /// <summary>The weights. Replaced where a checkpoint's matrix is stored otherwise.</summary>
     public Matrix Matrix { get; internal set; }
 
-    /// <summary>[outputs]; null: none.</summary>
+    /// <summary>[outputs]. Null: none.</summary>
     public Weight? Bias { get; }
 
     /// <summary>The checkpoint's modules in it, by outputs.</summary>
@@ -102,6 +104,6 @@ internal interface ILinearAdapter
     /// <param name="start">The first of these outputs, counted within the module.</param>
     /// <param name="count">How many there are.</param>
     /// <param name="context">The layer's pass; dropout by <see cref="Tensors.DropoutSite.Of(string)"/> of the module's path.</param>
-    /// <returns>What takes the product's place, of its shape and type.</returns>
+    /// <returns>What replaces the product, of its shape and type.</returns>
     Tensor Apply(Tensor input, Tensor product, long start, long count, ForwardContext context);
 }

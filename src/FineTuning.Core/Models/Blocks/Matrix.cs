@@ -16,7 +16,7 @@ internal abstract class Matrix
 
     /// <summary>The product with some rows; gradients flow to the input, and to the weights where they train.</summary>
     /// <param name="input">[.., columns], in the compute type.</param>
-    /// <param name="bias">Of all rows; null: none.</param>
+    /// <param name="bias">Of all rows. Null: none.</param>
     /// <param name="start">The first row.</param>
     /// <param name="count">How many rows.</param>
     /// <param name="context">The pass.</param>

@@ -30,7 +30,8 @@ internal static class Norms
     }
 
     /// <summary>A gain or offset in the type that norms compute in: half types are widened.</summary>
-    public static Tensor Widened(Weight weight) => weight.Value.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? weight.Value.to(ScalarType.Float32) : weight.Value;
+    public static Tensor Widened(Weight weight) =>
+        weight.Value.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? weight.Value.to(ScalarType.Float32) : weight.Value;
 }
 
 /// <summary>Layer normalization over the last dimension (Ba et al. 2016).</summary>

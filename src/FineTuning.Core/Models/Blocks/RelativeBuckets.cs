@@ -21,7 +21,8 @@ internal static class RelativeBuckets
         Tensor ahead = Range(0, past + queries, device: device).unsqueeze(0) - Range(past, past + queries, device: device).unsqueeze(1);
         long side = bothSides ? buckets / 2 : buckets, exact = side / 2;
         Tensor distance = bothSides ? ahead.abs() : ahead.clamp_max(Held(0)).neg();
-        Tensor far = (distance.clamp_min(Held(1)).to(ScalarType.Float32) / Held((float)exact)).log() / Held(Math.Log((double)farthest / exact)) * Held(side - exact);
+        Tensor far = (distance.clamp_min(Held(1)).to(ScalarType.Float32) / Held((float)exact)).log() / Held(
+            Math.Log((double)farthest / exact)) * Held(side - exact);
         Tensor bucket = distance.where(distance.lt(Held(exact)), far.to(ScalarType.Int64).Plus(exact).clamp_max(Held(side - 1)));
         return bothSides ? bucket.Plus(ahead.gt(Held(0)).to(ScalarType.Int64) * Held(side)) : bucket;
     }
@@ -40,7 +41,8 @@ internal static class RelativeBuckets
         long middle = buckets / 2;
         Tensor size = distance.abs().clamp_min(Held(middle - 1));
         // The order of the operations is the reference's: another one rounds to another bucket at the edges.
-        Tensor ratio = (size.to(ScalarType.Float32) / Held((float)middle)).log() / tensor((float)((farthest - 1) / (double)middle), ScalarType.Float32, device).log();
+        Tensor ratio = (size.to(ScalarType.Float32) / Held((float)middle)).log() / tensor(
+            (float)((farthest - 1) / (double)middle), ScalarType.Float32, device).log();
         Tensor far = (ratio * Held(middle - 1)).ceil().Plus(middle);
         return distance.where(size.le(Held(middle)), (far * distance.sign().to(ScalarType.Float32)).to(ScalarType.Int64));
     }

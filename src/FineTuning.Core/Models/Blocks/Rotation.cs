@@ -8,7 +8,7 @@ namespace FineTuning.Models;
 /// <summary>Cosines and sines of the angles by which queries and keys are turned (Su et al. 2021, equation 34).</summary>
 /// <param name="Cosine">[tokens, width / 2], or [batch, 1, tokens, width / 2] where rows differ; float32</param>
 /// <param name="Sine">Of the same shape.</param>
-/// <param name="Interleaved">Whether channel 2i turns with channel 2i + 1; false: channel i with channel i + width / 2.</param>
+/// <param name="Interleaved">Whether channel 2i turns with channel 2i + 1. False: channel i with channel i + width / 2.</param>
 internal sealed record Rotation(Tensor Cosine, Tensor Sine, bool Interleaved = false)
 {
     /// <summary>The inverse wavelengths base^(-2 i / width), in float32 as the reference computes them, whatever the weights' type.</summary>

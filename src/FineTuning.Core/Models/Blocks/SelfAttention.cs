@@ -7,8 +7,8 @@ namespace FineTuning.Models;
 /// <summary>Multi-head self-attention (Vaswani et al. 2017, section 3.2) with query, key and value in one product.</summary>
 /// <param name="projection">First the rows of all queries, then those of keys, then those of values.</param>
 /// <param name="output">Back to the hidden size.</param>
-/// <param name="queryNorm">Normalizes queries; null: nothing does.</param>
-/// <param name="keyNorm">Normalizes keys; null: nothing does.</param>
+/// <param name="queryNorm">Normalizes queries. Null: nothing does.</param>
+/// <param name="keyNorm">Normalizes keys. Null: nothing does.</param>
 /// <param name="plan">Heads and the rest.</param>
 internal sealed class SelfAttention(Linear projection, Linear output, INorm? queryNorm, INorm? keyNorm, AttentionPlan plan) : IAttention
 {
@@ -37,7 +37,8 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
     public static SelfAttention Make(WeightBuilder builder, AttentionPlan plan, string name, int depth, long width)
     {
         (long queries, long keys) = ((long)plan.QueryHeads * plan.Width, (long)plan.KeyHeads * plan.Width);
-        Linear projection = builder.Linear(name + ".projection", [(name + ".query", queries), (name + ".key", keys), (name + ".value", keys)], depth, width, plan.Bias);
+        Linear projection = builder.Linear(name + ".projection",
+            [(name + ".query", queries), (name + ".key", keys), (name + ".value", keys)], depth, width, plan.Bias);
         Linear output = builder.Linear(name + ".output", depth, queries, width, plan.OutputBias);
         return new(
             projection,
@@ -60,7 +61,8 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
         if (wanted is null)
         {
             Tensor all = projection.Forward(input, context);
-            return (Heads(all.narrow(2, 0, _queries), queryNorm, heads, context), Heads(all.narrow(2, _queries, _keys), keyNorm, plan.KeyHeads, context), AttentionProduct.Split(all.narrow(2, _queries + _keys, _keys), plan.KeyHeads));
+            return (Heads(all.narrow(2, 0, _queries), queryNorm, heads, context), Heads(all.narrow(2, _queries, _keys), keyNorm, plan.KeyHeads, context),
+                AttentionProduct.Split(all.narrow(2, _queries + _keys, _keys), plan.KeyHeads));
         }
         Tensor query = Heads(projection.ForwardRows(wanted.Of(input), 0, _queries, context), queryNorm, heads, context);
         Tensor both = projection.ForwardRows(input, _queries, 2 * _keys, context);

@@ -7,14 +7,14 @@ namespace FineTuning.Models;
 
 /// <summary>Masks and positions of a pass through a stack, made once for all layers that see alike.</summary>
 /// <param name="plan">The stack.</param>
-/// <param name="bias">A bias by distance; null: there is none.</param>
-/// <param name="relative">Vectors of relative positions; null: there are none.</param>
+/// <param name="bias">A bias by distance. Null: there is none.</param>
+/// <param name="relative">Vectors of relative positions. Null: there are none.</param>
 /// <param name="rotaries">The rotary plans of the layers, with their inverse wavelengths.</param>
 internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, DisentangledPositions? relative, IReadOnlyDictionary<RotaryPlan, float[]> rotaries)
 {
     /// <param name="input">The batch.</param>
     /// <param name="positions">Positions of the tokens, [tokens] or [batch, tokens], int64.</param>
-    /// <param name="memory">The encoder's states and their mask; null: there are none.</param>
+    /// <param name="memory">The encoder's states and their mask. Null: there are none.</param>
     /// <param name="first">The first layer that runs.</param>
     /// <param name="end">Behind the last layer that runs.</param>
     /// <returns>What each layer gets; null for layers that do not run.</returns>
@@ -47,7 +47,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
             else if (added is not null && mask is not null) added = added.Plus(mask.Added());
             return new()
             {
-                Real = input.OwnMask, Mask = mask, Bias = added, Rotation = layer.Rotary is null ? null : RotationOf(layer.Rotary), Memory = memory?.States, MemoryMask = memoryMask,
+                Real = input.OwnMask, Mask = mask, Bias = added, Rotation = layer.Rotary is null ? null : RotationOf(layer.Rotary),
+                    Memory = memory?.States, MemoryMask = memoryMask,
             };
         }
 
@@ -57,7 +58,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
             float[] plain = rotaries[rotary];
             long farthest = rotary.Scaling is { DependsOnLength: true } ? (long)positions().max().Number() + 1 : 0;
             float[] frequencies = rotary.Scaling is null ? plain : rotary.Scaling.Frequencies(plain, rotary, farthest);
-            return rotations[rotary] = Rotation.At(tensor(frequencies, ScalarType.Float32, input.Ids.device), positions(), rotary.Scaling?.Factor ?? 1, rotary.Interleaved);
+            return rotations[rotary] = Rotation.At(tensor(frequencies, ScalarType.Float32, input.Ids.device), positions(),
+                rotary.Scaling?.Factor ?? 1, rotary.Interleaved);
         }
     }
 
@@ -80,9 +82,10 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
         (long tokens, long past, Device device) = (input.Tokens, input.Past, input.Ids.device);
         AttentionMask? mask = layer.IsCausal ? AttentionMask.Causal(tokens, past, device) : null;
         // A window that leaves nothing out of what is seen anyway is none.
-        if (layer.Window is { } window) mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
+        if (layer.Window is { } window)
+            mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
         if (input.Segments is not null) mask = AttentionMask.And(mask, AttentionMask.SameSegment(input.Segments));
-        // What stands behind a token needs no mask where it is not seen anyway.
+        // What follows a token needs no mask where it is not seen anyway.
         bool behind = layer.IsCausal && input.PadsRight && past == 0;
         if (input.Mask is null || behind) return mask;
         AttentionMask padding = AttentionMask.OfPadding(Whole(input.Mask, tokens, past))!;
@@ -92,7 +95,8 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
 
     // Whether all that some padding would see is padding too; known without a look at the batch where its lengths were counted.
     private static bool MayBeEmpty(AttentionPlan layer, TrunkInput input) =>
-        layer is { IsCausal: false, Window: { } window } && input is { Mask: not null, Segments: null } && !(input.PadsRight && input.Tokens - input.Shortest <= window.Before);
+        layer is { IsCausal: false, Window: { } window } && input is { Mask: not null, Segments: null }
+            && !(input.PadsRight && input.Tokens - input.Shortest <= window.Before);
 
     // A mask of the tokens alone: what is in the cache is real.
     private static Tensor Whole(Tensor mask, long tokens, long past) =>

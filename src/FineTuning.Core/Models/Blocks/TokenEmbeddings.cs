@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Models;
 
 /// <summary>The sum of token, position and type embeddings; normalized, widened, dropped from as the plan says.</summary>
-internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? positions, EmbeddingTable? types, INorm? norm, Linear? widening, EmbeddingPlan plan, int padTokenId)
+internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? positions, EmbeddingTable? types, INorm? norm, Linear? widening,
+    EmbeddingPlan plan, int padTokenId)
 {
     private float[]? _sinusoids;
 
@@ -29,7 +30,8 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
     public Tensor PositionsOf(TrunkInput input)
     {
         if (input.Positions is not null) return input.Positions;
-        if (input.Segments is not null) throw new ArgumentException("a batch of several texts a row needs its positions; each text's begin at 0", nameof(input));
+        if (input.Segments is not null)
+            throw new ArgumentException("a batch of several texts a row needs its positions; each text's begin at 0", nameof(input));
         if (plan.Rule == PositionRule.Ids && input.Embeddings is null)
         {
             // Padding stands one before the first position.
@@ -37,7 +39,8 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
             return (real.cumsum(1) * real).Plus(-1);
         }
         long past = input.Past;
-        if (plan.Rule == PositionRule.Index || input.Mask is null || (input.PadsRight && past == 0)) return Range(past, past + input.Tokens, device: input.Ids.device);
+        if (plan.Rule == PositionRule.Index || input.Mask is null || (input.PadsRight && past == 0))
+            return Range(past, past + input.Tokens, device: input.Ids.device);
         Tensor mask = input.Mask.to(ScalarType.Int64), counted = mask.cumsum(1).Plus(-1).clamp_min(Held(0));
         return mask.shape[1] == input.Tokens ? counted.Plus(past) : counted.narrow(1, mask.shape[1] - input.Tokens, input.Tokens);
     }
@@ -49,7 +52,8 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
     public static TokenEmbeddings Make(WeightBuilder builder, TrunkPlan trunk, string prefix, EmbeddingTable tokens)
     {
         (EmbeddingPlan plan, string name) = (trunk.Embedding, prefix + "embeddings.");
-        EmbeddingTable? positions = plan.Positions is { IsSinusoidal: false } learned ? builder.Table(name + "position", learned.PaddingRow, learned.Count, plan.Width) : null;
+        EmbeddingTable? positions = plan.Positions is { IsSinusoidal: false } learned
+            ? builder.Table(name + "position", learned.PaddingRow, learned.Count, plan.Width) : null;
         EmbeddingTable? types = plan.TypeCount == 0 ? null : builder.Table(name + "type", -1, plan.TypeCount, plan.Width);
         INorm? norm = Norms.Make(builder, plan.Norm, name + "norm", 0, plan.Widening is { BeforeNorm: true } ? trunk.HiddenSize : plan.Width);
         Linear? widening = plan.Widening is null ? null : builder.Linear(name + "widening", 0, plan.Width, trunk.HiddenSize, plan.Widening.Bias);
@@ -67,7 +71,8 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
         bool consecutive = positions is { Adapter: null } && input.Positions is null && PositionsOf(input).dim() == 1;
         if (consecutive) return sum.Plus(positions!.Weight.Value.narrow(0, table.Offset + input.Past, input.Tokens).unsqueeze(0));
         Tensor rows = PositionsOf(input).Plus(table.Offset);
-        return sum.Plus(positions is null ? Sinusoids(table, input.Ids.device).index_select(0, rows.reshape(-1)).view([.. rows.shape, plan.Width]) : positions.Forward(rows, context));
+        return sum.Plus(positions is null ? Sinusoids(table, input.Ids.device).index_select(0, rows.reshape(-1)).view([.. rows.shape, plan.Width])
+            : positions.Forward(rows, context));
     }
 
     private Tensor Sinusoids(PositionEmbeddingPlan table, Device device)

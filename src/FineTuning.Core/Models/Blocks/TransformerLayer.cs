@@ -8,15 +8,19 @@ internal interface ILayer
 {
     /// <param name="input">[batch, tokens, hidden]</param>
     /// <param name="positions">Masks and positions.</param>
-    /// <param name="wanted">The tokens whose output is needed; null: all.</param>
+    /// <param name="wanted">The tokens whose output is needed. Null: all.</param>
     /// <param name="context">The layer's pass.</param>
     /// <returns>[batch, tokens, hidden], or what <paramref name="wanted"/> chooses of it</returns>
     Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context);
 }
 
-/// <summary>Attention, attention to a memory where there is one, and a feed-forward network, each a branch that joins the stream again (Vaswani et al. 2017, section 3.1).</summary>
+/// <summary>
+/// Attention, attention to a memory where there is one, and a feed-forward network, each a branch that joins the stream again (Vaswani et al.
+/// 2017, section 3.1).
+/// </summary>
 internal sealed class TransformerLayer(
-    IAttention attention, Residual aroundAttention, CrossAttention? cross, Residual? aroundCross, FeedForward feedForward, Residual aroundFeedForward, bool isParallel) : ILayer
+    IAttention attention, Residual aroundAttention, CrossAttention? cross, Residual? aroundCross, FeedForward feedForward,
+    Residual aroundFeedForward, bool isParallel) : ILayer
 {
     public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {

@@ -9,7 +9,8 @@ internal static class BartFamily
     // The pretrained table of positions has two rows before the first.
     private const int PositionOffset = 2;
 
-    private static readonly NameTable Names = new("model.", [("embeddings.token", "shared"), .. Stack("encoder"), .. Stack("decoder"), .. Attention("decoder", "cross", "encoder_attn")]);
+    private static readonly NameTable Names = new(
+        "model.", [("embeddings.token", "shared"), .. Stack("encoder"), .. Stack("decoder"), .. Attention("decoder", "cross", "encoder_attn")]);
 
     public static readonly ModelFamily Bart = new()
     {
@@ -33,9 +34,15 @@ internal static class BartFamily
         ModelTypes = ["marian"],
         Read = config =>
         {
-            if (!config.Flag("share_encoder_decoder_embeddings", true)) throw config.Fault("'share_encoder_decoder_embeddings' is false, which is not supported");
+            if (!config.Flag("share_encoder_decoder_embeddings", true))
+            {
+                throw config.Fault("'share_encoder_decoder_embeddings' is false, which is not supported");
+            }
             int vocabulary = config.Count("vocab_size", 58101), pad = config.Count("pad_token_id", 58100, least: 0);
-            if (config.Has("decoder_vocab_size") && config.Count("decoder_vocab_size") != vocabulary) throw config.Fault($"'decoder_vocab_size' is not 'vocab_size' {vocabulary}, which is not supported");
+            if (config.Has("decoder_vocab_size") && config.Count("decoder_vocab_size") != vocabulary)
+            {
+                throw config.Fault($"'decoder_vocab_size' is not 'vocab_size' {vocabulary}, which is not supported");
+            }
             var embedding = new EmbeddingPlan(vocabulary, config.Count("d_model", 1024))
             {
                 Positions = new(config.Count("max_position_embeddings", 1024)) { IsSinusoidal = true }, PaddingRow = pad,
@@ -56,6 +63,8 @@ internal static class BartFamily
         }
         LayerPlan decoder = Layer(config, "decoder", embedding.Width, dropout);
         decoder = decoder with { Attention = decoder.Attention with { IsCausal = true }, Cross = decoder.Attention };
+        LayerPlan encoder = Layer(config, "encoder", embedding.Width, dropout);
+        double scale = config.Flag("scale_embedding", false) ? Math.Sqrt(embedding.Width) : 1;
         return new TrunkPlan
         {
             ModelType = modelType,
@@ -65,8 +74,8 @@ internal static class BartFamily
             InitializerRange = config.Number("init_std", 0.02, 0, 10),
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
-            Embedding = embedding with { Dropout = dropout, Rule = PositionRule.RealTokens, Scale = config.Flag("scale_embedding", false) ? Math.Sqrt(embedding.Width) : 1 },
-            Encoder = new([.. Enumerable.Repeat(Layer(config, "encoder", embedding.Width, dropout), config.Count("encoder_layers", 12, most: 2048))]) { Prefix = "encoder." },
+            Embedding = embedding with { Dropout = dropout, Rule = PositionRule.RealTokens, Scale = scale },
+            Encoder = new([.. Enumerable.Repeat(encoder, config.Count("encoder_layers", 12, most: 2048))]) { Prefix = "encoder." },
             Decoder = new([.. Enumerable.Repeat(decoder, config.Count("decoder_layers", 12, most: 2048))]) { Prefix = "decoder." },
         };
     }

@@ -52,8 +52,11 @@ internal sealed record DecoderSettings
     /// <summary>sliding_window, which counts the token itself; null: every token before is seen.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="fallback">The window where the key is missing; null there says that there is none.</param>
-    public static AttentionWindow? Window(ConfigFile config, int? fallback = null) =>
-        config.IsNull("sliding_window") || (fallback is null && !config.Has("sliding_window")) ? null : new(config.Count("sliding_window", fallback) - 1, 0);
+    public static AttentionWindow? Window(ConfigFile config, int? fallback = null)
+    {
+        bool hasNone = config.IsNull("sliding_window") || (fallback is null && !config.Has("sliding_window"));
+        return hasNone ? null : new(config.Count("sliding_window", fallback) - 1, 0);
+    }
 
     /// <summary>Which layers see a window alone: layer_types, or the family's rule where the file has none.</summary>
     public static IReadOnlyList<bool> Sliding(ConfigFile config, int layers, Func<int, bool> rule)
@@ -87,7 +90,8 @@ internal sealed record DecoderSettings
     /// <param name="tokenModule">What a token head is called; null: the reference has none.</param>
     /// <param name="outputModule">What the output over the vocabulary is called.</param>
     /// <param name="classifies">Whether the reference has a head over sequences.</param>
-    public Dictionary<HeadKind, HeadPlan> ToHeads(string? causalSuffix = null, string? tokenModule = "score", string outputModule = "lm_head", bool classifies = true)
+    public Dictionary<HeadKind, HeadPlan> ToHeads(
+        string? causalSuffix = null, string? tokenModule = "score", string outputModule = "lm_head", bool classifies = true)
     {
         var heads = new Dictionary<HeadKind, HeadPlan>
         {
@@ -99,8 +103,14 @@ internal sealed record DecoderSettings
                 Names = [("head.output", outputModule)],
             },
         };
-        if (classifies) heads[HeadKind.SequenceClassification] = new() { Reads = HeadReads.LastReal, Output = new() { Bias = false }, Names = [("head.output", "score")] };
-        if (tokenModule is not null) heads[HeadKind.TokenClassification] = new() { Dropout = TokenDropout, Output = new(), Names = [("head.output", tokenModule)] };
+        if (classifies)
+        {
+            heads[HeadKind.SequenceClassification] = new() { Reads = HeadReads.LastReal, Output = new() { Bias = false }, Names = [("head.output", "score")] };
+        }
+        if (tokenModule is not null)
+        {
+            heads[HeadKind.TokenClassification] = new() { Dropout = TokenDropout, Output = new(), Names = [("head.output", tokenModule)] };
+        }
         return heads;
     }
 }

@@ -82,7 +82,9 @@ internal static class GemmaFamily
     {
         bool bySection = config.Section("rope_parameters") is { } parameters && (parameters.Has("full_attention") || parameters.Has("sliding_attention"));
         if (bySection) return RotaryConfig.Read(config, width, isLocal ? "sliding_attention" : "full_attention", isLocal ? 10000 : Gemma3Defaults.RotaryBase);
-        return isLocal ? new(config.Number("rope_local_base_freq", 10000, 1, 1e12), width) : RotaryConfig.Read(config, width, fallbackBase: Gemma3Defaults.RotaryBase);
+        return isLocal
+            ? new(config.Number("rope_local_base_freq", 10000, 1, 1e12), width)
+            : RotaryConfig.Read(config, width, fallbackBase: Gemma3Defaults.RotaryBase);
     }
 
     // null says that there is no cap, a missing key that it is the family's.

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace FineTuning.Models;
 
-/// <summary>GPT-Neo (Black et al. 2021): GPT-2 with layers that see a window alone in turn with others, scores without scale, and no biases on query, key and value.</summary>
+/// <summary>
+/// GPT-Neo (Black et al. 2021): GPT-2 with layers that see a window alone in turn with others, scores without scale, and no biases on query, key and value.
+/// </summary>
 internal static class GptNeoFamily
 {
     private const string Layer = "h.{i}.";
@@ -40,9 +42,13 @@ internal static class GptNeoFamily
         var norm = new NormPlan(config.Number("layer_norm_epsilon", 1e-5, 0, 1));
         var around = new BranchPlan { Before = norm, Dropout = config.Dropout("resid_dropout", 0) };
         var window = new AttentionWindow(config.Count("window_size", 256) - 1, 0);
-        var attention = new AttentionPlan(heads, heads, hidden / heads) { OutputBias = true, IsCausal = true, Scale = 1, Dropout = config.Dropout("attention_dropout", 0) };
+        var attention = new AttentionPlan(heads, heads, hidden / heads)
+        {
+            OutputBias = true, IsCausal = true, Scale = 1, Dropout = config.Dropout("attention_dropout", 0),
+        };
         int inner = config.Has("intermediate_size") ? config.Count("intermediate_size") : 4 * hidden;
-        var layer = new LayerPlan(attention, new(inner, config.Activation("activation_function", Activation.GeluTanh))) { AroundAttention = around, AroundFeedForward = around };
+        var feedForward = new FeedForwardPlan(inner, config.Activation("activation_function", Activation.GeluTanh));
+        var layer = new LayerPlan(attention, feedForward) { AroundAttention = around, AroundFeedForward = around };
         LayerPlan local = layer with { Attention = attention with { Window = window } };
         var embedding = new EmbeddingPlan(config.Count("vocab_size", 50257), hidden)
         {
@@ -67,8 +73,10 @@ internal static class GptNeoFamily
         }
         return all.Count == layers ? all : throw config.Fault($"'attention_types' names {all.Count} layers; {layers} were expected");
 
-        bool IsLocal(JsonNode? name) => name is JsonValue value && value.TryGetValue(out string? kind) && kind is ("global" or "local") ? kind == "local" : throw Unreadable();
+        bool IsLocal(JsonNode? name) =>
+            name is JsonValue value && value.TryGetValue(out string? kind) && kind is ("global" or "local") ? kind == "local" : throw Unreadable();
 
-        Errors.CheckpointException Unreadable() => config.Fault($"'attention_types' is not a list such as [[[\"global\", \"local\"], {layers / 2}]] for {layers} layers");
+        Errors.CheckpointException Unreadable() =>
+            config.Fault($"'attention_types' is not a list such as [[[\"global\", \"local\"], {layers / 2}]] for {layers} layers");
     }
 }

@@ -1,6 +1,9 @@
 namespace FineTuning.Models;
 
-/// <summary>GPT-NeoX (Black et al. 2022) and Pythia: both branches leave the stream at one point, rotary positions on a part of each head, query, key and value in one matrix head by head.</summary>
+/// <summary>
+/// GPT-NeoX (Black et al. 2022) and Pythia: both branches leave the stream at one point, rotary positions on a part of each head, query, key and value in one
+/// matrix head by head.
+/// </summary>
 internal static class GptNeoXFamily
 {
     private const string Layer = "layers.{i}.";

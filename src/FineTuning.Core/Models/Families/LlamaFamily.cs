@@ -62,7 +62,8 @@ internal static class LlamaFamily
         NormPlan norm = NormPlan.RootMeanSquare(config.Number("rms_norm_eps", own.Epsilon, 0, 1), own.NormShift);
         var attention = new AttentionPlan(heads, keys, width)
         {
-            Bias = bias, OutputBias = bias, IsCausal = true, Dropout = config.Dropout("attention_dropout", 0), Rotary = RotaryConfig.Read(config, width, fallbackBase: own.RotaryBase),
+            Bias = bias, OutputBias = bias, IsCausal = true, Dropout = config.Dropout("attention_dropout", 0),
+            Rotary = RotaryConfig.Read(config, width, fallbackBase: own.RotaryBase),
         };
         var feedForward = new FeedForwardPlan(config.Count("intermediate_size", own.Inner), config.Activation(own.ActivationKey, own.Activation))
         {
@@ -71,7 +72,8 @@ internal static class LlamaFamily
         var layer = new LayerPlan(attention, feedForward) { AroundAttention = new() { Before = norm }, AroundFeedForward = new() { Before = norm } };
         int? pad = DecoderSettings.Pad(config, own.Pad);
         var embedding = new EmbeddingPlan(config.Count("vocab_size", own.Vocabulary), hidden) { PaddingRow = pad ?? -1 };
-        return DecoderSettings.Of(config, modelType, hidden, embedding, [.. Enumerable.Range(0, layers).Select(i => shape?.Invoke(layer, i) ?? layer)], norm) with
+        LayerPlan[] all = [.. Enumerable.Range(0, layers).Select(i => shape?.Invoke(layer, i) ?? layer)];
+        return DecoderSettings.Of(config, modelType, hidden, embedding, all, norm) with
         {
             PadTokenId = pad,
             TiesOutput = config.Flag("tie_word_embeddings", own.Ties),

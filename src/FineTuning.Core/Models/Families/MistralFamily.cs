@@ -11,7 +11,8 @@ internal static class MistralFamily
         Read = config =>
         {
             AttentionWindow? window = DecoderSettings.Window(config, 4096);
-            DecoderSettings settings = LlamaFamily.Settings(config, "mistral", Defaults, (layer, _) => layer with { Attention = layer.Attention with { Window = window } });
+            DecoderSettings settings = LlamaFamily.Settings(
+                config, "mistral", Defaults, (layer, _) => layer with { Attention = layer.Attention with { Window = window } });
             return new("Mistral", settings.ToPlan(config), LlamaFamily.Names, settings.ToHeads());
         },
     };

@@ -33,15 +33,23 @@ internal static class OptFamily
 
     private static DecoderSettings Settings(ConfigFile config)
     {
-        int hidden = config.Count("hidden_size", 768), heads = config.Count("num_attention_heads", 12), layers = config.Count("num_hidden_layers", 12, most: 4096);
+        int hidden = config.Count("hidden_size", 768), heads = config.Count("num_attention_heads", 12);
+        int layers = config.Count("num_hidden_layers", 12, most: 4096);
+        int narrow = config.Count("word_embed_proj_dim", hidden);
         if (hidden % heads != 0) throw config.Fault($"'hidden_size' {hidden} is not a multiple of 'num_attention_heads' {heads}");
-        if (config.Count("word_embed_proj_dim", hidden) is var narrow && narrow != hidden) throw config.Fault($"'word_embed_proj_dim' is {narrow}, which is not supported beside a hidden size of {hidden}");
+        if (narrow != hidden) throw config.Fault($"'word_embed_proj_dim' is {narrow}, which is not supported beside a hidden size of {hidden}");
         if (config.Number("layerdrop", 0, 0, 1) > 0) throw config.Fault("'layerdrop' is above 0: dropping whole layers is not supported");
-        if (!config.Flag("layer_norm_elementwise_affine", true)) throw config.Fault("'layer_norm_elementwise_affine' is false, which is not supported");
+        if (!config.Flag("layer_norm_elementwise_affine", true))
+        {
+            throw config.Fault("'layer_norm_elementwise_affine' is false, which is not supported");
+        }
         bool bias = config.Flag("enable_bias", true), before = config.Flag("do_layer_norm_before", true);
         var norm = new NormPlan(1e-5);
         BranchPlan around = new BranchPlan { Dropout = config.Dropout("dropout", 0.1) } with { Before = before ? norm : null, After = before ? null : norm };
-        var attention = new AttentionPlan(heads, heads, hidden / heads) { Bias = bias, OutputBias = bias, IsCausal = true, Dropout = config.Dropout("attention_dropout", 0) };
+        var attention = new AttentionPlan(heads, heads, hidden / heads)
+        {
+            Bias = bias, OutputBias = bias, IsCausal = true, Dropout = config.Dropout("attention_dropout", 0),
+        };
         var feedForward = new FeedForwardPlan(config.Count("ffn_dim", 3072), config.Activation("activation_function", Activation.Relu)) { Bias = bias };
         var layer = new LayerPlan(attention, feedForward) { AroundAttention = around, AroundFeedForward = around };
         int? pad = DecoderSettings.Pad(config, 1);

@@ -1,6 +1,8 @@
 namespace FineTuning.Models;
 
-/// <summary>Qwen2 (Yang et al. 2024), LLaMA with biases on query, key and value, and Qwen3 (Yang et al. 2025), with norms on queries and keys in their place.</summary>
+/// <summary>
+/// Qwen2 (Yang et al. 2024), LLaMA with biases on query, key and value, and Qwen3 (Yang et al. 2025), with norms on queries and keys in their place.
+/// </summary>
 internal static class QwenFamily
 {
     private static readonly LlamaDefaults Qwen2Defaults = new() { Vocabulary = 151936, Inner = 22016, KeyHeads = 32 };
@@ -34,7 +36,11 @@ internal static class QwenFamily
         AttentionWindow? window = config.Flag("use_sliding_window", false) ? DecoderSettings.Window(config, 4096) : null;
         int from = config.Count("max_window_layers", 28, least: 0);
         IReadOnlyList<bool> sliding = DecoderSettings.Sliding(config, LlamaFamily.LayerCount(config, defaults), i => window is not null && i >= from);
-        if (window is null && sliding.Contains(true)) throw config.Fault("'layer_types' names sliding_attention, but 'use_sliding_window' and 'sliding_window' give no window");
-        return LlamaFamily.Settings(config, modelType, defaults, (layer, i) => layer with { Attention = shape(layer.Attention) with { Window = sliding[i] ? window : null } });
+        if (window is null && sliding.Contains(true))
+        {
+            throw config.Fault("'layer_types' names sliding_attention, but 'use_sliding_window' and 'sliding_window' give no window");
+        }
+        return LlamaFamily.Settings(
+            config, modelType, defaults, (layer, i) => layer with { Attention = shape(layer.Attention) with { Window = sliding[i] ? window : null } });
     }
 }

@@ -20,7 +20,7 @@ internal sealed record PositionEmbeddingPlan(int Count)
     /// <summary>The row of position 0.</summary>
     public int Offset { get; init; }
 
-    /// <summary>Whether rows are sines and cosines (Vaswani et al. 2017, section 3.5), first all sines, then all cosines; false: they are learned.</summary>
+    /// <summary>Whether rows are sines and cosines (Vaswani et al. 2017, section 3.5), first all sines, then all cosines. False: they are learned.</summary>
     public bool IsSinusoidal { get; init; }
 
     /// <summary>The row that gets no gradient; -1: every row does.</summary>
@@ -41,7 +41,7 @@ internal sealed record EmbeddingPlan(int VocabularySize, int Width)
     /// <summary>The factor of token embeddings (Gemma, Marian), rounded to the weights' type by the reference.</summary>
     public double Scale { get; init; } = 1;
 
-    /// <summary>Vectors of positions; null: there are none.</summary>
+    /// <summary>Vectors of positions. Null: there are none.</summary>
     public PositionEmbeddingPlan? Positions { get; init; }
 
     /// <summary>The number of a token's position.</summary>
@@ -50,13 +50,13 @@ internal sealed record EmbeddingPlan(int VocabularySize, int Width)
     /// <summary>Rows of the type embedding; 0: there is none.</summary>
     public int TypeCount { get; init; }
 
-    /// <summary>Normalizes the sum; null: nothing does.</summary>
+    /// <summary>Normalizes the sum. Null: nothing does.</summary>
     public NormPlan? Norm { get; init; }
 
     /// <summary>Dropout of the sum, from 0 to below 1.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>The linear layer to the hidden size; null: there is none.</summary>
+    /// <summary>The linear layer to the hidden size. Null: there is none.</summary>
     public WideningPlan? Widening { get; init; }
 
     /// <summary>Whether the embeddings of padding are set to zero.</summary>

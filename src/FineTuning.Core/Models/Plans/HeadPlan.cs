@@ -64,17 +64,17 @@ internal sealed record DensePlan(Activation Function, string Name = "head.dense"
     /// <summary>Whether the layer has a bias.</summary>
     public bool Bias { get; init; } = true;
 
-    /// <summary>Normalizes what the function gives; null: nothing does.</summary>
+    /// <summary>Normalizes what the function gives. Null: nothing does.</summary>
     public NormPlan? Norm { get; init; }
 
-    /// <summary>Its width; null: the hidden size.</summary>
+    /// <summary>Its width. Null: the hidden size.</summary>
     public int? Width { get; init; }
 }
 
 /// <summary>The output layer of a head.</summary>
 internal sealed record OutputPlan
 {
-    /// <summary>How many scores it gives; null: as many as asked for, or as the vocabulary has.</summary>
+    /// <summary>How many scores it gives. Null: as many as asked for, or as the vocabulary has.</summary>
     public int? Count { get; init; }
 
     /// <summary>Whether it has a bias.</summary>
@@ -95,6 +95,9 @@ internal sealed record OutputPlan
     /// <summary>The factor of what the matrix reads (T5: one over the root of the width).</summary>
     public double Scale { get; init; } = 1;
 
+    /// <summary>The key of config.json that says whether <see cref="Scale"/> is applied; null: none does.</summary>
+    public string? ScaleKey { get; init; }
+
     /// <summary>Scores become cap times the hyperbolic tangent of score over cap (Gemma 2); null: they stay.</summary>
     public double? SoftCap { get; init; }
 }
@@ -111,13 +114,13 @@ internal sealed record HeadPlan
     /// <summary>Dropout of what it reads, from 0 to below 1.</summary>
     public double InputDropout { get; init; }
 
-    /// <summary>The dense layer below the output layer; null: there is none.</summary>
+    /// <summary>The dense layer below the output layer. Null: there is none.</summary>
     public DensePlan? Dense { get; init; }
 
     /// <summary>Dropout of what the output layer reads, from 0 to below 1.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>The output layer; null: there is none.</summary>
+    /// <summary>The output layer. Null: there is none.</summary>
     public OutputPlan? Output { get; init; }
 
     /// <summary>Whether a layer is left out where the checkpoint does not hold it (the pooler of a base checkpoint).</summary>
@@ -130,5 +133,6 @@ internal sealed record HeadPlan
     public string? ClassSuffix { get; init; }
 
     /// <summary>The modules by which a checkpoint shows that it holds this head: one of them is enough.</summary>
-    public IReadOnlyList<string> Marks => Output is not { BiasName: not "head.output" } apart ? ["head.output"] : Dense is not null ? [Dense.Name] : ["head.output", apart.BiasName];
+    public IReadOnlyList<string> Marks => Output is not { BiasName: not "head.output" } apart ? ["head.output"]
+        : Dense is not null ? [Dense.Name] : ["head.output", apart.BiasName];
 }

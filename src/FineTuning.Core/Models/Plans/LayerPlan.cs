@@ -39,7 +39,7 @@ internal sealed record BranchPlan
 /// <param name="Width">Channels a head.</param>
 internal sealed record AttentionPlan(int QueryHeads, int KeyHeads, int Width)
 {
-    /// <summary>The factor of the scores; null: one over the root of the width.</summary>
+    /// <summary>The factor of the scores. Null: one over the root of the width.</summary>
     public double? Scale { get; init; }
 
     /// <summary>Whether query, key and value have a bias.</summary>
@@ -48,7 +48,7 @@ internal sealed record AttentionPlan(int QueryHeads, int KeyHeads, int Width)
     /// <summary>Whether the output has a bias.</summary>
     public bool OutputBias { get; init; }
 
-    /// <summary>Normalizes queries and keys; null: nothing does.</summary>
+    /// <summary>Normalizes queries and keys. Null: nothing does.</summary>
     public NormPlan? QueryKeyNorm { get; init; }
 
     /// <summary>Whether that norm spans all heads together (OLMo 2); false: each head by itself (Qwen 3, Gemma 3).</summary>
@@ -60,13 +60,13 @@ internal sealed record AttentionPlan(int QueryHeads, int KeyHeads, int Width)
     /// <summary>Whether a token sees only itself and those before it.</summary>
     public bool IsCausal { get; init; }
 
-    /// <summary>The neighbours that are seen; null: all.</summary>
+    /// <summary>The neighbours that are seen. Null: all.</summary>
     public AttentionWindow? Window { get; init; }
 
-    /// <summary>Turns queries and keys; null: they stay.</summary>
+    /// <summary>Turns queries and keys. Null: they stay.</summary>
     public RotaryPlan? Rotary { get; init; }
 
-    /// <summary>Adds the terms of relative positions; null: none.</summary>
+    /// <summary>Adds the terms of relative positions. Null: none.</summary>
     public DisentangledPlan? Disentangled { get; init; }
 
     /// <summary>Dropout of the probabilities, from 0 to below 1.</summary>
@@ -107,7 +107,7 @@ internal sealed record LayerPlan(AttentionPlan Attention, FeedForwardPlan FeedFo
     /// <summary>How attention joins the stream.</summary>
     public BranchPlan AroundAttention { get; init; } = new();
 
-    /// <summary>Attention to the memory; null: there is none. Masks, windows and rotations of this plan are not used.</summary>
+    /// <summary>Attention to the memory. Null: there is none. Masks, windows and rotations of this plan are not used.</summary>
     public AttentionPlan? Cross { get; init; }
 
     /// <summary>How attention to the memory joins the stream.</summary>
@@ -119,7 +119,7 @@ internal sealed record LayerPlan(AttentionPlan Attention, FeedForwardPlan FeedFo
     /// <summary>Whether both branches leave the stream at the same point (GPT-NeoX).</summary>
     public bool IsParallel { get; init; }
 
-    /// <summary>A convolution beside the layer; null: there is none.</summary>
+    /// <summary>A convolution beside the layer. Null: there is none.</summary>
     public ConvolutionPlan? Convolution { get; init; }
 }
 
@@ -132,18 +132,18 @@ internal sealed record SharingPlan(int Groups, int LayersInGroup);
 /// <param name="Layers">From the lowest up.</param>
 internal sealed record StackPlan(IReadOnlyList<LayerPlan> Layers)
 {
-    /// <summary>What stands before the names of its weights, for example <c>decoder.</c>; empty where a trunk has one stack.</summary>
+    /// <summary>What precedes the names of its weights, for example <c>decoder.</c>; empty where a trunk has one stack.</summary>
     public string Prefix { get; init; } = "";
 
-    /// <summary>Normalizes what the highest layer gives; null: nothing does.</summary>
+    /// <summary>Normalizes what the highest layer gives. Null: nothing does.</summary>
     public NormPlan? Norm { get; init; }
 
     /// <summary>Dropout after that norm, from 0 to below 1.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>A bias by distance, for all layers; null: there is none.</summary>
+    /// <summary>A bias by distance, for all layers. Null: there is none.</summary>
     public RelativeBiasPlan? RelativeBias { get; init; }
 
-    /// <summary>Which layers share their weights; null: none.</summary>
+    /// <summary>Which layers share their weights. Null: none.</summary>
     public SharingPlan? Sharing { get; init; }
 }

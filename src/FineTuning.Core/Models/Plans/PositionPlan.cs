@@ -14,7 +14,7 @@ internal sealed record RelativeBiasPlan(int Rows, int Buckets, int Farthest, boo
 /// <param name="ContentToPosition">Whether queries meet the positions of keys.</param>
 /// <param name="PositionToContent">Whether keys meet the positions of queries.</param>
 /// <param name="SharesProjections">Whether positions go through the layers' own query and key projections.</param>
-/// <param name="Norm">Normalizes the table first; null: nothing does.</param>
+/// <param name="Norm">Normalizes the table first. Null: nothing does.</param>
 /// <param name="Dropout">Of the vectors, in each layer.</param>
 internal sealed record DisentangledPlan(
     int Span, int Buckets, int Farthest, bool ContentToPosition, bool PositionToContent, bool SharesProjections, NormPlan? Norm = null, double Dropout = 0);
@@ -24,10 +24,10 @@ internal sealed record DisentangledPlan(
 /// <param name="Width">How many channels of a head are turned; even. The rest stay.</param>
 internal sealed record RotaryPlan(double Base, int Width)
 {
-    /// <summary>Whether channel 2i turns with channel 2i + 1; false: channel i with channel i + width / 2.</summary>
+    /// <summary>Whether channel 2i turns with channel 2i + 1. False: channel i with channel i + width / 2.</summary>
     public bool Interleaved { get; init; }
 
-    /// <summary>How the angles are changed for texts longer than those of pretraining; null: they are not.</summary>
+    /// <summary>How the angles are changed for texts longer than those of pretraining. Null: they are not.</summary>
     public RotaryScaling? Scaling { get; init; }
 }
 

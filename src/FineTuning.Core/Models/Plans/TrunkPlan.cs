@@ -45,16 +45,18 @@ public sealed class TrunkPlan
     /// <summary>Rows of the type embedding; 0: there is none.</summary>
     public int TypeVocabularySize => Embedding.TypeCount;
 
-    /// <summary>The id of padding; null: none is named.</summary>
+    /// <summary>The id of padding. Null: none is named.</summary>
     public int? PadTokenId { get; internal init; }
 
-    /// <summary>The most tokens a row may have; null: as many as memory allows.</summary>
+    /// <summary>The most tokens a row may have. Null: as many as memory allows.</summary>
     public int? MaximumTokens => Embedding.Positions?.Positions;
 
     /// <summary>The labels config.json names, by output.</summary>
     public IReadOnlyDictionary<int, string> Labels { get; internal init; } = new Dictionary<int, string>();
 
-    /// <summary>How config.json says that the outputs are read: single_label_classification, multi_label_classification or regression; null: it does not.</summary>
+    /// <summary>
+    /// How config.json says that the outputs are read: single_label_classification, multi_label_classification or regression. Null: it does not.
+    /// </summary>
     public string? ProblemType { get; internal init; }
 
     /// <summary>Standard deviation of fresh matrices.</summary>
@@ -63,13 +65,13 @@ public sealed class TrunkPlan
     /// <summary>What enters the lowest layer; an encoder-decoder uses it on both sides.</summary>
     internal EmbeddingPlan Embedding { get; init; } = new(1, 1);
 
-    /// <summary>Layers in which every token sees every other; null: there are none.</summary>
+    /// <summary>Layers in which every token sees every other. Null: there are none.</summary>
     internal StackPlan? Encoder { get; init; }
 
-    /// <summary>Layers in which a token sees those before it, and the encoder's states where there is an encoder; null: there are none.</summary>
+    /// <summary>Layers in which a token sees those before it, and the encoder's states where there is an encoder. Null: there are none.</summary>
     internal StackPlan? Decoder { get; init; }
 
-    /// <summary>The token from which a decoder of an encoder-decoder starts; null: none is named.</summary>
+    /// <summary>The token from which a decoder of an encoder-decoder starts. Null: none is named.</summary>
     internal int? DecoderStartTokenId { get; init; }
 
     /// <summary>The stack whose states heads read.</summary>

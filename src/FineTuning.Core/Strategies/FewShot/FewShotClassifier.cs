@@ -17,7 +17,7 @@ namespace FineTuning.Strategies;
 /// (SetFit, Tunstall et al. 2022).
 /// </summary>
 /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+/// <remarks>Prediction is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classification<TLabel>>, IDisposable
     where TLabel : notnull
 {
@@ -38,7 +38,8 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     /// <exception cref="InvalidOperationException">The model has not been trained.</exception>
     public LabelSet<TLabel> LabelSet => Head.Labels;
 
-    private Fitted Head => _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
+    private Fitted Head =>
+        _head ?? throw new InvalidOperationException("the few-shot classifier has no head yet: call Train, or load a folder in which a trained one was saved");
 
     /// <summary>Loads an encoder and, where the folder has one, its head; see <c>Pretrained.FewShotClassifier</c>.</summary>
     internal static FewShotClassifier<TLabel> Load(Backbone backbone, FewShotOptions<TLabel>? options)
@@ -68,7 +69,9 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         }
     }
 
-    /// <summary>Tunes the encoder on pairs of the texts and fits the head; a head there was is replaced. Runs on a thread of its own and returns when done.</summary>
+    /// <summary>
+    /// Tunes the encoder on pairs of the texts and fits the head; a head there was is replaced. Runs on a thread of its own and returns when done.
+    /// </summary>
     /// <param name="examples">Texts with their labels, at least two labels; read once. Pairs of texts and weights are not supported.</param>
     /// <param name="cancellation">Ends the tuning; an <see cref="OperationCanceledException"/> is thrown and the head stays as it was.</param>
     /// <exception cref="TrainingDataException">A record cannot be learned from; it is named.</exception>
@@ -78,16 +81,16 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         ArgumentNullException.ThrowIfNull(examples);
         LabeledText<TLabel>[] data = [.. examples];
         LabelSet<TLabel> labels = LabelsOf(data);
-        int[] places = Places(data, labels);
+        int[] indices = LabelIndices(data, labels);
         string[] texts = [.. data.Select(example => example.Text)];
-        TrainingResult? tuning = _options.PairsPerText == 0 ? null : Tune(texts, places, cancellation);
+        TrainingResult? tuning = _options.PairsPerText == 0 ? null : Tune(texts, indices, cancellation);
         cancellation.ThrowIfCancellationRequested();
         float[][] vectors = Encoder.Encode(texts, null, cancellation);
-        LogisticRegression head = LogisticRegression.Fit(vectors, places, labels.Count, _options.HeadFit);
+        LogisticRegression head = LogisticRegression.Fit(vectors, indices, labels.Count, _options.HeadFit);
         SimilarityLog.HeadFitted(_logger, head.Report.Iterations, head.Report.Loss, head.Report.Gradient);
         _head = new(head, labels);
-        double right = vectors.Zip(places).Count(pair => LargestOf(head.Logits(pair.First)) == pair.Second);
-        return new(tuning, head.Report.Iterations, right / places.Length);
+        double right = vectors.Zip(indices).Count(pair => LargestOf(head.Logits(pair.First)) == pair.Second);
+        return new(tuning, head.Report.Iterations, right / indices.Length);
     }
 
     /// <inheritdoc/>
@@ -129,18 +132,19 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     /// <inheritdoc/>
     public void Dispose() => Encoder.Dispose();
 
-    private TrainingResult Tune(string[] texts, int[] places, CancellationToken cancellation)
+    private TrainingResult Tune(string[] texts, int[] indices, CancellationToken cancellation)
     {
         using TunableModel<ScoredPair> model = Encoder.With(SimilarityLoss.CosineSimilarity());
-        IEnumerable<ScoredPair> pairs = FewShotPairs.Of(texts, places, _options.PairsPerText, _options.Seed);
+        IEnumerable<ScoredPair> pairs = FewShotPairs.Of(texts, indices, _options.PairsPerText, _options.Seed);
         var recipe = new TrainingOptions
         {
             Epochs = _options.Epochs, BatchSize = _options.BatchSize, Seed = _options.Seed,
             Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
         };
         recipe.Validate(hasValidation: false);
-        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger }) { DataName = "few-shot pairs" }.Train(pairs, cancellation);
-        SimilarityLog.FewShotPairs(_logger, texts.Length, places.Distinct().Count(), result.TrainingRows);
+        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger })
+            { DataName = "few-shot pairs" }.Train(pairs, cancellation);
+        SimilarityLog.FewShotPairs(_logger, texts.Length, indices.Distinct().Count(), result.TrainingRows);
         return result;
     }
 
@@ -153,20 +157,26 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
         return new(listed ?? (found is string[] names ? [.. names.Order(StringComparer.Ordinal).Cast<TLabel>()] : [.. found.Order()]));
     }
 
-    private int[] Places(LabeledText<TLabel>[] data, LabelSet<TLabel> labels)
+    private int[] LabelIndices(LabeledText<TLabel>[] data, LabelSet<TLabel> labels)
     {
-        var places = new int[data.Length];
-        for (int i = 0; i < places.Length; i++)
+        var indices = new int[data.Length];
+        for (int i = 0; i < indices.Length; i++)
         {
             LabeledText<TLabel> example = data[i] ?? throw new TrainingDataException($"record {i} of the training data is null");
             if (example.Text is null) throw new TrainingDataException($"record {i} of the training data has no text");
-            if (!string.IsNullOrEmpty(example.Pair)) throw new TrainingDataException($"record {i} of the training data has a second text, but a sentence encoder takes one at a time");
-            if (example.Weight != 1) throw new TrainingDataException($"record {i} of the training data has the weight {example.Weight}; a few-shot classifier takes all texts alike");
-            places[i] = labels.PlaceOf(example.Label);
-            if (places[i] < 0) throw new TrainingDataException($"record {i} of the training data has the label '{example.Label}', which is not one of the {labels.Count}: {string.Join(", ", labels.Names)}");
+            if (!string.IsNullOrEmpty(example.Pair))
+                throw new TrainingDataException($"record {i} of the training data has a second text, but a sentence encoder takes one at a time");
+            if (example.Weight != 1)
+                throw new TrainingDataException(
+                    $"record {i} of the training data has the weight {example.Weight}; a few-shot classifier takes all texts alike");
+            indices[i] = labels.IndexOf(example.Label);
+            if (indices[i] < 0)
+                throw new TrainingDataException($"record {i} of the training data has the label '{example.Label}', which is not one of the {labels.Count}: "
+                    + $"{string.Join(", ", labels.Names)}");
         }
-        foreach (IGrouping<int, int> group in places.GroupBy(place => place).Where(group => group.Count() == 1)) SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
-        return places;
+        foreach (IGrouping<int, int> group in indices.GroupBy(index => index).Where(group => group.Count() == 1))
+            SimilarityLog.SingleText(_logger, labels.Names[group.Key]);
+        return indices;
     }
 
     // One reference, so that a prediction meanwhile sees the old head or the new one and never half of each.

@@ -12,7 +12,7 @@ public sealed record FewShotOptions<TLabel>
     /// <summary>The labels. Null: those of the folder, or those of the texts. Those of a head that was saved are found by their names, in any order.</summary>
     public IReadOnlyList<TLabel>? Labels { get; init; }
 
-    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device. With FreshHead a head that was saved is left aside.</summary>
+    /// <summary>How the sentence encoder is loaded: maximal length, pooling, device. With FreshHead a saved head is ignored.</summary>
     public SentenceEncoderOptions Encoder { get; init; } = new();
 
     /// <summary>Similar and dissimilar pairs each text is put into, from 0 (the encoder stays as it is, only the head is fitted) to 1000. Default 20.</summary>
@@ -27,13 +27,15 @@ public sealed record FewShotOptions<TLabel>
     /// <summary>The encoder's highest learning rate; it rises over the first tenth of the steps and falls to 0.</summary>
     public double LearningRate { get; init; } = 2e-5;
 
-    /// <summary>What the head's log losses count against its squared weights, above 0: the smaller, the smoother (C of scikit-learn's LogisticRegression).</summary>
+    /// <summary>
+    /// What the head's log losses count against its squared weights, above 0: the smaller, the smoother (C of scikit-learn's LogisticRegression).
+    /// </summary>
     public double HeadFit { get; init; } = 1;
 
     /// <summary>The seed of pairs, order and dropout.</summary>
     public long Seed { get; init; } = 42;
 
-    /// <summary>Told what happens. Null: nobody is.</summary>
+    /// <summary>Told what happens. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
     internal void CollectViolations(List<string> violations)

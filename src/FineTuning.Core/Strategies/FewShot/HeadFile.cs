@@ -17,10 +17,12 @@ internal static class HeadFile
 
     public static void Write(string folder, LogisticRegression head, IReadOnlyList<string> labels)
     {
-        SentenceFiles.WriteJson(Path.Combine(folder, Names), new JsonObject { ["dimension"] = head.Dimension, ["id2label"] = new JsonObject(labels.Select((name, id) => KeyValuePair.Create($"{id}", (JsonNode?)name))) });
+        SentenceFiles.WriteJson(Path.Combine(folder, Names), new JsonObject
+            { ["dimension"] = head.Dimension, ["id2label"] = new JsonObject(labels.Select((name, id) => KeyValuePair.Create($"{id}", (JsonNode?)name))) });
         using var scope = NewDisposeScope();
         Tensor parameters = tensor(head.Parameters).reshape(-1, head.Dimension + 1).to(ScalarType.Float32);
-        SafetensorsWriter.Write(Path.Combine(folder, Numbers), [("bias", parameters.narrow(1, head.Dimension, 1).squeeze(1).contiguous()), ("weight", parameters.narrow(1, 0, head.Dimension).contiguous())]);
+        SafetensorsWriter.Write(Path.Combine(folder, Numbers),
+            [("bias", parameters.narrow(1, head.Dimension, 1).squeeze(1).contiguous()), ("weight", parameters.narrow(1, 0, head.Dimension).contiguous())]);
     }
 
     /// <summary>The head and its labels; null where the folder has none.</summary>
@@ -42,7 +44,8 @@ internal static class HeadFile
 
     private static Tensor Part(SafetensorsFile file, string path, string name, params long[] shape)
     {
-        if (!file.Tensors.TryGetValue(name, out StoredTensor? entry) || !entry.Shape.SequenceEqual(shape)) throw new CheckpointException(path, $"a tensor '{name}' of shape [{string.Join(", ", shape)}] was expected");
+        if (!file.Tensors.TryGetValue(name, out StoredTensor? entry) || !entry.Shape.SequenceEqual(shape))
+            throw new CheckpointException(path, $"a tensor '{name}' of shape [{string.Join(", ", shape)}] was expected");
         return file.ReadWeight(name);
     }
 }

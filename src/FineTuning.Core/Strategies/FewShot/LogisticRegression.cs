@@ -29,7 +29,8 @@ internal sealed class LogisticRegression
 
     /// <summary>A head from its parameters.</summary>
     public static LogisticRegression Of(double[] parameters, int dimension, int classes) =>
-        parameters.Length == OutputsOf(classes) * (dimension + 1) ? new(parameters, dimension, classes) : throw new ArgumentException($"{parameters.Length} parameters for {dimension} numbers and {classes} classes");
+        parameters.Length == OutputsOf(classes) * (dimension + 1) ? new(parameters, dimension, classes)
+            : throw new ArgumentException($"{parameters.Length} parameters for {dimension} numbers and {classes} classes");
 
     /// <param name="vectors">All of one length.</param>
     /// <param name="labels">The class of each, from 0.</param>
@@ -45,15 +46,18 @@ internal sealed class LogisticRegression
             for (int i = 0; i < dimension; i++) values[((long)row * (dimension + 1)) + i] = vectors[row][i];
             values[((long)row * (dimension + 1)) + dimension] = 1;
         }
-        // Tensors of arrays lie where the arrays do, and where those lie changes the order in which products are summed: copies are aligned, so that the same numbers give the same head.
+        // Tensors of arrays lie where the arrays do, and where those lie changes the order in which products are summed:
+        // copies are aligned, so that the same numbers give the same head.
         Tensor inputs = tensor(values, [vectors.Count, dimension + 1]).clone(), targets = tensor(labels.Select(label => (long)label).ToArray());
         Tensor penalized = ones([outputs, dimension + 1], ScalarType.Float64);
         penalized.narrow(1, dimension, 1).zero_();
-        (double[] parameters, int iterations, double loss, double gradient) = Minimize(outputs * (dimension + 1), Tolerance * Math.Max(1, fit * vectors.Count), point =>
+        (double[] parameters, int iterations, double loss, double gradient) = Minimize(
+            outputs * (dimension + 1), Tolerance * Math.Max(1, fit * vectors.Count), point =>
         {
             using var inner = NewDisposeScope();
             Tensor weights = tensor(point, [outputs, dimension + 1]).clone().requires_grad_(true);
-            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum).mul(Held(fit)).Plus((weights.Squared() * penalized).sum() / Held(2));
+            Tensor cost = nn.functional.cross_entropy(Scores(inputs, weights), targets, reduction: nn.Reduction.Sum).mul(Held(fit))
+                .Plus((weights.Squared() * penalized).sum() / Held(2));
             cost.backward();
             return (cost.item<double>(), weights.grad!.data<double>().ToArray());
         });
@@ -85,7 +89,8 @@ internal sealed class LogisticRegression
         return weights.shape[0] == 1 ? cat([zeros_like(scores), scores], 1) : scores;
     }
 
-    private static (double[] Point, int Iterations, double Value, double Gradient) Minimize(int count, double tolerance, Func<double[], (double, double[])> function)
+    private static (double[] Point, int Iterations, double Value, double Gradient) Minimize(
+        int count, double tolerance, Func<double[], (double, double[])> function)
     {
         var point = new double[count];
         (double value, double[] gradient) = function(point);

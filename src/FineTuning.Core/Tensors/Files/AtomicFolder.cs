@@ -99,7 +99,7 @@ internal static class AtomicFolder
         }
         if (Posix.TryExchange(saving.Model, target, out int error)) return;
         if (error is Busy or OtherDevice) throw new IOException($"{target} is in use as a mounted folder; save into a folder inside it");
-        // Where two names cannot be exchanged: whoever finds the target missing finds what was there in the saving folder.
+        // Where two names cannot be exchanged: a process that finds the target missing finds what was there in the saving folder.
         Directory.Move(target, saving.Previous);
         try
         {
@@ -119,10 +119,11 @@ internal static class AtomicFolder
         if (foreign.Length == 0) return;
         string more = foreign.Length > NamesShown ? " and more" : "";
         throw new IOException(
-            $"{folder} exists and holds what this library did not save ({string.Join(", ", foreign.Take(NamesShown))}{more}), which saving would delete; choose another folder, or empty it");
+            $"{folder} exists and holds what this library did not save ({string.Join(", ", foreign.Take(NamesShown))}{more}), which saving would delete; "
+            + "choose another folder, or empty it");
     }
 
-    // A folder is put in the place of another by changing its parent.
+    // A folder is put instead of another by changing its parent.
     private static bool CanPrepareBeside(string target, string parent)
     {
         if (Posix.TryStatus(target, follow: true, out FileStatus own, out _) && Posix.TryStatus(parent, follow: true, out FileStatus above, out _)
@@ -147,7 +148,8 @@ internal static class AtomicFolder
         // The link stays, and leads to what is saved.
         if (new DirectoryInfo(path).LinkTarget is null) return path;
         FileSystemInfo? end = Directory.ResolveLinkTarget(path, returnFinalTarget: true);
-        return end is { Exists: true } ? Path.TrimEndingDirectorySeparator(end.FullName) : throw new IOException($"{folder} is a link to '{end?.FullName}', where no folder is");
+        return end is { Exists: true } ? Path.TrimEndingDirectorySeparator(end.FullName)
+            : throw new IOException($"{folder} is a link to '{end?.FullName}', where no folder is");
     }
 
     private static void DeleteDropped(string target, HashSet<string> before, HashSet<string> fresh)
@@ -159,6 +161,7 @@ internal static class AtomicFolder
 
     private static void SyncFolders(string target, IEnumerable<string> files)
     {
-        foreach (string inner in files.Select(file => Path.GetDirectoryName(Path.Combine(target, file))!).Distinct(StringComparer.Ordinal)) Posix.SyncFolder(inner);
+        foreach (string inner in files.Select(file => Path.GetDirectoryName(Path.Combine(target, file))!).Distinct(StringComparer.Ordinal))
+            Posix.SyncFolder(inner);
     }
 }

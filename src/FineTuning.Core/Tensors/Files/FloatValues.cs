@@ -17,8 +17,9 @@ internal static class FloatValues
         StoredTensor entry = source.Tensors[name];
         if (entry.DataType is "F64" or "F32" or "F16" or "BF16" || StoredTypes.TypeOf(entry.DataType) is null) return source.Read(name);
         throw new CheckpointException(
-            entry.File, $"tensor '{name}' holds integers ({entry.DataType}) where the numbers of a weight (F32, F16, BF16 or F64) were expected: the checkpoint is quantized. " +
-            "Take the checkpoint that it was made from, or save it dequantized (model.dequantize() in transformers)");
+            entry.File,
+            $"tensor '{name}' holds integers ({entry.DataType}) where the numbers of a weight (F32, F16, BF16 or F64) were expected: "
+            + "the checkpoint is quantized. Take the checkpoint that it was made from, or save it dequantized (model.dequantize() in transformers)");
     }
 
     /// <summary>Float32 of floating point of any width, as a new tensor.</summary>
@@ -33,6 +34,7 @@ internal static class FloatValues
         double value = stored.masked_select(lost)[0].item<double>();
         result.Dispose();
         throw new CheckpointException(path, string.Create(
-            System.Globalization.CultureInfo.InvariantCulture, $"tensor '{name}' holds {value}, which float32 cannot (its largest number is {float.MaxValue}); scale the weight, or take another checkpoint"));
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"tensor '{name}' holds {value}, which float32 cannot (its largest number is {float.MaxValue}); scale the weight, or take another checkpoint"));
     }
 }

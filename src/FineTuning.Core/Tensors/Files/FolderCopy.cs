@@ -13,8 +13,8 @@ internal static class FolderCopy
 
     private static readonly string[] Names =
     [
-        "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "generation_config.json",
-        "question_answering.json", "few_shot_head.json", "few_shot_head.safetensors",
+        "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "modules.json", "sentence_bert_config.json",
+        "config_sentence_transformers.json", "generation_config.json", "question_answering.json", "few_shot_head.json", "few_shot_head.safetensors",
     ];
 
     // The weights of inner folders are those of modules, which know nothing of the vocabulary.

@@ -7,7 +7,7 @@ internal static class FolderIdentity
 {
     private const int MostEntries = 10_000;
 
-    /// <summary>The folder, its files and those of its own folders, one below the other, with number, size and times; empty: there is no such folder.</summary>
+    /// <summary>The folder, its files and those of its own folders, one below the other, with number, size and times. Empty: there is no such folder.</summary>
     public static string Of(string folder)
     {
         var text = new StringBuilder();

@@ -3,7 +3,7 @@ using FineTuning.Errors;
 namespace FineTuning.Tensors;
 
 /// <summary>
-/// Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; what else they lead to is nobody's to
+/// Links in a checkpoint folder. They may lead to other files of it, or into the hub's cache that it is part of; no other target may be
 /// copy.
 /// </summary>
 internal static class FolderLinks
@@ -19,7 +19,8 @@ internal static class FolderLinks
         throw new CheckpointException(path, $"it is a link out of the folder, to '{found}'; put the file itself there if it belongs to the checkpoint");
     }
 
-    private static bool IsIn(string path, string folder) => path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static bool IsIn(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     // The path without links: each part may be one.
     private static string Real(string path)

@@ -23,7 +23,8 @@ internal sealed class PickleFile : ITensorSource
     private PickleFile(string path, FileStream stream, ZipArchive archive, string prefix, Dictionary<string, PickledTensor> tensors)
     {
         (_path, _stream, _archive, _prefix, _tensors) = (path, stream, archive, prefix, tensors);
-        Tensors = tensors.ToDictionary(pair => pair.Key, pair => new StoredTensor(pair.Key, StoredTypes.NameOf(pair.Value.Type), pair.Value.Shape, path), StringComparer.Ordinal);
+        Tensors = tensors.ToDictionary(pair => pair.Key, pair =>
+            new StoredTensor(pair.Key, StoredTypes.NameOf(pair.Value.Type), pair.Value.Shape, path), StringComparer.Ordinal);
     }
 
     public IReadOnlyDictionary<string, StoredTensor> Tensors { get; }
@@ -86,7 +87,8 @@ internal sealed class PickleFile : ITensorSource
         {
             return read();
         }
-        catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException or OverflowException or NotSupportedException or ArgumentException)
+        catch (Exception fault) when (
+            fault is InvalidDataException or IOException or UnauthorizedAccessException or OverflowException or NotSupportedException or ArgumentException)
         {
             throw new CheckpointException(path, fault.Message, fault);
         }
@@ -104,13 +106,15 @@ internal sealed class PickleFile : ITensorSource
     private unsafe Tensor ReadExtent(PickledTensor tensor)
     {
         string entryName = $"{_prefix}data/{tensor.Storage}";
-        ZipArchiveEntry entry = _archive.GetEntry(entryName) ?? throw new InvalidDataException($"storage '{tensor.Storage}' of tensor '{tensor.Name}' is missing");
+        ZipArchiveEntry entry = _archive.GetEntry(entryName)
+            ?? throw new InvalidDataException($"storage '{tensor.Storage}' of tensor '{tensor.Name}' is missing");
         long width = empty([0], tensor.Type).element_size();
         long size = checked(tensor.StorageElements * width);
         // torch.save stores without compression: a length that the archive cannot hold is a lie, found before anything is allocated.
         if (entry.Length < size || entry.CompressedLength != entry.Length || entry.Length > _stream.Length)
         {
-            throw new InvalidDataException($"storage '{tensor.Storage}' of tensor '{tensor.Name}' has {entry.Length} bytes ({entry.CompressedLength} stored); {size} were expected");
+            throw new InvalidDataException(
+                $"storage '{tensor.Storage}' of tensor '{tensor.Name}' has {entry.Length} bytes ({entry.CompressedLength} stored); {size} were expected");
         }
         Tensor extent = empty([tensor.Extent], tensor.Type);
         using Stream stream = entry.Open();

@@ -15,7 +15,8 @@ namespace FineTuning.Tensors;
 /// <param name="Extent">How many elements of the storage it spans.</param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="Strides">How far one step along each dimension goes.</param>
-internal sealed record PickledTensor(string Name, string Storage, ScalarType Type, long StorageElements, long Offset, long Extent, long[] Shape, long[] Strides);
+internal sealed record PickledTensor(string Name, string Storage, ScalarType Type, long StorageElements, long Offset,
+    long Extent, long[] Shape, long[] Strides);
 
 /// <summary>
 /// Reads the pickle of a state dictionary as data. Names of Python functions are looked up in a list of six and become marks, never calls: whatever else
@@ -137,8 +138,10 @@ internal ref struct PickleReader
     private static Global Find(string module, string name)
     {
         string full = $"{module} {name}";
-        if (full is "collections OrderedDict" or "torch._utils _rebuild_tensor_v2" or "torch._utils _rebuild_parameter" || Storages.ContainsKey(full)) return new(full);
-        throw new InvalidDataException($"its pickle asks for {module}.{name}, which is not needed to read tensors: loading it could execute code, so it is refused. Convert the checkpoint to safetensors on a machine that trusts it");
+        if (full is "collections OrderedDict" or "torch._utils _rebuild_tensor_v2" or "torch._utils _rebuild_parameter" || Storages.ContainsKey(full))
+            return new(full);
+        throw new InvalidDataException($"its pickle asks for {module}.{name}, which is not needed to read tensors: loading it could execute code, "
+            + "so it is refused. Convert the checkpoint to safetensors on a machine that trusts it");
     }
 
     private static object? Call(object? function, object? arguments)
@@ -170,7 +173,8 @@ internal ref struct PickleReader
         // A view may repeat what is stored (a stride of 0); a few bytes would then stand for any amount of memory.
         if (elements > storage.Elements)
         {
-            throw new InvalidDataException($"a tensor in its pickle has {elements} elements, but its storage {storage.Elements}: it repeats them; save a copy of it (tensor.contiguous())");
+            throw new InvalidDataException($"a tensor in its pickle has {elements} elements, but its storage {storage.Elements}: it repeats them; "
+                + "save a copy of it (tensor.contiguous())");
         }
         return new("", storage.Key, storage.Type, storage.Elements, offset, extent, shape, strides);
     }
@@ -178,7 +182,8 @@ internal ref struct PickleReader
     private static long[] Numbers(object? value)
     {
         object?[] items = value as object?[] ?? throw new InvalidDataException("a tensor in its pickle has no shape");
-        return [.. items.Select(item => item is long number and >= 0 ? number : throw new InvalidDataException("a shape in its pickle is not made of numbers from 0 up"))];
+        return [.. items.Select(item => item is long number and >= 0 ? number
+            : throw new InvalidDataException("a shape in its pickle is not made of numbers from 0 up"))];
     }
 
     private static Storage Persistent(object? id)
@@ -240,7 +245,8 @@ internal ref struct PickleReader
         return top;
     }
 
-    private readonly T Top<T>(string what) => _stack.Count > 0 && _stack[^1] is T top ? top : throw new InvalidDataException($"its pickle is damaged: {what} was expected");
+    private readonly T Top<T>(string what) =>
+        _stack.Count > 0 && _stack[^1] is T top ? top : throw new InvalidDataException($"its pickle is damaged: {what} was expected");
 
     private readonly object? Recall(long key) =>
         key < _memo.Count && _memo[(int)key] is { } value ? value : throw new InvalidDataException("its pickle refers to a value that was never stored");

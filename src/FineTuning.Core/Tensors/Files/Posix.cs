@@ -30,7 +30,8 @@ internal enum FileKind
 /// <param name="Created">Nanoseconds, 0 where the file system does not know.</param>
 /// <param name="Modified">Nanoseconds.</param>
 /// <param name="Changed">Nanoseconds.</param>
-internal readonly record struct FileStatus(FileKind Kind, int Permissions, uint User, ulong Device, ulong Mount, ulong Number, long Size, long Created, long Modified, long Changed);
+internal readonly record struct FileStatus(FileKind Kind, int Permissions, uint User, ulong Device, ulong Mount, ulong Number, long Size,
+    long Created, long Modified, long Changed);
 
 /// <summary>What Linux does with files that .NET has no call for. Everything here has a way round where the system is another.</summary>
 internal static partial class Posix
@@ -42,7 +43,7 @@ internal static partial class Posix
     private const int ReadFolder = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
     private const uint Exchange = 2;
 
-    /// <summary>The user that the process runs as; null: the system has no such number.</summary>
+    /// <summary>The user that the process runs as. Null: the system has no such number.</summary>
     public static uint? User => OperatingSystem.IsLinux() ? EffectiveUser() : null;
 
     /// <summary>What a name is. False where it cannot be told: <paramref name="error"/> is the system's number, or 0 where this is not Linux.</summary>
@@ -103,7 +104,8 @@ internal static partial class Posix
         FileKind kind = (mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Folder, 0xA000 => FileKind.Link, _ => FileKind.Other };
         ulong device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(buffer[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(buffer[140..]);
         return new(kind, mode & 0x1FF, BinaryPrimitives.ReadUInt32LittleEndian(buffer[20..]), device, BinaryPrimitives.ReadUInt64LittleEndian(buffer[144..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(buffer[32..]), BinaryPrimitives.ReadInt64LittleEndian(buffer[40..]), Time(buffer[80..]), Time(buffer[112..]), Time(buffer[96..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(buffer[32..]), BinaryPrimitives.ReadInt64LittleEndian(buffer[40..]), Time(buffer[80..]),
+            Time(buffer[112..]), Time(buffer[96..]));
     }
 
     private static long Time(ReadOnlySpan<byte> stamp) =>

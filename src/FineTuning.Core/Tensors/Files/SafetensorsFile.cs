@@ -20,7 +20,8 @@ internal sealed class SafetensorsFile : ITensorSource
     private SafetensorsFile(string path, SafetensorsHeader header, FileStream stream)
     {
         (_path, _header, _stream, _file) = (path, header, stream, stream.SafeFileHandle);
-        Tensors = header.Entries.ToDictionary(pair => pair.Key, pair => new StoredTensor(pair.Key, pair.Value.DataType, pair.Value.Shape, path), StringComparer.Ordinal);
+        Tensors = header.Entries.ToDictionary(pair => pair.Key,
+            pair => new StoredTensor(pair.Key, pair.Value.DataType, pair.Value.Shape, path), StringComparer.Ordinal);
     }
 
     public IReadOnlyDictionary<string, StoredTensor> Tensors { get; }
@@ -53,7 +54,8 @@ internal sealed class SafetensorsFile : ITensorSource
         if (!_header.Entries.TryGetValue(name, out SafetensorsHeader.Entry? entry)) throw new CheckpointException(_path, $"it holds no tensor '{name}'");
         if (StoredTypes.TypeOf(entry.DataType) is not { } type)
         {
-            throw new CheckpointException(_path, $"tensor '{name}' is stored as {entry.DataType}, which cannot be computed with; convert it to F32, F16 or BF16");
+            throw new CheckpointException(_path, $"tensor '{name}' is stored as {entry.DataType}, which cannot be computed with; "
+                + "convert it to F32, F16 or BF16");
         }
         Tensor stored = empty(entry.Shape, type);
         try

@@ -45,8 +45,11 @@ internal sealed class SafetensorsHeader
         stream.Position = 0;
         stream.ReadExactly(prefix);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > LargestHeader) throw new CheckpointException(path, $"its header claims {length} bytes; at most {LargestHeader} are allowed: this is no safetensors file");
-        if ((long)length > fileLength - 8) throw new CheckpointException(path, $"its header claims {length} bytes, but only {fileLength - 8} follow: the file is cut off or no safetensors file");
+        if (length > LargestHeader)
+            throw new CheckpointException(path, $"its header claims {length} bytes; at most {LargestHeader} are allowed: this is no safetensors file");
+        if ((long)length > fileLength - 8)
+            throw new CheckpointException(path, $"its header claims {length} bytes, but only {fileLength - 8} follow: "
+                + "the file is cut off or no safetensors file");
         var json = new byte[length];
         stream.ReadExactly(json);
         try
@@ -57,7 +60,8 @@ internal sealed class SafetensorsHeader
             CheckCoverage(entries, fileLength - 8 - (long)length);
             return new(entries, metadata, 8 + (long)length);
         }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException or FormatException or OverflowException or ArgumentException or InvalidDataException)
+        catch (Exception fault) when (
+            fault is JsonException or InvalidOperationException or FormatException or OverflowException or ArgumentException or InvalidDataException)
         {
             throw new CheckpointException(path, $"its safetensors header is invalid: {fault.Message}", fault);
         }
@@ -134,7 +138,8 @@ internal sealed class SafetensorsHeader
         long size = checked(bits * TensorShape.Elements(shape));
         if (size % 8 != 0 || offsets[1] - offsets[0] != size / 8)
         {
-            throw new InvalidDataException($"tensor '{Shorten(name)}' of type {type} and shape [{Shorten(string.Join(", ", shape))}] needs {size / 8} bytes, but its data_offsets are {offsets[0]} to {offsets[1]}");
+            throw new InvalidDataException($"tensor '{Shorten(name)}' of type {type} and shape [{Shorten(string.Join(", ", shape))}] needs {size / 8} bytes, "
+                + $"but its data_offsets are {offsets[0]} to {offsets[1]}");
         }
         return new(type, shape, offsets[0], offsets[1]);
     }
@@ -149,7 +154,8 @@ internal sealed class SafetensorsHeader
             {
                 throw new InvalidDataException($"{field} of tensor '{Shorten(name)}' holds something else than numbers from 0 up");
             }
-            if (numbers.Count == TensorShape.MostDimensions) throw new InvalidDataException($"{field} of tensor '{Shorten(name)}' has more than {TensorShape.MostDimensions} numbers");
+            if (numbers.Count == TensorShape.MostDimensions)
+                throw new InvalidDataException($"{field} of tensor '{Shorten(name)}' has more than {TensorShape.MostDimensions} numbers");
             numbers.Add(number);
         }
         return [.. numbers];
@@ -160,10 +166,14 @@ internal sealed class SafetensorsHeader
         long end = 0;
         foreach ((string name, Entry entry) in entries.OrderBy(pair => pair.Value.Start).ThenBy(pair => pair.Value.End))
         {
-            if (entry.Start != end) throw new InvalidDataException($"tensor '{Shorten(name)}' starts at {entry.Start}, but the one before it ends at {end}: tensors must neither overlap nor leave gaps");
+            if (entry.Start != end)
+                throw new InvalidDataException(
+                    $"tensor '{Shorten(name)}' starts at {entry.Start}, but the one before it ends at {end}: tensors must neither overlap nor leave gaps");
             end = entry.End;
         }
-        if (end != bodyLength) throw new InvalidDataException($"its tensors end at {end}, but {bodyLength} bytes follow the header: the file is cut off, or something was appended");
+        if (end != bodyLength)
+            throw new InvalidDataException(
+                $"its tensors end at {end}, but {bodyLength} bytes follow the header: the file is cut off, or something was appended");
     }
 
     private static void Expect(ref Utf8JsonReader reader, JsonTokenType type, string what)

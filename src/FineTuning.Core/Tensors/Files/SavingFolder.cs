@@ -4,7 +4,7 @@ namespace FineTuning.Tensors;
 
 /// <summary>
 /// The folder in which a save is prepared, beside its target or, where that cannot be, inside it. It holds a marker that is locked as long as the process
-/// lives: whoever finds it unlocked knows that a save was killed, and clears it away or finishes it.
+/// lives: a process that finds it unlocked knows that a save was killed, and clears it away or finishes it.
 /// </summary>
 internal sealed class SavingFolder : IDisposable
 {
@@ -89,7 +89,8 @@ internal sealed class SavingFolder : IDisposable
             {
                 if (!File.Exists(Path.Combine(entry.FullName, MarkerName)))
                 {
-                    // Killed before the marker was written or after it was deleted: it is empty, else it stays. Whoever is about to write one makes another folder.
+                    // Killed before the marker was written or after it was deleted: it is empty, else it stays.
+                    // A process that is about to write one makes another folder.
                     entry.Delete(recursive: false);
                     continue;
                 }

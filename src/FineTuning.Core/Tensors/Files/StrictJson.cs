@@ -18,7 +18,8 @@ internal static class StrictJson
     public static JsonObject ReadObject(string path, long limit) => Object(path, InputFile.Bytes(path, limit));
 
     /// <exception cref="CheckpointException">It is no such object.</exception>
-    public static JsonObject Object(string path, ReadOnlySpan<byte> json) => Node(path, json) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
+    public static JsonObject Object(string path, ReadOnlySpan<byte> json) =>
+        Node(path, json) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
 
     /// <param name="path">What messages call it.</param>
     /// <param name="json">UTF-8, with or without a byte order mark.</param>

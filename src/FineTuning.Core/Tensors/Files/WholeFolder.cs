@@ -4,7 +4,7 @@ namespace FineTuning.Tensors;
 
 /// <summary>
 /// Reads a folder of several files as one thing. Another process may save into it meanwhile, and labels of one model with the weights of another would
-/// answer wrongly without a word: so the folder's identity before and after must be the same, else it is read again.
+/// answer wrongly and silently: so the folder's identity before and after must be the same, else it is read again.
 /// </summary>
 internal static class WholeFolder
 {
@@ -41,7 +41,8 @@ internal static class WholeFolder
                 (result as IDisposable)?.Dispose();
                 if (last)
                 {
-                    throw new CheckpointException(folder, $"it changed each of the {MostTries} times that it was read: something saves into it all the time; read it when that is done");
+                    throw new CheckpointException(folder, $"it changed each of the {MostTries} times that it was read: "
+                        + "something saves into it all the time; read it when that is done");
                 }
             }
             catch (Exception) when (!last && Changed(folder, before))
@@ -56,11 +57,13 @@ internal static class WholeFolder
         }
     }
 
-    private static bool Changed(string folder, string before) => FolderIdentity.Of(folder) != before || SavingFolder.IsCommittedIn(folder) || IsBetweenNames(folder);
+    private static bool Changed(string folder, string before) =>
+        FolderIdentity.Of(folder) != before || SavingFolder.IsCommittedIn(folder) || IsBetweenNames(folder);
 
     // Where names cannot be exchanged in one step, the folder is absent for an instant.
     private static bool IsBetweenNames(string folder) =>
-        !Directory.Exists(folder) && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) is { } parent && SavingFolder.AnyIn(parent);
+        !Directory.Exists(folder) && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) is { } parent
+            && SavingFolder.AnyIn(parent);
 
     private sealed class ChangedException : Exception;
 }

@@ -104,7 +104,8 @@ internal static class ElfVersions
 
     private static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> file, long offset, long length)
     {
-        if (offset < 0 || length < 0 || offset > file.Length - length) throw new InvalidDataException($"bytes {offset} to {offset + length} of {file.Length} were asked for");
+        if (offset < 0 || length < 0 || offset > file.Length - length)
+            throw new InvalidDataException($"bytes {offset} to {offset + length} of {file.Length} were asked for");
         return file.Slice((int)offset, (int)length);
     }
 

@@ -28,7 +28,8 @@ internal static partial class NativeLoader
         Match version = MissingVersion().Match(reason);
         if (!version.Success) throw Explained(bridge, reason);
         string copy = PatchedCopy.Make(bridge, version.Groups[1].Value, copy => NativeLibrary.TryLoad(copy, out _) ? null : ReasonOf(copy));
-        return new(folders.Torch, copy, $"this system's libstdc++ lacks {version.Groups[1].Value}: an adapted copy of TorchSharp's library was loaded from {copy}");
+        return new(folders.Torch, copy, $"this system's libstdc++ lacks {version.Groups[1].Value}: "
+            + $"an adapted copy of TorchSharp's library was loaded from {copy}");
     }
 
     private static (string Torch, string Bridge)? FindFolders()
@@ -36,8 +37,10 @@ internal static partial class NativeLoader
         string identifier = $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
         string application = AppContext.BaseDirectory;
         var candidates = new List<string> { application, Path.Combine(application, "runtimes", identifier, "native") };
-        if (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") is string searched) candidates.AddRange(searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries));
-        if (Path.GetDirectoryName(typeof(torch).Assembly.Location) is { Length: > 0 } beside) candidates.Add(Path.Combine(beside, "runtimes", identifier, "native"));
+        if (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") is string searched)
+            candidates.AddRange(searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries));
+        if (Path.GetDirectoryName(typeof(torch).Assembly.Location) is { Length: > 0 } beside)
+            candidates.Add(Path.Combine(beside, "runtimes", identifier, "native"));
         candidates.AddRange(PackageFolders(identifier));
         string? torchFolder = candidates.Find(folder => File.Exists(Path.Combine(folder, "libtorch_cpu.so")));
         string? bridge = candidates.Find(folder => File.Exists(Path.Combine(folder, "libLibTorchSharp.so")));
@@ -78,7 +81,8 @@ internal static partial class NativeLoader
     private static NativeRuntimeException Explained(string path, string reason)
     {
         string advice = reason.Contains("libgomp", StringComparison.Ordinal) ? "Install OpenMP's runtime: apt-get install libgomp1."
-            : reason.Contains("GLIBC_", StringComparison.Ordinal) ? "The system's C library is too old for libtorch 2.10: Debian 12, Ubuntu 22.04, RHEL 9 and later have a newer one."
+            : reason.Contains("GLIBC_", StringComparison.Ordinal)
+            ? "The system's C library is too old for libtorch 2.10: Debian 12, Ubuntu 22.04, RHEL 9 and later have a newer one."
             : reason.Contains("libstdc++", StringComparison.Ordinal) ? "Install the C++ runtime: apt-get install libstdc++6."
             : reason.Contains("musl", StringComparison.Ordinal) ? "libtorch is built for glibc: Alpine and other musl systems cannot load it."
             : "Check that the file is whole and made for this processor.";
@@ -86,8 +90,9 @@ internal static partial class NativeLoader
     }
 
     private static NativeRuntimeException Missing() => new(
-        $"libtorch is not beside the application ({AppContext.BaseDirectory}). This library leaves the choice of backend to the application: add one package to its " +
-        "project, libtorch-cpu-linux-x64 2.10.0 (or TorchSharp-cpu) for the processor, TorchSharp-cuda-linux for an NVIDIA GPU.");
+        $"libtorch is not beside the application ({AppContext.BaseDirectory}). "
+        + "This library leaves the choice of backend to the application: "
+        + "add one package to its project, libtorch-cpu-linux-x64 2.10.0 (or TorchSharp-cpu) for the processor, TorchSharp-cuda-linux for an NVIDIA GPU.");
 
     [GeneratedRegex(@"version `(GLIBCXX_[0-9.]+)' not found", RegexOptions.CultureInvariant)]
     private static partial Regex MissingVersion();

@@ -16,7 +16,7 @@ internal static class PatchedCopy
     /// <summary>The path of the copy, made if it is not there yet, in the first folder where it can be written and loaded.</summary>
     /// <param name="original">TorchSharp's library.</param>
     /// <param name="missingVersion">What the system's libstdc++ lacks.</param>
-    /// <param name="load">Loads the copy; null: it did, else why it did not (a folder that is mounted noexec).</param>
+    /// <param name="load">Loads the copy. Null: it did, else why it did not (a folder that is mounted noexec).</param>
     /// <exception cref="NativeRuntimeException">The library really needs what is missing, or no copy can be written and loaded.</exception>
     public static string Make(string original, string missingVersion, Func<string, string?> load) => Make(original, missingVersion, load, Folders());
 
@@ -48,7 +48,8 @@ internal static class PatchedCopy
         }
         throw new NativeRuntimeException(
             $"this system's libstdc++ lacks {missingVersion}, and no adapted copy of {Path.GetFileName(original)} can be written and loaded " +
-            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a folder that is your own, writable and not mounted noexec, or install GCC 13's libstdc++ or newer.");
+            $"({string.Join("; ", refusals)}). Set XDG_CACHE_HOME to a folder that is your own, writable and not mounted noexec, "
+            + "or install GCC 13's libstdc++ or newer.");
     }
 
     private static void Weaken(byte[] bytes, string original, string missingVersion)
@@ -83,7 +84,7 @@ internal static class PatchedCopy
         // A relative path is invalid by the specification of that variable, and would depend on where the process stands.
         if (Path.IsPathFullyQualified(cache ?? "")) yield return Path.Combine(cache!, "finetuning.core");
         if (Path.IsPathFullyQualified(home)) yield return Path.Combine(home, ".cache", "finetuning.core");
-        // Everybody writes there: the name holds the user's number, and whoever made the folder first is asked for.
+        // All users write there: the name holds the user's number, and the owner of the folder is checked.
         yield return Path.Combine(Path.GetTempPath(), $"finetuning.core-{Posix.User}");
     }
 }

@@ -11,7 +11,7 @@ internal static class PrivateFolder
 
     /// <summary>The path of a file with these contents, written if it is not there yet.</summary>
     /// <remarks>
-    /// Written under another name and renamed: processes that start together each find a whole file, whoever wins. What is found is never trusted unread.
+    /// Written under another name and renamed: processes that start together each find a whole file, whichever wins. What is found is never trusted unread.
     /// </remarks>
     /// <exception cref="IOException">The folder is another user's, others can write it, or the disk is full: nothing is left behind.</exception>
     public static string Write(string folder, string name, string fileName, byte[] bytes, byte[] expected)
@@ -59,7 +59,7 @@ internal static class PrivateFolder
         return CryptographicOperations.FixedTimeEquals(SHA256.HashData(stream), expected);
     }
 
-    // Whoever can write what is loaded can do all that its user can.
+    // A user who can write what is loaded can do all that the process can.
     private static void RequireOwn(string path, FileKind kind)
     {
         if (!Posix.TryStatus(path, follow: false, out FileStatus status, out _)) return;

@@ -1,6 +1,8 @@
 namespace FineTuning.Training;
 
-/// <summary>Something that a run does besides the recipe's own settings: a plain value that stands in the recipe, compared and stored by its settings.</summary>
+/// <summary>
+/// Something that a run does in addition to the recipe's own settings: a plain value that stands in the recipe, compared and stored by its settings.
+/// </summary>
 /// <remarks>
 /// A feature is a folder: its record, what it does at the points of the loop, and one extension method of the tuner. The loop never learns of it. Immutable.
 /// </remarks>

@@ -8,7 +8,7 @@ internal abstract record WeightRule
 {
     /// <summary>Whether it means a weight.</summary>
     /// <param name="weight">The weight.</param>
-    /// <param name="headDepth">The depth of what stands above the layers.</param>
+    /// <param name="headDepth">The depth of what lies above the layers.</param>
     public abstract bool Matches(Weight weight, int headDepth);
 }
 

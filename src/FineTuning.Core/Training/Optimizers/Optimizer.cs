@@ -55,14 +55,16 @@ public abstract record Optimizer
     /// <param name="momentum">From 0 (default) to below 1.</param>
     /// <param name="weightDecay">Default 0; added to the gradient.</param>
     /// <param name="epsilon">Added to the root of the mean square.</param>
-    public static RmsPropOptimizer RmsProp(double learningRate = 1e-4, double smoothing = 0.99, double momentum = 0, double weightDecay = 0, double epsilon = 1e-8) =>
+    public static RmsPropOptimizer RmsProp(double learningRate = 1e-4, double smoothing = 0.99, double momentum = 0,
+        double weightDecay = 0, double epsilon = 1e-8) =>
         new(learningRate, weightDecay, smoothing, momentum, epsilon);
 
     /// <summary>Adagrad (Duchi, Hazan and Singer 2011).</summary>
     /// <param name="learningRate">Default 0.01.</param>
     /// <param name="weightDecay">Default 0; added to the gradient.</param>
     /// <param name="epsilon">Added to the root of the sum of squares.</param>
-    public static AdagradOptimizer Adagrad(double learningRate = 0.01, double weightDecay = 0, double epsilon = 1e-10) => new(learningRate, weightDecay, epsilon);
+    public static AdagradOptimizer Adagrad(double learningRate = 0.01, double weightDecay = 0, double epsilon = 1e-10) =>
+        new(learningRate, weightDecay, epsilon);
 
     /// <summary>RAdam: Adam whose adaptive rate waits until its variance is known (Liu et al. 2020, algorithm 2).</summary>
     /// <param name="learningRate">Default 5e-5.</param>
@@ -85,13 +87,16 @@ public abstract record Optimizer
         new(learningRate, weightDecay, beta1, beta2, epsilon, momentumDecay);
 
     /// <summary>Adafactor: second moments of matrices as the product of a row and a column (Shazeer and Stern 2018, algorithm 4): little memory.</summary>
-    /// <param name="learningRate">The rate of a matrix whose relative size is 1; null: 1 / sqrt(step), at most 0.01 (the relative step of section 8). Default 1e-3.</param>
+    /// <param name="learningRate">The rate of a matrix whose relative size is 1. Null: 1 / sqrt(step), at most 0.01 (the relative step of section 8).
+    /// Default 1e-3.</param>
     /// <param name="scaleByWeight">Whether the rate is multiplied by the root mean square of the weight (at least 1e-3). Default false.</param>
     /// <param name="weightDecay">Default 0; apart from the gradient.</param>
     public static AdafactorOptimizer Adafactor(double? learningRate = 1e-3, bool scaleByWeight = false, double weightDecay = 0) =>
         new(learningRate ?? 1, weightDecay, learningRate is null, scaleByWeight);
 
-    /// <summary>Lion: the sign of an interpolated momentum (Chen et al. 2023, algorithm 2). Its rate is 3 to 10 times below AdamW's, its decay as much above.</summary>
+    /// <summary>
+    /// Lion: the sign of an interpolated momentum (Chen et al. 2023, algorithm 2). Its rate is 3 to 10 times below AdamW's, its decay as much above.
+    /// </summary>
     /// <param name="learningRate">Default 1e-5.</param>
     /// <param name="weightDecay">Default 0.1; apart from the gradient.</param>
     /// <param name="beta1">The interpolation in the update.</param>
@@ -103,8 +108,10 @@ public abstract record Optimizer
 
     internal virtual void CollectViolations(List<string> violations)
     {
-        if (LearningRate is not (>= SmallestRate and <= 1000)) violations.Add($"the learning rate is {LearningRate}: it is from {SmallestRate} to 1000 (below, no float32 weight would move)");
-        if (WeightDecay is not (0 or (>= SmallestRate and <= 1000))) violations.Add($"the weight decay is {WeightDecay}: it is 0, or from {SmallestRate} to 1000");
+        if (LearningRate is not (>= SmallestRate and <= 1000))
+            violations.Add($"the learning rate is {LearningRate}: it is from {SmallestRate} to 1000 (below, no float32 weight would move)");
+        if (WeightDecay is not (0 or (>= SmallestRate and <= 1000)))
+            violations.Add($"the weight decay is {WeightDecay}: it is 0, or from {SmallestRate} to 1000");
     }
 
     private protected static void Share(double value, string name, List<string> violations)

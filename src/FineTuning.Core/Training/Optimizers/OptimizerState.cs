@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Training;
 
-/// <summary>What one update needs besides tensors.</summary>
+/// <summary>What one update needs apart from tensors.</summary>
 /// <param name="Rate">The rate of the group in this step.</param>
 /// <param name="Decay">The weight decay of the group.</param>
 /// <param name="GradientDivisor">Gradients are sums: each is divided by this (the count of targets over the clipping factor).</param>

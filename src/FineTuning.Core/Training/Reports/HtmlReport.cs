@@ -11,9 +11,11 @@ internal static class HtmlReport
 {
     private const string Style = """
         body{font:15px/1.5 system-ui,sans-serif;color:#1f2328;background:#fff;max-width:1000px;margin:24px auto;padding:0 16px}
-        h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}table{border-collapse:collapse}td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #d8dee4}
+        h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}table{border-collapse:collapse}
+        td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #d8dee4}
         td:first-child,th:first-child{text-align:left}svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
-        .grid{stroke:#e6e9ed}.best{stroke:#2a8f5b;stroke-dasharray:4 3}.cell{min-width:44px}.note{background:#fff8c5;padding:6px 10px;border-left:3px solid #b08800}
+        .grid{stroke:#e6e9ed}.best{stroke:#2a8f5b;stroke-dasharray:4 3}.cell{min-width:44px}
+        .note{background:#fff8c5;padding:6px 10px;border-left:3px solid #b08800}
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}.wide{overflow-x:auto}
         """;
 
@@ -35,9 +37,12 @@ internal static class HtmlReport
     private static string Page(TrainingResult result, IEnumerable<IReportSection> sections)
     {
         var html = new StringBuilder();
-        html.Append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Training report</title><style>")
+        html.Append(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+            + "content=\"width=device-width\"><title>Training report</title><style>")
             .Append(Style).Append("</style></head><body><h1>Training report</h1><p>");
-        html.AppendJoin("<br>", result.ToString().Split('\n').Where(line => !line.StartsWith("note: ", StringComparison.Ordinal)).Select(Encode)).Append("</p>");
+        html.AppendJoin("<br>", result.ToString().Split('\n').Where(line => !line.StartsWith("note: ", StringComparison.Ordinal)).Select(Encode))
+            .Append("</p>");
         foreach (string warning in result.Warnings) html.Append("<p class=\"note\">").Append(Encode(warning)).Append("</p>");
         Charts(html, result);
         if (result.Evaluations.Count > 0) Evaluations(html, result);
@@ -50,17 +55,24 @@ internal static class HtmlReport
     private static void Charts(StringBuilder html, TrainingResult result)
     {
         var loss = new List<Curve> { new("training loss", [.. result.History.Zip(result.SmoothedLoss, (step, loss) => ((double)step.Step, loss))]) };
-        if (result.Evaluations.Count > 0) loss.Add(new("validation loss", [.. result.Evaluations.Select(entry => ((double)entry.Step, entry.Metrics["loss"]))], Marked: true));
+        if (result.Evaluations.Count > 0)
+            loss.Add(new("validation loss", [.. result.Evaluations.Select(entry => ((double)entry.Step, entry.Metrics["loss"]))], Marked: true));
         html.Append("<div class=\"charts\"><div><h2>Loss</h2>").Append(SvgChart.Of(loss, "step", result.Best?.Step)).Append("</div>");
         if (result.Evaluations.Count > 0)
         {
-            string[] names = [.. result.Evaluations[0].Metrics.Values.Select(pair => pair.Key).Where(name => name is "accuracy" or "mcc" or "pearson" or "spearman" or "r2" || name.StartsWith("f1", StringComparison.Ordinal)).Take(5)];
+            string[] names = [.. result.Evaluations[0].Metrics.Values.Select(pair => pair.Key)
+                .Where(name => name is "accuracy" or "mcc" or "pearson" or "spearman" or "r2" || name.StartsWith("f1", StringComparison.Ordinal)).Take(5)];
             if (!names.Contains(result.Metric)) names = [result.Metric, .. names];
             html.Append("<div><h2>Validation metrics</h2>")
-                .Append(SvgChart.Of([.. names.Select(name => new Curve(name, [.. result.Evaluations.Select(entry => ((double)entry.Step, entry.Metrics[name]))], Marked: true))], "step", result.Best?.Step)).Append("</div>");
+                .Append(SvgChart.Of(
+                    [.. names.Select(name => new Curve(name, [.. result.Evaluations.Select(entry => ((double)entry.Step, entry.Metrics[name]))],
+                        Marked: true))], "step", result.Best?.Step)).Append("</div>");
         }
-        html.Append("<div><h2>Learning rate</h2>").Append(SvgChart.Of([new("learning rate", [.. result.History.Select(step => ((double)step.Step, step.LearningRate))])], "step")).Append("</div>");
-        html.Append("<div><h2>Gradient norm</h2>").Append(SvgChart.Of([new("gradient norm before clipping", [.. result.History.Select(step => ((double)step.Step, step.GradientNorm))])], "step")).Append("</div></div>");
+        html.Append("<div><h2>Learning rate</h2>").Append(
+            SvgChart.Of([new("learning rate", [.. result.History.Select(step => ((double)step.Step, step.LearningRate))])], "step")).Append("</div>");
+        html.Append("<div><h2>Gradient norm</h2>").Append(
+            SvgChart.Of([new("gradient norm before clipping", [.. result.History.Select(step => ((double)step.Step, step.GradientNorm))])], "step"))
+                .Append("</div></div>");
     }
 
     private static void Evaluations(StringBuilder html, TrainingResult result)
@@ -85,7 +97,8 @@ internal static class HtmlReport
             html.Append("<h2>Labels</h2><table><tr><th>label</th><th>precision</th><th>recall</th><th>F1</th><th>support</th></tr>");
             foreach (ClassScores scores in metrics.Classes)
             {
-                html.Append(CultureInfo.InvariantCulture, $"<tr><td>{Encode(scores.Label)}</td><td>{scores.Precision:0.###}</td><td>{scores.Recall:0.###}</td><td>{scores.F1:0.###}</td><td>{scores.Support:0.##}</td></tr>");
+                html.Append(CultureInfo.InvariantCulture, $"<tr><td>{Encode(scores.Label)}</td><td>{scores.Precision:0.###}</td>"
+                    + $"<td>{scores.Recall:0.###}</td><td>{scores.F1:0.###}</td><td>{scores.Support:0.##}</td></tr>");
             }
             html.Append("</table>");
         }
@@ -100,7 +113,8 @@ internal static class HtmlReport
             for (int column = 0; column < confusion.Labels.Count; column++)
             {
                 string colour = row == column ? "42,143,91" : "209,87,42";
-                html.Append(CultureInfo.InvariantCulture, $"<td class=\"cell\" style=\"background:rgba({colour},{0.75 * confusion[row, column] / sum:0.###})\">{confusion[row, column]}</td>");
+                html.Append(CultureInfo.InvariantCulture,
+                    $"<td class=\"cell\" style=\"background:rgba({colour},{0.75 * confusion[row, column] / sum:0.###})\">{confusion[row, column]}</td>");
             }
             html.Append("</tr>");
         }
@@ -112,15 +126,19 @@ internal static class HtmlReport
         html.Append("<h2>Settings</h2><table>");
         foreach ((string name, object? value) in new (string, object?)[]
         {
-            ("optimizer", options.Optimizer), ("schedule", options.Schedule), ("epochs", options.Epochs), ("steps", options.Steps), ("time limit", options.TimeLimit),
-            ("batch size", options.BatchSize), ("token budget", options.TokenBudget), ("accumulation", options.Accumulation), ("clip norm", options.ClipNorm), ("seed", options.Seed),
+            ("optimizer", options.Optimizer), ("schedule", options.Schedule), ("epochs", options.Epochs),
+                ("steps", options.Steps), ("time limit", options.TimeLimit),
+            ("batch size", options.BatchSize), ("token budget", options.TokenBudget), ("accumulation", options.Accumulation),
+            ("clip norm", options.ClipNorm), ("seed", options.Seed),
             ("precision", options.Precision), ("frozen", options.Frozen), ("unfreeze every", options.UnfreezeEvery), ("layer decay", options.LayerDecay),
-            ("group by length", options.GroupByLength), ("shuffle", options.Shuffle), ("pad to multiple of", options.PadToMultipleOf), ("metric", options.Metric), ("early stopping", options.EarlyStopping),
+            ("group by length", options.GroupByLength), ("shuffle", options.Shuffle), ("pad to multiple of", options.PadToMultipleOf),
+            ("metric", options.Metric), ("early stopping", options.EarlyStopping),
             ("features", options.Features.Count == 0 ? null : string.Join(", ", options.Features)),
         })
         {
             if (value is null) continue;
-            html.Append("<tr><td>").Append(name).Append("</td><td>").Append(Encode(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "")).Append("</td></tr>");
+            html.Append("<tr><td>").Append(name).Append("</td><td>")
+                .Append(Encode(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "")).Append("</td></tr>");
         }
         html.Append("</table>");
     }

@@ -1,7 +1,8 @@
 namespace FineTuning.Training;
 
 /// <summary>How the learning rate changes over a run: a pure function of the step, which can be tested, drawn and resumed.</summary>
-/// <remarks>Immutable and thread-safe. Formulas are those of Hugging Face's library and PyTorch, but for the first step (see <see cref="ZeroFirstStep"/>).</remarks>
+/// <remarks>Immutable and thread-safe. Formulas are those of Hugging Face's library and PyTorch, but for the first step
+/// (see <see cref="ZeroFirstStep"/>).</remarks>
 public abstract record Schedule
 {
     private protected Schedule(Warmup warmup) => Warmup = warmup;
@@ -48,7 +49,7 @@ public abstract record Schedule
 
     /// <summary>Down with the inverse root of the steps (Vaswani et al. 2017, section 5.3).</summary>
     /// <param name="warmup">Default none.</param>
-    /// <param name="timescale">The step after which the rate has fallen by the root of 2; null: the warm-up's steps, or 10,000 without one.</param>
+    /// <param name="timescale">The step after which the rate has fallen by the root of 2. Null: the warm-up's steps, or 10,000 without one.</param>
     public static Schedule InverseSquareRoot(Warmup warmup = default, int? timescale = null) => new InverseRootSchedule(warmup, timescale);
 
     /// <summary>Up, level, then down at the end (warm-up, stable, decay; Hu et al. 2024, section 4).</summary>
@@ -61,7 +62,8 @@ public abstract record Schedule
     /// <param name="peak">The share of the run at which the rate is highest, above 0 and below 1.</param>
     /// <param name="startDivisor">The rate begins at this fraction.</param>
     /// <param name="endDivisor">And ends at this fraction of where it began.</param>
-    public static Schedule OneCycle(double peak = 0.3, double startDivisor = 25, double endDivisor = 1e4) => new OneCycleSchedule(peak, startDivisor, endDivisor);
+    public static Schedule OneCycle(double peak = 0.3, double startDivisor = 25, double endDivisor = 1e4) =>
+        new OneCycleSchedule(peak, startDivisor, endDivisor);
 
     /// <summary>A constant factor with every step.</summary>
     /// <param name="factor">Above 0 and at most 1.</param>

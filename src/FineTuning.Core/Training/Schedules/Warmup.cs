@@ -40,7 +40,8 @@ public readonly record struct Warmup
     public long Resolve(long totalSteps) => IsShare ? (long)Math.Ceiling(Amount * totalSteps) : (long)Amount;
 
     /// <inheritdoc/>
-    public override string ToString() => IsShare ? Amount.ToString("P0", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{Amount} steps");
+    public override string ToString() =>
+        IsShare ? Amount.ToString("P0", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{Amount} steps");
 
     internal void CollectViolations(List<string> violations)
     {

@@ -2,10 +2,12 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Training;
 
-/// <summary>All that a run carries from one step to the next, as a value: what continues from it ends with the same bits as a run that was never interrupted.</summary>
+/// <summary>
+/// All that a run carries from one step to the next, as a value: what continues from it ends with the same bits as a run that was never interrupted.
+/// </summary>
 /// <remarks>
-/// Refers to weights by their names and to nothing of the run that gave it. Frozen weights are not in it: they are those of the model that it is given to.
-/// Immutable; whoever exported it disposes it, which frees the tensors.
+/// Refers to weights by their names and to no object of the run that made it. Frozen weights are not in it: they are those of the model that it is given to.
+/// Immutable. The caller that exported it disposes it, which frees the tensors.
 /// </remarks>
 internal sealed record RunState : IDisposable
 {

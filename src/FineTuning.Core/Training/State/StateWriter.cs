@@ -31,7 +31,7 @@ internal sealed class StateWriter
     }
 }
 
-/// <summary>Gives tensors and numbers back by name, and knows what nobody asked for.</summary>
+/// <summary>Gives tensors and numbers back by name, and lists what was not read.</summary>
 internal sealed class StateReader(RunState state)
 {
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
@@ -40,7 +40,7 @@ internal sealed class StateReader(RunState state)
     /// <summary>All that did not fit.</summary>
     public List<string> Faults => _faults;
 
-    /// <summary>Names that nobody read.</summary>
+    /// <summary>Names that were not read.</summary>
     public IEnumerable<string> Unread => state.Tensors.Keys.Concat(state.Numbers.Keys).Where(name => !_read.Contains(name)).Order(StringComparer.Ordinal);
 
     /// <summary>The names below a path that ends with a slash, without it.</summary>
@@ -70,7 +70,8 @@ internal sealed class StateReader(RunState state)
         using var gradients = no_grad();
         Tensor? found = Find(name);
         if (found is null) _faults.Add($"'{name}' is missing");
-        else if (!found.shape.SequenceEqual(target.shape)) _faults.Add($"'{name}' has the shape [{string.Join(", ", found.shape)}]; [{string.Join(", ", target.shape)}] was expected");
+        else if (!found.shape.SequenceEqual(target.shape))
+            _faults.Add($"'{name}' has the shape [{string.Join(", ", found.shape)}]; [{string.Join(", ", target.shape)}] was expected");
         else target.copy_(found);
     }
 

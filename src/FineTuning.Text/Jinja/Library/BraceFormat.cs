@@ -52,7 +52,8 @@ internal sealed class BraceFormat(RenderState state, IReadOnlyList<object> posit
     private string Field(string field, int depth)
     {
         string specification = "";
-        int colon = field.IndexOf(':', field.IndexOf(']', StringComparison.Ordinal) is >= 0 and var bracket && field.IndexOf('[', StringComparison.Ordinal) < field.IndexOf(':', StringComparison.Ordinal) ? bracket : 0);
+        int colon = field.IndexOf(':', field.IndexOf(']', StringComparison.Ordinal) is >= 0 and var bracket && field.IndexOf(
+            '[', StringComparison.Ordinal) < field.IndexOf(':', StringComparison.Ordinal) ? bracket : 0);
         if (colon >= 0) (field, specification) = (field[..colon], Format(field[(colon + 1)..], depth + 1));
         char conversion = '\0';
         if (field.IndexOf('!', StringComparison.Ordinal) is >= 0 and var mark)

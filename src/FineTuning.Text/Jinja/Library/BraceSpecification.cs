@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What stands behind the colon of a format: fill, alignment, sign, width, grouping, precision, type.</summary>
+/// <summary>What follows the colon of a format: fill, alignment, sign, width, grouping, precision, type.</summary>
 internal static partial class BraceSpecification
 {
     private const int LargestPrecision = 1000;
@@ -17,7 +17,8 @@ internal static partial class BraceSpecification
         string align = match.Groups["align"].Value, fill = match.Groups["fill"].Value, type = match.Groups["type"].Value;
         bool zero = match.Groups["zero"].Length > 0, isNumber = Kinds.IsNumber(value) && !(value is bool && type.Length == 0);
         int width = Number(match.Groups["width"].Value), precision = match.Groups["precision"].Success ? Number(match.Groups["precision"].Value) : -1;
-        if (precision > LargestPrecision && isNumber) throw new TemplateFault($"a format with a precision of {precision}; at most {LargestPrecision} are supported");
+        if (precision > LargestPrecision && isNumber)
+            throw new TemplateFault($"a format with a precision of {precision}; at most {LargestPrecision} are supported");
         if (fill.Length == 0) fill = zero && isNumber ? "0" : " ";
         (string sign, string text) = isNumber ? OfNumber(value, match, type, precision) : ("", OfText(state, value, type, precision));
         if (align.Length == 0) align = isNumber ? zero ? "=" : ">" : "<";
@@ -34,10 +35,14 @@ internal static partial class BraceSpecification
         };
     }
 
-    [GeneratedRegex(@"^(?:(?<fill>.)?(?<align>[<>=^]))?(?<sign>[-+ ])?(?<alternate>#)?(?<zero>0)?(?<width>\d+)?(?<group>[,_])?(?:\.(?<precision>\d+))?(?<type>[bcdeEfFgGnosxX%])?$", RegexOptions.Singleline | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^(?:(?<fill>.)?(?<align>[<>=^]))?(?<sign>[-+ ])?(?<alternate>#)?(?<zero>0)?(?<width>\d+)?"
+        + @"(?<group>[,_])?(?:\.(?<precision>\d+))?(?<type>[bcdeEfFgGnosxX%])?$",
+        RegexOptions.Singleline | RegexOptions.NonBacktracking)]
     private static partial Regex Grammar();
 
-    private static int Number(string digits) => digits.Length == 0 ? 0 : (int)BigInteger.Min(int.MaxValue / 2, BigInteger.Parse(digits.Length > 20 ? "99999999999" : digits, CultureInfo.InvariantCulture));
+    private static int Number(string digits) => digits.Length == 0 ? 0
+        : (int)BigInteger.Min(int.MaxValue / 2, BigInteger.Parse(digits.Length > 20 ? "99999999999" : digits, CultureInfo.InvariantCulture));
 
     private static string OfText(RenderState state, object value, string type, int precision)
     {

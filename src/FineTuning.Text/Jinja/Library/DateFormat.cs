@@ -9,7 +9,8 @@ internal static class DateFormat
     public static object Now(RenderState state, Arguments arguments)
     {
         object format = arguments.Bind("strftime_now", 1, "format")[0]!;
-        return Format(state, state.Clock.GetLocalNow().DateTime, Kinds.Text(format) ?? throw new TemplateFault($"strftime_now() was given a value of kind {Kinds.Of(format)}; a string was expected"));
+        return Format(state, state.Clock.GetLocalNow().DateTime,
+            Kinds.Text(format) ?? throw new TemplateFault($"strftime_now() was given a value of kind {Kinds.Of(format)}; a string was expected"));
     }
 
     private static string Format(RenderState state, DateTime time, string format)
@@ -35,7 +36,8 @@ internal static class DateFormat
                 continue;
             }
             state.Budget.Allocate(Math.Max(width, field.Length));
-            char filling = flags.Contains('_', StringComparison.Ordinal) || !char.IsAsciiDigit(field.AsSpan().TrimStart().IsEmpty ? ' ' : field.AsSpan().TrimStart()[0]) ? ' ' : '0';
+            char filling = flags.Contains('_', StringComparison.Ordinal)
+                || !char.IsAsciiDigit(field.AsSpan().TrimStart().IsEmpty ? ' ' : field.AsSpan().TrimStart()[0]) ? ' ' : '0';
             if (flags.Contains('0', StringComparison.Ordinal)) filling = '0';
             text.Append(flags.Contains('-', StringComparison.Ordinal) ? field : field.PadLeft(width, filling));
             i = at;

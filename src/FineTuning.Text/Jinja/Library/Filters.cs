@@ -11,11 +11,13 @@ internal static class Filters
     private static readonly string[] Unsupported = ["filesizeformat", "pprint", "random", "striptags", "urlencode", "urlize", "wordwrap", "xmlattr"];
 
     private static readonly FrozenDictionary<string, TemplateFilter> All =
-        TextFilters.All.Concat(NumberFilters.All).Concat(SequenceFilters.All).Concat(SelectionFilters.All).Concat(OrderFilters.All).ToFrozenDictionary(StringComparer.Ordinal);
+        TextFilters.All.Concat(NumberFilters.All).Concat(SequenceFilters.All).Concat(SelectionFilters.All).Concat(OrderFilters.All)
+        .ToFrozenDictionary(StringComparer.Ordinal);
 
     public static bool Exists(string name) => All.ContainsKey(name);
 
-    public static string Unknown(string name) => Unsupported.Contains(name) ? $"the filter '{name}' is not supported in chat templates" : $"the filter '{name}' does not exist";
+    public static string Unknown(string name) =>
+        Unsupported.Contains(name) ? $"the filter '{name}' is not supported in chat templates" : $"the filter '{name}' does not exist";
 
     public static object Apply(RenderState state, string name, object value, Arguments arguments) =>
         All.TryGetValue(name, out TemplateFilter? filter) ? filter(state, value, arguments) : throw new TemplateFault(Unknown(name));

@@ -15,10 +15,12 @@ internal static class Globals
         scope.Set("range", new FunctionValue("<function range>", (_, arguments) => Range(arguments)));
         scope.Set("dict", new FunctionValue(Dict, MakeDictionary));
         scope.Set("namespace", new FunctionValue(NamespaceType, MakeNamespace));
-        scope.Set("cycler", new FunctionValue("<class 'cycler'>", (_, arguments) => arguments.Positional.Count == 0 ? throw new TemplateFault("cycler() needs something to cycle through") : new CyclerValue(arguments.Positional)));
+        scope.Set("cycler", new FunctionValue("<class 'cycler'>", (_, arguments) =>
+            arguments.Positional.Count == 0 ? throw new TemplateFault("cycler() needs something to cycle through") : new CyclerValue(arguments.Positional)));
         scope.Set("joiner", new FunctionValue("<class 'joiner'>", (_, arguments) => new JoinerValue(arguments.Bind("joiner", 0, "sep")[0] ?? ", ")));
         scope.Set("lipsum", new FunctionValue("<function lipsum>", (_, _) => throw new TemplateFault("lipsum() is not supported in chat templates")));
-        scope.Set("raise_exception", new FunctionValue("<function raise_exception>", (state, arguments) => throw new TemplateFault(Printing.Text(state, arguments.Bind("raise_exception", 1, "message")[0]!), isRefusal: true)));
+        scope.Set("raise_exception", new FunctionValue("<function raise_exception>",
+            (state, arguments) => throw new TemplateFault(Printing.Text(state, arguments.Bind("raise_exception", 1, "message")[0]!), isRefusal: true)));
         scope.Set("strftime_now", new FunctionValue("<function strftime_now>", (state, arguments) => DateFormat.Now(state, arguments)));
         return scope;
     }
@@ -59,7 +61,8 @@ internal static class Globals
     {
         if (arguments.Positional.Count > 1) throw new TemplateFault("namespace() takes at most one argument by position");
         var space = new NamespaceValue();
-        foreach ((object key, object value) in Pairs(state, "namespace", arguments)) space.Set(Kinds.Text(key) ?? throw new TemplateFault("the names of a namespace must be strings"), value);
+        foreach ((object key, object value) in Pairs(state, "namespace", arguments))
+            space.Set(Kinds.Text(key) ?? throw new TemplateFault("the names of a namespace must be strings"), value);
         return space;
     }
 
@@ -75,7 +78,8 @@ internal static class Globals
             foreach (object pair in Kinds.Iterate(state, source))
             {
                 List<object> parts = Kinds.ToList(state, pair);
-                yield return parts.Count == 2 ? (parts[0], parts[1]) : throw new TemplateFault($"{function}() was given {parts.Count} values where a key and a value were expected");
+                yield return parts.Count == 2 ? (parts[0], parts[1])
+                    : throw new TemplateFault($"{function}() was given {parts.Count} values where a key and a value were expected");
             }
         }
         foreach ((string name, object value) in arguments.Named) yield return (name, value);
@@ -85,5 +89,6 @@ internal static class Globals
 /// <summary>The variable <c>self</c>: the template's blocks.</summary>
 internal sealed class BlocksValue(IReadOnlyDictionary<string, BlockStatement> blocks)
 {
-    public object? Find(string name) => blocks.TryGetValue(name, out BlockStatement? block) ? new FunctionValue($"<block {name}>", (state, _) => block.Text(state)) : null;
+    public object? Find(string name) =>
+        blocks.TryGetValue(name, out BlockStatement? block) ? new FunctionValue($"<block {name}>", (state, _) => block.Text(state)) : null;
 }

@@ -18,7 +18,8 @@ internal static class NumberFilters
     private static object Absolute(object value, Arguments arguments)
     {
         arguments.Bind("abs", 0);
-        return value is double number ? Math.Abs(number) : Integers.From(value) is { } whole ? Integers.Of(BigInteger.Abs(whole)) : throw new TemplateFault($"abs was given a value of kind {Kinds.Of(value)}");
+        return value is double number ? Math.Abs(number) : Integers.From(value) is { } whole ? Integers.Of(BigInteger.Abs(whole))
+            : throw new TemplateFault($"abs was given a value of kind {Kinds.Of(value)}");
     }
 
     private static object ToInteger(object value, Arguments arguments)
@@ -33,7 +34,8 @@ internal static class NumberFilters
             return Floats.Parse(text) is { } number && double.IsFinite(number) ? Integers.Of(new BigInteger(Math.Truncate(number))) : otherwise;
         }
         if (value is double infinite && double.IsInfinity(infinite)) throw new TemplateFault("int was given infinity");
-        return value is double broken ? double.IsNaN(broken) ? otherwise : Integers.Of(new BigInteger(Math.Truncate(broken))) : Integers.From(value) is { } whole ? Integers.Of(whole) : otherwise;
+        return value is double broken ? double.IsNaN(broken) ? otherwise : Integers.Of(new BigInteger(Math.Truncate(broken)))
+            : Integers.From(value) is { } whole ? Integers.Of(whole) : otherwise;
     }
 
     private static object? ParseInteger(string text, int radix)
@@ -45,7 +47,8 @@ internal static class NumberFilters
         int stated = prefix switch { "0x" => 16, "0o" => 8, "0b" => 2, _ => 0 };
         if (stated != 0 && (radix == stated || radix == 0)) (text, radix) = (text[2..].StartsWith('_') ? text[3..] : text[2..], stated);
         if (radix == 0) radix = 10;
-        if (text.Length is 0 or > 4300 || radix is < 2 or > 36 || text[0] == '_' || text[^1] == '_' || text.Contains("__", StringComparison.Ordinal)) return null;
+        if (text.Length is 0 or > 4300 || radix is < 2 or > 36 || text[0] == '_' || text[^1] == '_' || text.Contains("__", StringComparison.Ordinal))
+            return null;
         BigInteger value = BigInteger.Zero;
         string digits = text.Replace("_", "", StringComparison.Ordinal);
         if (radix == 10)

@@ -25,9 +25,12 @@ internal static class OrderFilters
     {
         object?[] given = arguments.Bind("sort", 0, "reverse", "case_sensitive", "attribute");
         object? attribute = given[2] is NoneValue ? null : given[2];
-        Func<object, object>[] keys = attribute is not null && Kinds.Text(attribute) is { } names ? [.. names.Split(',').Select(name => Key(name, given[1]))] : [Key(attribute, given[1])];
+        Func<object, object>[] keys = attribute is not null && Kinds.Text(attribute) is { } names
+            ? [.. names.Split(',').Select(name => Key(name, given[1]))] : [Key(attribute, given[1])];
         // A list of keys even where there is one: equal ones that have no order, as undefined and none, are equal in lists and faults on their own.
-        return new ListValue(Sorting.Sorted(state, Kinds.ToList(state, value), item => new ListValue([.. keys.Select(one => one(item))]), given[0] is { } flag && Kinds.IsTrue(flag)));
+        return new ListValue(
+            Sorting.Sorted(state, Kinds.ToList(state, value), item => new ListValue([.. keys.Select(one => one(item))]),
+                given[0] is { } flag && Kinds.IsTrue(flag)));
     }
 
     private static ListValue SortDictionary(RenderState state, object value, Arguments arguments)

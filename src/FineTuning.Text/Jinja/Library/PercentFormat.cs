@@ -15,7 +15,8 @@ internal sealed class PercentFormat
     private readonly bool _escape;
     private int _position, _used;
 
-    private PercentFormat(RenderState state, string format, object values, bool escape) => (_state, _format, _values, _escape) = (state, format, values, escape);
+    private PercentFormat(RenderState state, string format, object values, bool escape) =>
+        (_state, _format, _values, _escape) = (state, format, values, escape);
 
     public static string Apply(RenderState state, string format, object values, bool escape) => new PercentFormat(state, format, values, escape).Format();
 
@@ -57,8 +58,10 @@ internal sealed class PercentFormat
         while (Peek is 'h' or 'l' or 'L') _position++;
         char type = Peek == '\0' ? throw new TemplateFault("a format ends within a position") : _format[_position++];
         if (type == '%') return "%";
-        if (precision > LargestPrecision && type != 's') throw new TemplateFault($"a format with a precision of {precision}; at most {LargestPrecision} are supported");
-        return Padded(Converted(named ?? Next(), type, flags, precision, out string sign), sign, flags, width, isNumber: type is not ('s' or 'r' or 'a' or 'c'));
+        if (precision > LargestPrecision && type != 's')
+            throw new TemplateFault($"a format with a precision of {precision}; at most {LargestPrecision} are supported");
+        return Padded(Converted(named ?? Next(), type, flags, precision, out string sign), sign, flags, width,
+            isNumber: type is not ('s' or 'r' or 'a' or 'c'));
     }
 
     private char Peek => _position < _format.Length ? _format[_position] : '\0';
@@ -80,7 +83,8 @@ internal sealed class PercentFormat
     private object Next()
     {
         int position = _used++;
-        if (_values is TupleValue tuple) return position < tuple.Items.Count ? tuple.Items[position] : throw new TemplateFault("fewer values were given than the format has positions for");
+        if (_values is TupleValue tuple)
+            return position < tuple.Items.Count ? tuple.Items[position] : throw new TemplateFault("fewer values were given than the format has positions for");
         return position == 0 ? _values : throw new TemplateFault("fewer values were given than the format has positions for");
     }
 
@@ -94,14 +98,16 @@ internal sealed class PercentFormat
             return precision >= 0 && CodePoints.Count(text) > precision ? text[..CodePoints.Index(text, precision)] : text;
         }
         if (type == 'c') return Kinds.Text(value) is { } character && CodePoints.Count(character) == 1 ? character
-            : Integers.From(value) is { } point && point >= 0 && point <= 0x10FFFF && Rune.IsValid((int)point) ? new Rune((int)point).ToString() : throw new TemplateFault("%c needs one character");
+            : Integers.From(value) is { } point && point >= 0 && point <= 0x10FFFF && Rune.IsValid((int)point) ? new Rune((int)point).ToString()
+            : throw new TemplateFault("%c needs one character");
         if (!Kinds.IsNumber(value)) throw new TemplateFault($"%{type} needs a number, not a value of kind {Kinds.Of(value)}");
         string digits;
         bool negative;
         if (type is 'd' or 'i' or 'u' or 'x' or 'X' or 'o')
         {
             BigInteger whole = value is double number
-                ? double.IsFinite(number) && type is 'd' or 'i' or 'u' ? new BigInteger(Math.Truncate(number)) : throw new TemplateFault($"%{type} needs an integer")
+                ? double.IsFinite(number) && type is 'd' or 'i' or 'u' ? new BigInteger(Math.Truncate(number))
+                : throw new TemplateFault($"%{type} needs an integer")
                 : Integers.From(value)!.Value;
             negative = whole.Sign < 0;
             digits = InBase(BigInteger.Abs(whole), type).PadLeft(Math.Max(0, precision), '0');

@@ -14,7 +14,7 @@ internal static class SelectionFilters
         ["rejectattr"] = (state, value, arguments) => new GeneratorValue(Select(state, value, arguments, byAttribute: true, keeps: false)),
     };
 
-    /// <summary>Reads an attribute such as 'a.b.0' or a number; null: the item itself.</summary>
+    /// <summary>Reads an attribute such as 'a.b.0' or a number. Null: the item itself.</summary>
     public static Func<object, object> Getter(object? attribute, object? otherwise = null)
     {
         if (attribute is null or NoneValue) return item => item;
@@ -31,7 +31,8 @@ internal static class SelectionFilters
     }
 
     public static object[] Path(object attribute) => Kinds.Text(attribute) is { } text
-        ? [.. text.Split('.').Select(part => part.Length > 0 && part.All(char.IsAsciiDigit) && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int position) ? (object)(long)position : part)]
+        ? [.. text.Split('.').Select(part => part.Length > 0 && part.All(char.IsAsciiDigit)
+            && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int position) ? (object)(long)position : part)]
         : [attribute];
 
     private static IEnumerable<object> Map(RenderState state, object value, Arguments arguments)

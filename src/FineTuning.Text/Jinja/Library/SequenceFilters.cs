@@ -63,7 +63,8 @@ internal static class SequenceFilters
 
     private static IEnumerable<object> NoPairs(object value)
     {
-        yield return Kinds.Length(value) == int.MinValue ? value : throw new TemplateFault($"items was given a value of kind {Kinds.Of(value)}; a dictionary was expected");
+        yield return Kinds.Length(value) == int.MinValue ? value
+            : throw new TemplateFault($"items was given a value of kind {Kinds.Of(value)}; a dictionary was expected");
     }
 
     private static string Join(RenderState state, object value, Arguments arguments)

@@ -10,7 +10,7 @@ internal static class StringMethods
 {
     private static readonly FrozenDictionary<string, TextMethod> Methods = Entries().ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>A method bound to its text; null: there is none of that name.</summary>
+    /// <summary>A method bound to its text. Null: there is none with that name.</summary>
     public static object? Find(object text, string name) =>
         Methods.TryGetValue(name, out TextMethod? method) ? new FunctionValue($"<method {name} of string>", (state, arguments) =>
         {
@@ -25,8 +25,10 @@ internal static class StringMethods
             ["strip"] = (_, self, arguments) => TextTrimming.Strip(self, TextTrimming.Characters("strip", arguments), true, true),
             ["lstrip"] = (_, self, arguments) => TextTrimming.Strip(self, TextTrimming.Characters("lstrip", arguments), true, false),
             ["rstrip"] = (_, self, arguments) => TextTrimming.Strip(self, TextTrimming.Characters("rstrip", arguments), false, true),
-            ["removeprefix"] = (_, self, arguments) => Own(self) is var text && One("removeprefix", arguments) is var part && text.StartsWith(part, StringComparison.Ordinal) ? Kinds.Like(self, text[part.Length..]) : self,
-            ["removesuffix"] = (_, self, arguments) => Own(self) is var text && One("removesuffix", arguments) is var part && text.EndsWith(part, StringComparison.Ordinal) ? Kinds.Like(self, text[..^part.Length]) : self,
+            ["removeprefix"] = (_, self, arguments) => Own(self) is var text && One("removeprefix", arguments) is var part
+                && text.StartsWith(part, StringComparison.Ordinal) ? Kinds.Like(self, text[part.Length..]) : self,
+            ["removesuffix"] = (_, self, arguments) => Own(self) is var text && One("removesuffix", arguments) is var part
+            && text.EndsWith(part, StringComparison.Ordinal) ? Kinds.Like(self, text[..^part.Length]) : self,
             ["upper"] = (_, self, arguments) => Cased("upper", self, arguments, Casing.ToUpper),
             ["lower"] = (_, self, arguments) => Cased("lower", self, arguments, Casing.ToLower),
             ["title"] = (_, self, arguments) => Cased("title", self, arguments, Casing.ToTitle),
@@ -40,9 +42,11 @@ internal static class StringMethods
             ["rpartition"] = (_, self, arguments) => TextSplitting.Partition(self, One("rpartition", arguments), fromEnd: true),
             ["join"] = TextSplitting.Join,
             ["replace"] = (state, self, arguments) => TextReplacing.Method(state, self, arguments),
-            ["format"] = (state, self, arguments) => Kinds.Like(self, BraceFormat.Apply(state, Own(self), arguments.Positional, name => Named(arguments, name), Kinds.IsSafe(self))),
+            ["format"] = (state, self, arguments) =>
+                Kinds.Like(self, BraceFormat.Apply(state, Own(self), arguments.Positional, name => Named(arguments, name), Kinds.IsSafe(self))),
             ["format_map"] = (state, self, arguments) => arguments.Bind("format_map", 1, "/mapping")[0] is DictValue map
-                ? Kinds.Like(self, BraceFormat.Apply(state, Own(self), [], map.Find, Kinds.IsSafe(self))) : throw new TemplateFault("format_map() needs a dictionary"),
+                ? Kinds.Like(self, BraceFormat.Apply(state, Own(self), [], map.Find, Kinds.IsSafe(self)))
+                : throw new TemplateFault("format_map() needs a dictionary"),
         };
         foreach ((string name, TextMethod method) in TextSearching.Methods) methods[name] = method;
         foreach ((string name, TextMethod method) in TextPadding.Methods) methods[name] = method;
@@ -54,7 +58,8 @@ internal static class StringMethods
                 return question(Own(self));
             };
         }
-        foreach (string name in new[] { "encode", "translate", "maketrans" }) methods[name] = (_, _, _) => throw new TemplateFault($"the method {name}() is not supported in chat templates");
+        foreach (string name in new[] { "encode", "translate", "maketrans" })
+            methods[name] = (_, _, _) => throw new TemplateFault($"the method {name}() is not supported in chat templates");
         return methods;
     }
 

@@ -74,7 +74,8 @@ internal static class TemplateTests
     private static object Rest(RenderState state, object value, object divisor)
     {
         if (value is UndefinedValue undefined) throw undefined.Fault();
-        if (!Kinds.IsNumber(value) || !Kinds.IsNumber(divisor)) throw new TemplateFault($"a number was expected, not a value of kind {Kinds.Of(Kinds.IsNumber(value) ? divisor : value)}");
+        if (!Kinds.IsNumber(value) || !Kinds.IsNumber(divisor))
+            throw new TemplateFault($"a number was expected, not a value of kind {Kinds.Of(Kinds.IsNumber(value) ? divisor : value)}");
         return Arithmetic.Numbers(state, "%", value, divisor);
     }
 }

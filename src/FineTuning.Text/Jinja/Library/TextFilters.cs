@@ -35,7 +35,8 @@ internal static class TextFilters
         return Soft(state, value);
     }
 
-    private static Arguments Renamed(Arguments arguments) => new(arguments.Positional, [.. arguments.Named.Select(entry => entry.Key == "chars" ? new("/chars", entry.Value) : entry)]);
+    private static Arguments Renamed(Arguments arguments) =>
+        new(arguments.Positional, [.. arguments.Named.Select(entry => entry.Key == "chars" ? new("/chars", entry.Value) : entry)]);
 
     private static object Cased(string name, RenderState state, object value, Arguments arguments, Func<string, string> change)
     {
@@ -129,7 +130,8 @@ internal static class TextFilters
         object?[] given = arguments.Bind("truncate", 0, "length", "killwords", "end", "leeway");
         int length = given[0] is { } wanted ? Integers.Small(wanted, "the length of truncate") : 255;
         int leeway = given[3] is null or NoneValue ? 5 : Integers.Small(given[3]!, "the leeway of truncate");
-        if (value is not UndefinedValue && Kinds.Text(value) is null) throw new TemplateFault($"truncate was given a value of kind {Kinds.Of(value)}; a text was expected");
+        if (value is not UndefinedValue && Kinds.Text(value) is null)
+            throw new TemplateFault($"truncate was given a value of kind {Kinds.Of(value)}; a text was expected");
         string text = Printing.Text(state, value), end = given[2] is { } mark ? Printing.Text(state, mark) : "...";
         int endLength = CodePoints.Count(end);
         if (length < endLength) throw new TemplateFault($"truncate to {length} characters leaves no room for '{end}'");

@@ -17,7 +17,8 @@ internal static class TextPadding
     private static object Padded(RenderState state, string method, object self, Arguments arguments, Func<int, int, int> left)
     {
         object?[] given = arguments.Bind(method, 1, "/width", "/fillchar");
-        string fill = given[1] is null ? " " : Kinds.Text(given[1]!) is { } text && CodePoints.Count(text) == 1 ? text : throw new TemplateFault($"{method}() needs one character to fill with");
+        string fill = given[1] is null ? " " : Kinds.Text(given[1]!) is { } text && CodePoints.Count(text) == 1 ? text
+            : throw new TemplateFault($"{method}() needs one character to fill with");
         return Kinds.Like(self, Pad(state, Kinds.Text(self)!, Integers.Small(given[0]!, "a width"), fill, left));
     }
 

@@ -19,7 +19,9 @@ internal static class TextQuestions
         ["istitle"] = IsTitle,
         ["isascii"] = text => text.All(char.IsAscii),
         ["isprintable"] = text => text.EnumerateRunes().All(rune => Printing.IsPrintable(rune.Value)),
-        ["isidentifier"] = text => text.Length > 0 && !char.IsDigit(text[0]) && text.EnumerateRunes().All(rune => rune.Value == '_' || IsLetter(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.NonSpacingMark),
+        ["isidentifier"] = text => text.Length > 0 && !char.IsDigit(text[0])
+            && text.EnumerateRunes().All(rune => rune.Value == '_' || IsLetter(rune)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.NonSpacingMark),
     };
 
     /// <summary>Has letters with cases, and all of them are lower.</summary>
@@ -47,7 +49,8 @@ internal static class TextQuestions
         foreach (Rune rune in text.EnumerateRunes())
         {
             UnicodeCategory category = Rune.GetUnicodeCategory(rune);
-            bool opens = category is UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter, cased = opens || category == UnicodeCategory.LowercaseLetter;
+            bool opens = category is UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter,
+                cased = opens || category == UnicodeCategory.LowercaseLetter;
             if (cased && opens == inside) return false;
             any |= cased;
             inside = cased;
@@ -57,11 +60,13 @@ internal static class TextQuestions
 
     private static bool Every(string text, Func<Rune, bool> holds) => text.Length > 0 && text.EnumerateRunes().All(holds);
 
-    private static bool IsLetter(Rune rune) => Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+    private static bool IsLetter(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
         or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter;
 
     private static bool IsDigit(Rune rune) => Rune.GetUnicodeCategory(rune) == UnicodeCategory.DecimalDigitNumber
         || (rune.IsBmp && CharUnicodeInfo.GetDigitValue((char)rune.Value) >= 0);
 
-    private static bool IsNumeric(Rune rune) => Rune.GetNumericValue(rune) >= 0 || Rune.GetUnicodeCategory(rune) is UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
+    private static bool IsNumeric(Rune rune) =>
+        Rune.GetNumericValue(rune) >= 0 || Rune.GetUnicodeCategory(rune) is UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
 }

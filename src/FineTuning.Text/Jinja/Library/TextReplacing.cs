@@ -9,7 +9,8 @@ internal static class TextReplacing
     {
         object?[] given = arguments.Bind("replace", 2, "/old", "/new", "/count");
         bool safe = Kinds.IsSafe(self);
-        string Text(object value) => Kinds.Text(value) is null ? throw new TemplateFault($"replace() was given a value of kind {Kinds.Of(value)}; strings were expected")
+        string Text(object value) =>
+            Kinds.Text(value) is null ? throw new TemplateFault($"replace() was given a value of kind {Kinds.Of(value)}; strings were expected")
             : safe ? Html.Escaped(value) : Kinds.Text(value)!;
         int count = given[2] is null ? -1 : Integers.Small(given[2]!, "the count of replace()");
         return Kinds.Like(self, Replace(state, Kinds.Text(self)!, Text(given[0]!), Text(given[1]!), count));

@@ -18,7 +18,8 @@ internal static class TextSplitting
         }
         else
         {
-            string separator = Kinds.Text(given[0]!) ?? throw new TemplateFault($"split() was given a value of kind {Kinds.Of(given[0]!)}; a string was expected");
+            string separator = Kinds.Text(given[0]!) ?? throw new TemplateFault(
+                $"split() was given a value of kind {Kinds.Of(given[0]!)}; a string was expected");
             if (separator.Length == 0) throw new TemplateFault("split() was given an empty separator");
             parts = fromEnd ? AtFromEnd(text, separator, limit) : At(text, separator, limit);
         }
@@ -70,7 +71,8 @@ internal static class TextSplitting
         foreach (object item in Kinds.Iterate(state, items))
         {
             string part = Kinds.Text(item) is { } own ? safe ? Html.Escaped(item) : own
-                : safe ? Html.Escape(Printing.Text(state, item)) : throw new TemplateFault($"join() found a value of kind {Kinds.Of(item)}; strings were expected");
+                : safe ? Html.Escape(Printing.Text(state, item))
+                : throw new TemplateFault($"join() found a value of kind {Kinds.Of(item)}; strings were expected");
             state.Budget.Allocate(separator.Length + part.Length);
             if (any) text.Append(separator);
             any = true;

@@ -6,10 +6,11 @@ internal static class TextTrimming
     public static string? Characters(string method, Arguments arguments)
     {
         object? given = arguments.Bind(method, 0, "/chars")[0];
-        return given is null or NoneValue ? null : Kinds.Text(given) ?? throw new TemplateFault($"{method}() was given a value of kind {Kinds.Of(given)}; a string was expected");
+        return given is null or NoneValue ? null : Kinds.Text(given)
+            ?? throw new TemplateFault($"{method}() was given a value of kind {Kinds.Of(given)}; a string was expected");
     }
 
-    /// <summary>Without the characters at its ends; null: white space.</summary>
+    /// <summary>Without the characters at its ends. Null: white space.</summary>
     public static object Strip(object self, string? characters, bool atStart, bool atEnd)
     {
         string text = Kinds.Text(self)!;

@@ -53,10 +53,10 @@ internal sealed class ArgumentList
 
     public List<(string Name, Expression Value)> Named { get; } = [];
 
-    /// <summary>What stands behind a star.</summary>
+    /// <summary>What follows a star.</summary>
     public Expression? Rest { get; set; }
 
-    /// <summary>What stands behind two stars.</summary>
+    /// <summary>What follows two stars.</summary>
     public Expression? NamedRest { get; set; }
 
     public IEnumerable<Node> Children => Positional.Concat(Named.Select(entry => entry.Value)).Concat(new[] { Rest, NamedRest }.OfType<Expression>());

@@ -1,6 +1,7 @@
 namespace FineTuning.Text.Jinja;
 
-internal sealed class ForStatement(Expression target, Expression items, Expression? filter, bool recursive, Statement body, Statement? otherwise, int line) : Statement(line)
+internal sealed class ForStatement(Expression target, Expression items, Expression? filter, bool recursive, Statement body, Statement? otherwise, int line)
+    : Statement(line)
 {
     public override IEnumerable<Node> Children => new Node?[] { items, filter, body, otherwise }.OfType<Node>();
 
@@ -29,10 +30,12 @@ internal sealed class ForStatement(Expression target, Expression items, Expressi
 
     private Flow Loop(RenderState state, object values, int depth)
     {
-        if (Kinds.Items(values) is null) throw new TemplateFault($"a value of kind {Kinds.Of(values)} cannot be iterated; a list, dictionary or text was expected");
+        if (Kinds.Items(values) is null)
+            throw new TemplateFault($"a value of kind {Kinds.Of(values)} cannot be iterated; a list, dictionary or text was expected");
         Scope outer = state.Scope;
         IEnumerable<object> source = Kinds.Iterate(state, values);
-        var loop = new LoopValue(state, filter is null ? source : Filtered(state, outer, source), filter is null ? Kinds.Length(values) : null, depth, recursive ? this : null, outer);
+        var loop = new LoopValue(state, filter is null ? source : Filtered(state, outer, source), filter is null ? Kinds.Length(values) : null,
+            depth, recursive ? this : null, outer);
         bool completed = false;
         while (loop.MoveNext())
         {

@@ -1,6 +1,8 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What is wrong with a template whether it is reached or not: filters and tests that do not exist. Inside an 'if' they fail only where they are reached.</summary>
+/// <summary>
+/// What is wrong with a template whether it is reached or not: filters and tests that do not exist. Inside an 'if' they fail only where they are reached.
+/// </summary>
 internal static class NodeChecks
 {
     public static void Check(Node node) => Check(node, forgiving: false);
@@ -22,7 +24,8 @@ internal static class NodeChecks
         bool inside = node switch
         {
             IfStatement or ConditionExpression => true,
-            ForStatement or MacroStatement or CallBlockStatement or GenerationStatement or BlockStatement or WithStatement or FilterStatement or SetBlockStatement => false,
+            ForStatement or MacroStatement or CallBlockStatement or GenerationStatement or BlockStatement or WithStatement
+                or FilterStatement or SetBlockStatement => false,
             _ => forgiving,
         };
         foreach (Node child in node.Children) Check(child, inside);

@@ -82,7 +82,8 @@ internal sealed class JoinExpression(IReadOnlyList<Expression> parts) : Expressi
             object value = part.Evaluate(state);
             string printed = Printing.Text(state, value);
             state.Budget.Allocate(printed.Length);
-            if (value is RichText { Spans.Count: > 0 } rich) (spans ??= []).AddRange(rich.Spans.Select(span => new TextSpan(span.Start + text.Length, span.End + text.Length)));
+            if (value is RichText { Spans.Count: > 0 } rich)
+                (spans ??= []).AddRange(rich.Spans.Select(span => new TextSpan(span.Start + text.Length, span.End + text.Length)));
             text.Append(printed);
         }
         return spans is null ? text.ToString() : new RichText(text.ToString(), false, spans);

@@ -43,7 +43,8 @@ internal sealed class PrintStatement(IReadOnlyList<Expression> values, int line)
 
 internal sealed class IfStatement(IReadOnlyList<(Expression Test, Statement Body)> branches, Statement? otherwise, int line) : Statement(line)
 {
-    public override IEnumerable<Node> Children => branches.SelectMany(branch => new Node[] { branch.Test, branch.Body }).Concat(otherwise is null ? [] : [otherwise]);
+    public override IEnumerable<Node> Children =>
+        branches.SelectMany(branch => new Node[] { branch.Test, branch.Body }).Concat(otherwise is null ? [] : [otherwise]);
 
     protected override Flow Run(RenderState state)
     {

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace FineTuning.Text.Jinja;
 
-/// <summary>Python's operators: integers without bounds, '/' always a float, '//' and '%' towards minus infinity, texts and lists joined and repeated.</summary>
+/// <summary>
+/// Python's operators: integers without bounds, '/' always a float, '//' and '%' towards minus infinity, texts and lists joined and repeated.
+/// </summary>
 internal static class Arithmetic
 {
     public static object Apply(RenderState state, string sign, object left, object right)
@@ -24,16 +26,19 @@ internal static class Arithmetic
     {
         double number => negative ? -number : number,
         UndefinedValue undefined => throw undefined.Fault(),
-        _ => Integers.From(value) is { } number ? Integers.Of(negative ? -number : number) : throw new TemplateFault($"a value of kind {Kinds.Of(value)} has no sign"),
+        _ => Integers.From(value) is { } number ? Integers.Of(negative ? -number : number)
+        : throw new TemplateFault($"a value of kind {Kinds.Of(value)} has no sign"),
     };
 
     public static object Numbers(RenderState state, string sign, object left, object right)
     {
-        if (left is long first && right is long second && (sign is "+" or "-") && Math.Abs(first / 2) < long.MaxValue / 4 && Math.Abs(second / 2) < long.MaxValue / 4)
+        if (left is long first && right is long second && (sign is "+" or "-") && Math.Abs(first / 2) < long.MaxValue / 4
+            && Math.Abs(second / 2) < long.MaxValue / 4)
         {
             return sign == "+" ? first + second : first - second;
         }
-        return left is double || right is double ? OfFloats(sign, Float(left), Float(right)) : OfIntegers(state, sign, Integers.From(left)!.Value, Integers.From(right)!.Value);
+        return left is double || right is double ? OfFloats(sign, Float(left), Float(right))
+            : OfIntegers(state, sign, Integers.From(left)!.Value, Integers.From(right)!.Value);
     }
 
     public static double Float(object number) => number is double value ? value : Integers.ToDouble(Integers.From(number)!.Value);
@@ -61,7 +66,8 @@ internal static class Arithmetic
         if (right.Sign < 0) return OfFloats("**", Integers.ToDouble(left), Integers.ToDouble(right));
         if (left.IsZero || left.IsOne || right.IsZero) return Integers.Of(right.IsZero ? BigInteger.One : left);
         if (left == BigInteger.MinusOne) return right.IsEven ? 1L : -1L;
-        if (right > Budget.LargestInteger || (left.GetBitLength() - 1) * (long)right > Budget.LargestInteger) throw new TemplateFault($"a power has more than {Budget.LargestInteger} bits");
+        if (right > Budget.LargestInteger || (left.GetBitLength() - 1) * (long)right > Budget.LargestInteger)
+            throw new TemplateFault($"a power has more than {Budget.LargestInteger} bits");
         state.Budget.Step((long)right);
         return Integers.Of(BigInteger.Pow(left, (int)right));
     }
@@ -84,9 +90,11 @@ internal static class Arithmetic
     private static double Power(double left, double right)
     {
         if (left == 0 && right < 0) throw new TemplateFault("zero cannot be raised to a negative power");
-        if (left < 0 && double.IsFinite(left) && double.IsFinite(right) && Math.Floor(right) != right) throw new TemplateFault("a negative number to a broken power is no real number");
+        if (left < 0 && double.IsFinite(left) && double.IsFinite(right) && Math.Floor(right) != right)
+            throw new TemplateFault("a negative number to a broken power is no real number");
         double result = Math.Pow(left, right);
-        return double.IsInfinity(result) && double.IsFinite(left) && double.IsFinite(right) ? throw new TemplateFault("a power is too large for a floating-point number") : result;
+        return double.IsInfinity(result) && double.IsFinite(left) && double.IsFinite(right)
+            ? throw new TemplateFault("a power is too large for a floating-point number") : result;
     }
 
     // Quotient and rest so that the rest has the divisor's sign, as CPython computes them.

@@ -22,7 +22,8 @@ internal static class Comparison
         state.Budget.Enter();
         bool equal = (left, right) switch
         {
-            (SequenceValue first, SequenceValue second) => first.GetType() == second.GetType() && (ReferenceEquals(first, second) || ItemsEqual(state, first.Items, second.Items)),
+            (SequenceValue first, SequenceValue second) =>
+                first.GetType() == second.GetType() && (ReferenceEquals(first, second) || ItemsEqual(state, first.Items, second.Items)),
             (DictValue first, DictValue second) => ReferenceEquals(first, second) || EntriesEqual(state, first, second),
             (UndefinedValue, UndefinedValue) => true,
             (RangeValue first, RangeValue second) => first.Count == second.Count && first.Items.SequenceEqual(second.Items),

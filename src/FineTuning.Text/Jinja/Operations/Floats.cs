@@ -38,7 +38,8 @@ internal static class Floats
         (BigInteger digits, int scale) = Exact(Math.Abs(value));
         BigInteger rounded = RoundTo(digits, scale, decimals);
         double result = double.Parse($"{rounded}E{(-decimals).ToString(CultureInfo.InvariantCulture)}", NumberStyles.Float, CultureInfo.InvariantCulture);
-        return double.IsInfinity(result) ? throw new TemplateFault("the rounded number is too large for a floating-point number") : Math.CopySign(result, value);
+        return double.IsInfinity(result) ? throw new TemplateFault("the rounded number is too large for a floating-point number")
+            : Math.CopySign(result, value);
     }
 
     /// <summary>A number as digits / 10^scale, exactly.</summary>
@@ -69,7 +70,9 @@ internal static class Floats
         if (name == "nan") return double.NaN;
         for (int i = 0; i < text.Length; i++)
         {
-            if (text[i] == '_' ? i == 0 || i + 1 == text.Length || !char.IsAsciiDigit(text[i - 1]) || !char.IsAsciiDigit(text[i + 1]) : !char.IsAsciiDigit(text[i]) && !"+-.eE".Contains(text[i], StringComparison.Ordinal)) return null;
+            if (text[i] == '_' ? i == 0 || i + 1 == text.Length || !char.IsAsciiDigit(text[i - 1]) || !char.IsAsciiDigit(text[i + 1])
+                : !char.IsAsciiDigit(text[i]) && !"+-.eE".Contains(text[i], StringComparison.Ordinal))
+                return null;
         }
         const NumberStyles style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         return double.TryParse(text.Replace("_", "", StringComparison.Ordinal), style, CultureInfo.InvariantCulture, out double value) ? value : null;

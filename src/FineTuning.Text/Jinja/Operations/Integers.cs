@@ -23,17 +23,19 @@ internal static class Integers
         _ => null,
     };
 
-    /// <summary>An integer that counts or places something, held within the range of int.</summary>
+    /// <summary>An integer that is a count or an index, held within the range of int.</summary>
     public static int Small(object value, string what)
     {
-        BigInteger number = From(value) ?? throw (value is UndefinedValue undefined ? undefined.Fault() : new TemplateFault($"{what} is a value of kind {Kinds.Of(value)}; an integer was expected"));
+        BigInteger number = From(value) ?? throw (value is UndefinedValue undefined ? undefined.Fault()
+            : new TemplateFault($"{what} is a value of kind {Kinds.Of(value)}; an integer was expected"));
         return (int)BigInteger.Clamp(number, int.MinValue, int.MaxValue);
     }
 
     public static string Print(BigInteger value)
     {
         // A digit takes more than three bits, so that what is far too long is never converted.
-        if (value.GetBitLength() < MostDigits * 3 || BigInteger.Abs(value) < BigInteger.Pow(10, MostDigits)) return value.ToString(CultureInfo.InvariantCulture);
+        if (value.GetBitLength() < MostDigits * 3 || BigInteger.Abs(value) < BigInteger.Pow(10, MostDigits))
+            return value.ToString(CultureInfo.InvariantCulture);
         throw new TemplateFault($"an integer of more than {MostDigits:N0} digits cannot be printed");
     }
 

@@ -23,7 +23,8 @@ internal sealed class JsonPrinting(RenderState state, bool ascii, string? indent
         if (given[2] is not (null or NoneValue))
         {
             List<object> pair = Kinds.ToList(state, given[2]!);
-            if (pair.Count != 2 || Kinds.Text(pair[0]) is not { } first || Kinds.Text(pair[1]) is not { } second) throw new TemplateFault("the separators of tojson are no two strings");
+            if (pair.Count != 2 || Kinds.Text(pair[0]) is not { } first || Kinds.Text(pair[1]) is not { } second)
+                throw new TemplateFault("the separators of tojson are no two strings");
             (item, key) = (first, second);
         }
         var printing = new JsonPrinting(state, given[0] is { } flag && Kinds.IsTrue(flag), indent, item, key, given[3] is { } order && Kinds.IsTrue(order));

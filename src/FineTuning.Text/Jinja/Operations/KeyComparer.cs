@@ -19,7 +19,8 @@ internal sealed class KeyComparer : IEqualityComparer<object>
         if (Kinds.IsNumber(left)) return Kinds.IsNumber(right) && Comparison.Numbers(left, right) == 0;
         if (Kinds.Text(left) is { } text) return text == Kinds.Text(right);
         if (left is UndefinedValue) return right is UndefinedValue;
-        return left is TupleValue first && right is TupleValue second && first.Items.Count == second.Items.Count && first.Items.Zip(second.Items).All(pair => Equal(pair.First, pair.Second));
+        return left is TupleValue first && right is TupleValue second && first.Items.Count == second.Items.Count
+            && first.Items.Zip(second.Items).All(pair => Equal(pair.First, pair.Second));
     }
 
     private static int Hash(object key, int depth)

@@ -6,17 +6,19 @@ internal static class Lookup
     // Attributes that Python's dictionaries really have: they hide keys of that name.
     private static readonly HashSet<string> DictionaryInternals = new(StringComparer.Ordinal)
     {
-        "__class__", "__class_getitem__", "__contains__", "__delattr__", "__delitem__", "__dir__", "__doc__", "__eq__", "__format__", "__ge__", "__getattribute__", "__getitem__",
-        "__getstate__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__ior__", "__iter__", "__le__", "__len__", "__lt__", "__ne__", "__new__", "__or__", "__reduce__",
-        "__reduce_ex__", "__repr__", "__reversed__", "__ror__", "__setattr__", "__setitem__", "__sizeof__", "__str__", "__subclasshook__",
+        "__class__", "__class_getitem__", "__contains__", "__delattr__", "__delitem__", "__dir__", "__doc__", "__eq__", "__format__", "__ge__",
+        "__getattribute__", "__getitem__", "__getstate__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__ior__", "__iter__", "__le__",
+        "__len__", "__lt__", "__ne__", "__new__", "__or__", "__reduce__", "__reduce_ex__", "__repr__", "__reversed__", "__ror__", "__setattr__",
+        "__setitem__", "__sizeof__", "__str__", "__subclasshook__",
     };
 
     // Those that its undefined values really have: naming one gives another undefined value, naming any other fails.
     private static readonly HashSet<string> UndefinedInternals = new(StringComparer.Ordinal)
     {
-        "__class__", "__doc__", "__init__", "__module__", "__slots__", "__str__", "__repr__", "__len__", "__iter__", "__bool__", "__eq__", "__ne__", "__hash__", "__dir__", "__new__",
-        "__reduce__", "__reduce_ex__", "__setattr__", "__sizeof__", "__subclasshook__", "__init_subclass__", "__getattr__", "__getattribute__", "__delattr__", "__format__",
-        "_undefined_hint", "_undefined_obj", "_undefined_name", "_undefined_exception", "_undefined_message", "_fail_with_undefined_error",
+        "__class__", "__doc__", "__init__", "__module__", "__slots__", "__str__", "__repr__", "__len__", "__iter__", "__bool__", "__eq__", "__ne__",
+        "__hash__", "__dir__", "__new__", "__reduce__", "__reduce_ex__", "__setattr__", "__sizeof__", "__subclasshook__", "__init_subclass__",
+        "__getattr__", "__getattribute__", "__delattr__", "__format__", "_undefined_hint", "_undefined_obj", "_undefined_name",
+        "_undefined_exception", "_undefined_message", "_fail_with_undefined_error",
     };
 
     public static object Attribute(object owner, string name) => OwnAttribute(owner, name) ?? Element(owner, name) ?? Missing(owner, name);
@@ -27,7 +29,7 @@ internal static class Lookup
     /// <summary>As the filter attr: an attribute or method, never an element.</summary>
     public static object OnlyAttribute(object owner, string name) => OwnAttribute(owner, name) ?? Missing(owner, name);
 
-    /// <summary>The attribute or method of a value itself; null: it has none of that name.</summary>
+    /// <summary>The attribute or method of a value itself. Null: it has none of that name.</summary>
     private static object? OwnAttribute(object owner, string name)
     {
         if (name.StartsWith('_'))
@@ -68,7 +70,7 @@ internal static class Lookup
         };
     }
 
-    /// <summary>The element of a container; null: there is none.</summary>
+    /// <summary>The element of a container. Null: there is none.</summary>
     private static object? Element(object owner, object key)
     {
         switch (owner)
@@ -93,5 +95,6 @@ internal static class Lookup
     }
 
     private static UndefinedValue Missing(object owner, object key) =>
-        new(Kinds.Text(key) is { } name ? $"a value of kind {Kinds.Of(owner)} has no '{(name.Length > 80 ? name[..80] : name)}'" : $"a value of kind {Kinds.Of(owner)} has no such element");
+        new(Kinds.Text(key) is { } name ? $"a value of kind {Kinds.Of(owner)} has no '{(name.Length > 80 ? name[..80] : name)}'"
+            : $"a value of kind {Kinds.Of(owner)} has no such element");
 }

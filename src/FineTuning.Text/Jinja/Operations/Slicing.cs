@@ -8,7 +8,8 @@ internal static class Slicing
     public static object Apply(RenderState state, object value, object? start, object? stop, object? step)
     {
         if (value is UndefinedValue undefined) throw undefined.Fault();
-        if (Kinds.Text(value) is null && value is not (SequenceValue or RangeValue)) throw new TemplateFault($"a value of kind {Kinds.Of(value)} has no slices");
+        if (Kinds.Text(value) is null && value is not (SequenceValue or RangeValue))
+            throw new TemplateFault($"a value of kind {Kinds.Of(value)} has no slices");
         int length = Kinds.Length(value)!.Value;
         int stride = step is null or NoneValue ? 1 : Integers.Small(step, "the step of a slice");
         if (stride == 0) throw new TemplateFault("the step of a slice is 0");

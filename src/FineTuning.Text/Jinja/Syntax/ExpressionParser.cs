@@ -1,6 +1,6 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>Expressions, loosest operator first; precedence is Jinja's, which differs from Python's in places.</summary>
+/// <summary>Expressions, loosest operator first; precedence is Jinja's, which differs from Python's here and there.</summary>
 internal sealed partial class Parser
 {
     private static readonly string[] Comparisons = ["==", "!=", "<", "<=", ">", ">="];

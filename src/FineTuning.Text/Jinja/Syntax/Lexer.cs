@@ -1,8 +1,8 @@
 namespace FineTuning.Text.Jinja;
 
 /// <summary>
-/// Cuts a template into text and tags, with white space as trim_blocks and lstrip_blocks leave it: the line end behind a block tag or comment goes, and so does the white
-/// space between the beginning of a line and one. A minus strips all white space up to the neighbouring tag, a plus keeps it.
+/// Cuts a template into text and tags, with white space as trim_blocks and lstrip_blocks leave it: the line end behind a block tag or comment goes,
+/// and so does the white space between the beginning of a line and one. A minus strips all white space up to the neighbouring tag, a plus keeps it.
 /// </summary>
 internal sealed class Lexer
 {
@@ -15,7 +15,8 @@ internal sealed class Lexer
 
     public static List<Token> Read(string template)
     {
-        string source = template.Contains('\r', StringComparison.Ordinal) ? template.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n') : template;
+        string source = template.Contains('\r', StringComparison.Ordinal)
+            ? template.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n') : template;
         var lexer = new Lexer(source.EndsWith('\n') ? source[..^1] : source);
         try
         {

@@ -61,7 +61,8 @@ internal sealed partial class Parser
 
     private void EnterNesting()
     {
-        if (++_nesting > DeepestNesting || !System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack()) throw Fault($"it is nested deeper than {DeepestNesting}");
+        if (++_nesting > DeepestNesting || !System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw Fault($"it is nested deeper than {DeepestNesting}");
     }
 
     /// <summary>Notes how deep the tree below a node is; chains such as 1 + 1 + 1 make it deep without any nesting.</summary>

@@ -1,6 +1,6 @@
 namespace FineTuning.Text.Jinja;
 
-/// <summary>What stands behind a value: attributes, indices, calls, filters and tests.</summary>
+/// <summary>What follows a value: attributes, indices, calls, filters and tests.</summary>
 internal sealed partial class Parser
 {
     private Expression ParsePostfix(Expression node)
@@ -141,7 +141,8 @@ internal sealed partial class Parser
         {
             arguments = ParseArguments();
         }
-        else if ((Current.Kind is TokenKind.Name or TokenKind.Text or TokenKind.Integer or TokenKind.Float || Current.IsOperator("[") || Current.IsOperator("{"))
+        else if ((Current.Kind is TokenKind.Name or TokenKind.Text or TokenKind.Integer or TokenKind.Float
+            || Current.IsOperator("[") || Current.IsOperator("{"))
             && !Current.IsName("else") && !Current.IsName("or") && !Current.IsName("and"))
         {
             if (Current.IsName("is")) throw Fault("tests cannot be chained; put the first into parentheses");

@@ -29,7 +29,8 @@ internal sealed partial class Parser
             case "autoescape" or "do" or "trans" or "debug":
                 throw new TemplateFault($"the tag '{tag}' is not supported in chat templates", false, line);
             default:
-                throw new TemplateFault(ends.Length == 0 ? $"the tag '{tag}' is not known" : $"the tag '{tag}' was found where '{ends[^1]}' was expected", false, line);
+                throw new TemplateFault(
+                    ends.Length == 0 ? $"the tag '{tag}' is not known" : $"the tag '{tag}' was found where '{ends[^1]}' was expected", false, line);
         }
     }
 
@@ -105,7 +106,8 @@ internal sealed partial class Parser
             if (parameters.Count > 0) Expect(",");
             string name = ParameterName();
             Expression? value = SkipOperator("=") ? ParseExpression() : null;
-            if (value is null && parameters.Exists(earlier => earlier.Default is not null)) throw Fault("a parameter without a default follows one with a default");
+            if (value is null && parameters.Exists(earlier => earlier.Default is not null))
+                throw Fault("a parameter without a default follows one with a default");
             if (parameters.Exists(earlier => earlier.Name == name)) throw Fault($"the parameter '{name}' occurs twice");
             parameters.Add(new(name, value));
         }

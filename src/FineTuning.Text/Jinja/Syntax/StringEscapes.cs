@@ -42,7 +42,8 @@ internal static class StringEscapes
 
     private static int Hexadecimal(ReadOnlySpan<char> literal, int at, int digits, StringBuilder text)
     {
-        if (at + digits > literal.Length || !int.TryParse(literal.Slice(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value is < 0 or > 0x10FFFF)
+        if (at + digits > literal.Length || !int.TryParse(
+            literal.Slice(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value is < 0 or > 0x10FFFF)
         {
             throw new TemplateFault($"a string has an escape without its {digits} hexadecimal digits");
         }
@@ -68,7 +69,8 @@ internal static class StringEscapes
             return;
         }
         int point = literal[i];
-        if (char.IsHighSurrogate(literal[i]) && i + 1 < literal.Length && char.IsLowSurrogate(literal[i + 1])) point = char.ConvertToUtf32(literal[i], literal[++i]);
+        if (char.IsHighSurrogate(literal[i]) && i + 1 < literal.Length && char.IsLowSurrogate(literal[i + 1]))
+            point = char.ConvertToUtf32(literal[i], literal[++i]);
         text.Append(point <= 0xFF ? $"x{point:x2}" : point <= 0xFFFF ? $"u{point:x4}" : $"U{point:x8}");
     }
 

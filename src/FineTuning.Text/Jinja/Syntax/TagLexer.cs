@@ -76,7 +76,8 @@ internal ref struct TagLexer
         if (_position == 0 || _source[_position - 1] != '.')
         {
             int behind = end;
-            if (behind + 1 < rest.Length && rest[behind] == '.' && Digits(rest, behind + 1) is var fraction && fraction > behind + 1) (behind, isFloat) = (fraction, true);
+            if (behind + 1 < rest.Length && rest[behind] == '.' && Digits(rest, behind + 1) is var fraction && fraction > behind + 1)
+                (behind, isFloat) = (fraction, true);
             if (behind < rest.Length && rest[behind] is 'e' or 'E')
             {
                 int sign = behind + 1 < rest.Length && rest[behind + 1] is '+' or '-' ? behind + 2 : behind + 1;
@@ -84,7 +85,8 @@ internal ref struct TagLexer
             }
             if (isFloat)
             {
-                double number = double.Parse(rest[..behind].ToString().Replace("_", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture);
+                double number = double.Parse(rest[..behind].ToString().Replace("_", "", StringComparison.Ordinal),
+                    NumberStyles.Float, CultureInfo.InvariantCulture);
                 Add(TokenKind.Float, behind, number);
                 return;
             }
@@ -97,7 +99,9 @@ internal ref struct TagLexer
     private static int Digits(ReadOnlySpan<char> text, int from)
     {
         int end = from;
-        while (end < text.Length && (char.IsAsciiDigit(text[end]) || (end > from && text[end] == '_' && end + 1 < text.Length && char.IsAsciiDigit(text[end + 1])))) end++;
+        while (end < text.Length
+            && (char.IsAsciiDigit(text[end]) || (end > from && text[end] == '_' && end + 1 < text.Length && char.IsAsciiDigit(text[end + 1]))))
+            end++;
         return end;
     }
 
@@ -137,14 +141,16 @@ internal ref struct TagLexer
             Add(TokenKind.Operator, 2);
             return;
         }
-        if (!"+-/*%~[](){}><=.:|,;".Contains(first, StringComparison.Ordinal)) throw new TemplateFault($"the character '{first}' (U+{(int)first:X4}) has no meaning here", false, _firstLine + _lines);
+        if (!"+-/*%~[](){}><=.:|,;".Contains(first, StringComparison.Ordinal))
+            throw new TemplateFault($"the character '{first}' (U+{(int)first:X4}) has no meaning here", false, _firstLine + _lines);
         if (first is '(' or '[' or '{')
         {
             _brackets.Push(first switch { '(' => ')', '[' => ']', _ => '}' });
         }
         else if (first is ')' or ']' or '}')
         {
-            if (!_brackets.TryPop(out char expected) || expected != first) throw new TemplateFault($"'{first}' closes nothing that is open", false, _firstLine + _lines);
+            if (!_brackets.TryPop(out char expected) || expected != first)
+                throw new TemplateFault($"'{first}' closes nothing that is open", false, _firstLine + _lines);
         }
         Add(TokenKind.Operator, 1);
     }
@@ -158,15 +164,19 @@ internal ref struct TagLexer
     private static int NameLength(ReadOnlySpan<char> text)
     {
         int end = 0;
-        while (end < text.Length && Rune.DecodeFromUtf16(text[end..], out Rune rune, out int length) == System.Buffers.OperationStatus.Done && IsNamePart(rune, end == 0)) end += length;
+        while (end < text.Length && Rune.DecodeFromUtf16(text[end..], out Rune rune, out int length) == System.Buffers.OperationStatus.Done
+            && IsNamePart(rune, end == 0))
+            end += length;
         return end;
     }
 
     private static bool IsNamePart(Rune rune, bool isFirst) => rune.Value == '_' || Rune.GetUnicodeCategory(rune) switch
     {
-        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter
             or UnicodeCategory.LetterNumber => true,
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation => !isFirst,
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.DecimalDigitNumber
+            or UnicodeCategory.ConnectorPunctuation => !isFirst,
         _ => false,
     };
 }

@@ -15,7 +15,8 @@ internal sealed class Arguments(IReadOnlyList<object> positional, IReadOnlyList<
     /// <param name="parameters">The parameters' names; one that begins with '/' is taken by position only.</param>
     public object?[] Bind(string function, int required, params ReadOnlySpan<string> parameters)
     {
-        if (Positional.Count > parameters.Length) throw new TemplateFault($"{function}() takes at most {parameters.Length} arguments; {Positional.Count} were given");
+        if (Positional.Count > parameters.Length)
+            throw new TemplateFault($"{function}() takes at most {parameters.Length} arguments; {Positional.Count} were given");
         var bound = new object?[parameters.Length];
         for (int i = 0; i < Positional.Count; i++) bound[i] = Positional[i];
         foreach ((string name, object value) in Named)

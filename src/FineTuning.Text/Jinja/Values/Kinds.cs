@@ -25,7 +25,7 @@ internal static class Kinds
         _ => "function",
     };
 
-    /// <summary>A text's characters; null: it is none.</summary>
+    /// <summary>A text's characters. Null: it is none.</summary>
     public static string? Text(object value) => value as string ?? (value as RichText)?.Text;
 
     public static bool IsSafe(object value) => value is RichText { Safe: true };
@@ -51,7 +51,7 @@ internal static class Kinds
         _ => true,
     };
 
-    /// <summary>How many items a value has; null: it has no length.</summary>
+    /// <summary>How many items a value has. Null: it has no length.</summary>
     public static int? Length(object value) => value switch
     {
         UndefinedValue => 0,
@@ -69,10 +69,11 @@ internal static class Kinds
     public static IEnumerable<object> Iterate(RenderState state, object value)
     {
         IEnumerable<object>? items = Items(value);
-        return items is null ? throw new TemplateFault($"{Kinds.Of(value)} cannot be iterated; a list, dictionary or text was expected") : Metered(state, items);
+        return items is null ? throw new TemplateFault($"{Kinds.Of(value)} cannot be iterated; a list, dictionary or text was expected")
+            : Metered(state, items);
     }
 
-    /// <summary>The items of a value; null: it has none.</summary>
+    /// <summary>The items of a value. Null: it has none.</summary>
     public static IEnumerable<object>? Items(object value) => value switch
     {
         UndefinedValue => [],

@@ -39,7 +39,8 @@ internal sealed class MacroValue(MacroDefinition definition, Scope scope) : Call
     {
         if (definition.ReadsCaller && !definition.Has("caller"))
         {
-            inner.Set("caller", named.Remove("caller", out object? caller) ? caller : new UndefinedValue($"the macro '{definition.Name}' was called without a call block: no caller is defined"));
+            inner.Set("caller", named.Remove("caller", out object? caller) ? caller
+                : new UndefinedValue($"the macro '{definition.Name}' was called without a call block: no caller is defined"));
         }
         if (definition.ReadsNamedRest && !definition.Has("kwargs"))
         {
@@ -53,6 +54,7 @@ internal sealed class MacroValue(MacroDefinition definition, Scope scope) : Call
                 : $"the macro '{definition.Name}' takes no argument named '{named.Keys.First()}'");
         }
         if (definition.ReadsRest && !definition.Has("varargs")) inner.Set("varargs", new TupleValue([.. arguments.Positional.Skip(count)]));
-        else if (arguments.Positional.Count > count) throw new TemplateFault($"the macro '{definition.Name}' takes at most {count} arguments; {arguments.Positional.Count} were given");
+        else if (arguments.Positional.Count > count)
+            throw new TemplateFault($"the macro '{definition.Name}' takes at most {count} arguments; {arguments.Positional.Count} were given");
     }
 }

@@ -1,7 +1,7 @@
 namespace FineTuning.Text.Jinja;
 
-// A value of a template is one of a closed set of types, and nothing else ever enters the interpreter: bool, long or BigInteger (an integer), double, string or RichText
-// (a text), and the classes of this folder. There is no reflection anywhere, so a template reaches what is written here and no more.
+// A value of a template is one of a closed set of types, and nothing else ever enters the interpreter: bool, long or BigInteger (an integer), double,
+// string or RichText (a text), and the classes of this folder. There is no reflection anywhere, so a template reaches what is written here and no more.
 
 /// <summary>Python's None.</summary>
 internal sealed class NoneValue

@@ -73,7 +73,7 @@ public sealed class AnsweringLawTests : IDisposable
     {
         using QuestionAnswerer model = _tiny.Load(new QuestionAnswererOptions { MaximumLength = 40 });
         EncodedRow[] questions = [.. TinyAnswerer.Data(6, 9, false, 100).Select((example, i) => Encoded(model, example, i))];
-        IReadOnlyList<EncodedRow> rows = model.Arrange(questions);
+        IReadOnlyList<EncodedRow> rows = model.PrepareRows(questions);
         Assert.True(rows.Count > questions.Length);
         using var scope = NewDisposeScope();
         double whole = Loss(model, rows, rows.Max(row => row.Length) + 2), alone = rows.Sum(row => Loss(model, [row], row.Length));
@@ -99,7 +99,7 @@ public sealed class AnsweringLawTests : IDisposable
             Assert.NotNull(model.Encode(second, report));
             Assert.Equal(2, report.Summary().Skipped.Single().Value);
             Assert.Equal(["gone", "moved"], report.Summary().Names[report.Summary().Skipped.Single().Key]);
-            Assert.Equal(1, report.Summary().Remarks.Single().Value);
+            Assert.Equal(1, report.Summary().Notes.Single().Value);
         }
         using (QuestionAnswerer model = _tiny.Load(new QuestionAnswererOptions { MismatchedAnswers = MismatchedAnswers.Repair }))
         {
@@ -107,7 +107,7 @@ public sealed class AnsweringLawTests : IDisposable
             var row = (QuestionRow)model.Encode(moved, report)!;
             Assert.Equal(11, row.Windows[0].Window.Starts[row.Windows[0].Target.Start - row.Windows[0].Window.First]);
             Assert.Null(model.Encode(gone, report));
-            Assert.Equal(1, report.Summary().Remarks.Single().Value);
+            Assert.Equal(1, report.Summary().Notes.Single().Value);
         }
         using (QuestionAnswerer model = _tiny.Load(new QuestionAnswererOptions { MismatchedAnswers = MismatchedAnswers.Refuse }))
         {
@@ -126,9 +126,9 @@ public sealed class AnsweringLawTests : IDisposable
         Assert.All(row.Windows.Skip(1), window => Assert.Equal((0, 0), window.Target));
         Assert.Equal(row.Windows.Length, row.TargetCount);
         Assert.All(((QuestionRow)model.Encode(new("what is it?", context), report)!).Windows, window => Assert.Equal((0, 0), window.Target));
-        Assert.Empty(report.Summary().Remarks);
+        Assert.Empty(report.Summary().Notes);
         Assert.Equal(0, model.Encode(new("what is it?", context, new GivenAnswer(context[..180], 0)), report)!.TargetCount);
-        Assert.Equal(1, report.Summary().Remarks.Single().Value);
+        Assert.Equal(1, report.Summary().Notes.Single().Value);
         string question = string.Join(' ', Enumerable.Repeat("what", 20));
         Assert.Null(model.Encode(new(question, context, new GivenAnswer("tree", 4)), report));
         Assert.Null(model.Encode(new("what?", " "), report));

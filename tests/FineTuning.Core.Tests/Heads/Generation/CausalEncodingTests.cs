@@ -43,7 +43,7 @@ public sealed class CausalEncodingTests
             long firsts = rows.Sum(row => (long)row.Starts.Count(start => row.Learned[start])), ownFirsts = texts.Cast<CausalRow>().Count(row => row.Learned[0]);
             Assert.Equal(given, trained + context + firsts + report.Summary().TruncatedTokens);
             Assert.Equal(rows.Sum(row => row.TargetCount), trained);
-            if (packing == PackingStrategy.Split) Assert.Equal(firsts - ownFirsts, report.Summary().Remarks.Where(remark => remark.Key.Contains("piece", StringComparison.Ordinal)).Sum(remark => remark.Value));
+            if (packing == PackingStrategy.Split) Assert.Equal(firsts - ownFirsts, report.Summary().Notes.Where(note => note.Key.Contains("piece", StringComparison.Ordinal)).Sum(note => note.Value));
             else if (packing != PackingStrategy.Wrapped) Assert.Equal(ownFirsts, firsts);
             if (packing is PackingStrategy.Split or PackingStrategy.Wrapped) Assert.Equal(0, report.Summary().TruncatedTokens);
         }

@@ -46,7 +46,7 @@ public sealed class MaskedLanguageTests
             Assert.Equal(row.TokenIds.Select(tokenizer.IsSpecial), row.Units.Select(unit => unit < 0));
         });
         Assert.Equal(2, rows.Report.EmptyTexts);
-        Assert.Equal(Enumerable.Range(0, rows.Rows.Count), rows.Rows.Cast<MaskableRow>().Select(row => row.Place));
+        Assert.Equal(Enumerable.Range(0, rows.Rows.Count), rows.Rows.Cast<MaskableRow>().Select(row => row.Row));
         if (packing == TextPacking.Windows) Assert.All(rows.Rows.SkipLast(1), row => Assert.InRange(row.Length, length - 1, length));
     }
 
@@ -74,7 +74,7 @@ public sealed class MaskedLanguageTests
         var batch = (MaskedBatch)model.Collate(rows.Rows, 20, new BatchMoment(5, 2));
         Tensor loss = model.SumLoss(batch, ForwardContext.Evaluation());
         Tensor labels = torch.full([rows.Rows.Count * 20], Held(-100), ScalarType.Int64);
-        labels.index_put_(batch.Targets(CPU), TensorIndex.Tensor(batch.Places(CPU)));
+        labels.index_put_(batch.Targets(CPU), TensorIndex.Tensor(batch.Positions(CPU)));
         Tensor full = model.Head.Logits(batch.Input, ForwardContext.Evaluation());
         Tensor reference = nn.functional.cross_entropy(full.reshape(-1, full.shape[2]), labels, ignore_index: -100, reduction: nn.Reduction.Sum);
         Assert.Equal(reference.item<float>(), loss.item<float>(), 1e-3 * reference.item<float>() / 100);

@@ -54,7 +54,7 @@ public sealed class GoldenSentenceTests
         {
             JsonElement search = test.GetProperty("options");
             int row = search.GetProperty("query_row").GetInt32(), count = search.GetProperty("top_k").GetInt32();
-            (int, double)[] found = [.. index.Search(vectors[row], count + 1).Where(text => text.Place != row).Take(count).Select(text => (text.Place, text.Score))];
+            (int, double)[] found = [.. index.Search(vectors[row], count + 1).Where(text => text.Index != row).Take(count).Select(text => (text.Index, text.Score))];
             Assert.Equal(test.GetProperty("expected").EnumerateArray().Select(pair => pair[0].GetInt32()), found.Select(pair => pair.Item1));
             Assert.All(test.GetProperty("expected").EnumerateArray().Zip(found), pair => Assert.Equal(pair.First[1].GetDouble(), pair.Second.Item2, 1e-5));
         }

@@ -72,7 +72,7 @@ public sealed class TaggerLearningTests
             using TokenClassifier model = Pretrained.TokenClassifier(folder, null, new() { Crf = crf, MaximumLength = 24, WindowOverlap = 6 });
             using var scope = TorchSharp.torch.NewDisposeScope();
             EncodedRow[] encoded = [.. Sentences(3, 10, TaggingScheme.Iob2).Select((sentence, i) => model.Encode(sentence with { Weight = 1 + i }, new EncodingReport())!)];
-            IReadOnlyList<EncodedRow> rows = model.Arrange(encoded);
+            IReadOnlyList<EncodedRow> rows = model.PrepareRows(encoded);
             Assert.Equal(encoded.Sum(row => row.TargetCount), rows.Sum(row => row.TargetCount));
             double Loss(params EncodedRow[] some) => model.SumLoss(model.Collate(some, some.Max(row => row.Length)), ForwardContext.Evaluation()).item<float>();
             double whole = Loss([.. rows]);

@@ -35,7 +35,7 @@ public sealed class TaggingLawTests
                 foreach (SentenceWindow window in sentence.Windows)
                 {
                     Assert.InRange(window.Length, 3, 24);
-                    Assert.All(window.Owned, owned => Assert.Equal(tokens.Ids[expected[owned.Unit]], window.TokenIds[owned.Place]));
+                    Assert.All(window.Owned, owned => Assert.Equal(tokens.Ids[expected[owned.Unit]], window.TokenIds[owned.Position]));
                 }
                 Assert.Equal(words, sentence.Words.Select(word => sentence.Text[word.Start..word.End]));
             }
@@ -54,7 +54,7 @@ public sealed class TaggingLawTests
             EncodedSentence sentence = model.SentenceOf(text);
             Assert.Equal(Enumerable.Range(0, sentence.Words.Length), sentence.Units.Select(unit => unit.Word));
             int at = 0;
-            foreach (WordPlace word in sentence.Words)
+            foreach (WordSpan word in sentence.Words)
             {
                 Assert.InRange(word.Start, at, text.Length);
                 Assert.True(word.End > word.Start);
@@ -120,7 +120,7 @@ public sealed class TaggingLawTests
         using TokenClassifier model = Pretrained.TokenClassifier(folder), strict = Pretrained.TokenClassifier(folder, null, new() { BrokenTags = BrokenTags.Refuse });
         var report = new EncodingReport();
         Assert.NotNull(model.Encode(new TaggedWords(["a", "b"], ["O", "I-PER"]), report));
-        Assert.Contains(report.Summary().Remarks, remark => remark.Key.Contains("not well formed in IOB2", StringComparison.Ordinal) && remark.Value == 1);
+        Assert.Contains(report.Summary().Notes, note => note.Key.Contains("not well formed in IOB2", StringComparison.Ordinal) && note.Value == 1);
         Refused(strict, new TaggedWords(["a", "b"], ["O", "I-PER"]), "I-PER after O");
         Refused(model, new TaggedWords(["a"], ["B-ORG"]), "'B-ORG'");
         Refused(model, new TaggedWords(["a"], ["E-PER"]), "E-PER is no IOB2 tag");
@@ -128,7 +128,7 @@ public sealed class TaggingLawTests
         Refused(model, new AnnotatedText("Ada", [new("PER", 0, 9)]), "no part of the 3 characters");
         Refused(model, new AnnotatedText("Ada met", [new("PER", 0, 5), new("LOC", 3, 7)]), "overlap");
         Assert.NotNull(model.Encode(new AnnotatedText("Adams met", [new("PER", 0, 3)]), report));
-        Assert.Contains(report.Summary().Remarks, remark => remark.Key.Contains("widened", StringComparison.Ordinal));
+        Assert.Contains(report.Summary().Notes, note => note.Key.Contains("widened", StringComparison.Ordinal));
         Assert.Null(model.Encode(new TaggedWords([], []), report));
         Assert.Equal(1, report.Summary().Skipped.Values.Sum());
         Assert.Throws<InvalidOptionsException>(() => Pretrained.TokenClassifier(folder, ["PER"], new() { Tags = ["O", "X"] }));

@@ -4,9 +4,9 @@ namespace FineTuning.Examples;
 public static class Conversations
 {
     /// <summary>Reads a JSON file or JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the conversations are enumerated.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults, where the first error is thrown.</param>
+    /// <param name="path">The file; opened again for each enumeration of the conversations.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults, where the first error is thrown.</param>
     /// <returns>Streamed, in the order of the file.</returns>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<Conversation> Read(string path, RecordForm? form = null, JsonReadingOptions? options = null) =>
@@ -14,8 +14,8 @@ public static class Conversations
 
     /// <summary>Conversations from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<Conversation> From(IEnumerable<JsonRow> rows, RecordForm? form = null, Action<DataProblem>? onProblem = null)
     {
@@ -33,8 +33,8 @@ public static class PromptCompletions
 
     /// <summary>Prompts and completions from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="form">In which form records are written; null: found out by the keys of each.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="form">In which form records are written. Null: found out by the keys of each.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<PromptCompletion> From(IEnumerable<JsonRow> rows, RecordForm? form = null, Action<DataProblem>? onProblem = null)
     {
@@ -44,7 +44,7 @@ public static class PromptCompletions
         {
             PromptCompletion record = PromptCompletionReader.Read(row, form, problems);
             bool turns = record.Prompt.Turns is not null;
-            if (conversational is { } first && first != turns) problems.Remark("texts and messages stand in one file: a record of the other kind came before");
+            if (conversational is { } first && first != turns) problems.Warn("texts and messages stand in one file: a record of the other kind came before");
             conversational = turns;
             return record;
         });
@@ -55,15 +55,16 @@ public static class PromptCompletions
 public static class PreferencePairs
 {
     /// <summary>Reads a JSON file or JSON lines.</summary>
-    /// <param name="path">The file; opened anew each time the pairs are enumerated.</param>
-    /// <param name="options">Limits and what happens with problems; null: the defaults, where the first error is thrown.</param>
+    /// <param name="path">The file; opened again for each enumeration of the pairs.</param>
+    /// <param name="options">Limits and what happens with problems. Null: the defaults, where the first error is thrown.</param>
     /// <returns>Streamed, in the order of the file.</returns>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
-    public static IEnumerable<PreferencePair> Read(string path, JsonReadingOptions? options = null) => From(JsonRecords.Read(path, options), options?.OnProblem);
+    public static IEnumerable<PreferencePair> Read(string path, JsonReadingOptions? options = null) =>
+        From(JsonRecords.Read(path, options), options?.OnProblem);
 
     /// <summary>Pairs from rows that are read already.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<PreferencePair> From(IEnumerable<JsonRow> rows, Action<DataProblem>? onProblem = null)
     {
@@ -76,11 +77,12 @@ public static class PreferencePairs
 public static class UnpairedPreferences
 {
     /// <inheritdoc cref="PreferencePairs.Read"/>
-    public static IEnumerable<UnpairedPreference> Read(string path, JsonReadingOptions? options = null) => From(JsonRecords.Read(path, options), options?.OnProblem);
+    public static IEnumerable<UnpairedPreference> Read(string path, JsonReadingOptions? options = null) =>
+        From(JsonRecords.Read(path, options), options?.OnProblem);
 
     /// <summary>Labelled completions from rows that are read already. A file of one label only is an error, which is known at its end.</summary>
     /// <param name="rows">The rows; streamed.</param>
-    /// <param name="onProblem">Told of every problem, after which reading goes on; null: the first error is thrown.</param>
+    /// <param name="onProblem">Told of every problem, after which reading goes on. Null: the first error is thrown.</param>
     /// <exception cref="Errors.TrainingDataException">While enumerating: a record cannot be used; file and line are named.</exception>
     public static IEnumerable<UnpairedPreference> From(IEnumerable<JsonRow> rows, Action<DataProblem>? onProblem = null)
     {
@@ -105,6 +107,6 @@ public static class UnpairedPreferences
         string problem = $"every label is {(desirable > 0 ? "true" : "false")}: desirable and undesirable completions are both needed";
         // Where records were left out, the other label may have stood in them: their errors have been told.
         if (read == desirable + undesirable) new ProblemSink(file, onProblem).Error(null, problem);
-        else new ProblemSink(file, onProblem).Remark(null, problem);
+        else new ProblemSink(file, onProblem).Warn(null, problem);
     }
 }

@@ -49,15 +49,15 @@ internal static class ConversationReader
     /// <summary>Orders that many templates refuse.</summary>
     private static void Order(List<ChatTurn> turns, RecordProblems problems)
     {
-        if (turns[0].Role == "assistant") problems.Remark("the conversation starts with assistant");
+        if (turns[0].Role == "assistant") problems.Warn("the conversation starts with assistant");
         for (int i = 1; i < turns.Count; i++)
         {
-            if (turns[i].Role == "system") problems.Remark($"message {i + 1}: a system message that is not the first");
+            if (turns[i].Role == "system") problems.Warn($"message {i + 1}: a system message that is not the first");
             if (turns[i].Role is "user" or "assistant" && turns[i].Role == turns[i - 1].Role)
             {
-                problems.Remark($"messages {i} and {i + 1} are both from {turns[i].Role}; many templates refuse it");
+                problems.Warn($"messages {i} and {i + 1} are both from {turns[i].Role}; many templates refuse it");
             }
         }
-        if (turns[^1].Role == "user") problems.Remark("the last message is from user: it is context without an answer");
+        if (turns[^1].Role == "user") problems.Warn("the last message is from user: it is context without an answer");
     }
 }

@@ -44,7 +44,8 @@ internal static class MessageList
     /// <exception cref="RecordFault">It cannot be used.</exception>
     public static ChatTurn Turn(JsonElement message, string name)
     {
-        if (message.ValueKind != JsonValueKind.Object) throw new RecordFault($"{name} is {JsonRow.Kind(message)}; an object with role and content was expected");
+        if (message.ValueKind != JsonValueKind.Object)
+            throw new RecordFault($"{name} is {JsonRow.Kind(message)}; an object with role and content was expected");
         ChatTurn turn = message.TryGetProperty("from", out JsonElement from) && !message.TryGetProperty("role", out _)
             ? ShareGpt(message, from, name)
             : OpenAi(message, name);
@@ -104,7 +105,8 @@ internal static class MessageList
         var texts = new List<string>();
         foreach (JsonElement part in parts.EnumerateArray())
         {
-            if (part.ValueKind != JsonValueKind.Object) throw new RecordFault($"{name}: a part of the content is {JsonRow.Kind(part)}; an object with type and text was expected");
+            if (part.ValueKind != JsonValueKind.Object)
+                throw new RecordFault($"{name}: a part of the content is {JsonRow.Kind(part)}; an object with type and text was expected");
             string type = part.TryGetProperty("type", out JsonElement given) ? RecordValues.TextOf(given, $"{name}: the type of a part") : "text";
             if (type != "text") throw new RecordFault($"{name}: a part of type '{RecordValues.Quoted(type)}'; only text is supported");
             JsonElement text = part.Optional("text") ?? part.Optional("value") ?? throw new RecordFault($"{name}: a part of the content has no 'text'");

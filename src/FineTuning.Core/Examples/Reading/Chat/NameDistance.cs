@@ -5,7 +5,7 @@ internal static class NameDistance
 {
     private const int Longest = 64;
 
-    /// <summary>The known name nearest to the one that was written; null: none is near. At most a third of the letters differ.</summary>
+    /// <summary>The known name nearest to the one that was written. Null: none is near. At most a third of the letters differ.</summary>
     public static string? Nearest(string name, IEnumerable<string> known)
     {
         if (name.Length > Longest) return null;

@@ -14,7 +14,8 @@ internal static class PreferenceReader
         TextOrTurns rejected = PromptCompletionReader.Part(row, messages ? "rejected_messages" : "rejected");
         if ((chosen.Turns is null) != (rejected.Turns is null))
         {
-            throw new RecordFault($"'chosen' is {(chosen.Turns is null ? "a text" : "a list of messages")}, 'rejected' {(rejected.Turns is null ? "a text" : "a list of messages")}");
+            throw new RecordFault($"'chosen' is {(chosen.Turns is null ? "a text" : "a list of messages")}, "
+                + $"'rejected' {(rejected.Turns is null ? "a text" : "a list of messages")}");
         }
         if (chosen == rejected) problems.Error("chosen and rejected are the same: nothing can be preferred");
         (TextOrTurns prompt, chosen, rejected) = Given(row) is { } given && (given.Turns is null) == (chosen.Turns is null)
@@ -23,7 +24,7 @@ internal static class PreferenceReader
         if (prompt.IsEmpty && Given(row) is not null) throw new RecordFault("the prompt is empty");
         PromptCompletionReader.Checked(prompt, chosen, "'chosen'");
         PromptCompletionReader.Checked(prompt, rejected, "'rejected'", mayBeEmpty: true);
-        if (rejected.IsEmpty) problems.Remark("'rejected' is empty");
+        if (rejected.IsEmpty) problems.Warn("'rejected' is empty");
         return new PreferencePair(prompt, chosen, rejected) { Tools = ToolList.Read(row.Element), Margin = Margin(row) };
     }
 
@@ -40,22 +41,24 @@ internal static class PreferenceReader
         throw new RecordFault($"'margin' is {JsonRow.Kind(margin)}; a finite number was expected");
     }
 
-    /// <summary>The longest start that both share is the prompt. Where one is the start of the other, its last message or character stays a completion.</summary>
+    /// <summary>
+    /// The longest start that both share is the prompt. Where one is the start of the other, its last message or character stays a completion.
+    /// </summary>
     private static (TextOrTurns Prompt, TextOrTurns Chosen, TextOrTurns Rejected) CommonStart(TextOrTurns chosen, TextOrTurns rejected, RecordProblems problems)
     {
         if (chosen.Turns is { } first && rejected.Turns is { } second)
         {
             int turns = Common(first, second);
-            if (turns == 0) problems.Remark("chosen and rejected begin with different messages: the prompt is empty");
+            if (turns == 0) problems.Warn("chosen and rejected begin with different messages: the prompt is empty");
             return (new([.. first.Take(turns)]), new([.. first.Skip(turns)]), new([.. second.Skip(turns)]));
         }
         (string better, string worse) = (chosen.Text!, rejected.Text!);
         int length = Common(better, worse);
-        if (length == 0) problems.Remark("chosen and rejected have no common start: the prompt is empty");
+        if (length == 0) problems.Warn("chosen and rejected have no common start: the prompt is empty");
         else if (better != worse && (better.StartsWith(worse, StringComparison.Ordinal) || worse.StartsWith(better, StringComparison.Ordinal)))
         {
             string start = better.Length < worse.Length ? "chosen is the start of rejected" : "rejected is the start of chosen";
-            problems.Remark($"{start}: the last character of the shorter one is taken as its completion");
+            problems.Warn($"{start}: the last character of the shorter one is taken as its completion");
         }
         return (better[..length], better[length..], worse[length..]);
     }

@@ -9,14 +9,16 @@ internal static class PromptCompletionReader
     {
         RecordForm form = asked ?? RecordForms.Require(row);
         if (form == RecordForm.Alpaca) return AlpacaReader.Prompt(row, problems);
-        if (form != RecordForm.PromptCompletion) throw new RecordFault($"the record has the form {form}; prompt and completion, or Alpaca's instruction and output, were expected");
+        if (form != RecordForm.PromptCompletion)
+            throw new RecordFault($"the record has the form {form}; prompt and completion, or Alpaca's instruction and output, were expected");
         TextOrTurns prompt = Part(row, "prompt"), completion = Part(row, "completion");
         return new PromptCompletion(prompt, Checked(prompt, completion, "completion")) { Tools = ToolList.Read(row.Element) };
     }
 
     public static UnpairedPreference ReadUnpaired(JsonRow row, RecordProblems problems)
     {
-        (TextOrTurns prompt, TextOrTurns completion) = row.Has("messages") && !row.Has("completion") ? Split(row) : (Part(row, "prompt"), Part(row, "completion"));
+        (TextOrTurns prompt, TextOrTurns completion) = row.Has("messages") && !row.Has("completion") ? Split(row)
+            : (Part(row, "prompt"), Part(row, "completion"));
         bool label = Label(row.Required("label"), problems);
         return new UnpairedPreference(prompt, Checked(prompt, completion, "completion"), label) { Tools = ToolList.Read(row.Element) };
     }
@@ -26,14 +28,16 @@ internal static class PromptCompletionReader
     {
         JsonElement value = row.Required(key);
         if (value.ValueKind == JsonValueKind.Array) return new TextOrTurns(MessageList.Read(value, key));
-        return value.ValueKind == JsonValueKind.Object ? new TextOrTurns([MessageList.Turn(value, $"'{key}'")]) : new TextOrTurns(RecordValues.TextOf(value, $"'{key}'"));
+        return value.ValueKind == JsonValueKind.Object ? new TextOrTurns([MessageList.Turn(value, $"'{key}'")])
+            : new TextOrTurns(RecordValues.TextOf(value, $"'{key}'"));
     }
 
     /// <summary>The completion where it fits the prompt and is not empty.</summary>
     public static TextOrTurns Checked(TextOrTurns prompt, TextOrTurns completion, string name, bool mayBeEmpty = false)
     {
         static string Kind(TextOrTurns part) => part.Turns is null ? "a text" : "a list of messages";
-        if ((prompt.Turns is null) != (completion.Turns is null)) throw new RecordFault($"the prompt is {Kind(prompt)}, the {name} {Kind(completion)}; both are texts, or both are messages");
+        if ((prompt.Turns is null) != (completion.Turns is null))
+            throw new RecordFault($"the prompt is {Kind(prompt)}, the {name} {Kind(completion)}; both are texts, or both are messages");
         if (completion.IsEmpty && !mayBeEmpty) throw new RecordFault($"the {name} is empty");
         if (completion.Turns is [.., { Role: not "assistant" } last]) throw new RecordFault($"the {name} ends with {last.Role}, not assistant");
         return completion;
@@ -54,10 +58,10 @@ internal static class PromptCompletionReader
             case JsonValueKind.True or JsonValueKind.False:
                 return value.GetBoolean();
             case JsonValueKind.Number when value.GetRawText() is "0" or "1":
-                problems.Remark($"label is the number {value.GetRawText()}: read as {(value.GetRawText() == "1" ? "true" : "false")}");
+                problems.Warn($"label is the number {value.GetRawText()}: read as {(value.GetRawText() == "1" ? "true" : "false")}");
                 return value.GetRawText() == "1";
             case JsonValueKind.String when RecordValues.TextOf(value, "label") is "true" or "false":
-                problems.Remark($"label is the text '{value.GetString()}': read as {value.GetString()}");
+                problems.Warn($"label is the text '{value.GetString()}': read as {value.GetString()}");
                 return value.GetString() == "true";
             case JsonValueKind.Null:
                 throw new RecordFault("label is null; true or false was expected");

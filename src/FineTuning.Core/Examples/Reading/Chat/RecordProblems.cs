@@ -14,7 +14,7 @@ internal sealed class RecordProblems(Row row, Action<DataProblem>? handler)
     /// <summary>An error after which a lenient reader keeps the record.</summary>
     public void Error(string message) => _sink.Error(row.Line, message);
 
-    public void Remark(string message) => _sink.Remark(row.Line, message);
+    public void Warn(string message) => _sink.Warn(row.Line, message);
 
     /// <summary>Maps records one by one. One that cannot be used is an error with its file and line; a lenient reader goes on behind it.</summary>
     public static IEnumerable<T> Map<T>(IEnumerable<JsonRow> rows, Action<DataProblem>? handler, Func<JsonRow, RecordProblems, T> read)
@@ -46,9 +46,10 @@ internal static class RecordValues
     /// <exception cref="RecordFault">There is none.</exception>
     public static JsonElement Required(this JsonRow row, string key) => row.Element.TryGetProperty(key, out JsonElement value)
         ? value
-        : throw new RecordFault($"no key '{key}'; {(NameDistance.Nearest(key, row.Columns) is { } near ? $"nearest: '{near}'" : $"keys found: {string.Join(", ", row.Columns)}")}");
+        : throw new RecordFault(
+            $"no key '{key}'; {(NameDistance.Nearest(key, row.Columns) is { } near ? $"nearest: '{near}'" : $"keys found: {string.Join(", ", row.Columns)}")}");
 
-    /// <summary>The value of a key; null: there is none, or it is null.</summary>
+    /// <summary>The value of a key. Null: there is none, or it is null.</summary>
     public static JsonElement? Optional(this JsonElement element, string key) =>
         element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

@@ -9,7 +9,7 @@ internal static class ToolList
 {
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000 };
 
-    /// <summary>The tools; null: the record has none.</summary>
+    /// <summary>The tools. Null: the record has none.</summary>
     /// <exception cref="RecordFault">They are no list of objects.</exception>
     public static IReadOnlyList<ChatTool>? Read(JsonElement record)
     {
