@@ -49,6 +49,7 @@ public sealed class OutputHead : IDisposable
         if (plan.TiedToEmbeddings && !builder.HoldsOther("head.output.weight", trunk.TokenTable.Weight)) matrix = trunk.TokenTable.Weight;
         matrix ??= builder.Make("head.output.weight", WeightKind.Matrix, depth, outputs, width);
         Weight? bias = plan.Bias ? builder.Make(plan.BiasName + ".bias", WeightKind.Bias, depth, outputs) : null;
+        if (plan.BiasIsFixed) bias?.Freeze();
         return (below, builder.Linear("head.output", matrix, bias, ReferenceEquals(matrix, trunk.TokenTable.Weight)));
     }
 
@@ -160,9 +161,17 @@ public sealed class OutputHead : IDisposable
     public Tensor Logits(TrunkInput input, ForwardContext context)
     {
         RequireOutput();
+        ArgumentNullException.ThrowIfNull(input);
         using WeightPass pass = Weights.Enter();
-        WantedStates wanted = _plan.Reads switch { HeadReads.First => WantedStates.First, HeadReads.LastReal => WantedStates.LastReal, _ => WantedStates.All };
-        Tensor hidden = Trunk.Hidden(input, context, wanted);
+        WantedStates wanted = _plan.Reads switch
+        {
+            HeadReads.First => WantedStates.First,
+            HeadReads.LastReal => WantedStates.LastReal,
+            HeadReads.LastEnd => WantedStates.LastOf(_plan.EndTokenId!.Value),
+            _ => WantedStates.All,
+        };
+        bool readsTwice = _plan.Reads == HeadReads.LastEnd && input.Source is null;
+        Tensor hidden = Trunk.Hidden(readsTwice ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input, context, wanted);
         if (_plan.Reads == HeadReads.Mean) return Score(Mean(hidden, input.OwnMask), Own(context));
         return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
     }
