@@ -190,5 +190,9 @@ public sealed class FineTuner<TExample>
         return Run(observer).TrainAsync(data, cancellation);
     }
 
-    private TrainingRun<TExample> Run(RunObserver observer) => new(_model, Options, observer) { Validation = _validation };
+    private TrainingRun<TExample> Run(RunObserver observer)
+    {
+        foreach (RunFeature feature in Options.Features) feature.Prepare(_model);
+        return new(_model, Options, observer) { Validation = _validation };
+    }
 }

@@ -16,6 +16,8 @@ internal static class CheckpointWriter
 
     public static void Write(string folder, OutputHead head, SavedLabels? labels, Precision stored)
     {
+        if (head.Weights.HasGuests) throw new InvalidOperationException("an adapter is active: save it alone (SaveAdapter), or merge it first " +
+            "(Adapters.Merge), or go back to the base (WithoutAdapter)");
         var configuration = (JsonObject)head.Trunk.Config.Root.DeepClone();
         configuration["architectures"] = new JsonArray(head.Trunk.Model.ClassOf(head.Kind));
         configuration.Remove("torch_dtype");

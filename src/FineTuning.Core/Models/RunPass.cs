@@ -29,6 +29,13 @@ internal sealed class RunPass(WeightGate gate, WeightSet trained) : IDisposable
         _writing = true;
     }
 
+    /// <summary>Waits for those who are inside and lets nobody in before it is disposed: who comes waits, since nothing takes long.</summary>
+    public void Wait()
+    {
+        _thread = Environment.CurrentManagedThreadId;
+        gate.BeginWriting(CancellationToken.None);
+    }
+
     /// <summary>Whether the run writes any of them; before it has begun it writes none.</summary>
     public bool Writes(WeightSet weights) => _written is { } written && weights.Any(weight => written.Contains(weight.Value.Handle));
 

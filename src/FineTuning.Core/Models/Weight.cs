@@ -26,12 +26,16 @@ public enum WeightKind
 /// </remarks>
 public sealed class Weight
 {
+    private readonly Tensor _own;
+    private Tensor? _substitute;
     private bool _isFrozen;
+    private bool _isHeld;
+    private bool _trainedBefore;
 
     internal Weight(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart> parts)
     {
         Name = name;
-        Value = value;
+        _own = value;
         Kind = kind;
         Depth = depth;
         Parts = parts;
@@ -41,7 +45,7 @@ public sealed class Weight
     public string Name { get; }
 
     /// <summary>The tensor: a leaf of the graph, float32 (the masters) unless it is kept frozen in another type, on the model's device.</summary>
-    public Tensor Value { get; }
+    public Tensor Value => _substitute ?? _own;
 
     /// <summary>What the weight is.</summary>
     public WeightKind Kind { get; }
@@ -63,7 +67,10 @@ public sealed class Weight
     }
 
     /// <summary>Whether it can train: a weight that is kept in a half or integer type cannot, and stays frozen.</summary>
-    public bool CanTrain => !_isFrozen && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
+    public bool CanTrain => (_substitute is not null || (!_isFrozen && !_isHeld)) && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
+
+    /// <summary>The model's own tensor, whatever an adapter has put in its place.</summary>
+    internal Tensor Own => _own;
 
     /// <summary>Freezes it for good.</summary>
     internal void Freeze()
@@ -71,6 +78,25 @@ public sealed class Weight
         Value.requires_grad_(false);
         _isFrozen = true;
     }
+
+    /// <summary>Keeps it from training while an adapter is attached.</summary>
+    internal void Hold()
+    {
+        if (_isHeld) return;
+        (_isHeld, _trainedBefore) = (true, _own.requires_grad);
+        _own.requires_grad_(false);
+    }
+
+    /// <summary>The adapter is gone: it trains again where it did before.</summary>
+    internal void LetGo()
+    {
+        if (!_isHeld) return;
+        _isHeld = false;
+        _own.requires_grad_(_trainedBefore);
+    }
+
+    /// <summary>Puts another tensor of the same shape in its place, which is its owner's; null: its own again.</summary>
+    internal void Substitute(Tensor? value) => _substitute = value;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} [{string.Join(", ", Value.shape)}] {Kind}, depth {Depth}{(IsTrainable ? "" : ", frozen")}";

@@ -12,7 +12,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly WeightSet[] _shown;
     private readonly List<Weight> _own = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
+    private WeightSet[] _guests = [];
     private int _headDepth = 1;
+    private int _version;
     private Depths? _depths;
     private int _closed;
     private int _readers;
@@ -26,8 +28,11 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         Gate = shown.Length > 0 ? shown[0].Gate : new WeightGate();
     }
 
+    // A guest of a set: what an adapter trains besides the model's own weights.
+    internal WeightSet(WeightGate gate) => (_shown, Gate) = ([], gate);
+
     /// <summary>How many weights there are.</summary>
-    public int Count => _own.Count + _shown.Sum(set => set.Count);
+    public int Count => _own.Count + _shown.Sum(set => set.Count) + _guests.Sum(set => set.Count);
 
     /// <summary>The depth of what lies above the layers: the number of layers plus one.</summary>
     public int HeadDepth
@@ -47,7 +52,14 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
                 if (index < set.Count) return set[index];
                 index -= set.Count;
             }
-            return _own[index];
+            if (index < _own.Count) return _own[index];
+            index -= _own.Count;
+            foreach (WeightSet set in _guests)
+            {
+                if (index < set.Count) return set[index];
+                index -= set.Count;
+            }
+            throw new ArgumentOutOfRangeException(nameof(index), $"the set has {Count} weights");
         }
     }
 
@@ -105,7 +117,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     public Weight? Find(string name)
     {
         if (_byName.TryGetValue(name, out Weight? own)) return own;
-        foreach (WeightSet set in _shown)
+        foreach (WeightSet set in _shown.Concat(_guests))
         {
             if (set.Find(name) is { } found) return found;
         }
@@ -117,7 +129,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     public long ParameterCount(bool trainableOnly = false) => this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel());
 
     /// <inheritdoc/>
-    public IEnumerator<Weight> GetEnumerator() => _shown.SelectMany(set => set).Concat(_own).GetEnumerator();
+    public IEnumerator<Weight> GetEnumerator() => _shown.SelectMany(set => set).Concat(_own).Concat(_guests.SelectMany(set => set)).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
@@ -132,7 +144,34 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         if (_shown.Length == 0) Gate.Close();
         else Gate.Drain(this);
-        foreach (Weight weight in _own) weight.Value.Dispose();
+        foreach (Weight weight in _own) weight.Own.Dispose();
+    }
+
+    /// <summary>Whether the set, or one that it shows, has a guest.</summary>
+    internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);
+
+    /// <summary>Shows the weights of a guest behind its own, to all sets that show this one too. Nobody reads meanwhile.</summary>
+    internal void Show(WeightSet guest) => (_guests, _version) = ([.. _guests, guest], _version + 1);
+
+    /// <summary>Shows a guest no longer. Nobody reads meanwhile.</summary>
+    internal void Hide(WeightSet guest) => (_guests, _version) = ([.. _guests.Where(set => set != guest)], _version + 1);
+
+    /// <summary>Frees a guest's tensors, which no set shows any more.</summary>
+    internal void Free()
+    {
+        foreach (Weight weight in _own) weight.Own.Dispose();
+    }
+
+    /// <summary>Changes what the sets behind the gate compute with, while nobody reads; readers wait.</summary>
+    /// <exception cref="InvalidOperationException">A run trains the weights, or the caller is inside a prediction.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    internal void Exclusively(Action change)
+    {
+        Gate.RequireOutside();
+        using RunPass pass = Gate.Register(this);
+        pass.Wait();
+        using var gradients = no_grad();
+        change();
     }
 
     internal void AddReader() => Interlocked.Increment(ref _readers);
@@ -157,9 +196,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Whether there are weights at a depth and none of them trains: such a part drops nothing.</summary>
     internal bool IsFrozen(int depth)
     {
-        int count = Count;
+        (int, int) count = (Count, _version + _shown.Sum(set => set._version));
         Depths? known = _depths;
-        if (known?.Count != count)
+        if (known is null || known.Count != count)
             _depths = known = new(count, this.GroupBy(weight => weight.Depth).ToDictionary(group => group.Key, group => group.ToArray()));
         return known.ByDepth.TryGetValue(depth, out Weight[]? weights) && !Array.Exists(weights, weight => weight.IsTrainable);
     }
@@ -173,5 +212,5 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     }
 
     // Weights by depth; made again where some were added.
-    private sealed record Depths(int Count, Dictionary<int, Weight[]> ByDepth);
+    private sealed record Depths((int Weights, int Version) Count, Dictionary<int, Weight[]> ByDepth);
 }

@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
@@ -15,6 +16,7 @@ namespace FineTuning.Tasks;
 public abstract class TunableModel : IDisposable
 {
     private readonly List<UserMetric> _metrics = [];
+    private ModelAdapters? _adapters;
 
     /// <summary>Makes libtorch usable: the constructor of your own task may then make tensors and modules, also as the first code of a process.</summary>
     /// <exception cref="NativeRuntimeException">Something is missing; the message says what to install.</exception>
@@ -22,6 +24,36 @@ public abstract class TunableModel : IDisposable
 
     /// <summary>All weights, trainable or frozen.</summary>
     public abstract WeightSet Weights { get; }
+
+    /// <summary>The adapters on the model.</summary>
+    /// <exception cref="InvalidOperationException">The model is none of this library's heads on a trunk.</exception>
+    public ModelAdapters Adapters => SharedAdapters
+        ?? (_adapters ??= new(AdaptedHead ?? throw new InvalidOperationException($"{GetType().Name} is no head on a trunk: it takes no adapters")));
+
+    /// <summary>The head whose modules adapters are put on; null: the model takes none.</summary>
+    private protected virtual OutputHead? AdaptedHead => null;
+
+    /// <summary>The active adapter; null: none is.</summary>
+    internal BuiltAdapter? ActiveAdapter => (SharedAdapters ?? _adapters)?.Current;
+
+    /// <summary>The adapters of the model that this one is a view of; null: it is none.</summary>
+    private protected virtual ModelAdapters? SharedAdapters => null;
+
+    /// <summary>Reads an adapter's folder; see <see cref="ModelAdapters.Load"/>.</summary>
+    /// <param name="folder">As PEFT or this library wrote it.</param>
+    /// <param name="name">Its name.</param>
+    public void LoadAdapter(string folder, string name = "default") => Adapters.Load(folder, name);
+
+    /// <summary>Writes the active adapter; see <see cref="ModelAdapters.Save"/>.</summary>
+    /// <param name="folder">Where to.</param>
+    public void SaveAdapter(string folder) => Adapters.Save(folder);
+
+    /// <summary>Lets the model compute with an adapter.</summary>
+    /// <param name="name">Its name.</param>
+    public void UseAdapter(string name) => Adapters.Use(name);
+
+    /// <summary>Lets the model compute as the base again.</summary>
+    public void WithoutAdapter() => Adapters.UseNone();
 
     /// <summary>Where the weights are and batches must be.</summary>
     public virtual Device Device => CPU;
@@ -131,6 +163,7 @@ public abstract class TunableModel : IDisposable
     public void Dispose()
     {
         Dispose(true);
+        _adapters?.Dispose();
         GC.SuppressFinalize(this);
     }
 

@@ -18,7 +18,7 @@ internal sealed class RunParts : IDisposable
     {
         (Model, Options, Record) = (model, options, record);
         _freezing = new FreezeState(model.Weights, options);
-        Trained = [.. model.Weights.Where(weight => !options.Frozen.Matches(weight, model.Weights.HeadDepth))];
+        Trained = [.. model.Weights.Where(weight => weight.CanTrain && !options.Frozen.Matches(weight, model.Weights.HeadDepth))];
         _optimizer = options.Optimizer.CreateState();
         Gradients = new GradientStep(options, _optimizer);
         Best = new BestWeights(Trained);

@@ -212,7 +212,8 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         foreach ((string reason, int count) in report.Skipped) Warn($"{count} {data} examples were left out: {reason}{report.NamesOf(reason)}");
     }
 
-    private void Warn(string warning)
+    /// <summary>Tells the user something that is worth knowing.</summary>
+    public void Warn(string warning)
     {
         _warnings.Add(warning);
         TrainingLog.Warning(observer.Logger, warning);

@@ -37,6 +37,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <summary>The output layer, and the trunk that it sits on.</summary>
     public OutputHead Head { get; }
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     /// <summary>The trunk, on which other heads may sit too.</summary>
     public Trunk Trunk => Head.Trunk;
 

@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Batching;
 using FineTuning.Diagnostics;
 using FineTuning.Errors;
@@ -17,6 +18,7 @@ namespace FineTuning.Heads;
 /// </remarks>
 public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 {
+    private ModelAdapters? _adapters;
     private readonly SentenceFiles _files;
     private readonly PoolingModule _pooling;
     private readonly List<SentenceModule> _tail = [];
@@ -172,6 +174,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     {
         Weights.Dispose();
         Head.Dispose();
+        _adapters?.Dispose();
     }
 
     float[] IPredictor<string, float[]>.Predict(string input) => Encode(input);
@@ -190,6 +193,9 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
 
     /// <summary>The base checkpoint: the trunk, and the pooler that it may hold.</summary>
     internal OutputHead Head { get; }
+
+    /// <summary>The adapters on the encoder; a run tunes one with <c>WithAdapter</c>.</summary>
+    public ModelAdapters Adapters => _adapters ??= new(Head);
 
     internal TokenizedText Tokenize(string text, string? prompt = null)
     {

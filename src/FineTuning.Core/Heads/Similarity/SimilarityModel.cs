@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
@@ -10,6 +11,8 @@ namespace FineTuning.Heads;
 /// <summary>A sentence encoder that learns by a loss: a view, the encoder owns the weights.</summary>
 internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, SimilarityLoss<TExample> loss, int? chunkSize) : TunableModel<TExample>
 {
+    private protected override ModelAdapters? SharedAdapters => encoder.Adapters;
+
     public override WeightSet Weights => encoder.Weights;
 
     public override Device Device => encoder.Device;

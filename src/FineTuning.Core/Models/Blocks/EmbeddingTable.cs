@@ -8,7 +8,8 @@ namespace FineTuning.Models;
 /// <param name="paddingRow">The row that gets no gradient; -1: every row does.</param>
 internal sealed class EmbeddingTable(Weight weight, int paddingRow = -1)
 {
-    private readonly long _paddingRow = paddingRow;
+    /// <summary>The row that gets no gradient; -1: every row does.</summary>
+    public long PaddingRow { get; } = paddingRow;
 
     public Weight Weight { get; } = weight;
 
@@ -24,7 +25,7 @@ internal sealed class EmbeddingTable(Weight weight, int paddingRow = -1)
     /// <returns>[.., width]; float32, or float64 where the weights are</returns>
     public Tensor Forward(Tensor ids, ForwardContext context)
     {
-        Tensor rows = Kernels.Embedding(Weight.Value, ids, _paddingRow);
+        Tensor rows = Kernels.Embedding(Weight.Value, ids, PaddingRow);
         if (rows.dtype is ScalarType.BFloat16 or ScalarType.Float16) rows = rows.to(ScalarType.Float32);
         return Adapter is null ? rows : Adapter.Apply(ids, rows, context);
     }

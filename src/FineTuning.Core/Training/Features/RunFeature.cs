@@ -15,6 +15,11 @@ public abstract record RunFeature
     /// <summary>What it keeps and does in one run.</summary>
     internal abstract LoopFeature Start();
 
+    /// <summary>Changes the model before the run takes it for itself.</summary>
+    internal virtual void Prepare(Tasks.TunableModel model)
+    {
+    }
+
     /// <summary>Adds what is wrong with the settings.</summary>
     internal virtual void CollectViolations(List<string> violations, bool hasValidation)
     {

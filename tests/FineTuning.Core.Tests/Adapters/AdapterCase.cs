@@ -1,0 +1,115 @@
+using System.Text.Json;
+using FineTuning.Adapters;
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using FineTuning.Tests.Models;
+using TorchSharp;
+using Xunit;
+using static FineTuning.Tensors.Scalars;
+using static TorchSharp.torch;
+
+namespace FineTuning.Tests.Adapters;
+
+/// <summary>A case of goldens/peft: a base, an adapter as PEFT wrote it, and what PEFT computes with it.</summary>
+internal sealed class AdapterCase : IDisposable
+{
+    private readonly SafetensorsFile _batches;
+
+    private AdapterCase(string name, string folder, JsonElement expected)
+    {
+        (Name, Folder, Expected) = (name, folder, expected);
+        Base = Path.Combine(folder, expected.GetProperty("base").GetString()!);
+        Golden = SafetensorsFile.Open(Path.Combine(folder, "golden.safetensors"));
+        _batches = SafetensorsFile.Open(Path.Combine(Base, "batches.safetensors"));
+    }
+
+    public string Name { get; }
+
+    public string Folder { get; }
+
+    public string Base { get; }
+
+    public JsonElement Expected { get; }
+
+    public SafetensorsFile Golden { get; }
+
+    public string Task => Expected.GetProperty("task").GetString()!;
+
+    public string AdapterFolder => Path.Combine(Folder, "adapter");
+
+    public IReadOnlyList<string> Trainable => Expected.TryGetProperty("trainable", out JsonElement keys)
+        ? [.. keys.EnumerateArray().Select(key => key.GetString()!)] : [];
+
+    /// <summary>Whether one low-rank part serves embeddings and output layer. The reference trains its two views as two weights, so that each moves
+    /// twice.</summary>
+    public bool IsTied => File.ReadAllText(Path.Combine(AdapterFolder, "adapter_config.json"))
+        .Contains("\"ensure_weight_tying\": true", StringComparison.Ordinal);
+
+    public static TheoryData<string> All()
+    {
+        var cases = new TheoryData<string>();
+        if (Goldens.Folder("peft") is not { } root) return cases;
+        foreach (string folder in Directory.GetDirectories(root).Order(StringComparer.Ordinal))
+        {
+            if (File.Exists(Path.Combine(folder, "golden.json"))
+                && File.Exists(Path.Combine(folder, "adapter", "adapter_config.json"))) cases.Add(Path.GetFileName(folder));
+        }
+        return cases;
+    }
+
+    /// <summary>Opens a case; skips what the library refuses by name.</summary>
+    public static AdapterCase Open(string name)
+    {
+        string folder = Goldens.Require("peft", name);
+        var own = new AdapterCase(name, folder, JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json"))).RootElement);
+        if (!ModelFamilies.Supports(own.Base)) Assert.Skip($"the family of {Path.GetFileName(own.Base)} is not supported yet");
+        if (own.Expected.TryGetProperty("run_dtype", out JsonElement type) && type.GetString() != "float32") Assert.Skip("the base runs in another type");
+        try
+        {
+            _ = AdapterConfig.Read(own.AdapterFolder);
+        }
+        catch (CheckpointException refused)
+        {
+            Assert.Skip(refused.Message);
+        }
+        return own;
+    }
+
+    public OutputHead Load() => Task switch
+    {
+        "seq_cls" => OutputHead.Load(Base, HeadKind.SequenceClassification, OutputHead.ReadLabels(Base).Count),
+        "causal_lm" => OutputHead.Load(Base, HeadKind.CausalLanguage),
+        _ => OutputHead.Load(Base, HeadKind.SequenceToSequence),
+    };
+
+    /// <summary>Logits and loss of a batch.</summary>
+    public (Tensor Logits, Tensor Loss) Run(OutputHead model, int batch)
+    {
+        Tensor Read(string name) => _batches.Read(name).select(0, batch);
+        Tensor ids = Read("input_ids"), mask = Read("attention_mask").to(ScalarType.Bool), labels = Read("labels");
+        var input = new TrunkInput(ids, _batches.Tensors.ContainsKey("token_type_ids") ? Read("token_type_ids") : null, mask);
+        if (Task == "seq_2_seq_lm") input = new TrunkInput(ModelCase.ShiftedRight(labels, model.Trunk.Plan)) { Source = input };
+        Tensor logits = model.Logits(input, ForwardContext.Evaluation());
+        if (Task == "seq_cls") return (logits, nn.functional.cross_entropy(logits, labels));
+        if (Task == "seq_2_seq_lm") return (logits, nn.functional.cross_entropy(logits.reshape(-1, logits.shape[2]), labels.reshape(-1), ignore_index: -100));
+        Tensor loss = nn.functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]),
+            labels.narrow(1, 1, labels.shape[1] - 1).reshape(-1), ignore_index: -100);
+        return (logits * mask.unsqueeze(2), loss);
+    }
+
+    public Tensor BaseLogits() => _batches.Read("logits.base");
+
+    public Tensor Read(string name) => Golden.Read(name);
+
+    public bool Holds(string name) => Golden.Tensors.ContainsKey(name);
+
+    public static double Apart(Tensor found, Tensor expected) =>
+        (found.detach() - expected).abs().max().item<float>() / Math.Max(1e-12, expected.abs().max().item<float>());
+
+    public void Dispose()
+    {
+        Golden.Dispose();
+        _batches.Dispose();
+    }
+}
