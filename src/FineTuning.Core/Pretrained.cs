@@ -151,6 +151,48 @@ public static class Pretrained
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(Trunk trunk, FewShotOptions<TLabel>? options = null)
         where TLabel : notnull => Strategies.FewShotClassifier<TLabel>.Load(Backbone.Of(trunk), options);
 
+    /// <summary>A decoder that goes on from a text, tuned on prompts with completions or on plain texts.</summary>
+    /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no language-model head.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static CausalLanguageModel CausalLanguageModel(string folder, LanguageModelOptions? options = null) => Read(folder, backbone => Heads.CausalLanguageModel.Load(backbone, options));
+
+    /// <summary>A decoder that goes on from a text, by its head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no language-model head.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static CausalLanguageModel CausalLanguageModel(Trunk trunk, LanguageModelOptions? options = null) => Heads.CausalLanguageModel.Load(Backbone.Of(trunk), options);
+
+    /// <summary>A decoder that answers in conversations, tuned on conversations.</summary>
+    /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no language-model head or chat template.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static ChatModel ChatModel(string folder, LanguageModelOptions? options = null) => Read(folder, backbone => Heads.ChatModel.Load(backbone, options));
+
+    /// <summary>A decoder that answers in conversations, by its head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no language-model head or chat template.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static ChatModel ChatModel(Trunk trunk, LanguageModelOptions? options = null) => Heads.ChatModel.Load(Backbone.Of(trunk), options);
+
+    /// <summary>An encoder-decoder that makes a text of a text: translations, summaries.</summary>
+    /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no sequence-to-sequence head.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static TextToText TextToText(string folder, TextToTextOptions? options = null) => Read(folder, backbone => Heads.TextToText.Load(backbone, options));
+
+    /// <summary>An encoder-decoder that makes a text of a text, by its head on a trunk in memory.</summary>
+    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no sequence-to-sequence head.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    public static TextToText TextToText(Trunk trunk, TextToTextOptions? options = null) => Heads.TextToText.Load(Backbone.Of(trunk), options);
+
     /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="target">Where the copy goes: whole, or not at all. What this library saved there is replaced.</param>

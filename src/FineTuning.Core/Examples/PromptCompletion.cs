@@ -13,6 +13,10 @@ public sealed record PromptCompletion(TextOrTurns Prompt, TextOrTurns Completion
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>
     public double Weight { get; init; } = 1;
+
+    /// <summary>A plain text, of which everything is learned.</summary>
+    /// <param name="text">Not empty.</param>
+    public static PromptCompletion OfText(string text) => new("", text);
 }
 
 /// <summary>A text and what becomes of it: a sentence and its translation, a report and its summary.</summary>

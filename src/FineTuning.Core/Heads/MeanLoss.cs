@@ -16,9 +16,13 @@ internal sealed class MeanLoss
 
     /// <param name="sum">The sum of a batch's losses, a scalar.</param>
     /// <param name="count">How many targets it is the sum over.</param>
-    public void Add(Tensor sum, double count)
+    public void Add(Tensor sum, double count) => Add(sum.Number(), count);
+
+    /// <param name="sum">The sum of a batch's losses.</param>
+    /// <param name="count">How many targets it is the sum over.</param>
+    public void Add(double sum, double count)
     {
-        _sum += sum.Number();
+        _sum += sum;
         Count += count;
     }
 }

@@ -7,9 +7,12 @@ internal sealed class CheckpointHead(ConfigFile config)
     // GPT-2's name of a head over the vocabulary.
     private const string LanguageModel = "LMHeadModel";
 
+    // Marian's name of one that reads another text.
+    private const string TranslationModel = "MTModel";
+
     // The heads of pretraining are not those of a task: a pooler beside them was pretrained with the trunk.
     private static readonly string[] Pretraining = ["ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForCausalLM",
-        LanguageModel, "ForConditionalGeneration"];
+        LanguageModel, "ForConditionalGeneration", TranslationModel];
 
     private readonly IReadOnlyList<string> _classes = config.Words("architectures");
 
@@ -48,13 +51,14 @@ internal sealed class CheckpointHead(ConfigFile config)
     {
         if (kind == HeadKind.None) return [];
         if (kind == HeadKind.MaskedLanguage) return [kind.ClassSuffix, "ForPreTraining"];
+        if (kind == HeadKind.SequenceToSequence) return [kind.ClassSuffix, LanguageModel, TranslationModel];
         return kind == HeadKind.CausalLanguage ? [kind.ClassSuffix, LanguageModel] : [kind.ClassSuffix];
     }
 
     /// <summary>Whether a class is one with a head: BertForMultipleChoice is, BertModel is not.</summary>
     private static bool NamesHead(string name)
     {
-        if (name.EndsWith(LanguageModel, StringComparison.Ordinal)) return true;
+        if (name.EndsWith(LanguageModel, StringComparison.Ordinal) || name.EndsWith(TranslationModel, StringComparison.Ordinal)) return true;
         int start = name.IndexOf("For", StringComparison.Ordinal);
         return start > 0 && start + 3 < name.Length && char.IsUpper(name[start + 3]);
     }

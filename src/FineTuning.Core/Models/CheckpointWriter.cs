@@ -28,7 +28,10 @@ internal static class CheckpointWriter
         configuration["dtype"] = type;
         // The 4.x line reads only this key; the 5.x line reads either.
         configuration["torch_dtype"] = type;
-        if (head.Trunk.Model.Head(head.Kind).Output is { IsOverVocabulary: true }) configuration["tie_word_embeddings"] = head.IsTied;
+        OutputPlan? output = head.Trunk.Model.Head(head.Kind).Output;
+        if (output is { IsOverVocabulary: true }) configuration["tie_word_embeddings"] = head.IsTied;
+        // Where the key is missing, tying stands for it, which may have changed.
+        if (output?.ScaleKey is { } scaleKey) configuration[scaleKey] = output.Scale != 1;
         if (labels is not null)
         {
             configuration["id2label"] = new JsonObject(

@@ -35,7 +35,7 @@ internal sealed class ConfigFile
         string path = Path.Combine(folder, "config.json");
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
         if (!File.Exists(path)) throw new CheckpointException(path, "it is missing; a checkpoint folder holds config.json, weights and tokenizer files");
-        return ReadFile(path, LargestFile);
+        return TextModelConfig.Of(ReadFile(path, LargestFile));
     }
 
     /// <summary>A file of another name that is read by the same rules.</summary>
@@ -65,11 +65,17 @@ internal sealed class ConfigFile
     /// <summary>An object of a list, read by the same rules.</summary>
     public static ConfigFile Of(string path, JsonObject root) => new(path, root);
 
+    /// <summary>The same file with other contents.</summary>
+    public ConfigFile With(JsonObject root) => new(_path, root) { DropoutRate = DropoutRate };
+
     /// <summary>What is wrong with the file; values in it may be of any length.</summary>
     public CheckpointException Fault(string problem) =>
         new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
 
     public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
+
+    /// <summary>Whether the file says null, which is not the same as saying nothing.</summary>
+    public bool IsNull(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is null;
 
     public string? Text(string key) => Value(key) is not { } node ? null
         : node is JsonValue value && value.TryGetValue(out string? text) ? text : throw Fault($"'{key}' is {Shorten(node)}; a string was expected");
@@ -128,6 +134,19 @@ internal sealed class ConfigFile
             throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
         return [.. list.Select(entry => entry is JsonValue value && value.TryGetValue(out double number) && number is > 0 and < 1e6 ? number
             : throw Fault($"'{key}' holds an entry that is not a number above 0"))];
+    }
+
+    /// <summary>A list of so many whole numbers from 0 to a bound.</summary>
+    public IReadOnlyList<int> Counts(string key, int count, int most)
+    {
+        if (Value(key) is not JsonArray list || list.Count != count)
+        {
+            throw Fault($"'{key}' is {(Value(key) is { } found ? Shorten(found) : "missing")}; a list of {count} numbers was expected");
+        }
+        return [.. list.Select(Number)];
+
+        int Number(JsonNode? entry) => entry is JsonValue value && value.TryGetValue(out int number) && number >= 0 && number <= most
+            ? number : throw Fault($"'{key}' holds an entry that is not a number from 0 to {most}");
     }
 
     /// <summary>An object inside the file, read by the same rules; null where the key is missing.</summary>

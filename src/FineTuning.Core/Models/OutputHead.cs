@@ -49,6 +49,7 @@ public sealed class OutputHead : IDisposable
         if (plan.TiedToEmbeddings && !builder.HoldsOther("head.output.weight", trunk.TokenTable.Weight)) matrix = trunk.TokenTable.Weight;
         matrix ??= builder.Make("head.output.weight", WeightKind.Matrix, depth, outputs, width);
         Weight? bias = plan.Bias ? builder.Make(plan.BiasName + ".bias", WeightKind.Bias, depth, outputs) : null;
+        if (plan.BiasIsFixed) bias?.Freeze();
         return (below, builder.Linear("head.output", matrix, bias, ReferenceEquals(matrix, trunk.TokenTable.Weight)));
     }
 
@@ -160,9 +161,17 @@ public sealed class OutputHead : IDisposable
     public Tensor Logits(TrunkInput input, ForwardContext context)
     {
         RequireOutput();
+        ArgumentNullException.ThrowIfNull(input);
         using WeightPass pass = Weights.Enter();
-        WantedStates wanted = _plan.Reads switch { HeadReads.First => WantedStates.First, HeadReads.LastReal => WantedStates.LastReal, _ => WantedStates.All };
-        Tensor hidden = Trunk.Hidden(input, context, wanted);
+        WantedStates wanted = _plan.Reads switch
+        {
+            HeadReads.First => WantedStates.First,
+            HeadReads.LastReal => WantedStates.LastReal,
+            HeadReads.LastEnd => WantedStates.LastOf(_plan.EndTokenId!.Value),
+            _ => WantedStates.All,
+        };
+        bool readsTwice = _plan.Reads == HeadReads.LastEnd && input.Source is null;
+        Tensor hidden = Trunk.Hidden(readsTwice ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input, context, wanted);
         if (_plan.Reads == HeadReads.Mean) return Score(Mean(hidden, input.OwnMask), Own(context));
         return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
     }
@@ -220,15 +229,47 @@ public sealed class OutputHead : IDisposable
     }
 
     /// <summary>From hidden states to scores, on any leading dimensions.</summary>
-    internal Tensor Score(Tensor hidden, ForwardContext context)
+    internal Tensor Score(Tensor hidden, ForwardContext context) => Project(Features(hidden, context), context);
+
+    /// <summary>The sum over tokens of the cross-entropy of a head over the vocabulary; its scores never exist whole.</summary>
+    /// <param name="hidden">[tokens, hidden]</param>
+    /// <param name="targets">The id that each predicts, [tokens], int64.</param>
+    /// <param name="tokenWeights">What each token's loss counts, [tokens], float32; null: 1.</param>
+    /// <param name="smoothing">The share of the target that is spread over all words, from 0 to below 1.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>A scalar.</returns>
+    internal Tensor SumLosses(Tensor hidden, Tensor targets, Tensor? tokenWeights, double smoothing, ForwardContext context)
+    {
+        RequireOutput();
+        using WeightPass pass = Weights.Enter();
+        ForwardContext own = Own(context);
+        Tensor features = Features(hidden, own);
+        if (_output is { IsAdapted: false, Matrix: DenseMatrix dense })
+        {
+            Tensor read = features.dtype == own.ComputeType ? features : features.to(own.ComputeType);
+            return ChunkedCrossEntropy.Sum(new(read, own.Compute(dense.Weight), _output.Bias is null ? null : own.Compute(_output.Bias), targets)
+            {
+                SoftCap = _plan.Output!.SoftCap, Smoothing = smoothing, TokenWeights = tokenWeights,
+            });
+        }
+        // What an adapter adds has gradients of its own: here the scores are made, and autograd keeps them.
+        Tensor logs = nn.functional.log_softmax(Project(features, own), -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
+        if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
+        return (tokenWeights is null ? losses : losses * tokenWeights).sum();
+    }
+
+    private Tensor Features(Tensor hidden, ForwardContext context)
     {
         Tensor features = context.Dropout(hidden, _plan.InputDropout, DropoutSite.HeadInput);
         if (_dense is not null) features = _dense.Forward(features, context);
         features = context.Dropout(features, _plan.Dropout, DropoutSite.HeadOutput);
-        OutputPlan plan = _plan.Output!;
-        if (plan.Scale != 1) features = features * Held(plan.Scale);
+        return _plan.Output!.Scale == 1 ? features : features * Held(_plan.Output.Scale);
+    }
+
+    private Tensor Project(Tensor features, ForwardContext context)
+    {
         Tensor scores = _output!.Forward(features, context).to(context.ResultType);
-        return plan.SoftCap is { } cap ? (scores / Held(cap)).tanh() * Held(cap) : scores;
+        return _plan.Output!.SoftCap is { } cap ? (scores / Held(cap)).tanh() * Held(cap) : scores;
     }
 
     private static Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> Maker(HeadKind kind, int outputs) =>

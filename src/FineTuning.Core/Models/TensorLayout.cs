@@ -11,6 +11,9 @@ internal abstract record TensorLayout
     /// <summary>Matrices transposed (GPT-2's Conv1D); vectors as they are.</summary>
     public static TensorLayout Transposed { get; } = new TransposedLayout();
 
+    /// <summary>A vector as a matrix of one row (BART's final_logits_bias).</summary>
+    public static TensorLayout SingleRow { get; } = new SingleRowLayout();
+
     /// <summary>Query, key and value of a head next to each other, head after head (GPT-NeoX).</summary>
     /// <param name="heads">How many heads.</param>
     /// <param name="parts">How many parts a head has.</param>
@@ -39,6 +42,15 @@ internal abstract record TensorLayout
         public override Tensor FromFile(Tensor stored) => stored.dim() == 2 ? stored.t() : stored;
 
         public override Tensor ToFile(Tensor rows) => rows.dim() == 2 ? rows.t() : rows;
+    }
+
+    private sealed record SingleRowLayout : TensorLayout
+    {
+        public override long[] FileShape(long[] shape) => [1, .. shape];
+
+        public override Tensor FromFile(Tensor stored) => stored.squeeze(0);
+
+        public override Tensor ToFile(Tensor rows) => rows.unsqueeze(0);
     }
 
     private sealed record InterleavedLayout(int Heads, int Parts) : TensorLayout

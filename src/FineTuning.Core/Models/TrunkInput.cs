@@ -92,4 +92,27 @@ public sealed class TrunkInput
         if (OwnMask is not { } mask) return full([Ids.shape[0]], Held(Tokens - 1), ScalarType.Int64, Ids.device);
         return (mask.to(ScalarType.Int64) * Range(0, Tokens, device: Ids.device)).max(1).values;
     }
+
+    /// <summary>The index of the last token of an id in each row, or of the last real token where there is none, [batch], int64.</summary>
+    internal Tensor LastIndicesOf(long id)
+    {
+        Tensor found = OwnMask is { } mask ? Ids.eq(Held(id)).logical_and(mask) : Ids.eq(Held(id));
+        Tensor indices = Range(0, Tokens, device: Ids.device).unsqueeze(0), ends = found.to(ScalarType.Int64) * Held(Tokens);
+        return (indices * (OwnMask?.to(ScalarType.Int64) ?? ones_like(Ids))).Plus(ends).argmax(1);
+    }
+
+    /// <summary>The text as both sides of an encoder-decoder read it: the encoder as it is, the decoder one token later, from a start token on.</summary>
+    /// <param name="start">The id of the start token.</param>
+    /// <exception cref="InvalidOperationException">Embeddings stand in place of ids, which cannot be moved.</exception>
+    internal TrunkInput ForBothSides(long start)
+    {
+        if (Embeddings is not null)
+        {
+            throw new InvalidOperationException("a model that reads a text in encoder and decoder needs ids; embeddings in their place are not supported");
+        }
+        Tensor first = OwnMask is { } mask
+            ? mask.logical_and(mask.to(ScalarType.Int64).cumsum(1).eq(Held(1)))
+            : Range(0, Tokens, device: Ids.device).eq(Held(0)).unsqueeze(0);
+        return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask) { Source = this, PadsRight = PadsRight, Shortest = Shortest };
+    }
 }

@@ -42,7 +42,14 @@ internal static class VocabularyWidening
         {
             Tensor value = source.Read(name);
             string? ours = Array.Find(OfTokens, ours => Means(model, name, ours));
-            tensors.Add((name, ours is null ? value : Widened(value, size, ours == OfTokens[0] ? rows : NoRows, name, source)));
+            if (ours is null)
+            {
+                tensors.Add((name, value));
+                continue;
+            }
+            // BART keeps its offset of the scores as a matrix of one row.
+            TensorLayout layout = value.dim() == 2 && ours.EndsWith(".bias", StringComparison.Ordinal) ? TensorLayout.SingleRow : TensorLayout.Plain;
+            tensors.Add((name, layout.ToFile(Widened(layout.FromFile(value), size, ours == OfTokens[0] ? rows : NoRows, name, source))));
         }
         SafetensorsWriter.Write(Path.Combine(target, "model.safetensors"), tensors, FormatMark);
         config.Root["vocab_size"] = size;

@@ -13,13 +13,15 @@ public sealed class WantedStates
         All,
         First,
         LastReal,
+        LastOf,
         At,
     }
 
     private readonly Choice _choice;
     private readonly Tensor? _indices;
+    private readonly long _id;
 
-    private WantedStates(Choice choice, Tensor? indices = null) => (_choice, _indices) = (choice, indices);
+    private WantedStates(Choice choice, Tensor? indices = null, long id = 0) => (_choice, _indices, _id) = (choice, indices, id);
 
     /// <summary>Those of all tokens: [batch, tokens, hidden].</summary>
     public static WantedStates All { get; } = new(Choice.All);
@@ -40,12 +42,19 @@ public sealed class WantedStates
         return new(Choice.At, indices);
     }
 
+    /// <summary>
+    /// That of the last token of an id in each row, [batch, 1, hidden]; where a row has none, of its last real token. An encoder-decoder looks for it in its
+    /// source.
+    /// </summary>
+    internal static WantedStates LastOf(long id) => new(Choice.LastOf, id: id);
+
     /// <summary>What a layer is told. Null: everything is wanted.</summary>
     internal Wanted? Resolve(TrunkInput input) => _choice switch
     {
         Choice.All => null,
         Choice.First => Wanted.First,
         Choice.LastReal => Wanted.AtRows(input.LastRealIndices()),
+        Choice.LastOf => Wanted.AtRows((input.Source ?? input).LastIndicesOf(_id)),
         _ => Wanted.AtIndices(_indices!),
     };
 }

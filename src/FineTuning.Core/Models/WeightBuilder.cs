@@ -120,7 +120,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     }
 
     private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) =>
-        head is not null && reader.Names.TryMap(head.Mark + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole);
+        head is not null && head.Marks.Any(name => reader.Names.TryMap(name + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole));
 
     private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch
     {

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using FineTuning.Generation;
+using FineTuning.Heads;
+using FineTuning.Models;
 using Xunit;
 
 namespace FineTuning.Tests.Generation;
@@ -43,7 +45,7 @@ internal sealed class GoldenModel
     public static GoldenModel Require(string family)
     {
         var model = new GoldenModel(GenerationGoldens.Require(family));
-        if (!model.IsKnown) Assert.Skip($"no source of scores for {model.Type}: {family} is not compared");
+        if (!model.IsKnown) Assert.Skip($"the family {model.Type} is not known: {family} is not compared");
         return model;
     }
 
@@ -52,18 +54,35 @@ internal sealed class GoldenModel
     /// <summary>A source that has not been started.</summary>
     /// <param name="encoderIds">What the encoder is given; null: there is none.</param>
     /// <param name="encoderMask">False where that is padding; null: all of it is read.</param>
-    public IScoreSource Open(int[][]? encoderIds, bool[][]? encoderMask) => Type switch
-    {
-        "gpt2" when encoderIds is null && encoderMask is null => new PlainGpt2(_folder),
-        _ => throw new InvalidOperationException($"no source of scores for {Type}"),
-    };
+    /// <param name="usesCache">Whether keys and values are kept.</param>
+    public IScoreSource Open(int[][]? encoderIds, bool[][]? encoderMask, bool usesCache = true) => new OwningSource(Load(), encoderIds, encoderMask, usesCache);
+
+    /// <summary>The model; whoever asks disposes it.</summary>
+    public OutputHead Load() => OutputHead.Load(_folder, IsEncoderDecoder ? HeadKind.SequenceToSequence : HeadKind.CausalLanguage);
 
     public GenerationOptions Options(JsonElement args) => GenerationGoldens.Options(_folder, args);
 
     public GenerationBounds Bounds(IReadOnlyList<SearchPrompt> prompts, bool hasTokenizer = false) =>
         new(prompts[0].Tokens.Length, VocabularySize, Positions, HasLearnedPositions, IsEncoderDecoder, hasTokenizer);
 
-    private bool IsKnown => Type == "gpt2";
+    private bool IsKnown => ModelFamilies.Supports(_folder);
 
     private JsonElement? Config(string key) => _config.RootElement.TryGetProperty(key, out JsonElement value) ? value : null;
+
+    private sealed class OwningSource(OutputHead head, int[][]? encoderIds, bool[][]? encoderMask, bool usesCache) : IScoreSource
+    {
+        private readonly TrunkScoreSource _source = new(head, encoder: encoderIds is null ? null : new(encoderIds, encoderMask), usesCache: usesCache);
+
+        public int VocabularySize => _source.VocabularySize;
+
+        public void Start(IReadOnlyList<int[]> rows, IReadOnlyList<int> padding, Span<float> scores) => _source.Start(rows, padding, scores);
+
+        public void Next(ReadOnlySpan<int> tokens, ReadOnlySpan<int> parents, Span<float> scores) => _source.Next(tokens, parents, scores);
+
+        public void Dispose()
+        {
+            _source.Dispose();
+            head.Dispose();
+        }
+    }
 }

@@ -40,7 +40,7 @@ internal sealed class GoldenRun
             options = options with { NegativePromptIds = GenerationGoldens.Ids(negative[0]) };
         }
         var run = new GoldenRun(GenerationSettings.Of(options, model.Bounds(prompts, tokenizer is not null)), prompts);
-        using IScoreSource source = model.Open(model.IsEncoderDecoder ? ids : null, model.IsEncoderDecoder ? mask : null);
+        using IScoreSource source = model.Open(model.IsEncoderDecoder ? ids : null, model.IsEncoderDecoder ? mask : null, options.UseCache != false);
         using IScoreSource? other = run.Settings.Guides ? model.Open(null, null) : null;
         run.Texts = TokenSearch.Run(other is null ? source : new GuidedScores(source, other, options.GuidanceScale!.Value, options.NegativePromptIds), new(prompts, run.Settings)
         {

@@ -125,6 +125,10 @@ internal sealed class ModelCase
     public static Tensor Output(OutputHead model, TrunkInput input, ForwardContext context) =>
         model.Kind == HeadKind.None ? model.Trunk.Hidden(input, context) : model.Logits(input, context);
 
+    /// <summary>What the trunk reads where a head reads a text: an encoder-decoder's classifier reads it on both sides.</summary>
+    public static TrunkInput ForTrunk(OutputHead model, TrunkInput input) =>
+        model.Trunk.Plan is { Encoder: not null, Decoder: not null } plan ? input.ForBothSides(plan.DecoderStartTokenId!.Value) : input;
+
     private static ModelCase OpenVariant(string configuration, HeadKind head)
     {
         using var generator = new Generator(3);

@@ -1,7 +1,7 @@
 namespace FineTuning.Generation;
 
 /// <summary>Why a text ended.</summary>
-internal enum FinishReason
+public enum FinishReason
 {
     /// <summary>It is as long as it may be.</summary>
     Length,

@@ -43,6 +43,9 @@ internal sealed class CausalArrays
     /// <summary>For each target the row that it belongs to.</summary>
     public List<long> TargetRows { get; } = [];
 
+    /// <summary>For each target how much it counts; empty: 1 each.</summary>
+    public List<float> TargetWeights { get; } = [];
+
     /// <summary>Whether a row holds more than one text, so that attention needs the segments.</summary>
     public bool IsPacked { get; private set; }
 
@@ -53,7 +56,8 @@ internal sealed class CausalArrays
     public static CausalArrays Of(IReadOnlyList<EncodedRow> rows, int width, int padId)
     {
         var arrays = new CausalArrays(rows.Count, width, padId);
-        for (int i = 0; i < rows.Count; i++) arrays.Add((CausalRow)rows[i], i);
+        bool weighted = rows.Any(row => ((CausalRow)row).Weights is not null);
+        for (int i = 0; i < rows.Count; i++) arrays.Add((CausalRow)rows[i], i, weighted);
         return arrays;
     }
 
@@ -75,7 +79,7 @@ internal sealed class CausalArrays
         }
     }
 
-    private void Add(CausalRow row, int index)
+    private void Add(CausalRow row, int index, bool weighted)
     {
         int first = index * Width, text = 0;
         Lengths[index] = row.Length;
@@ -90,6 +94,7 @@ internal sealed class CausalArrays
             Predicting.Add(first + i - 1);
             Targets.Add(row.TokenIds[i]);
             TargetRows.Add(index);
+            if (weighted) TargetWeights.Add(row.Weights?[i] ?? 1);
         }
     }
 }

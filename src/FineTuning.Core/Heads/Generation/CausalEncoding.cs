@@ -32,7 +32,8 @@ internal sealed class CausalEncoding
     {
         (_tokenizer, _rules) = (tokenizer, rules);
         _end = tokenizer.EndId ?? throw new InvalidOptionsException(
-            ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: name one in tokenizer_config.json, or prepare the checkpoint with a chat format"]);
+            ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: "
+                + "name one in tokenizer_config.json, or prepare the checkpoint with a chat format"]);
     }
 
     /// <summary>A text with its end token; all of it is learned.</summary>
@@ -49,11 +50,19 @@ internal sealed class CausalEncoding
     {
         ArgumentNullException.ThrowIfNull(example);
         (TextOrTurns prompt, TextOrTurns completion) = (ExampleParts.Require(example.Prompt, "prompt"), ExampleParts.Require(example.Completion, "completion"));
-        if ((prompt.Turns is null) != (completion.Turns is null)) throw new TrainingDataException("the prompt is a text and the completion turns, or the other way round: both are texts, or both are turns");
+        if ((prompt.Turns is null) != (completion.Turns is null))
+        {
+            throw new TrainingDataException("the prompt is a text and the completion turns, or the other way round: both are texts, or both are turns");
+        }
         if (completion.IsEmpty) throw new TrainingDataException("the completion is empty: nothing to learn");
-        if (prompt.Turns is { } turns) return Encode(new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools }, report);
+        if (prompt.Turns is { } turns)
+        {
+            return Encode(new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools, Weight = example.Weight }, report);
+        }
+        ExampleWeight.Check(example.Weight, completion.Text!);
         (int[] ids, int first) = Split(prompt.Text!, completion.Text!);
-        return Finished(ids, [.. Enumerable.Range(0, ids.Length).Select(i => _rules.Learned == LearnedTokens.Everything || i >= first)], report);
+        bool[] learned = [.. Enumerable.Range(0, ids.Length).Select(i => _rules.Learned == LearnedTokens.Everything || i >= first)];
+        return Finished(ids, learned, report)?.Weighted(example.Weight);
     }
 
     /// <summary>A conversation through the tokenizer's template.</summary>
@@ -61,12 +70,16 @@ internal sealed class CausalEncoding
     {
         ArgumentNullException.ThrowIfNull(example);
         EncodedChat chat = ConversationMask.Chat(_tokenizer, example);
+        ExampleWeight.Check(example.Weight, chat.Text);
         bool[] learned = _rules.Learned == LearnedTokens.Everything
             ? [.. Enumerable.Repeat(true, chat.Ids.Length)]
             : ConversationMask.Of(chat, example, _rules.Learned == LearnedTokens.Completion);
-        if (chat.AnswersWithoutEnd > 0 && _rules.Learned != LearnedTokens.Everything) report.Note("answers end without an end token, so that the model does not learn to stop", chat.AnswersWithoutEnd);
+        if (chat.AnswersWithoutEnd > 0 && _rules.Learned != LearnedTokens.Everything)
+        {
+            report.Note("answers end without an end token, so that the model does not learn to stop", chat.AnswersWithoutEnd);
+        }
         if (chat.DoubledBeginTokens > 0) report.Note("the token that begins a text stands twice in a row", chat.DoubledBeginTokens);
-        return Finished(chat.Ids, learned, report);
+        return Finished(chat.Ids, learned, report)?.Weighted(example.Weight);
     }
 
     /// <summary>
@@ -101,7 +114,10 @@ internal sealed class CausalEncoding
     {
         int first = Array.IndexOf(learned, true);
         string text = Excerpt.Of(_tokenizer.Decode(ids.AsSpan(0, Math.Min(ids.Length, 40)), skipSpecialTokens: false));
-        if (first < 0 || ids.Length == 1) return $"\"{text}\" has nothing to learn: it has no answer, or all its answers are context; leave the record out, or set LostTargets to Skip";
+        if (first < 0 || ids.Length == 1)
+        {
+            return $"\"{text}\" has nothing to learn: it has no answer, or all its answers are context; leave the record out, or set LostTargets to Skip";
+        }
         return $"\"{text}\" has {ids.Length} tokens, and what is to be learned begins behind {first} of them, but a row has {_rules.MaximumLength}: "
             + "nothing to learn is left; shorten the prompt, raise MaximumLength, or set LostTargets to Skip";
     }

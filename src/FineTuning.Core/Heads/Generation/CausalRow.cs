@@ -26,14 +26,23 @@ internal sealed class CausalRow : EncodedRow
     /// <summary>How many tokens are learned.</summary>
     public int Targets { get; }
 
+    /// <summary>How much each token counts where it is learned; null: 1.</summary>
+    public float[]? Weights { get; init; }
+
     /// <inheritdoc/>
-    public override double TargetCount => Targets;
+    public override double TargetCount => Weights is null ? Targets : Weights.Where((_, i) => Learned[i] && !Starts.Contains(i)).Sum(weight => (double)weight);
 
     /// <summary>A part of the row as a text of its own.</summary>
-    public CausalRow Part(int start, int length) => new(TokenIds[start..(start + length)], Learned[start..(start + length)]) { Index = Index };
+    public CausalRow Part(int start, int length) =>
+        new(TokenIds[start..(start + length)], Learned[start..(start + length)]) { Index = Index, Weights = Weights?[start..(start + length)] };
 
     /// <summary>The same tokens, learned from another one on.</summary>
-    public CausalRow LearnedFrom(int first) => new(TokenIds, [.. Enumerable.Range(0, Length).Select(i => i >= first)], Starts) { Index = Index };
+    public CausalRow LearnedFrom(int first) =>
+        new(TokenIds, [.. Enumerable.Range(0, Length).Select(i => i >= first)], Starts) { Index = Index, Weights = Weights };
+
+    /// <summary>The same tokens, each of which counts so much.</summary>
+    public CausalRow Weighted(double weight) =>
+        weight == 1 ? this : new(TokenIds, Learned, Starts) { Index = Index, Weights = [.. Enumerable.Repeat((float)weight, Length)] };
 
     /// <summary>Several parts in one row.</summary>
     /// <param name="parts">In order; each is one text.</param>
@@ -42,7 +51,12 @@ internal sealed class CausalRow : EncodedRow
     {
         var starts = new int[parts.Count];
         for (int i = 1; i < starts.Length; i++) starts[i] = starts[i - 1] + parts[i - 1].Length;
-        return new([.. parts.SelectMany(part => part.TokenIds)], [.. parts.SelectMany(part => part.Learned)], separate ? starts : null) { Index = parts[0].Index };
+        float[]? weights = parts.All(part => part.Weights is null) ? null
+            : [.. parts.SelectMany(part => part.Weights ?? Enumerable.Repeat(1f, part.Length))];
+        return new([.. parts.SelectMany(part => part.TokenIds)], [.. parts.SelectMany(part => part.Learned)], separate ? starts : null)
+        {
+            Index = parts[0].Index, Weights = weights,
+        };
     }
 
     private static int Count(bool[] learned, int[] starts)

@@ -51,6 +51,9 @@ internal sealed class Linear
     /// <summary>The checkpoint's modules in it, by outputs.</summary>
     public IReadOnlyList<LinearModule> Modules { get; }
 
+    /// <summary>Whether an adapter changes what a module gives.</summary>
+    public bool IsAdapted => _adapters.Length > 0;
+
     /// <summary>Lets an adapter change a module's product; it replaces the one that was attached to the module. Not while a pass runs.</summary>
     public void Attach(LinearModule module, ILinearAdapter adapter)
     {

@@ -41,7 +41,36 @@ internal sealed record DecoderSettings
     };
 
     /// <summary>pad_token_id; null where none is named, or where -1 says so.</summary>
-    public static int? Pad(ConfigFile config) => config.Has("pad_token_id") && config.Count("pad_token_id", least: -1) is var id and >= 0 ? id : null;
+    /// <param name="config">The configuration.</param>
+    /// <param name="fallback">The id where the key is missing; null there says that there is none.</param>
+    public static int? Pad(ConfigFile config, int? fallback = null)
+    {
+        if (!config.Has("pad_token_id")) return config.IsNull("pad_token_id") ? null : fallback;
+        return config.Count("pad_token_id", least: -1) is var id and >= 0 ? id : null;
+    }
+
+    /// <summary>sliding_window, which counts the token itself; null: every token before is seen.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="fallback">The window where the key is missing; null there says that there is none.</param>
+    public static AttentionWindow? Window(ConfigFile config, int? fallback = null)
+    {
+        bool hasNone = config.IsNull("sliding_window") || (fallback is null && !config.Has("sliding_window"));
+        return hasNone ? null : new(config.Count("sliding_window", fallback) - 1, 0);
+    }
+
+    /// <summary>Which layers see a window alone: layer_types, or the family's rule where the file has none.</summary>
+    public static IReadOnlyList<bool> Sliding(ConfigFile config, int layers, Func<int, bool> rule)
+    {
+        IReadOnlyList<string> types = config.Words("layer_types");
+        if (types.Count == 0) return [.. Enumerable.Range(0, layers).Select(rule)];
+        if (types.Count != layers) throw config.Fault($"'layer_types' names {types.Count} layers; {layers} were expected");
+        return [.. types.Select(type => type switch
+        {
+            "sliding_attention" => true,
+            "full_attention" => false,
+            _ => throw config.Fault($"'layer_types' names '{type}', which is not supported; full_attention and sliding_attention are"),
+        })];
+    }
 
     /// <summary>The trunk.</summary>
     public TrunkPlan ToPlan(ConfigFile config) => new()
@@ -58,15 +87,30 @@ internal sealed record DecoderSettings
 
     /// <summary>The heads of decoders; sequences are scored at their last real token.</summary>
     /// <param name="causalSuffix">The end of the language model's class name where it is not ForCausalLM.</param>
-    /// <param name="tokenModule">What a token head is called.</param>
-    public IReadOnlyDictionary<HeadKind, HeadPlan> ToHeads(string? causalSuffix = null, string tokenModule = "score") => new Dictionary<HeadKind, HeadPlan>
+    /// <param name="tokenModule">What a token head is called; null: the reference has none.</param>
+    /// <param name="outputModule">What the output over the vocabulary is called.</param>
+    /// <param name="classifies">Whether the reference has a head over sequences.</param>
+    public Dictionary<HeadKind, HeadPlan> ToHeads(
+        string? causalSuffix = null, string? tokenModule = "score", string outputModule = "lm_head", bool classifies = true)
     {
-        [HeadKind.None] = new(),
-        [HeadKind.CausalLanguage] = new()
+        var heads = new Dictionary<HeadKind, HeadPlan>
         {
-            ClassSuffix = causalSuffix, Output = new() { Bias = false, TiedToEmbeddings = TiesOutput, IsOverVocabulary = true, SoftCap = OutputSoftCap }, Names = [("head.output", "lm_head")],
-        },
-        [HeadKind.SequenceClassification] = new() { Reads = HeadReads.LastReal, Output = new() { Bias = false }, Names = [("head.output", "score")] },
-        [HeadKind.TokenClassification] = new() { Dropout = TokenDropout, Output = new(), Names = [("head.output", tokenModule)] },
-    };
+            [HeadKind.None] = new(),
+            [HeadKind.CausalLanguage] = new()
+            {
+                ClassSuffix = causalSuffix,
+                Output = new() { Bias = false, TiedToEmbeddings = TiesOutput, IsOverVocabulary = true, SoftCap = OutputSoftCap },
+                Names = [("head.output", outputModule)],
+            },
+        };
+        if (classifies)
+        {
+            heads[HeadKind.SequenceClassification] = new() { Reads = HeadReads.LastReal, Output = new() { Bias = false }, Names = [("head.output", "score")] };
+        }
+        if (tokenModule is not null)
+        {
+            heads[HeadKind.TokenClassification] = new() { Dropout = TokenDropout, Output = new(), Names = [("head.output", tokenModule)] };
+        }
+        return heads;
+    }
 }

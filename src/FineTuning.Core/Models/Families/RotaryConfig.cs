@@ -7,14 +7,15 @@ internal static class RotaryConfig
     /// <param name="width">Channels a head.</param>
     /// <param name="layerType">The section of rope_parameters where layers differ, for example <c>sliding_attention</c>; null: they do not.</param>
     /// <param name="fallbackBase">The base where none is named.</param>
-    public static RotaryPlan Read(ConfigFile config, int width, string? layerType = null, double fallbackBase = 10000)
+    /// <param name="fallbackShare">The share of a head's channels that turn where none is named.</param>
+    public static RotaryPlan Read(ConfigFile config, int width, string? layerType = null, double fallbackBase = 10000, double fallbackShare = 1)
     {
         ConfigFile? parameters = config.Section("rope_parameters");
         if (layerType is not null) parameters = parameters?.Section(layerType) ?? parameters;
         ConfigFile? scaling = parameters ?? config.Section("rope_scaling");
         double own = config.Number("rope_theta", fallbackBase, 1, 1e12);
         double wavelengthBase = parameters?.Number("rope_theta", own, 1, 1e12) ?? own;
-        double share = config.Number("partial_rotary_factor", 1, 0, 1);
+        double share = config.Number("partial_rotary_factor", fallbackShare, 0, 1);
         share = parameters?.Number("partial_rotary_factor", share, 0, 1) ?? share;
         int turned = (int)(width * share);
         if (turned < 2 || turned % 2 != 0) throw config.Fault($"rotary positions need heads of an even width; {turned} of {width} channels were found");
@@ -24,6 +25,8 @@ internal static class RotaryConfig
     private static RotaryScaling? Scaling(ConfigFile config, ConfigFile own, int width)
     {
         string kind = own.Text("rope_type") ?? own.Text("type") ?? "default";
+        // Early Phi-3 files say su or yarn where they mean longrope.
+        if (kind == "su" || (kind == "yarn" && own.Has("short_factor"))) kind = "longrope";
         int positions = config.Count("max_position_embeddings", 2048);
         int original = own.Count("original_max_position_embeddings", config.Count("original_max_position_embeddings", positions));
         double factor = own.Number("factor", kind == "longrope" ? (double)positions / original : 1, 1e-3, 1e6);
@@ -34,7 +37,7 @@ internal static class RotaryConfig
             "dynamic" => new DynamicScaling(factor, original),
             "llama3" => Llama3(own, factor, original),
             "yarn" => Yarn(own, factor, original),
-            "longrope" or "su" => LongRope(own, factor, original, width),
+            "longrope" => LongRope(own, factor, original, width),
             _ => throw config.Fault($"the rotary scaling '{kind}' is not supported; default, linear, dynamic, yarn, llama3 and longrope are"),
         };
     }

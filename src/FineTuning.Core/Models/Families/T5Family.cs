@@ -74,13 +74,15 @@ internal static class T5Family
         bool ties = config.Flag("tie_word_embeddings", true);
         // The 5.x line says by a key of its own whether states are scaled; before, tying said it. mT5 never scales.
         bool scales = config.Text("model_type") != "mt5" && config.Flag("scale_decoder_outputs", ties);
+        string? scaleKey = config.Text("model_type") == "mt5" ? null : "scale_decoder_outputs";
         double scale = scales ? 1 / Math.Sqrt(config.Count("d_model", 512)) : 1;
         return new()
         {
             [HeadKind.None] = new(),
             [HeadKind.SequenceToSequence] = new()
             {
-                Output = new() { Bias = false, TiedToEmbeddings = ties, IsOverVocabulary = true, Scale = scale }, Names = [("head.output", "lm_head")],
+                Output = new() { Bias = false, TiedToEmbeddings = ties, IsOverVocabulary = true, Scale = scale, ScaleKey = scaleKey },
+                Names = [("head.output", "lm_head")],
             },
         };
     }

@@ -49,6 +49,9 @@ internal enum HeadReads
     /// <summary>That of the last real token.</summary>
     LastReal,
 
+    /// <summary>That of the last token that ends a text, in the decoder of an encoder-decoder that reads the text on both sides (BART).</summary>
+    LastEnd,
+
     /// <summary>The mean over real tokens.</summary>
     Mean,
 }
@@ -80,6 +83,9 @@ internal sealed record OutputPlan
     /// <summary>This library's name of the bias, where the checkpoint keeps it apart from the matrix.</summary>
     public string BiasName { get; init; } = "head.output";
 
+    /// <summary>Whether the bias is stored beside the weights but never trained (BART's final_logits_bias).</summary>
+    public bool BiasIsFixed { get; init; }
+
     /// <summary>Whether the token embeddings are the matrix, unless the checkpoint holds another one.</summary>
     public bool TiedToEmbeddings { get; init; }
 
@@ -88,6 +94,9 @@ internal sealed record OutputPlan
 
     /// <summary>The factor of what the matrix reads (T5: one over the root of the width).</summary>
     public double Scale { get; init; } = 1;
+
+    /// <summary>The key of config.json that says whether <see cref="Scale"/> is applied; null: none does.</summary>
+    public string? ScaleKey { get; init; }
 
     /// <summary>Scores become cap times the hyperbolic tangent of score over cap (Gemma 2); null: they stay.</summary>
     public double? SoftCap { get; init; }
@@ -98,6 +107,9 @@ internal sealed record HeadPlan
 {
     /// <summary>Which vectors it reads.</summary>
     public HeadReads Reads { get; init; }
+
+    /// <summary>The id of the token that ends a text, where its state is read.</summary>
+    public int? EndTokenId { get; init; }
 
     /// <summary>Dropout of what it reads, from 0 to below 1.</summary>
     public double InputDropout { get; init; }
@@ -120,6 +132,7 @@ internal sealed record HeadPlan
     /// <summary>The end of the class name in <c>architectures</c> where a family spells it in its own way (GPT2LMHeadModel); null: that of the kind.</summary>
     public string? ClassSuffix { get; init; }
 
-    /// <summary>The modules by which a checkpoint shows that it holds this head.</summary>
-    public string Mark => Output is { BiasName: not "head.output" } && Dense is not null ? Dense.Name : "head.output";
+    /// <summary>The modules by which a checkpoint shows that it holds this head: one of them is enough.</summary>
+    public IReadOnlyList<string> Marks => Output is not { BiasName: not "head.output" } apart ? ["head.output"]
+        : Dense is not null ? [Dense.Name] : ["head.output", apart.BiasName];
 }

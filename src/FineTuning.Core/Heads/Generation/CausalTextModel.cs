@@ -1,0 +1,141 @@
+using FineTuning.Batching;
+using FineTuning.Errors;
+using FineTuning.Generation;
+using FineTuning.Models;
+using FineTuning.Tasks;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A pretrained decoder with its tokenizer and its head over the vocabulary: what models of texts and of conversations share.</summary>
+/// <typeparam name="TExample">What the user trains on.</typeparam>
+/// <remarks>Generation is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+public abstract class CausalTextModel<TExample> : TunableModel<TExample>
+{
+    private readonly LanguageModelOptions _options;
+
+    private protected CausalTextModel(OutputHead head, PretrainedTokenizer tokenizer, LanguageModelOptions options, GenerationConfigFile file)
+    {
+        (Head, Tokenizer, _options) = (head, tokenizer, options);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
+        Encoding = new(tokenizer, new(MaximumLength, options.Learned, options.LostTargets, options.Packing));
+        Generator = new(head, tokenizer, file, options);
+    }
+
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>Tokens of a training row, special ones included.</summary>
+    public int MaximumLength { get; }
+
+    /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
+    public GenerationOptions GenerationDefaults => Generator.Defaults;
+
+    /// <summary>
+    /// Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.
+    /// </summary>
+    public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
+
+    /// <inheritdoc/>
+    public override WeightSet Weights => Head.Weights;
+
+    /// <inheritdoc/>
+    public override Device Device => Head.Device;
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "perplexity";
+
+    private protected CausalEncoding Encoding { get; }
+
+    private protected Tensors.Precision Precision => _options.Precision;
+
+    internal TextGenerator Generator { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        // A piece of a text of which nothing is learned would be computed for nothing.
+        return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
+    }
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return _options.Packing == PackingStrategy.PaddingFree
+            ? LanguageBatch.Flattened(rows, Device) : LanguageBatch.OfTexts(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        Generator.Untrained.Learns(context);
+        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is
+    /// whole or as it was.
+    /// </summary>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
+    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, further: Generator.Write);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
+    }
+
+    private protected static TModel Load<TModel>(
+        Backbone backbone, LanguageModelOptions? options, Func<OutputHead, PretrainedTokenizer, LanguageModelOptions, GenerationConfigFile, TModel> make)
+    {
+        options ??= new LanguageModelOptions();
+        return LanguageHeads.Open(backbone, HeadKind.CausalLanguage, options, (head, tokenizer, file) => make(head, tokenizer, options, file));
+    }
+}
+
+/// <summary>Opens checkpoints with a head over the vocabulary.</summary>
+internal static class LanguageHeads
+{
+    /// <exception cref="InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
+    /// <exception cref="CheckpointException">The checkpoint has no such head.</exception>
+    public static TModel Open<TModel>(
+        Backbone backbone, HeadKind kind, GenerativeOptions options, Func<OutputHead, PretrainedTokenizer, GenerationConfigFile, TModel> make)
+    {
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return backbone.Open(kind, 0, options.LoadOptions(), (head, tokenizer) =>
+        {
+            if (!options.FreshHead && Missing(head) is { } missing)
+            {
+                throw new CheckpointException(backbone.Name, $"it has no head for {kind.Name}: {missing}; choose a checkpoint that was saved as " +
+                    $"{head.Trunk.Model.ClassOf(kind)}, or set FreshHead where its output layer is to be trained");
+            }
+            return make(head, tokenizer, TextGenerator.FileOf(backbone.Folder, head));
+        });
+    }
+
+    private static string? Missing(OutputHead head)
+    {
+        if (head.LoadReport.Fresh.Count > 0) return $"{string.Join(", ", head.LoadReport.Fresh.Take(5))} is missing";
+        // An output layer that is tied to the embeddings exists in every checkpoint; one that was tuned for a task no longer writes.
+        bool isOfTask = new CheckpointHead(head.Trunk.Config).IsOfTask == true;
+        return isOfTask ? $"config.json says that it is a {string.Join(", ", head.Trunk.Config.Words("architectures").Take(3))}" : null;
+    }
+}

@@ -1,0 +1,192 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Generation;
+using FineTuning.Models;
+using FineTuning.Tasks;
+using FineTuning.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Heads;
+
+/// <summary>A pretrained encoder-decoder that makes a text of a text: a translation, a summary; tuned on sources with their targets.</summary>
+/// <remarks>Generation is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
+public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, string>
+{
+    private readonly TextToTextOptions _options;
+    private readonly int _start;
+    private readonly int _end;
+
+    private TextToText(OutputHead head, PretrainedTokenizer tokenizer, TextToTextOptions options, GenerationConfigFile file, string name)
+    {
+        (Head, Tokenizer, _options) = (head, tokenizer, options);
+        MaximumSourceLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumSourceLength);
+        MaximumTargetLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumTargetLength);
+        Generator = new(head, tokenizer, file, options);
+        _end = tokenizer.EndId ?? throw new InvalidOptionsException(
+            ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: name one in tokenizer_config.json"]);
+        _start = Generator.Defaults.DecoderStartTokenId is >= 0 and { } start && start < head.Outputs ? start
+            : throw new CheckpointException(name, "it names no token that its decoder begins with; set 'decoder_start_token_id' in config.json");
+    }
+
+    /// <summary>The output layer, and the trunk that it sits on.</summary>
+    public OutputHead Head { get; }
+
+    /// <summary>The trunk, on which other heads may sit too.</summary>
+    public Trunk Trunk => Head.Trunk;
+
+    /// <summary>The tokenizer of the checkpoint.</summary>
+    public PretrainedTokenizer Tokenizer { get; }
+
+    /// <summary>Tokens of a source, special ones included, after which it is cut.</summary>
+    public int MaximumSourceLength { get; }
+
+    /// <summary>Tokens of a target in training, its end token included, after which it is cut.</summary>
+    public int MaximumTargetLength { get; }
+
+    /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
+    public GenerationOptions GenerationDefaults => Generator.Defaults;
+
+    /// <summary>
+    /// Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.
+    /// </summary>
+    public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
+
+    /// <inheritdoc/>
+    public override WeightSet Weights => Head.Weights;
+
+    /// <inheritdoc/>
+    public override Device Device => Head.Device;
+
+    /// <inheritdoc/>
+    public override string PrimaryMetric => "perplexity";
+
+    internal TextGenerator Generator { get; }
+
+    /// <summary>Loads an encoder-decoder; see <c>Pretrained.TextToText</c>.</summary>
+    internal static TextToText Load(Backbone backbone, TextToTextOptions? options)
+    {
+        options ??= new TextToTextOptions();
+        return LanguageHeads.Open(
+            backbone, HeadKind.SequenceToSequence, options, (head, tokenizer, file) => new TextToText(head, tokenizer, options, file, backbone.Name));
+    }
+
+    /// <inheritdoc/>
+    public override EncodedRow? Encode(SourceTarget example, EncodingReport report)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        ArgumentNullException.ThrowIfNull(report);
+        (string source, string target) = (ExampleParts.Require(example.Source, "source"), ExampleParts.Require(example.Target, "target"));
+        if (target.Length == 0) throw new TrainingDataException("the target is empty: nothing to learn");
+        ExampleWeight.Check(example.Weight, target);
+        TokenizedText read = Source(source);
+        if (string.IsNullOrWhiteSpace(source)) report.Empty();
+        if (read.Ids.Length == 0) throw new TrainingDataException("the source has no tokens: the encoder needs at least one");
+        int[] whole = Tokenizer.Encode(target).Ids.ToArray();
+        if (whole.Length == 0 || whole[^1] != _end) whole = [.. whole, _end];
+        int cut = Math.Max(0, whole.Length - MaximumTargetLength);
+        // The end token stays: the decoder learns to stop.
+        int[] written = cut == 0 ? whole : [.. whole.AsSpan(0, MaximumTargetLength - 1), _end];
+        report.Truncated(read.TruncatedTokens + cut);
+        report.Note("targets that were cut off", cut);
+        return new SourceTargetRow(read.Ids.ToArray(), written, example.Weight);
+    }
+
+    /// <inheritdoc/>
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return LanguageBatch.OfPairs(rows, EncoderText.PadId(Trunk, Tokenizer), _start, Device);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor SumLoss(Batch batch, ForwardContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        Generator.Untrained.Learns(context);
+        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+    }
+
+    /// <inheritdoc/>
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+
+    /// <summary>The text that the model makes of a text.</summary>
+    /// <param name="source">
+    /// The text; the options' <see cref="TextToTextOptions.Prefix"/> is put before it. It is cut at <see cref="MaximumSourceLength"/>.
+    /// </param>
+    /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <returns>The new text; of several that are returned the best.</returns>
+    /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
+    /// <exception cref="InvalidOperationException">A run trains the model.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default) =>
+        GenerateBatch([source], options, cancellation)[0][0].Text;
+
+    /// <summary>The texts that the model makes of several texts, with how they ended; computed together, so that memory grows with their number.</summary>
+    /// <param name="sources">The texts; the options' <see cref="TextToTextOptions.Prefix"/> is put before each.</param>
+    /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <returns>For each source as many texts as <see cref="GenerationOptions.NumReturnSequences"/> says, the best first.</returns>
+    /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
+    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
+        IReadOnlyList<string> sources, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(sources);
+        return Generator.Run([.. sources.Select(Ids)], options, cancellation);
+    }
+
+    /// <summary>The text that the model makes of a text, in pieces while it is written, by a thread of its own. Who stops reading stops that thread.</summary>
+    /// <param name="source">The text.</param>
+    /// <param name="options">How it is generated, without beams; null, or what is null in it: as the checkpoint says.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    /// <returns>Pieces that together are what <see cref="Generate"/> returns.</returns>
+    /// <exception cref="InvalidOptionsException">At once: options are out of range.</exception>
+    public IAsyncEnumerable<string> GenerateStreamingAsync(string source, GenerationOptions? options = null, CancellationToken cancellation = default) =>
+        Generator.Stream(Ids(source), options, cancellation);
+
+    /// <summary>The translation of a text: <see cref="Generate"/> under the name of the task.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="options">How it is generated; null: as the checkpoint says.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    public string Translate(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+
+    /// <summary>The summary of a text: <see cref="Generate"/> under the name of the task.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="options">How it is generated; null: as the checkpoint says.</param>
+    /// <param name="cancellation">Stops between two tokens.</param>
+    public string Summarize(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+
+    /// <inheritdoc/>
+    public string Predict(string input) => Generate(input);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
+        [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is
+    /// whole or as it was.
+    /// </summary>
+    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
+    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
+    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, further: Generator.Write);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing) Head.Dispose();
+    }
+
+    private int[] Ids(string source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return Source(source).Ids.ToArray();
+    }
+
+    private TokenizedText Source(string source) => Tokenizer.Encode(_options.Prefix + source, null, new TokenizingOptions
+    {
+        MaximumLength = MaximumSourceLength, Truncation = TruncationStrategy.LongestFirst,
+    });
+}
