@@ -30,7 +30,8 @@ public sealed class GoldenTrainingTests
             Compare(folder, model, Read);
             return;
         }
-        bool reads = OutputHead.ReadHead(folder).Serves(HeadKind.SequenceToSequence) == true;
+        ConfigFile config = ConfigFile.Read(folder);
+        bool reads = ModelFamilies.Of(config).Read(config).Heads.ContainsKey(HeadKind.SequenceToSequence);
         using JsonDocument golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json")));
         double smoothing = golden.RootElement.GetProperty("arguments").TryGetProperty("label_smoothing_factor", out JsonElement given) ? given.GetDouble() : 0;
         using var writer = new RowsWriter(OutputHead.Load(folder, reads ? HeadKind.SequenceToSequence : HeadKind.CausalLanguage), smoothing);
