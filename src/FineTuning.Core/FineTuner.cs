@@ -165,8 +165,10 @@ public sealed class FineTuner<TExample>
 
     /// <summary>Tunes the model in place and returns when the run has ended; it computes on a thread of its own.</summary>
     /// <param name="data">Read once, before the first step.</param>
-    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded, an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="Errors.InvalidOptionsException">Settings are out of range or contradict each other: all are listed, before any data is read.</exception>
+    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded,
+    /// an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Settings are out of range or contradict each other:
+    /// all are listed, before any data is read.</exception>
     /// <exception cref="Errors.TrainingDataException">A record makes the run worthless; it is named.</exception>
     /// <exception cref="Errors.DivergedException">The loss or a gradient became NaN or infinite; the step and the records are named.</exception>
     public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation = default)
@@ -179,7 +181,8 @@ public sealed class FineTuner<TExample>
     /// <summary>Tunes the model in place on a thread of its own.</summary>
     /// <param name="data">Read once, before the first step, on the run's thread.</param>
     /// <param name="progress">Told what <see cref="OnProgress"/>'s handlers are told.</param>
-    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded, an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded,
+    /// an <see cref="OperationCanceledException"/>.</param>
     /// <returns>What <see cref="Train"/> returns; it fails as that does.</returns>
     /// <exception cref="Errors.InvalidOptionsException">Thrown at once, before any data is read.</exception>
     public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)

@@ -36,18 +36,21 @@ public static class Pretrained
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) => Read(folder, backbone => Heads.TextRegressor.Load(backbone, options));
+    public static TextRegressor TextRegressor(string folder, TextOptions? options = null) =>
+        Read(folder, backbone => Heads.TextRegressor.Load(backbone, options));
 
     /// <summary>What could stand in the place of a mask: to train on plain texts of a domain before a task, or to fill masks.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">What is masked, how texts are packed and the rest; null: the defaults.</param>
-    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or the tokenizer has no mask token.</exception>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind,
+    /// or the tokenizer has no mask token.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) => Read(folder, _ => Heads.MaskedLanguageModel.Load(folder, options));
+    public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) =>
+        Read(folder, _ => Heads.MaskedLanguageModel.Load(folder, options));
 
     /// <summary>One label for a text or a pair of texts, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Labels, maximal length, class weights and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextClassifier<TLabel> TextClassifier<TLabel>(Trunk trunk, TextClassifierOptions<TLabel>? options = null)
@@ -55,14 +58,14 @@ public static class Pretrained
 
     /// <summary>Any number of labels for a text or a pair of texts, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Labels, threshold and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the labels are not known.</exception>
     public static TextMultiLabeler<TLabel> TextMultiLabeler<TLabel>(Trunk trunk, TextMultiLabelerOptions<TLabel>? options = null)
         where TLabel : notnull => Heads.TextMultiLabeler<TLabel>.Load(Backbone.Of(trunk), options);
 
     /// <summary>A number for a text or a pair of texts, by a new head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static TextRegressor TextRegressor(Trunk trunk, TextOptions? options = null) => Heads.TextRegressor.Load(Backbone.Of(trunk), options);
@@ -89,23 +92,28 @@ public static class Pretrained
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or no label means entailment.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) => Read(folder, _ => Heads.ZeroShotClassifier.Load(folder, options));
+    public static ZeroShotClassifier ZeroShotClassifier(string folder, TextOptions? options = null) =>
+        Read(folder, _ => Heads.ZeroShotClassifier.Load(folder, options));
 
     /// <summary>Vectors for texts: a folder of sentence-transformers (modules.json), or a plain encoder, whose vectors are then the mean over tokens.</summary>
     /// <param name="folder">modules.json and what it names, or config.json, weights and tokenizer files.</param>
     /// <param name="options">Pooling, maximal length and the rest; null: what the folder says.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) => Read(folder, backbone => Heads.SentenceEncoder.Load(backbone, options));
+    public static SentenceEncoder SentenceEncoder(string folder, SentenceEncoderOptions? options = null) =>
+        Read(folder, backbone => Heads.SentenceEncoder.Load(backbone, options));
 
     /// <summary>Answers to questions, found in a text: extractive question answering.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults, or what the folder was saved with.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) => Read(folder, backbone => Heads.QuestionAnswerer.Load(backbone, options));
+    public static QuestionAnswerer QuestionAnswerer(string folder, QuestionAnswererOptions? options = null) =>
+        Read(folder, backbone => Heads.QuestionAnswerer.Load(backbone, options));
 
-    /// <summary>A classifier that learns from a handful of texts of each label: a sentence encoder, with the head that was saved with it or one that <c>Train</c> fits.</summary>
+    /// <summary>
+    /// A classifier that learns from a handful of texts of each label: a sentence encoder, with the head that was saved with it or one that <c>Train</c> fits.
+    /// </summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
     /// <param name="folder">The folder of a sentence encoder or of a plain encoder, or a few-shot classifier that was saved.</param>
     /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
@@ -116,7 +124,8 @@ public static class Pretrained
 
     /// <summary>A tag for each word, and the entities they make.</summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
-    /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null: the tags in the options, or those of the checkpoint.</param>
+    /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null:
+    /// the tags in the options, or those of the checkpoint.</param>
     /// <param name="options">Scheme, CRF, context, windows and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
@@ -124,7 +133,7 @@ public static class Pretrained
         Read(folder, backbone => Heads.TokenClassifier.Load(backbone, types, options));
 
     /// <summary>A tag for each word, by a new head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="types">The entity types, for example PER and LOC, from which the tags follow; null: the tags in the options.</param>
     /// <param name="options">Scheme, CRF, context, windows and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tags are not known.</exception>
@@ -132,20 +141,22 @@ public static class Pretrained
         Heads.TokenClassifier.Load(Backbone.Of(trunk), types, options);
 
     /// <summary>Answers to questions, found in a text, by a new head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Windows, no answer, candidates and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static QuestionAnswerer QuestionAnswerer(Trunk trunk, QuestionAnswererOptions? options = null) => Heads.QuestionAnswerer.Load(Backbone.Of(trunk), options);
+    public static QuestionAnswerer QuestionAnswerer(Trunk trunk, QuestionAnswererOptions? options = null) =>
+        Heads.QuestionAnswerer.Load(Backbone.Of(trunk), options);
 
     /// <summary>Vectors for texts, on a trunk in memory; the mean over tokens where the options name no pooling.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Pooling, maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
-    public static SentenceEncoder SentenceEncoder(Trunk trunk, SentenceEncoderOptions? options = null) => Heads.SentenceEncoder.Load(Backbone.Of(trunk), options);
+    public static SentenceEncoder SentenceEncoder(Trunk trunk, SentenceEncoderOptions? options = null) =>
+        Heads.SentenceEncoder.Load(Backbone.Of(trunk), options);
 
     /// <summary>A classifier that learns from a handful of texts of each label, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Pairs, epochs, learning rate and the rest; null: SetFit's defaults.</param>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static FewShotClassifier<TLabel> FewShotClassifier<TLabel>(Trunk trunk, FewShotOptions<TLabel>? options = null)
@@ -156,24 +167,27 @@ public static class Pretrained
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no language-model head.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
-    public static CausalLanguageModel CausalLanguageModel(string folder, LanguageModelOptions? options = null) => Read(folder, backbone => Heads.CausalLanguageModel.Load(backbone, options));
+    public static CausalLanguageModel CausalLanguageModel(string folder, LanguageModelOptions? options = null) =>
+        Read(folder, backbone => Heads.CausalLanguageModel.Load(backbone, options));
 
     /// <summary>A decoder that goes on from a text, by its head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no language-model head.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
-    public static CausalLanguageModel CausalLanguageModel(Trunk trunk, LanguageModelOptions? options = null) => Heads.CausalLanguageModel.Load(Backbone.Of(trunk), options);
+    public static CausalLanguageModel CausalLanguageModel(Trunk trunk, LanguageModelOptions? options = null) =>
+        Heads.CausalLanguageModel.Load(Backbone.Of(trunk), options);
 
     /// <summary>A decoder that answers in conversations, tuned on conversations.</summary>
     /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
-    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no language-model head or chat template.</exception>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind,
+    /// or has no language-model head or chat template.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
     public static ChatModel ChatModel(string folder, LanguageModelOptions? options = null) => Read(folder, backbone => Heads.ChatModel.Load(backbone, options));
 
     /// <summary>A decoder that answers in conversations, by its head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no language-model head or chat template.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
@@ -182,24 +196,30 @@ public static class Pretrained
     /// <summary>An encoder-decoder that makes a text of a text: translations, summaries.</summary>
     /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
-    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or has no sequence-to-sequence head.</exception>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind,
+    /// or has no sequence-to-sequence head.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
     public static TextToText TextToText(string folder, TextToTextOptions? options = null) => Read(folder, backbone => Heads.TextToText.Load(backbone, options));
 
     /// <summary>An encoder-decoder that makes a text of a text, by its head on a trunk in memory.</summary>
-    /// <param name="trunk">For example <c>adapted.Trunk</c> of a model that was adapted to a domain. The head shares it: training one moves all heads on it; give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
     /// <exception cref="Errors.CheckpointException">The trunk's checkpoint has no sequence-to-sequence head.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
     public static TextToText TextToText(Trunk trunk, TextToTextOptions? options = null) => Heads.TextToText.Load(Backbone.Of(trunk), options);
 
-    /// <summary>Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in the output layer of a masked language model.</summary>
+    /// <summary>
+    /// Writes a copy of a checkpoint folder that knows further tokens: tokenizer.json, tokenizer_config.json, and a row for each in the embeddings and in
+    /// the output layer of a masked language model.
+    /// </summary>
     /// <param name="folder">config.json, weights and tokenizer files.</param>
     /// <param name="target">Where the copy goes: whole, or not at all. What this library saved there is replaced.</param>
     /// <param name="tokens">What to add; one that is in the vocabulary keeps its id.</param>
-    /// <param name="rows">Rows of the embeddings by token, each as long as these are wide; null, or a token that is not here: the mean of all rows that were there.</param>
+    /// <param name="rows">Rows of the embeddings by token, each as long as these are wide; null, or a token that is not here:
+    /// the mean of all rows that were there.</param>
     /// <returns>The tokenizer of the copy.</returns>
-    /// <remarks>Weights are written in one file as float32. Rows that a checkpoint keeps spare behind its vocabulary are taken first, and stay as they are unless given.</remarks>
+    /// <remarks>Weights are written in one file as float32. Rows that a checkpoint keeps spare behind its vocabulary are taken first,
+    /// and stay as they are unless given.</remarks>
     /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
     /// <exception cref="ArgumentException">A row has another length, or is for a token that is not added.</exception>
     /// <exception cref="IOException">The target holds what this library did not save, or cannot be written.</exception>
@@ -221,7 +241,8 @@ public static class Pretrained
         var byId = new Dictionary<int, float[]>();
         foreach ((string token, float[] row) in rows)
         {
-            if (!Array.Exists(added, other => other.Content == token)) throw new ArgumentException($"there is a row for '{token}', which is not among the tokens to add", nameof(rows));
+            if (!Array.Exists(added, other => other.Content == token))
+                throw new ArgumentException($"there is a row for '{token}', which is not among the tokens to add", nameof(rows));
             byId[tokenizer.TokenId(token)!.Value] = row;
         }
         int size = added.Select(token => tokenizer.TokenId(token.Content) ?? -1).DefaultIfEmpty(-1).Max() + 1;
@@ -234,7 +255,9 @@ public static class Pretrained
         return tokenizer;
     }
 
-    /// <summary>Writes a copy of a checkpoint folder with a chat format: its template, its tokens with mean rows, and the token that ends an answer as the end token.</summary>
+    /// <summary>
+    /// Writes a copy of a checkpoint folder with a chat format: its template, its tokens with mean rows, and the token that ends an answer as the end token.
+    /// </summary>
     /// <param name="folder">config.json, weights and tokenizer files of a base model.</param>
     /// <param name="target">Where the copy goes: whole, or not at all. A model that stands there is replaced.</param>
     /// <param name="format">For example <see cref="ChatFormat.ChatMl"/>.</param>

@@ -67,8 +67,8 @@ internal static class Scenarios
         (Task<TrainingResult> run, Task started) = Start(model);
         started.ContinueWith(_ => Environment.Exit(0), TaskScheduler.Default);
         run.Wait();
-        // The run was cancelled by the exit, and this thread must not outrun it.
-        Thread.Sleep(Timeout.Infinite);
+        // The run was cancelled by the exit, which goes on: this thread must not return a code of its own.
+        new ManualResetEventSlim().Wait();
         return 1;
     }
 
@@ -126,12 +126,15 @@ internal static class Scenarios
 
     private static int SecondRun(TextClassifier<string> model)
     {
-        (Task<TrainingResult> run, Task started) = Start(model, () => Thread.Sleep(1));
+        // The run stands in a step until all has been asked.
+        var asked = new ManualResetEventSlim();
+        (Task<TrainingResult> run, Task started) = Start(model, asked.Wait);
         started.Wait();
         if (!Refused(() => FineTuner.For(model).Epochs(1).Train(Data(model)))) return 1;
         if (!Refused(() => FineTuner.For(model).Epochs(1).TrainAsync(Data(model)))) return 2;
         if (!Refused(() => model.Predict(Texts[0]))) return 3;
         if (run.IsCompleted) return 4;
+        asked.Set();
         return 0;
     }
 

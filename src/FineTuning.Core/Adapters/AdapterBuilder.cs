@@ -8,7 +8,6 @@ using static TorchSharp.torch;
 namespace FineTuning.Adapters;
 
 /// <summary>Puts a method on the modules of a model that its targets mean, with fresh tensors or those of a file.</summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "What is built is handed out; where building fails, it is freed.")]
 internal sealed class AdapterBuilder
 {
     private const int NamesShown = 8;
@@ -18,10 +17,9 @@ internal sealed class AdapterBuilder
     private readonly BuiltAdapter _built;
     private readonly string _prefix;
 
-    private AdapterBuilder(OutputHead head, Adapter options, ParameterSource source, WeightSet weights)
+    private AdapterBuilder(OutputHead head, Adapter options, ParameterSource source, BuiltAdapter built)
     {
-        (_head, _options, _source) = (head, options, source);
-        _built = new(head, options, weights);
+        (_head, _options, _source, _built) = (head, options, source, built);
         _prefix = head.Kind == HeadKind.None ? head.Trunk.Model.Names.Prefix : "";
     }
 
@@ -38,22 +36,25 @@ internal sealed class AdapterBuilder
         options.Targets.CollectViolations(violations);
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        if (file is null && options.TrainsHead) options = options with { ModulesToSave = [.. options.ModulesToSave.Concat(HeadNames(head))
-            .Distinct(StringComparer.Ordinal)] };
+        if (file is null && options.TrainsHead)
+        {
+            options = options with { ModulesToSave = [.. options.ModulesToSave.Concat(HeadNames(head)).Distinct(StringComparer.Ordinal)] };
+        }
         var weights = new WeightSet(head.Trunk.Weights.Gate);
         ScalarType type = head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         using var source = new ParameterSource(weights, file, type, head.Device, seed) { ModelType = head.Trunk.Config.Text("model_type") ?? "" };
-        var builder = new AdapterBuilder(head, options, source, weights);
+        var built = new BuiltAdapter(head, options, weights);
         try
         {
+            var builder = new AdapterBuilder(head, options, source, built);
             builder.Make();
             if (file is not null) builder.RequireWhole(where);
-            builder._built.Entries = [.. source.Entries];
-            return builder._built;
+            built.Entries = [.. source.Entries];
+            return built;
         }
         catch
         {
-            builder._built.Dispose();
+            built.Dispose();
             throw;
         }
     }

@@ -6,7 +6,6 @@ namespace FineTuning.Models;
 /// Who may touch the tensors of a trunk and of the heads on it: any number of readers at once, or one run that writes; disposal waits for all of them.
 /// </summary>
 /// <remarks>Thread-safe. A reader costs two atomic additions; a reader inside another on the same thread costs nothing.</remarks>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA1001", Justification = "The run owns its pass and disposes it; the gate only knows of it.")]
 internal sealed class WeightGate
 {
     // The flags stand above the number of readers in one word, so that a reader asks and enters in one step.
@@ -65,11 +64,8 @@ internal sealed class WeightGate
         if (reads.IsClosed) Pulse();
     }
 
-    /// <summary>Registers a run: a second one is refused from now on, readers are not yet.</summary>
-    /// <param name="weights">What it trains.</param>
-    /// <exception cref="InvalidOperationException">Another run trains the weights.</exception>
-    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
-    public RunPass Register(WeightSet weights)
+    /// <summary>Knows of a run from now on, which owns its pass; see <see cref="RunPass.Register"/>.</summary>
+    public void Accept(RunPass run, WeightSet weights)
     {
         lock (_changes)
         {
@@ -77,7 +73,7 @@ internal sealed class WeightGate
             ThrowIfOver();
             if (_run is not null)
                 throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
-            return _run = new RunPass(this, weights);
+            _run = run;
         }
     }
 

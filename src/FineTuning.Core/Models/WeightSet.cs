@@ -168,7 +168,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     internal void Exclusively(Action change)
     {
         Gate.RequireOutside();
-        using RunPass pass = Gate.Register(this);
+        using RunPass pass = RunPass.Register(this);
         pass.Wait();
         using var gradients = no_grad();
         change();

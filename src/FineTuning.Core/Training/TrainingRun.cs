@@ -22,14 +22,14 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
     /// <summary>Runs on a thread of its own and waits for it.</summary>
     public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation)
     {
-        RunPass pass = Model.Weights.Gate.Register(Model.Weights);
+        RunPass pass = RunPass.Register(Model.Weights);
         return DedicatedThread.Run(ThreadName, () => Run(data, pass, cancellation));
     }
 
     /// <summary>Runs on a thread of its own.</summary>
     public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, CancellationToken cancellation)
     {
-        RunPass pass = Model.Weights.Gate.Register(Model.Weights);
+        RunPass pass = RunPass.Register(Model.Weights);
         return DedicatedThread.Start(ThreadName, () => Run(data, pass, cancellation));
     }
 

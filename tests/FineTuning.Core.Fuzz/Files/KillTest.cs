@@ -56,14 +56,17 @@ internal static class KillTest
     {
         using Process process = Supervisor.Child(["saver", first, second, target]);
         int saves = 0;
-        process.OutputDataReceived += (_, line) => saves += line.Data == "saved" ? 1 : 0;
-        process.BeginOutputReadLine();
-        while (Volatile.Read(ref saves) == 0)
+        using var changed = new ManualResetEventSlim();
+        process.OutputDataReceived += (_, line) =>
         {
-            if (process.HasExited) throw new BrokenLawException($"the saving process ended with {process.ExitCode}");
-            Thread.Sleep(1);
-        }
-        Thread.Sleep(milliseconds);
+            if (line.Data == "saved") saves++;
+            // Null: the process has ended.
+            if (line.Data is "saved" or null) changed.Set();
+        };
+        process.BeginOutputReadLine();
+        changed.Wait();
+        // The time until the kill is what is drawn; a process that ends by itself meanwhile is a fault.
+        if (process.WaitForExit(milliseconds)) throw new BrokenLawException($"the saving process ended with {process.ExitCode}");
         process.Kill();
         process.WaitForExit();
         return saves;

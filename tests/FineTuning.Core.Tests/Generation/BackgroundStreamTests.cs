@@ -48,30 +48,45 @@ public sealed class BackgroundStreamTests
     }
 
     [Fact]
-    public async Task Who_stops_early_goes_on_when_the_work_has_ended()
+    public void Who_stops_early_goes_on_when_the_work_has_ended()
     {
-        bool ended = false;
+        using var cleaning = new ManualResetEventSlim();
+        using var cleaned = new ManualResetEventSlim();
+        bool ended = false, endedBefore = false;
         int emitted = 0;
-        await foreach (int value in BackgroundStream.Run<int>("endless", (emit, _) =>
+        async Task Consume()
         {
-            try
+            await foreach (int value in BackgroundStream.Run<int>("endless", (emit, _) =>
             {
-                for (int i = 0; ; i++)
+                try
                 {
-                    emit(i);
-                    Interlocked.Increment(ref emitted);
+                    for (int i = 0; ; i++)
+                    {
+                        emit(i);
+                        Interlocked.Increment(ref emitted);
+                    }
                 }
-            }
-            finally
+                finally
+                {
+                    cleaning.Set();
+                    cleaned.Wait(CancellationToken.None);
+                    Volatile.Write(ref ended, true);
+                }
+            }, capacity: 2))
             {
-                Thread.Sleep(50);
-                Volatile.Write(ref ended, true);
+                if (value == 5) break;
             }
-        }, capacity: 2))
-        {
-            if (value == 5) break;
+            endedBefore = Volatile.Read(ref ended);
         }
-        Assert.True(Volatile.Read(ref ended));
+        var consumer = new Thread(() => Consume().GetAwaiter().GetResult());
+        consumer.Start();
+        cleaning.Wait(TestContext.Current.CancellationToken);
+        // The work still cleans up: whoever stopped waits for it.
+        SpinWait.SpinUntil(() => (consumer.ThreadState & (ThreadState.WaitSleepJoin | ThreadState.Stopped)) != 0);
+        Assert.True(consumer.IsAlive);
+        cleaned.Set();
+        consumer.Join();
+        Assert.True(endedBefore);
         // No more than was taken, what fits into the queue and the one that waits.
         Assert.InRange(emitted, 6, 10);
     }

@@ -21,6 +21,13 @@ public sealed class WeightGateTests
 
     private static T OnAnotherThread<T>(Func<T> work) => Task.Factory.StartNew(work, default, TaskCreationOptions.LongRunning, TaskScheduler.Default).GetAwaiter().GetResult();
 
+    /// <summary>Whether a thread comes to wait for others; false where it ends without.</summary>
+    private static bool Waits(Thread thread)
+    {
+        SpinWait.SpinUntil(() => (thread.ThreadState & (System.Threading.ThreadState.WaitSleepJoin | System.Threading.ThreadState.Stopped)) != 0);
+        return thread.IsAlive;
+    }
+
     private static bool MayRead(WeightSet weights) => OnAnotherThread(() =>
     {
         try
@@ -38,10 +45,9 @@ public sealed class WeightGateTests
     public void A_run_refuses_who_reads_what_it_writes_and_nobody_else()
     {
         WeightSet trunk = Weights("trunk"), one = Weights("one", trunk), other = Weights("other", trunk);
-        WeightGate gate = trunk.Gate;
-        using (RunPass run = gate.Register(one))
+        using (RunPass run = RunPass.Register(one))
         {
-            Assert.Throws<InvalidOperationException>(() => gate.Register(other));
+            Assert.Throws<InvalidOperationException>(() => RunPass.Register(other));
             Assert.True(MayRead(one));
             run.Begin([one.Find("one")!], default);
             Assert.False(MayRead(one));
@@ -51,7 +57,7 @@ public sealed class WeightGateTests
             using WeightPass own = one.Enter();
         }
         Assert.True(MayRead(one));
-        using (RunPass second = gate.Register(other))
+        using (RunPass second = RunPass.Register(other))
         {
             second.Begin(other, default);
             // The second run writes the trunk, which all read.
@@ -66,10 +72,10 @@ public sealed class WeightGateTests
         WeightSet trunk = Weights("trunk"), one = Weights("one", trunk), other = Weights("other", trunk);
         using (WeightPass reader = other.Enter()) OnAnotherThread(() => Dispose(one));
         Assert.Throws<ObjectDisposedException>(() => one.Enter());
-        Assert.Throws<ObjectDisposedException>(() => trunk.Gate.Register(one));
+        Assert.Throws<ObjectDisposedException>(() => RunPass.Register(one));
         Assert.True(MayRead(other));
         Assert.True(MayRead(trunk));
-        using (RunPass run = trunk.Gate.Register(other)) OnAnotherThread(() => Dispose(Weights("third", trunk)));
+        using (RunPass run = RunPass.Register(other)) OnAnotherThread(() => Dispose(Weights("third", trunk)));
         trunk.Dispose();
         Assert.Throws<ObjectDisposedException>(() => other.Enter());
 
@@ -81,7 +87,7 @@ public sealed class WeightGateTests
     }
 
     [Fact]
-    public async Task A_run_waits_for_those_inside()
+    public void A_run_waits_for_those_inside()
     {
         WeightSet weights = Weights("w");
         using var left = new ManualResetEventSlim();
@@ -93,15 +99,18 @@ public sealed class WeightGateTests
             left.Wait();
         }, TestContext.Current.CancellationToken);
         entered.Wait(TestContext.Current.CancellationToken);
-        Task begin = Task.Run(() =>
+        bool readerHadLeft = false;
+        var begin = new Thread(() =>
         {
-            using RunPass run = weights.Gate.Register(weights);
+            using RunPass run = RunPass.Register(weights);
             run.Begin(weights, default);
-            return reader.IsCompleted;
-        }, TestContext.Current.CancellationToken);
-        Assert.NotSame(begin, await Task.WhenAny(begin, Task.Delay(100, TestContext.Current.CancellationToken)));
+            readerHadLeft = left.IsSet;
+        });
+        begin.Start();
+        Assert.True(Waits(begin));
         left.Set();
-        await Task.WhenAll(begin, reader);
+        begin.Join();
+        Assert.True(readerHadLeft);
     }
 
     [Fact]
@@ -119,13 +128,14 @@ public sealed class WeightGateTests
             return weights[0].Value.data<float>()[0];
         }, TestContext.Current.CancellationToken);
         entered.Wait(TestContext.Current.CancellationToken);
-        Task disposal = Task.Run(weights.Dispose, TestContext.Current.CancellationToken);
-        Assert.NotSame(disposal, await Task.WhenAny(disposal, Task.Delay(100, TestContext.Current.CancellationToken)));
+        var disposal = new Thread(weights.Dispose);
+        disposal.Start();
+        Assert.True(Waits(disposal));
         left.Set();
         Assert.Equal(0, await reader);
-        await disposal;
+        disposal.Join();
         Assert.Throws<ObjectDisposedException>(() => weights.Enter());
-        Assert.Throws<ObjectDisposedException>(() => weights.Gate.Register(weights));
+        Assert.Throws<ObjectDisposedException>(() => RunPass.Register(weights));
         weights.Dispose();
     }
 
@@ -180,7 +190,7 @@ public sealed class WeightGateTests
         ];
         foreach ((WeightSet weights, Action read) in members)
         {
-            using (RunPass run = weights.Gate.Register(weights))
+            using (RunPass run = RunPass.Register(weights))
             {
                 OnAnotherThread(() =>
                 {

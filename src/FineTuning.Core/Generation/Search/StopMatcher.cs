@@ -9,7 +9,8 @@ internal sealed class StopMatcher
     // Decoders may treat the first tokens they see in a way of their own: a space is lost, a character begins in the middle.
     private const int Margin = 8;
 
-    // The newest token may complete a character that bytes before it began, and with it turn a row of such characters into text: of these the last alone is new.
+    // The newest token may complete a character that bytes before it began, and with it turn a row of such characters into text:
+    // of these the last alone is new.
     private const int Completed = 1;
 
     private readonly PretrainedTokenizer _tokenizer;

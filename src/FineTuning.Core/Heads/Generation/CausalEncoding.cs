@@ -57,7 +57,8 @@ internal sealed class CausalEncoding
         if (completion.IsEmpty) throw new TrainingDataException("the completion is empty: nothing to learn");
         if (prompt.Turns is { } turns)
         {
-            return Encode(new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools, Weight = example.Weight }, report);
+            return Encode(
+                new Conversation([.. turns, .. completion.Turns!]) { PromptTurns = turns.Count, Tools = example.Tools, Weight = example.Weight }, report);
         }
         ExampleWeight.Check(example.Weight, completion.Text!);
         (int[] ids, int first) = Split(prompt.Text!, completion.Text!);

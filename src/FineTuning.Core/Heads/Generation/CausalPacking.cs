@@ -9,7 +9,8 @@ internal static class CausalPacking
     /// <summary>The rows of a whole data set.</summary>
     /// <param name="texts">Rows that are all <see cref="CausalRow"/>s of one text.</param>
     /// <param name="capacity">Tokens of a row.</param>
-    /// <param name="strategy">How they share rows; None and PaddingFree leave the texts as they are, since nothing is packed before batches are planned.</param>
+    /// <param name="strategy">How they share rows; None and PaddingFree leave the texts as they are,
+    /// since nothing is packed before batches are planned.</param>
     public static IReadOnlyList<EncodedRow> Rows(IReadOnlyList<EncodedRow> texts, int capacity, PackingStrategy strategy)
     {
         if (strategy is PackingStrategy.None or PackingStrategy.PaddingFree) return texts;

@@ -37,9 +37,12 @@ public sealed record ChatFormat(string Name, string Template, IReadOnlyList<stri
         {%- if add_generation_prompt -%}{{- 'Assistant: ' -}}{%- endif -%}
         """;
 
+    private const string Refusal =
+        "{{ raise_exception('this chat format knows no tools and no reasoning: choose a checkpoint that has a template for them') }}";
+
     private static readonly string Refusals = string.Concat(new[] { "message.tool_calls", "message.reasoning_content" }.Select(field =>
-        $"{{%- for message in messages -%}}{{%- if {field} %}}{{{{ raise_exception('this chat format knows no tools and no reasoning: choose a checkpoint that has a template for them') }}}}{{% endif -%}}{{%- endfor -%}}\n"))
-        + "{%- if tools %}{{ raise_exception('this chat format knows no tools and no reasoning: choose a checkpoint that has a template for them') }}{% endif -%}\n";
+        $"{{%- for message in messages -%}}{{%- if {field} %}}{Refusal}{{% endif -%}}{{%- endfor -%}}\n"))
+        + "{%- if tools %}" + Refusal + "{% endif -%}\n";
 
     /// <summary>ChatML: each turn between <c>&lt;|im_start|&gt;</c> and <c>&lt;|im_end|&gt;</c>, which become tokens.</summary>
     public static ChatFormat ChatMl { get; } = new("chatml", Refusals + ChatMlTemplate, ["<|im_start|>", "<|im_end|>"], "<|im_end|>");

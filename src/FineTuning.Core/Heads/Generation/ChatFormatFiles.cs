@@ -19,7 +19,9 @@ internal static class ChatFormatFiles
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
         if (format.EndToken is null && tokenizer.EndId is null)
         {
-            throw new InvalidOptionsException([$"the chat format '{format.Name}' ends answers with the tokenizer's end token, and {folder} names none (eos_token): name one, or take another format"]);
+            throw new InvalidOptionsException(
+                [$"the chat format '{format.Name}' ends answers with the tokenizer's end token, and {folder} names none (eos_token): "
+                    + "name one, or take another format"]);
         }
         tokenizer = tokenizer.WithTokens(format.NewTokens).WithChatTemplate(format.Template);
         int size = format.Tokens.Select(token => tokenizer.TokenId(token)!.Value).DefaultIfEmpty(-1).Max() + 1;

@@ -20,7 +20,8 @@ internal static class ConversationMask
         IReadOnlyList<ChatTurn> turns = ExampleParts.Require(example.Turns, "turns");
         if (turns.Count == 0) throw new TrainingDataException("the conversation has no turns");
         if (turns.Contains(null!)) throw new TrainingDataException("a turn of the conversation is null");
-        if (example.PromptTurns < 0 || example.PromptTurns > turns.Count) throw new TrainingDataException($"PromptTurns is {example.PromptTurns}, but the conversation has {turns.Count} turns");
+        if (example.PromptTurns < 0 || example.PromptTurns > turns.Count)
+            throw new TrainingDataException($"PromptTurns is {example.PromptTurns}, but the conversation has {turns.Count} turns");
         return tokenizer.EncodeChat(turns, new ChatOptions { Tools = example.Tools });
     }
 
@@ -36,14 +37,16 @@ internal static class ConversationMask
         if (chat.AnswerRanges.Count != wanted.Length)
         {
             throw new TrainingDataException(
-                $"the template marks {chat.AnswerRanges.Count} answers and the conversation has {wanted.Length} turns of the assistant, so that it is not known which are context; "
+                $"the template marks {chat.AnswerRanges.Count} answers and the conversation has {wanted.Length} turns of the assistant, "
+                + "so that it is not known which are context; "
                 + "use a template that marks each turn once, or make a conversation of each answer that is learned");
         }
         var learned = new bool[chat.Ids.Length];
         int answer = -1;
         for (int i = 0; i < learned.Length; i++)
         {
-            // The end token stands behind an answer and before the next: it belongs to the last that has begun. A token that reaches into the next belongs there.
+            // The end token stands behind an answer and before the next: it belongs to the last that has begun.
+            // A token that reaches into the next belongs there.
             while (answer + 1 < wanted.Length && chat.Ends[i] > chat.AnswerRanges[answer + 1].Start) answer++;
             learned[i] = chat.LossMask[i] && answer >= 0 && wanted[answer];
         }

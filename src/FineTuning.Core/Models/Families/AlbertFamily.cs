@@ -28,13 +28,15 @@ internal static class AlbertFamily
         [("head.output", "classifier")],
         EncoderHeadNames.MaskedHead("predictions.dense", "predictions.LayerNorm", "predictions.bias", "predictions.decoder"));
 
-    public static readonly ModelFamily Family = new() { ModelTypes = ["albert"], Read = config => BertFamily.Model(Settings(config), "Albert", Names, HeadNames) };
+    public static readonly ModelFamily Family = new()
+        { ModelTypes = ["albert"], Read = config => BertFamily.Model(Settings(config), "Albert", Names, HeadNames) };
 
     private static EncoderSettings Settings(ConfigFile config)
     {
         EncoderSettings settings = BertFamily.Settings(config, "albert", new(30000, 4096, 12, 64, 16384));
         int groups = config.Count("num_hidden_groups", 1);
-        if (groups > settings.LayerCount) throw config.Fault($"'num_hidden_groups' is {groups}, but there are {settings.LayerCount} layers ('num_hidden_layers')");
+        if (groups > settings.LayerCount)
+            throw config.Fault($"'num_hidden_groups' is {groups}, but there are {settings.LayerCount} layers ('num_hidden_layers')");
         double head = config.Dropout("classifier_dropout_prob", 0.1);
         Activation function = config.Activation("hidden_act", Activation.GeluTanh);
         return settings with

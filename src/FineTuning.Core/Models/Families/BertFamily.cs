@@ -30,7 +30,8 @@ internal static class BertFamily
 
     private static readonly EncoderHeadNames HeadNames = new(
         [("head.output", "classifier")],
-        EncoderHeadNames.MaskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias", "cls.predictions.decoder"));
+        EncoderHeadNames.MaskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
+            "cls.predictions.bias", "cls.predictions.decoder"));
 
     public static readonly ModelFamily Family = new() { ModelTypes = ["bert"], Read = config => Model(Settings(config, "bert"), "Bert", Names, HeadNames) };
 
@@ -48,7 +49,8 @@ internal static class BertFamily
         int hidden = config.Count("hidden_size", sizes.Hidden);
         int heads = config.Count("num_attention_heads", sizes.Heads);
         if (hidden % heads != 0) throw config.Fault($"'hidden_size' {hidden} is not a multiple of 'num_attention_heads' {heads}");
-        if (config.Text("position_embedding_type") is { } positions and not "absolute") throw config.Fault($"'position_embedding_type' is '{positions}'; 'absolute' was expected");
+        if (config.Text("position_embedding_type") is { } positions and not "absolute")
+            throw config.Fault($"'position_embedding_type' is '{positions}'; 'absolute' was expected");
         double dropout = config.Dropout("hidden_dropout_prob", 0.1);
         Activation function = config.Activation("hidden_act", Activation.Gelu);
         return new EncoderSettings

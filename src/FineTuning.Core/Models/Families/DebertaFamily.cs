@@ -1,6 +1,8 @@
 namespace FineTuning.Models;
 
-/// <summary>DeBERTa in its second and third version (He et al. 2021, 2023): disentangled attention with logarithmic buckets, and a convolution in some sizes.</summary>
+/// <summary>
+/// DeBERTa in its second and third version (He et al. 2021, 2023): disentangled attention with logarithmic buckets, and a convolution in some sizes.
+/// </summary>
 internal static class DebertaFamily
 {
     private const string Layer = "encoder.layer.{i}.";
@@ -8,11 +10,13 @@ internal static class DebertaFamily
     private static readonly IReadOnlyList<NameRow> Sequence = [("head.dense", "pooler.dense"), ("head.output", "classifier")];
 
     private static readonly EncoderHeadNames HeadNames = new(
-        Sequence, EncoderHeadNames.MaskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias", "cls.predictions.decoder"));
+        Sequence, EncoderHeadNames.MaskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
+            "cls.predictions.bias", "cls.predictions.decoder"));
 
     // config.json's legacy = false: the masked-language head under the names of the original code.
     private static readonly EncoderHeadNames HeadNamesOfOriginal = new(
-        Sequence, EncoderHeadNames.MaskedHead("lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias", "lm_predictions.lm_head.decoder"));
+        Sequence, EncoderHeadNames.MaskedHead("lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias",
+            "lm_predictions.lm_head.decoder"));
 
     private static readonly NameTable Names = new(
         "deberta.",
@@ -48,7 +52,8 @@ internal static class DebertaFamily
     {
         EncoderSettings spec = BertFamily.Settings(config, "deberta-v2", new(128100, 1536, 24, 24, 6144, 0));
         int hidden = spec.HiddenSize, heads = spec.HeadCount, embedding = config.Count("embedding_size", hidden);
-        if (config.Count("attention_head_size", hidden / heads) != hidden / heads) throw config.Fault($"'attention_head_size' is not 'hidden_size' / 'num_attention_heads', {hidden / heads}");
+        if (config.Count("attention_head_size", hidden / heads) != hidden / heads)
+            throw config.Fault($"'attention_head_size' is not 'hidden_size' / 'num_attention_heads', {hidden / heads}");
         if (config.Count("pooler_hidden_size", hidden) != hidden) throw config.Fault($"'pooler_hidden_size' is not 'hidden_size', {hidden}");
         double dropout = config.Dropout("hidden_dropout_prob", 0.1);
         return spec with
@@ -70,14 +75,17 @@ internal static class DebertaFamily
     private static DisentangledPlan Positions(ConfigFile config, double dropout)
     {
         IReadOnlyList<string> terms = config.Words("pos_att_type");
-        if (terms.FirstOrDefault(term => term is not ("c2p" or "p2c" or "none")) is { } other) throw config.Fault($"'pos_att_type' names '{other}'; c2p and p2c were expected");
+        if (terms.FirstOrDefault(term => term is not ("c2p" or "p2c" or "none")) is { } other)
+            throw config.Fault($"'pos_att_type' names '{other}'; c2p and p2c were expected");
         bool relative = config.Flag("relative_attention", false);
         int buckets = Natural(config, "position_buckets"), farthest = Natural(config, "max_relative_positions");
         if (farthest == 0) farthest = config.Count("max_position_embeddings", 512);
-        if (relative && buckets > 0 && (buckets < 2 || farthest - 1 <= buckets / 2)) throw config.Fault($"'position_buckets' {buckets} does not fit {farthest} positions");
+        if (relative && buckets > 0 && (buckets < 2 || farthest - 1 <= buckets / 2))
+            throw config.Fault($"'position_buckets' {buckets} does not fit {farthest} positions");
         int span = !relative ? 0 : buckets > 0 ? buckets : farthest;
         bool normalized = config.Words("norm_rel_ebd").Contains("layer_norm");
-        return new(span, buckets, farthest, terms.Contains("c2p"), terms.Contains("p2c"), config.Flag("share_att_key", false), normalized ? new(Epsilon(config)) : null, dropout);
+        return new(span, buckets, farthest, terms.Contains("c2p"), terms.Contains("p2c"), config.Flag("share_att_key", false),
+            normalized ? new(Epsilon(config)) : null, dropout);
     }
 
     private static ConvolutionPlan? Convolution(ConfigFile config, int hidden, double dropout)

@@ -29,7 +29,8 @@ internal sealed record DecoderSettings
     public double TokenDropout { get; init; }
 
     /// <summary>The keys that all families of decoders read alike.</summary>
-    public static DecoderSettings Of(ConfigFile config, string modelType, int hidden, EmbeddingPlan embedding, IReadOnlyList<LayerPlan> layers, NormPlan? norm) => new()
+    public static DecoderSettings Of(ConfigFile config, string modelType, int hidden, EmbeddingPlan embedding,
+        IReadOnlyList<LayerPlan> layers, NormPlan? norm) => new()
     {
         ModelType = modelType,
         HiddenSize = hidden,

@@ -25,7 +25,8 @@ internal static class DistilBertFamily
         [("head.dense", "pre_classifier"), ("head.output", "classifier")],
         EncoderHeadNames.MaskedHead("vocab_transform", "vocab_layer_norm", "vocab_projector.bias", "vocab_projector"));
 
-    public static readonly ModelFamily Family = new() { ModelTypes = ["distilbert"], Read = config => BertFamily.Model(Settings(config), "DistilBert", Names, HeadNames) };
+    public static readonly ModelFamily Family = new()
+        { ModelTypes = ["distilbert"], Read = config => BertFamily.Model(Settings(config), "DistilBert", Names, HeadNames) };
 
     private static EncoderSettings Settings(ConfigFile config)
     {

@@ -9,7 +9,8 @@ internal static class ElectraFamily
         [("head.dense", "classifier.dense"), ("head.output", "classifier.out_proj")],
         EncoderHeadNames.MaskedHead("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias", "generator_lm_head"));
 
-    public static readonly ModelFamily Family = new() { ModelTypes = ["electra"], Read = config => BertFamily.Model(Settings(config), "Electra", Names, HeadNames) };
+    public static readonly ModelFamily Family = new()
+        { ModelTypes = ["electra"], Read = config => BertFamily.Model(Settings(config), "Electra", Names, HeadNames) };
 
     private static EncoderSettings Settings(ConfigFile config)
     {

@@ -79,7 +79,8 @@ internal sealed record EncoderSettings
     /// <summary>The trunk.</summary>
     public TrunkPlan ToPlan()
     {
-        var attention = new AttentionPlan(HeadCount, HeadCount, HiddenSize / HeadCount) { Bias = true, OutputBias = true, Dropout = AttentionDropout, Disentangled = Disentangled };
+        var attention = new AttentionPlan(HeadCount, HeadCount, HiddenSize / HeadCount)
+            { Bias = true, OutputBias = true, Dropout = AttentionDropout, Disentangled = Disentangled };
         var layer = new LayerPlan(attention, new FeedForwardPlan(IntermediateSize, Activation))
         {
             AroundAttention = new() { After = Norm, Dropout = HiddenDropout },
@@ -104,7 +105,8 @@ internal sealed record EncoderSettings
                 Widening = Widening,
                 ClearsPadding = ClearsPadding,
             },
-            Encoder = new([.. Enumerable.Range(0, LayerCount).Select(i => i == 0 && Convolution is not null ? layer with { Convolution = Convolution } : layer)])
+            Encoder = new(
+                [.. Enumerable.Range(0, LayerCount).Select(i => i == 0 && Convolution is not null ? layer with { Convolution = Convolution } : layer)])
             {
                 RelativeBias = RelativeBias,
                 Sharing = Sharing,

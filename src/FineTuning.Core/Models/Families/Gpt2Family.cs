@@ -37,7 +37,8 @@ internal static class Gpt2Family
         var norm = new NormPlan(config.Number("layer_norm_epsilon", 1e-5, 0, 1));
         double dropout = config.Dropout("resid_pdrop", 0.1), attentionDropout = config.Dropout("attn_pdrop", 0.1);
         bool byLayer = config.Flag("scale_attn_by_inverse_layer_idx", false), scales = config.Flag("scale_attn_weights", true);
-        var feedForward = new FeedForwardPlan(config.Has("n_inner") ? config.Count("n_inner") : 4 * hidden, config.Activation("activation_function", Activation.GeluTanh));
+        var feedForward = new FeedForwardPlan(config.Has("n_inner") ? config.Count("n_inner") : 4 * hidden,
+            config.Activation("activation_function", Activation.GeluTanh));
         LayerPlan[] plans =
         [
             .. Enumerable.Range(0, layers).Select(i => new LayerPlan(

@@ -1,6 +1,8 @@
 namespace FineTuning.Models;
 
-/// <summary>ModernBERT (Warner et al. 2024): rotary positions, attention that is local in most layers, gated feed-forward networks, norms before the branches.</summary>
+/// <summary>
+/// ModernBERT (Warner et al. 2024): rotary positions, attention that is local in most layers, gated feed-forward networks, norms before the branches.
+/// </summary>
 internal static class ModernBertFamily
 {
     private const string Layer = "layers.{i}.";
@@ -25,7 +27,8 @@ internal static class ModernBertFamily
 
     private static TrunkPlan Plan(ConfigFile config)
     {
-        int hidden = config.Count("hidden_size", 768), heads = config.Count("num_attention_heads", 12), layers = config.Count("num_hidden_layers", 22, most: 4096);
+        int hidden = config.Count("hidden_size", 768), heads = config.Count("num_attention_heads", 12),
+            layers = config.Count("num_hidden_layers", 22, most: 4096);
         if (hidden % heads != 0) throw config.Fault($"'hidden_size' {hidden} is not a multiple of 'num_attention_heads' {heads}");
         if (hidden / heads % 2 != 0) throw config.Fault($"rotary positions need heads of an even width; {hidden / heads} was found");
         NormPlan norm = Norm(config);
@@ -38,7 +41,8 @@ internal static class ModernBertFamily
         IReadOnlyList<LayerPlan> plans =
         [
             .. Reaches(config, layers, hidden / heads).Select((reach, i) => new LayerPlan(
-                new(heads, heads, hidden / heads) { Bias = bias, OutputBias = bias, Dropout = dropout, Rotary = reach.Rotary, Window = reach.Window }, feedForward)
+                new(heads, heads, hidden / heads)
+                    { Bias = bias, OutputBias = bias, Dropout = dropout, Rotary = reach.Rotary, Window = reach.Window }, feedForward)
             {
                 // The embeddings, which the lowest layer reads, are normalized already.
                 AroundAttention = new() { Before = i == 0 ? null : norm, Dropout = dropout },
@@ -54,7 +58,8 @@ internal static class ModernBertFamily
             InitializerRange = config.Number("initializer_range", 0.02, 0, 10),
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
-            Embedding = new(config.Count("vocab_size", 50368), hidden) { PaddingRow = pad ?? -1, Norm = norm, Dropout = config.Dropout("embedding_dropout", 0) },
+            Embedding = new(config.Count("vocab_size", 50368), hidden)
+                { PaddingRow = pad ?? -1, Norm = norm, Dropout = config.Dropout("embedding_dropout", 0) },
             Encoder = new(plans) { Norm = norm },
         };
     }
@@ -62,7 +67,8 @@ internal static class ModernBertFamily
     private static Dictionary<HeadKind, HeadPlan> Heads(ConfigFile config)
     {
         double dropout = config.Dropout("classifier_dropout", 0);
-        var dense = new DensePlan(config.Activation("classifier_activation", Activation.Gelu)) { Bias = config.Flag("classifier_bias", false), Norm = Norm(config) };
+        var dense = new DensePlan(config.Activation("classifier_activation", Activation.Gelu))
+            { Bias = config.Flag("classifier_bias", false), Norm = Norm(config) };
         HeadReads pooling = config.Text("classifier_pooling") switch
         {
             null or "cls" => HeadReads.First,
@@ -81,7 +87,8 @@ internal static class ModernBertFamily
                 Dense = dense,
                 Output = new()
                 {
-                    Bias = config.Flag("decoder_bias", true), BiasName = "head.output_bias", TiedToEmbeddings = config.Flag("tie_word_embeddings", true), IsOverVocabulary = true,
+                    Bias = config.Flag("decoder_bias", true), BiasName = "head.output_bias",
+                    TiedToEmbeddings = config.Flag("tie_word_embeddings", true), IsOverVocabulary = true,
                 },
                 Names = EncoderHeadNames.MaskedHead("head.dense", "head.norm", "decoder.bias", "decoder"),
             },
@@ -111,7 +118,8 @@ internal static class ModernBertFamily
         double Base(string section, string oldKey, double fallback)
         {
             ConfigFile? own = rotary?.Section(section);
-            if (own?.Text("rope_type") is { } kind and not "default") throw config.Fault($"'rope_parameters' names the kind '{kind}' for '{section}'; default was expected");
+            if (own?.Text("rope_type") is { } kind and not "default")
+                throw config.Fault($"'rope_parameters' names the kind '{kind}' for '{section}'; default was expected");
             double old = config.Number(oldKey, fallback, 1, 1e12);
             return own?.Number("rope_theta", old, 1, 1e12) ?? old;
         }

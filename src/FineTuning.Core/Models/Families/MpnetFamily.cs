@@ -26,7 +26,8 @@ internal static class MpnetFamily
             ("pooler", "pooler.dense"),
         ]);
 
-    public static readonly ModelFamily Family = new() { ModelTypes = ["mpnet"], Read = config => BertFamily.Model(Settings(config), "MPNet", Names, RobertaFamily.HeadNames) };
+    public static readonly ModelFamily Family = new()
+        { ModelTypes = ["mpnet"], Read = config => BertFamily.Model(Settings(config), "MPNet", Names, RobertaFamily.HeadNames) };
 
     private static EncoderSettings Settings(ConfigFile config)
     {

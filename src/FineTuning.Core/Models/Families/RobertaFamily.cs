@@ -1,6 +1,8 @@
 namespace FineTuning.Models;
 
-/// <summary>RoBERTa (Liu et al. 2019), XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020): BERT's trunk, positions from the padding id + 1 on.</summary>
+/// <summary>
+/// RoBERTa (Liu et al. 2019), XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020): BERT's trunk, positions from the padding id + 1 on.
+/// </summary>
 internal static class RobertaFamily
 {
     /// <summary>The heads' names, which MPNet shares.</summary>

@@ -1,6 +1,9 @@
 namespace FineTuning.Models;
 
-/// <summary>T5 (Raffel et al. 2020), T5 v1.1 (Shazeer 2020) and mT5 (Xue et al. 2021): encoder and decoder, a bias by distance in place of positions, scores without scale.</summary>
+/// <summary>
+/// T5 (Raffel et al. 2020), T5 v1.1 (Shazeer 2020) and mT5 (Xue et al. 2021):
+/// encoder and decoder, a bias by distance in place of positions, scores without scale.
+/// </summary>
 internal static class T5Family
 {
     private static readonly IReadOnlyList<NameRow> Trunk =
@@ -48,8 +51,10 @@ internal static class T5Family
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
             Embedding = new(config.Count("vocab_size", 32128), hidden) { Dropout = dropout, Rule = PositionRule.Index },
-            Encoder = new([.. Enumerable.Repeat(layer, layers)]) { Prefix = "encoder.", Norm = norm, Dropout = dropout, RelativeBias = new(buckets, buckets, farthest) },
-            Decoder = new([.. Enumerable.Repeat(reader, decoders)]) { Prefix = "decoder.", Norm = norm, Dropout = dropout, RelativeBias = new(buckets, buckets, farthest, BothSides: false) },
+            Encoder = new([.. Enumerable.Repeat(layer, layers)])
+                { Prefix = "encoder.", Norm = norm, Dropout = dropout, RelativeBias = new(buckets, buckets, farthest) },
+            Decoder = new([.. Enumerable.Repeat(reader, decoders)])
+                { Prefix = "decoder.", Norm = norm, Dropout = dropout, RelativeBias = new(buckets, buckets, farthest, BothSides: false) },
         };
     }
 
