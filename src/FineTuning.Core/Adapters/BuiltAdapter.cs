@@ -27,8 +27,6 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
     /// <summary>The paths of the adapted modules, in the model's order.</summary>
     public List<string> Paths { get; } = [];
 
-    public bool IsMerged => _kept.Count > 0;
-
     /// <summary>What is added to the loss, the mean over modules; null: nothing.</summary>
     public Tensor? Penalty()
     {

@@ -76,7 +76,7 @@ public sealed class DecoderLawTests
         Tensor whole = model.Logits(new(ids, null, mask), ForwardContext.Evaluation()) * real;
         foreach (long[] steps in new[] { new[] { 5L, 4, 1, 1, tokens - 11 }, [.. Enumerable.Repeat(1L, (int)tokens)] })
         {
-            using var cache = new GrowingCache();
+            using var cache = new DecodingCache();
             var parts = new List<Tensor>();
             long start = 0;
             foreach (long step in steps)
@@ -114,7 +114,7 @@ public sealed class DecoderLawTests
         Tensor target = ModelCase.ShiftedRight(golden.Read("inputs.labels"), model.Trunk.Plan);
         Tensor whole = model.Logits(new(target) { Source = data.Input() }, ForwardContext.Evaluation());
         Tensor memory = model.Trunk.Encode(data.Input(), ForwardContext.Evaluation());
-        using var cache = new GrowingCache();
+        using var cache = new DecodingCache();
         var parts = new List<Tensor>();
         for (int i = 0; i < target.shape[1]; i++)
         {
