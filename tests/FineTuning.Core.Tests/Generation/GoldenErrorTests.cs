@@ -30,7 +30,10 @@ public sealed class GoldenErrorTests
         // A penalty without beams changes nothing; a long text is none of the options' business where positions are not learned.
         JsonElement[] lines = [.. GenerationGoldens.Lines(GenerationGoldens.RequireFile("errors.jsonl")).Where(test => test.GetProperty("error").ValueKind == JsonValueKind.Null)];
         string[] good = ["length_penalty", "max_new_tokens"];
-        Assert.All(lines.Where(test => good.Contains(test.GetProperty("args").EnumerateObject().First().Name)), test => Assert.Null(Refusal(test)));
+        JsonElement[] chosen = [.. lines.Where(test => good.Contains(test.GetProperty("args").EnumerateObject().First().Name))];
+        JsonElement[] here = [.. chosen.Where(test => Goldens.Folder("generation", test.GetProperty("model").GetString()!) is not null)];
+        if (here.Length == 0) Assert.Skip($"the models of these cases are not here: {string.Join(", ", chosen.Select(test => test.GetProperty("model").GetString()).Distinct())}");
+        Assert.All(here, test => Assert.Null(Refusal(test)));
     }
 
     // Refused by the reader of files, by what it reports, or by the options' own checks: always typed.
