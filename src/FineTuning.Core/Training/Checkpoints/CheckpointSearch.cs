@@ -53,11 +53,9 @@ internal static class CheckpointSearch
     private static (RunState State, RunFingerprint Fingerprint) Accept(
         CheckpointOrigin origin, RunParts run, (RunState State, RunFingerprint Fingerprint) found, RunFingerprint fingerprint)
     {
+        IReadOnlyList<string> recipe = RecipeDifference.Of(found.State.Recipe, run.Options);
         (AcceptedChanges Kind, string Text)[] differences =
-        [
-            .. RecipeDifference.Of(found.State.Recipe, run.Options).Select(text => (AcceptedChanges.Recipe, text)),
-            .. fingerprint.DifferencesFrom(found.Fingerprint),
-        ];
+            [.. recipe.Select(text => (AcceptedChanges.Recipe, text)), .. fingerprint.DifferencesFrom(found.Fingerprint, sameRecipe: recipe.Count == 0)];
         string[] refused = [.. differences.Where(difference => !origin.Accepted.HasFlag(difference.Kind))
             .Select(difference => $"{origin.Folder} is of another run: {difference.Text} (to go on all the same, accept {nameof(AcceptedChanges)}.{difference.Kind})")];
         if (refused.Length > 0) throw new InvalidOptionsException(refused);

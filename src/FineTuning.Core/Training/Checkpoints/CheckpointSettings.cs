@@ -15,6 +15,10 @@ internal sealed record CheckpointSettings(string? Folder, long Every = 500, int 
     [JsonIgnore]
     internal ICheckpointDisk Disk { get; init; } = LocalDisk.Instance;
 
+    /// <summary>Whether the run waits for each checkpoint: then it is known at which steps there are some.</summary>
+    [JsonIgnore]
+    internal bool Waits { get; init; }
+
     internal override bool ChangesTheResult => false;
 
     internal override bool CanResume => true;

@@ -39,6 +39,7 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
         _isDue |= run.Record.Steps % settings.Every == 0;
         // What is written still is not waited for: the next step asks again.
         if (_isDue && _writing is null) Write(run);
+        if (settings.Waits) Collect(run, wait: true);
     }
 
     public override void End(RunParts run)

@@ -42,7 +42,9 @@ internal sealed record RunFingerprint(string TrainingData, string ValidationData
     public void Remember(object weights, string folder) => Known.GetOrCreateValue(weights)[Path.GetFullPath(folder)] = this;
 
     /// <summary>What differs from a stored one, each with both values, and by what it would be accepted.</summary>
-    public IEnumerable<(AcceptedChanges Kind, string Text)> DifferencesFrom(RunFingerprint stored)
+    /// <param name="stored">The checkpoint's.</param>
+    /// <param name="sameRecipe">Whether the recipes are equal; else the first loss says nothing.</param>
+    public IEnumerable<(AcceptedChanges Kind, string Text)> DifferencesFrom(RunFingerprint stored, bool sameRecipe)
     {
         (AcceptedChanges, string, object Then, object Now)[] all =
         [
@@ -56,7 +58,7 @@ internal sealed record RunFingerprint(string TrainingData, string ValidationData
             (AcceptedChanges.Environment, "libtorch", stored.LibTorch, LibTorch),
             (AcceptedChanges.Environment, "FineTuning.Core", stored.Library, Library),
         ];
-        bool any = false;
+        bool any = !sameRecipe;
         foreach ((AcceptedChanges kind, string what, object then, object now) in all)
         {
             if (then.Equals(now)) continue;
