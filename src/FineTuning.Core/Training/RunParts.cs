@@ -13,6 +13,9 @@ internal sealed class RunParts : IDisposable
     private readonly FreezeState _freezing;
     private readonly LoopFeature[] _features;
 
+    // Weights that an earlier part of the run has trained and this one does not: a fork with another recipe.
+    private Weight[] _trainedBefore = [];
+
     /// <exception cref="InvalidOptionsException">A rule of the recipe means no weight, or nothing is left to train.</exception>
     public RunParts(TunableModel model, TrainingOptions options, RunRecord record)
     {
@@ -103,7 +106,7 @@ internal sealed class RunParts : IDisposable
         var state = new StateWriter();
         try
         {
-            foreach (Weight weight in Trained) state.Add(WeightPath + weight.Name, weight.Value);
+            foreach (Weight weight in Trained.Concat(_trainedBefore)) state.Add(WeightPath + weight.Name, weight.Value);
             _optimizer.Export(state);
             Best.Export(state);
             At(feature => feature.Export(state));
@@ -136,9 +139,8 @@ internal sealed class RunParts : IDisposable
         }
         if (faults.Count > 0) throw new InvalidOptionsException(faults);
         var reader = new StateReader(state);
-        // A weight that was trained and is frozen by a changed recipe is taken as it was.
-        foreach (Weight weight in Model.Weights.Where(weight => Trained.Contains(weight) || state.Tensors.ContainsKey(WeightPath + weight.Name)))
-            reader.CopyTo(WeightPath + weight.Name, weight.Value);
+        _trainedBefore = [.. Model.Weights.Except(Trained).Where(weight => state.Tensors.ContainsKey(WeightPath + weight.Name))];
+        foreach (Weight weight in Trained.Concat(_trainedBefore)) reader.CopyTo(WeightPath + weight.Name, weight.Value);
         _optimizer.Import(reader, Trained);
         Best.Import(reader);
         At(feature => feature.Import(this, reader));

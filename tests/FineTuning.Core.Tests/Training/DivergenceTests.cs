@@ -88,7 +88,7 @@ public sealed class DivergenceTests
         using FaultyClassifier model = Model(pass => pass == 6);
         var failure = Assert.Throws<DivergedException>(() => Tuner(model).CheckpointTo(folder, 2, keepLast: 1).WithCheckpoints(settings => settings with { Waits = true }).Train(TinyRun.Data(10)));
         Assert.Equal([4], new CheckpointFolder(folder, LocalDisk.Instance).Steps());
-        Assert.Equal(KilledRun.PathOf(folder, 4), TrainingFailure.Of(failure)!.Checkpoint);
+        Assert.Equal(KilledRun.PathOf(folder, 4), TrainingFailure.Of(failure)!.Partial.Checkpoint);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -100,7 +100,7 @@ public sealed class DivergenceTests
         string folder = KilledRun.NewFolder();
         Assert.Same(own, Assert.Throws<KilledException>(() => Tuner(model).CheckpointTo(folder, 100).Train(TinyRun.Data(10))));
         TrainingFailure failure = TrainingFailure.Of(own)!;
-        Assert.Equal((4, 3, KilledRun.PathOf(folder, 3)), (failure.Step, failure.Partial.Steps, failure.Checkpoint));
+        Assert.Equal((4, 3, KilledRun.PathOf(folder, 3)), (failure.Step, failure.Partial.Steps, failure.Partial.Checkpoint));
         Assert.Null(TrainingFailure.Of(new InvalidOperationException()));
         Directory.Delete(folder, recursive: true);
     }

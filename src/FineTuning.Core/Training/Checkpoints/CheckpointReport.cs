@@ -1,11 +1,26 @@
 namespace FineTuning.Training;
 
 /// <summary>What became of one checkpoint.</summary>
-/// <remarks>Immutable.</remarks>
-/// <param name="Step">The optimizer steps done at that time.</param>
-/// <param name="Folder">Where it is, or was to be.</param>
-/// <param name="Bytes">Its size; 0 where it failed.</param>
-/// <param name="Delay">How long the run stood still for it: the time of copying the state.</param>
-/// <param name="Writing">How long it took to write, beside the run.</param>
-/// <param name="Problem">Why it could not be written; null: it is whole and on the disk.</param>
-public sealed record CheckpointReport(long Step, string Folder, long Bytes, TimeSpan Delay, TimeSpan Writing, string? Problem);
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed class CheckpointReport
+{
+    internal CheckpointReport(long step, string folder, TimeSpan delay) => (Step, Folder, Delay) = (step, folder, delay);
+
+    /// <summary>The optimizer steps done at that time.</summary>
+    public long Step { get; }
+
+    /// <summary>Where it is, or was to be.</summary>
+    public string Folder { get; }
+
+    /// <summary>Its size in bytes; 0 where it failed.</summary>
+    public long Bytes { get; internal init; }
+
+    /// <summary>How long the run stood still for it: the time of copying the state.</summary>
+    public TimeSpan Delay { get; }
+
+    /// <summary>How long it took to write, beside the run.</summary>
+    public TimeSpan Writing { get; internal init; }
+
+    /// <summary>Why it, or the deletion of an older one, failed; null: all is well.</summary>
+    public string? Problem { get; internal init; }
+}

@@ -81,7 +81,7 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
         }
         catch (Exception failure) when (failure is OutOfMemoryException or System.Runtime.InteropServices.ExternalException)
         {
-            Note(run, new(step, target, 0, Stopwatch.GetElapsedTime(started), default, $"there is no memory for a copy of the state: {failure.Message}"));
+            Note(run, new(step, target, Stopwatch.GetElapsedTime(started)) { Problem = $"there is no memory for a copy of the state: {failure.Message}" });
             return;
         }
         CheckpointScore? score = run.Record.LastEvaluation is { } evaluation && evaluation.Step == step
@@ -106,7 +106,7 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
         {
             problem = failure.Message;
         }
-        return new(step, target, bytes, delay, Stopwatch.GetElapsedTime(started), problem);
+        return new(step, target, delay) { Bytes = bytes, Writing = Stopwatch.GetElapsedTime(started), Problem = problem };
     }
 
     private void Collect(RunParts run, bool wait)
