@@ -10,6 +10,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
+// checkpoint: what a checkpoint every 100 steps costs a run; endurance: memory over some hundred thousand micro-steps of a tiny model;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
@@ -47,6 +48,12 @@ switch (args.FirstOrDefault())
         break;
     case "vocabulary":
         VocabularyCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "checkpoint":
+        CheckpointCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "endurance":
+        EnduranceCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chunked-loss":
         ChunkedLossCommand.Run(Arguments.Parse(args[1..]));

@@ -6,6 +6,11 @@ using FineTuning.Processes;
 
 // FineTuning.Core.Processes SCENARIO CHECKPOINT: does one thing that used to end a process with a signal, and ends with 0 where all went well.
 // FineTuning.Core.Processes repeat COUNT CHECKPOINT: starts each scenario so often, in processes of their own.
+// FineTuning.Core.Processes kill-test COUNT CHECKPOINT [SEED]: kills a training process so often; its run ends with the bits of the run that nobody killed.
+if (args is ["kill-test", { } kills, { } model]) return KillTest.Run(int.Parse(kills, CultureInfo.InvariantCulture), model, 1);
+if (args is ["kill-test", { } more, { } other, { } seed])
+    return KillTest.Run(int.Parse(more, CultureInfo.InvariantCulture), other, int.Parse(seed, CultureInfo.InvariantCulture));
+if (args is ["kill-worker", { } run, { } into]) return KillWorker.Run(run, into);
 if (args is ["repeat", { } count, { } folder]) return Repetition.Run(int.Parse(count, CultureInfo.InvariantCulture), folder);
 if (args is not [{ } name, { } checkpoint] || !Scenarios.All.TryGetValue(name, out Func<TextClassifier<string>, int>? scenario))
 {
