@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
+using FineTuning.Benchmarks.Decoding;
 using FineTuning.Benchmarks.Explaining;
 using FineTuning.Benchmarks.Tokenizing;
 
@@ -11,6 +12,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
+// decode: tokens a second of a language model beside the memory's speed and beside llama.cpp, and what a prompt costs;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -50,6 +52,9 @@ switch (args.FirstOrDefault())
         break;
     case "chunked-loss":
         ChunkedLossCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "decode":
+        DecodeCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

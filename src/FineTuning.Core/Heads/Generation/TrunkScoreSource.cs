@@ -21,6 +21,7 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true)
     : IScoreSource
 {
+    private readonly WeightCasts _casts = new(head.Weights);
     private DecodingCache? _cache;
     private Tensor? _memory;
     private Tensor? _memoryMask;
@@ -35,10 +36,10 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using WeightPass pass = head.Weights.Enter();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Dispose();
+        Clear();
         (_padding, _origins) = ([.. padding], [.. Enumerable.Range(0, rows.Count)]);
         if (encoder is not null) Encode(encoder);
-        if (usesCache) _cache = new DecodingCache();
+        if (usesCache) _cache = new DecodingCache(head.Trunk.Plan.Decoder);
         else _texts = [.. rows];
         Compute(rows, 0, scores);
     }
@@ -63,17 +64,25 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
 
     public void Dispose()
     {
+        Clear();
+        _casts.Dispose();
+    }
+
+    private void Clear()
+    {
         _cache?.Dispose();
         _memory?.Dispose();
         _memoryMask?.Dispose();
         (_cache, _memory, _memoryMask) = (null, null, null);
     }
 
+    private ForwardContext Context() => ForwardContext.Decoding(precision, _casts);
+
     private void Encode(EncoderRows rows)
     {
         Tensor? mask = rows.Mask is null || rows.Mask.All(row => row.All(real => real)) ? null
             : tensor(rows.Mask.SelectMany(row => row).ToArray(), [rows.Mask.Count, rows.Mask[0].Length], ScalarType.Bool, head.Device);
-        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), ForwardContext.Evaluation(precision)).DetachFromDisposeScope();
+        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), Context()).DetachFromDisposeScope();
         _memoryMask = mask?.DetachFromDisposeScope();
     }
 
@@ -116,7 +125,7 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         (long rows, long tokens) = (ids.shape[0], ids.shape[1]);
         (Tensor? mask, Tensor? positions) = _padding.Any(count => count > 0) ? Padded(past, tokens) : (null, null);
         var input = new TrunkInput(ids, null, mask) { Positions = positions, Cache = _cache, Memory = _memory, MemoryMask = _memoryMask };
-        ForwardContext context = ForwardContext.Evaluation(precision);
+        ForwardContext context = Context();
         Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
         Tensor logits = head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(logits.bytes).CopyTo(scores);
