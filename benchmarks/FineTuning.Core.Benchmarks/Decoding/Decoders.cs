@@ -60,6 +60,8 @@ internal sealed class LlamaCppDecoder : IDecoder
         {
             ContextSize = (uint)room, BatchSize = (uint)room, UBatchSize = (uint)room, GpuLayerCount = 0, Threads = threads, BatchThreads = threads,
         };
+        // Keys and values as ours keeps them; llama.cpp's choice is float16.
+        if (precision == Precision.Float32) (parameters.TypeK, parameters.TypeV) = (GGMLType.GGML_TYPE_F32, GGMLType.GGML_TYPE_F32);
         _weights = LLamaWeights.LoadFromFile(parameters);
         _context = _weights.CreateContext(parameters);
     }

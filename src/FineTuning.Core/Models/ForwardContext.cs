@@ -92,7 +92,8 @@ public sealed class ForwardContext
     {
         ArgumentNullException.ThrowIfNull(weight);
         if (weight.Value.dtype == ComputeType) return weight.Value;
-        if (Kept is not null && !is_grad_enabled()) return Kept.Of(weight, ComputeType);
+        // Of a trunk that is kept in bfloat16 to save memory, whole float32 copies would cost twice what was saved.
+        if (Kept is not null && ComputeType == ScalarType.BFloat16 && !is_grad_enabled()) return Kept.Of(weight, ComputeType);
         // What does not train is cast each time: kept casts of a frozen trunk would hold it twice.
         if (!weight.IsTrainable) return weight.Value.to(ComputeType);
         // A cast that was made without gradients carries none.

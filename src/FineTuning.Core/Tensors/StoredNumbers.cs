@@ -11,6 +11,9 @@ internal unsafe interface IStoredNumbers<T>
     /// <summary>Sixteen numbers in their order.</summary>
     static abstract Vector512<float> Load(T* source);
 
+    /// <summary>Writes sixteen numbers, rounded to the nearest.</summary>
+    static abstract void Store(Vector512<float> values, T* target);
+
     /// <summary>One number.</summary>
     static abstract float Read(T value);
 
@@ -23,6 +26,9 @@ internal readonly unsafe struct SingleNumbers : IStoredNumbers<float>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* source) => Vector512.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector512<float> values, float* target) => values.Store(target);
 
     public static float Read(float value) => value;
 
@@ -37,6 +43,15 @@ internal readonly unsafe struct BrainNumbers : IStoredNumbers<ushort>
     {
         (Vector256<uint> lower, Vector256<uint> upper) = Vector256.Widen(Vector256.Load(source));
         return (Vector512.Create(lower, upper) << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector512<float> values, ushort* target)
+    {
+        Vector512<uint> bits = values.AsUInt32(), even = (bits >>> 16) & Vector512.Create(1u);
+        Vector512<uint> rounded = (bits + Vector512.Create(0x7FFFu) + even) >>> 16;
+        rounded = Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), rounded, Vector512.Create(0x7FC0u));
+        Vector256.Narrow(rounded.GetLower(), rounded.GetUpper()).Store(target);
     }
 
     public static float Read(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);

@@ -27,12 +27,10 @@ internal static unsafe class VectorProduct
         ScalarType type = matrix.dtype;
         if (!Vector256.IsHardwareAccelerated || !BitConverter.IsLittleEndian || type is not (ScalarType.Float32 or ScalarType.BFloat16)) return null;
         if (input.dtype != type || (bias is not null && bias.dtype != type) || matrix.device_type != DeviceType.CPU || is_grad_enabled()) return null;
-        long[] shape = input.shape;
         (long rows, long columns) = (matrix.size(0), matrix.size(1));
-        if (input.numel() != columns || shape[^1] != columns || rows > int.MaxValue || columns > int.MaxValue) return null;
+        if (input.numel() != columns || input.size(-1) != columns || rows > int.MaxValue || columns > int.MaxValue) return null;
         if (!matrix.is_contiguous() || !input.is_contiguous() || bias?.is_contiguous() == false) return null;
-        shape[^1] = rows;
-        Tensor product = empty(shape, type, matrix.device);
+        Tensor product = SmallRows.Like(input, rows, type);
         nint vector = input.DataPointer(), added = bias?.DataPointer() ?? 0;
         int threads = rows * columns * (type == ScalarType.Float32 ? 4 : 2) < ParallelBytes ? 1 : get_num_threads();
         if (type == ScalarType.Float32)

@@ -28,6 +28,10 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
     private int[][] _texts = [];
     private int[] _padding = [];
     private int[] _origins = [];
+    private int _shared;
+
+    /// <summary>Beginnings whose keys and values may be known. With a cache and without an encoder.</summary>
+    public IReadOnlyList<SharedPrompt> Known { get; init; } = [];
 
     public int VocabularySize => head.Outputs;
 
@@ -41,7 +45,8 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         if (encoder is not null) Encode(encoder);
         if (usesCache) _cache = new DecodingCache(head.Trunk.Plan.Decoder);
         else _texts = [.. rows];
-        Compute(rows, 0, scores);
+        _shared = _cache is null ? 0 : Begin(_cache, rows);
+        Compute(_shared == 0 ? rows : [.. rows.Select((row, i) => Behind(row, _padding[i]))], _shared, scores);
     }
 
     public void Next(ReadOnlySpan<int> tokens, ReadOnlySpan<int> parents, Span<float> scores)
@@ -85,6 +90,21 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), Context()).DetachFromDisposeScope();
         _memoryMask = mask?.DetachFromDisposeScope();
     }
+
+    // The longest beginning that is known of all rows goes into the cache.
+    private int Begin(DecodingCache cache, IReadOnlyList<int[]> rows)
+    {
+        (SharedPrompt? Prompt, int Tokens) best = (null, 0);
+        foreach (SharedPrompt prompt in Known)
+        {
+            int common = prompt.CommonTokens(rows, _padding);
+            if (common > best.Tokens) best = (prompt, common);
+        }
+        return best.Prompt?.TryBegin(cache, best.Tokens, rows.Count) == true ? best.Tokens : 0;
+    }
+
+    // Padding stands between the beginning and what follows.
+    private int[] Behind(int[] row, int padding) => [.. row.AsSpan(0, padding), .. row.AsSpan(padding + _shared)];
 
     private void Select(int[] parents)
     {
@@ -131,11 +151,12 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         MemoryMarshal.Cast<byte, float>(logits.bytes).CopyTo(scores);
     }
 
-    // Padding stands on the left: a text's positions begin behind it.
+    // Padding stands on the left, or behind a beginning that is shared: a text's positions go on behind it.
     private (Tensor Mask, Tensor Positions) Padded(long past, long tokens)
     {
         Tensor padding = tensor(_padding.Select(count => (long)count).ToArray(), [_padding.Length, 1], ScalarType.Int64, head.Device);
-        Tensor mask = Range(0, past + tokens, device: head.Device).unsqueeze(0).ge(padding);
+        Tensor columns = Range(0, past + tokens, device: head.Device).unsqueeze(0), mask = columns.ge(padding.Plus((long)_shared));
+        if (_shared > 0) mask = mask.logical_or(columns.lt(Held((long)_shared)));
         Tensor positions = Range(past, past + tokens, device: head.Device).unsqueeze(0).Plus(padding.neg()).clamp_min(Held(0L));
         return (mask, positions);
     }

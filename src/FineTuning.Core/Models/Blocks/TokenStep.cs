@@ -58,7 +58,7 @@ internal static unsafe class TokenStep
             all.Mask = (byte*)mask.DataPointer();
             all.MaskStride = Stride(mask, 0);
         }
-        Tensor attended = empty([rows, 1, queries], type);
+        Tensor attended = empty(rows, 1, queries, type);
         if (type == ScalarType.Float32) Run<float, SingleNumbers>(room, &all, keyNumbers, valueNumbers, attended);
         else Run<ushort, BrainNumbers>(room, &all, keyNumbers, valueNumbers, attended);
         GC.KeepAlive(bias);
