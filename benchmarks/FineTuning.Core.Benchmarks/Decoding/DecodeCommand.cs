@@ -52,91 +52,123 @@ internal static class DecodeCommand
 
     private static void Measure(OutputHead head, List<IDecoder> decoders, (int Rounds, int Count, int Prompt, int Threads) sizes)
     {
-        int[] prompt = [.. Enumerable.Range(0, 16).Select(i => 3 + (i * 977 % (head.Outputs - 3)))];
+        int[] prompt = Prompt(head, 16);
         double numbers = head.Weights.Where(weight => weight.Kind != WeightKind.Embedding).Sum(weight => (double)weight.Value.numel());
-        var rates = decoders.ToDictionary(decoder => decoder, _ => new List<double>());
-        var bounds = new List<double>();
-        var texts = new Dictionary<IDecoder, int[]>();
-        var allocated = new Dictionary<IDecoder, double>();
+        var runs = decoders.ToDictionary(decoder => decoder, _ => new List<DecodeRun>());
         using var bound = new ReadBound();
         for (int round = 0; round <= sizes.Rounds; round++)
         {
-            double read = Math.Max(bound.Measure(sizes.Threads), bound.Measure(1));
-            if (round > 0) bounds.Add(read);
             foreach (IDecoder decoder in round % 2 == 0 ? decoders : Enumerable.Reverse(decoders))
             {
-                var text = new int[sizes.Count];
-                int token = decoder.Next(decoder.Read(prompt));
-                long memory = GC.GetAllocatedBytesForCurrentThread(), started = Stopwatch.GetTimestamp();
-                for (int i = 0; i < text.Length; i++) text[i] = token = decoder.Next(token);
-                double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-                allocated[decoder] = (GC.GetAllocatedBytesForCurrentThread() - memory) / (double)text.Length;
-                texts[decoder] = text;
-                if (round > 0) rates[decoder].Add(text.Length / seconds);
+                (double clock, double processor) = bound.Measure(sizes.Threads);
+                // With more threads than the machine has to give, one may read faster.
+                if (sizes.Threads > 1) clock = Math.Max(clock, bound.Measure(1).Clock);
+                DecodeRun run = DecodeRun.Of(decoder, prompt, sizes.Count) with { ReadByClock = clock, ReadByProcessor = processor };
+                if (round > 0) runs[decoder].Add(run);
             }
         }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{numbers / 1e6:0.0} million numbers read a token, {sizes.Threads} threads, memory is read at {bounds.Min() / 1e9:0.0} to {bounds.Max() / 1e9:0.0} GB/s"));
+        IEnumerable<DecodeRun> all = runs.Values.SelectMany(list => list);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{numbers / 1e6:0.0} million numbers read a token, {sizes.Threads} threads; memory is read at {all.Min(run => run.ReadByClock) / 1e9:0.0} to {all.Max(run => run.ReadByClock) / 1e9:0.0} GB/s"));
         foreach (IDecoder decoder in decoders)
         {
             double bytes = numbers * (decoder.Name.EndsWith(nameof(Precision.BFloat16), StringComparison.Ordinal) ? 2 : 4);
-            IDecoder? other = decoders.FirstOrDefault(one => one != decoder && one.Name.Split(", ")[1] == decoder.Name.Split(", ")[1]);
-            double[] shares = [.. rates[decoder].Zip(bounds, (rate, read) => rate * bytes / read)];
-            string beside = other is null ? "" : string.Create(CultureInfo.InvariantCulture,
-                $"   against {other.Name}: {Median(rates[decoder].Zip(rates[other], (own, theirs) => own / theirs)):0.00}, same first tokens {texts[decoder].Zip(texts[other]).TakeWhile(pair => pair.First == pair.Second).Count()} of {sizes.Count}");
+            List<DecodeRun> own = runs[decoder];
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{decoder.Name,-20} {Median(rates[decoder]):0.0} tokens/s (best {rates[decoder].Max():0.0})   of the bound {Median(shares):0.00} (best {shares.Max():0.00})   {allocated[decoder] / 1024:0.0} KB managed a token{beside}"));
+                $"{decoder.Name,-20} {Median(own.Select(run => run.ByClock)):0.0} tokens/s (best {own.Max(run => run.ByClock):0.0}), of the bound {Median(own.Select(run => run.ByClock * bytes / run.ReadByClock)):0.00}; by processor {Median(own.Select(run => run.ByProcessor)):0.0} (best {own.Max(run => run.ByProcessor):0.0}), of the bound {Median(own.Select(run => run.ByProcessor * bytes / run.ReadByProcessor)):0.00}; {own[^1].Allocated / 1024.0:0.0} KB managed a token"));
+        }
+        foreach (IDecoder decoder in decoders.OfType<OwnDecoder>())
+        {
+            if (decoders.FirstOrDefault(one => one is LlamaCppDecoder && one.Name.Split(", ")[1] == decoder.Name.Split(", ")[1]) is not { } other) continue;
+            DecodeRun[] own = [.. runs[decoder]], theirs = [.. runs[other]];
+            decoder.Read(prompt);
+            other.Read(prompt);
+            float apart = 0, largest = 0;
+            for (int i = 0; i < head.Outputs; i++)
+            {
+                apart = Math.Max(apart, Math.Abs(decoder.Scores[i] - other.Scores[i]));
+                largest = Math.Max(largest, Math.Abs(other.Scores[i]));
+            }
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{decoder.Name} beside {other.Name}: x {Median(own.Zip(theirs, (one, two) => one.ByClock / two.ByClock)):0.00} by the clock, x {Median(own.Zip(theirs, (one, two) => one.ByProcessor / two.ByProcessor)):0.00} by processor; same first tokens {own[0].Text.Zip(theirs[0].Text).TakeWhile(pair => pair.First == pair.Second).Count()} of {sizes.Count}, scores {apart:0.0000} apart of {largest:0.00}"));
         }
     }
 
+    private static int[] Prompt(OutputHead head, int tokens) => [.. Enumerable.Range(0, tokens).Select(i => 3 + (i * 977 % (head.Outputs - 3)))];
+
     private static void Prefill(OutputHead head, List<IDecoder> decoders, (int Rounds, int Prompt) sizes)
     {
-        int[] prompt = [.. Enumerable.Range(0, sizes.Prompt).Select(i => 3 + (i * 977 % (head.Outputs - 3)))];
-        var times = decoders.ToDictionary(decoder => decoder, _ => new List<double>());
-        var floors = new Dictionary<string, List<double>> { [nameof(Precision.Float32)] = [], [nameof(Precision.BFloat16)] = [] };
+        int[] prompt = Prompt(head, sizes.Prompt);
+        var times = decoders.ToDictionary(decoder => decoder, _ => new List<(double Clock, double Processor)>());
+        var floors = new Dictionary<string, List<(double Clock, double Processor)>> { [nameof(Precision.Float32)] = [], [nameof(Precision.BFloat16)] = [] };
         for (int round = 0; round <= sizes.Rounds; round++)
         {
             foreach (Precision precision in Enum.GetValues<Precision>())
             {
-                double floor = Floor(head, sizes.Prompt, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
+                (double, double) floor = Floor(head, sizes.Prompt, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
                 if (round > 0) floors[precision.ToString()].Add(floor);
             }
             foreach (IDecoder decoder in decoders)
             {
-                long started = Stopwatch.GetTimestamp();
-                decoder.Read(prompt);
-                if (round > 0) times[decoder].Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
+                (double, double) time = Time(() => decoder.Read(prompt));
+                if (round > 0) times[decoder].Add(time);
             }
         }
         foreach (IDecoder decoder in decoders)
         {
-            List<double> floor = floors[decoder.Name.Split(", ")[1]];
+            List<(double Clock, double Processor)> floor = floors[decoder.Name.Split(", ")[1]], own = times[decoder];
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{decoder.Name,-20} reads {sizes.Prompt} tokens in {Median(times[decoder]) * 1000:0} ms (best {times[decoder].Min() * 1000:0}); the multiplications alone take {Median(floor) * 1000:0} (best {floor.Min() * 1000:0}): {Median(floor.Zip(times[decoder], (alone, all) => alone / all)):0.00} of the floor (best by best {floor.Min() / times[decoder].Min():0.00})"));
+                $"{decoder.Name,-20} reads {sizes.Prompt} tokens in {Median(own.Select(time => time.Clock)) * 1000:0} ms, {Median(floor.Zip(own, (alone, all) => alone.Clock / all.Clock)):0.00} of the multiplications' speed; by processor {Median(own.Select(time => time.Processor)) * 1000:0} ms, {Median(floor.Zip(own, (alone, all) => alone.Processor / all.Processor)):0.00}"));
         }
     }
 
+    private static (double Clock, double Processor) Time(Action work)
+    {
+        double used = Environment.CpuUsage.TotalTime.TotalSeconds;
+        long started = Stopwatch.GetTimestamp();
+        work();
+        return (Stopwatch.GetElapsedTime(started).TotalSeconds, Environment.CpuUsage.TotalTime.TotalSeconds - used);
+    }
+
     // Each product of a pass, once and alone, with torch.mm.
-    private static double Floor(OutputHead head, int tokens, ScalarType type)
+    private static (double Clock, double Processor) Floor(OutputHead head, int tokens, ScalarType type)
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        double seconds = 0;
+        (double clock, double processor) = (0, 0);
         foreach (Weight weight in head.Weights.Where(weight => weight.Kind == WeightKind.Matrix))
         {
             using var inner = NewDisposeScope();
             Tensor matrix = weight.Value.to(type).t();
             bool isOutput = matrix.shape[1] == head.Outputs;
             Tensor rows = randn([isOutput ? 1 : tokens, matrix.shape[0]], type);
-            long started = Stopwatch.GetTimestamp();
-            rows.mm(matrix);
-            seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
+            (double Clock, double Processor) time = Time(() => rows.mm(matrix));
+            (clock, processor) = (clock + time.Clock, processor + time.Processor);
         }
-        return seconds;
+        return (clock, processor);
     }
 
     private static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
         return sorted[sorted.Length / 2];
+    }
+}
+
+/// <summary>One run of a decoder: tokens a second, and how fast memory was read just before.</summary>
+internal sealed record DecodeRun(double ByClock, double ByProcessor, long Allocated, int[] Text)
+{
+    public double ReadByClock { get; init; }
+
+    public double ReadByProcessor { get; init; }
+
+    public static DecodeRun Of(IDecoder decoder, int[] prompt, int count)
+    {
+        var text = new int[count];
+        int token = decoder.Next(decoder.Read(prompt));
+        double used = Environment.CpuUsage.TotalTime.TotalSeconds;
+        long memory = GC.GetAllocatedBytesForCurrentThread(), started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < count; i++) text[i] = token = decoder.Next(token);
+        double clock = Stopwatch.GetElapsedTime(started).TotalSeconds, processor = Environment.CpuUsage.TotalTime.TotalSeconds - used;
+        return new(count / clock, count / processor, (GC.GetAllocatedBytesForCurrentThread() - memory) / count, text);
     }
 }

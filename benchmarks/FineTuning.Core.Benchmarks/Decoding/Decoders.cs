@@ -13,6 +13,9 @@ internal interface IDecoder : IDisposable
 {
     string Name { get; }
 
+    /// <summary>The scores of the last step.</summary>
+    ReadOnlySpan<float> Scores { get; }
+
     /// <summary>Reads a prompt and gives the first token after it.</summary>
     int Read(int[] prompt);
 
@@ -25,6 +28,8 @@ internal sealed class OwnDecoder(OutputHead head, Precision precision) : IDecode
 {
     private readonly TrunkScoreSource _source = new(head, precision);
     private readonly float[] _scores = new float[head.Outputs];
+
+    public ReadOnlySpan<float> Scores => _scores;
 
     public string Name => $"ours, {precision}";
 
@@ -68,6 +73,8 @@ internal sealed class LlamaCppDecoder : IDecoder
 
     public string Name { get; }
 
+    public ReadOnlySpan<float> Scores => _context.NativeHandle.GetLogitsIth(_batch.TokenCount - 1);
+
     public int Read(int[] prompt)
     {
         _context.NativeHandle.MemoryClear(true);
@@ -90,6 +97,6 @@ internal sealed class LlamaCppDecoder : IDecoder
         DecodeResult result = _context.Decode(_batch);
         if (result != DecodeResult.Ok) throw new InvalidOperationException($"llama.cpp answered {result}");
         _length += tokens.Length;
-        return ScoreMath.ArgMax(_context.NativeHandle.GetLogitsIth(tokens.Length - 1));
+        return ScoreMath.ArgMax(Scores);
     }
 }

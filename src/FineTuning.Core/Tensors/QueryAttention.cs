@@ -129,6 +129,7 @@ internal static unsafe class QueryAttention
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Change(in QueryAttentionInput all, int row, int head, float* scores)
     {
         if (all.Cap != 0)
@@ -149,6 +150,7 @@ internal static unsafe class QueryAttention
     }
 
     // The softmax; every query sees at least itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Normalize(float* scores, int count)
     {
         float most = float.NegativeInfinity, sum = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -59,6 +60,7 @@ internal static unsafe class SmallRows
     private static bool IsSmall(Tensor input) =>
         input.device_type == DeviceType.CPU && input.dim() > 0 && input.numel() <= Most && !is_grad_enabled() && input.is_contiguous();
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Normalize(float* source, float* gain, float* target, int width, double epsilon, float shift)
     {
         Vector512<float> squares = default;
@@ -78,6 +80,7 @@ internal static unsafe class SmallRows
         for (; i < width; i++) target[i] = source[i] * scale * (gain[i] + shift);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Gate<T, TNumbers>(T* source, T* target, int width, SmallGate gate)
         where T : unmanaged
         where TNumbers : IStoredNumbers<T>
