@@ -145,11 +145,12 @@ internal static unsafe class QueryAttention
         byte* mask = all.Mask + (row * all.MaskStride);
         for (int i = 0; i < all.Count; i++)
         {
-            if (mask[i] == 0) scores[i] = float.NegativeInfinity;
+            // Finite, so that where nothing is seen everything is, evenly.
+            if (mask[i] == 0) scores[i] = float.MinValue;
         }
     }
 
-    // The softmax; every query sees at least itself.
+    // The softmax.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Normalize(float* scores, int count)
     {
@@ -195,7 +196,10 @@ internal static unsafe class QueryAttention
         {
             Vector512<float> sum = default;
             T* value = values + i;
-            for (int key = 0; key < all.Count; key++, value += width) sum = Vector512.FusedMultiplyAdd(TNumbers.Load(value), Vector512.Create(weights[key]), sum);
+            for (int key = 0; key < all.Count; key++, value += width)
+            {
+                sum = Vector512.FusedMultiplyAdd(TNumbers.Load(value), Vector512.Create(weights[key]), sum);
+            }
             sum.Store(output + i);
         }
         for (; i < width; i++)

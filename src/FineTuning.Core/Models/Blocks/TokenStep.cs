@@ -28,65 +28,111 @@ internal static unsafe class TokenStep
         var cache = (DecodingCache)positions.Cache!;
         int rows = (int)query.Of.size(0), width = plan.Width, queries = plan.QueryHeads * width, keys = plan.KeyHeads * width;
         LayerRoom room = cache.Reserve(positions.Layer, rows, plan.KeyHeads, 1, width, type, query.Of.device);
-        int count = checked((int)(room.End - room.Start + 1));
-        long inside = ((long)rows * (queries + queries + keys + keys)) + ((long)rows * plan.QueryHeads * count);
-        float* queryNumbers = cache.Scratch(inside), output = queryNumbers + ((long)rows * queries), keyNumbers = output + ((long)rows * queries);
-        float* valueNumbers = keyNumbers + ((long)rows * keys), scores = valueNumbers + ((long)rows * keys);
-        Widen(query, rows, queries, queryNumbers);
+        QueryAttentionInput all = Begin(query, cache, plan, checked((int)(room.End - room.Start + 1)), further: 2L * rows * keys);
+        float* keyNumbers = all.Scores + ((long)rows * plan.QueryHeads * all.Count), valueNumbers = keyNumbers + ((long)rows * keys);
         Widen(key, rows, keys, keyNumbers);
         Widen(value, rows, keys, valueNumbers);
         if (positions.Rotation is { } rotation)
         {
-            Turn(rotation, queryNumbers, rows, plan.QueryHeads, width);
+            Turn(rotation, all.Queries, rows, plan.QueryHeads, width);
             Turn(rotation, keyNumbers, rows, plan.KeyHeads, width);
         }
-        var all = new QueryAttentionInput
-        {
-            Queries = queryNumbers, Output = output, Scores = scores, Room = room.Size, Count = count, Rows = rows, Width = width,
-            QueryHeads = plan.QueryHeads, KeyHeads = plan.KeyHeads, Scale = (float)plan.ScaleOrDefault, Cap = (float)(plan.SoftCap ?? 0),
-        };
+        nint start = (nint)(room.Start * width * (type == ScalarType.Float32 ? 4 : 2));
+        all.Room = room.Size;
+        all.Keys = (void*)(room.Keys.DataPointer() + start);
+        all.Values = (void*)(room.Values.DataPointer() + start);
+        if (type == ScalarType.Float32) Store<float, SingleNumbers>(all, keyNumbers, valueNumbers);
+        else Store<ushort, BrainNumbers>(all, keyNumbers, valueNumbers);
         // A bias has the mask in it.
-        Tensor? bias = positions.Bias is { } added ? LastKeys(added.dtype == ScalarType.Float32 ? added : added.to(ScalarType.Float32), count) : null;
-        Tensor? mask = bias is null && positions.Mask is { } seen ? LastKeys(seen.Allowed, count) : null;
+        Tensor? bias = positions.Bias is { } added ? LastKeys(added.dtype == ScalarType.Float32 ? added : added.to(ScalarType.Float32), all.Count) : null;
+        Tensor? mask = bias is null && positions.Mask is { } seen ? LastKeys(seen.Allowed, all.Count) : null;
         if (bias is not null)
         {
             all.Bias = (float*)bias.DataPointer();
             (all.BiasRowStride, all.BiasHeadStride) = (Stride(bias, 0), Stride(bias, 1));
         }
+        Tensor attended = Run(all, mask, type);
+        GC.KeepAlive(bias);
+        GC.KeepAlive(room);
+        return attended;
+    }
+
+    /// <summary>Attention of one new token a row to the encoder's states, whose keys and values are in the cache; null where torch is to compute it.</summary>
+    /// <param name="query">[batch, 1, query heads x width]</param>
+    /// <param name="keys">[batch, key heads, source tokens, width]</param>
+    /// <param name="values">Of the shape of the keys.</param>
+    /// <param name="positions">The mask of the states and the cache.</param>
+    /// <param name="plan">Heads and the rest.</param>
+    /// <param name="context">The layer's pass.</param>
+    /// <returns>[batch, 1, query heads x width]</returns>
+    public static Tensor? TryAttendMemory(Tensor query, Tensor keys, Tensor values, AttentionInput positions, AttentionPlan plan, ForwardContext context)
+    {
+        ScalarType type = context.ComputeType;
+        if (!Suits(query, positions, null, context) || keys.dtype != type || values.dtype != type || keys.size(0) != query.size(0)) return null;
+        if (!keys.is_contiguous() || !values.is_contiguous()) return null;
+        QueryAttentionInput all = Begin(new(query), (DecodingCache)positions.Cache!, plan, checked((int)keys.size(2)), further: 0);
+        all.Room = all.Count;
+        all.Keys = (void*)keys.DataPointer();
+        all.Values = (void*)values.DataPointer();
+        Tensor attended = Run(all, positions.MemoryMask?.Allowed.contiguous(), type);
+        GC.KeepAlive(keys);
+        GC.KeepAlive(values);
+        return attended;
+    }
+
+    // Queries widened, and room for what comes out, for the scores and for what the caller needs behind them.
+    private static QueryAttentionInput Begin(TokenPart query, DecodingCache cache, AttentionPlan plan, int count, long further)
+    {
+        int rows = (int)query.Of.size(0);
+        long queries = (long)plan.QueryHeads * plan.Width;
+        float* numbers = cache.Scratch((2 * rows * queries) + ((long)rows * plan.QueryHeads * count) + further);
+        Widen(query, rows, (int)queries, numbers);
+        return new()
+        {
+            Queries = numbers, Output = numbers + (rows * queries), Scores = numbers + (2 * rows * queries), Count = count, Rows = rows, Width = plan.Width,
+            QueryHeads = plan.QueryHeads, KeyHeads = plan.KeyHeads, Scale = (float)plan.ScaleOrDefault, Cap = (float)(plan.SoftCap ?? 0),
+        };
+    }
+
+    private static Tensor Run(QueryAttentionInput all, Tensor? mask, ScalarType type)
+    {
         if (mask is not null)
         {
             all.Mask = (byte*)mask.DataPointer();
             all.MaskStride = Stride(mask, 0);
         }
-        Tensor attended = empty(rows, 1, queries, type);
-        if (type == ScalarType.Float32) Run<float, SingleNumbers>(room, &all, keyNumbers, valueNumbers, attended);
-        else Run<ushort, BrainNumbers>(room, &all, keyNumbers, valueNumbers, attended);
-        GC.KeepAlive(bias);
+        Tensor attended = empty(all.Rows, 1, (long)all.QueryHeads * all.Width, type);
+        long numbers = (long)all.Rows * all.QueryHeads * all.Width;
+        nint target = attended.DataPointer();
+        if (type == ScalarType.Float32)
+        {
+            all.Output = (float*)target;
+            QueryAttention.Run<float, SingleNumbers>(&all, get_num_threads());
+        }
+        else
+        {
+            QueryAttention.Run<ushort, BrainNumbers>(&all, get_num_threads());
+            for (long i = 0; i < numbers; i++) ((ushort*)target)[i] = BrainNumbers.Write(all.Output[i]);
+        }
         GC.KeepAlive(mask);
         return attended;
     }
 
-    private static void Run<T, TNumbers>(LayerRoom room, QueryAttentionInput* all, float* key, float* value, Tensor attended)
+    // The new keys and values stand behind those that are there.
+    private static void Store<T, TNumbers>(in QueryAttentionInput all, float* key, float* value)
         where T : unmanaged
         where TNumbers : IStoredNumbers<T>
     {
-        int width = all->Width, heads = all->Rows * all->KeyHeads;
-        T* keys = (T*)room.Keys.DataPointer(), values = (T*)room.Values.DataPointer(), target = (T*)attended.DataPointer();
-        for (int head = 0; head < heads; head++)
+        int width = all.Width, heads = all.Rows * all.KeyHeads;
+        for (int head = 0; head < heads; head++, key += width, value += width)
         {
-            long own = ((head * room.Size) + room.End) * width;
+            long own = ((head * all.Room) + all.Count - 1) * width;
             for (int i = 0; i < width; i++)
             {
-                keys[own + i] = TNumbers.Write(key[((long)head * width) + i]);
-                values[own + i] = TNumbers.Write(value[((long)head * width) + i]);
+                ((T*)all.Keys)[own + i] = TNumbers.Write(key[i]);
+                ((T*)all.Values)[own + i] = TNumbers.Write(value[i]);
             }
         }
-        all->Keys = keys + (room.Start * width);
-        all->Values = values + (room.Start * width);
-        QueryAttention.Run<T, TNumbers>(all, get_num_threads());
-        long numbers = (long)all->Rows * all->QueryHeads * width;
-        for (long i = 0; i < numbers; i++) target[i] = TNumbers.Write(all->Output[i]);
-        GC.KeepAlive(room);
     }
 
     private static void Widen(TokenPart part, int rows, int width, float* to)
