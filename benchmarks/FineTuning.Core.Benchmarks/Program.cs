@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
+using FineTuning.Benchmarks.Decoding;
 using FineTuning.Benchmarks.Explaining;
 using FineTuning.Benchmarks.Tokenizing;
 
@@ -12,6 +13,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // checkpoint: what a checkpoint every 100 steps costs a run; endurance: memory over some hundred thousand micro-steps of a tiny model;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
+// decode: tokens a second of a language model beside the memory's speed and beside llama.cpp, and what a prompt costs;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -57,6 +59,9 @@ switch (args.FirstOrDefault())
         break;
     case "chunked-loss":
         ChunkedLossCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "decode":
+        DecodeCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

@@ -31,6 +31,9 @@ public sealed class ForwardContext
     /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
 
+    /// <summary>Casts that outlive the pass. Null: none do.</summary>
+    private WeightCasts? Kept { get; init; }
+
     /// <summary>A pass without dropout: evaluation and prediction.</summary>
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
@@ -48,6 +51,9 @@ public sealed class ForwardContext
     /// <summary>A pass without dropout in another type than float32.</summary>
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
 
+    /// <summary>A pass of many, without dropout and gradients, between which casts of weights are kept.</summary>
+    internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => For(null, precision).With(kept);
+
     internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
         new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
 
@@ -62,11 +68,13 @@ public sealed class ForwardContext
     public Tensor Dropout(Tensor input, double probability, int site) =>
         _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
 
+    private ForwardContext With(WeightCasts kept) => new(_dropout, ComputeType, _casts, _scopes) { Kept = kept };
+
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Kept = Kept };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -75,7 +83,8 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Part(int part) =>
+        new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized, Kept = Kept };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
@@ -84,6 +93,8 @@ public sealed class ForwardContext
     {
         ArgumentNullException.ThrowIfNull(weight);
         if (weight.Value.dtype == ComputeType) return weight.Value;
+        // Of a trunk that is kept in bfloat16 to save memory, whole float32 copies would cost twice what was saved.
+        if (Kept is not null && ComputeType == ScalarType.BFloat16 && !is_grad_enabled()) return Kept.Of(weight, ComputeType);
         // What does not train is cast each time: kept casts of a frozen trunk would hold it twice.
         if (!weight.IsTrainable) return weight.Value.to(ComputeType);
         // A cast that was made without gradients carries none.

@@ -20,6 +20,7 @@ internal sealed class WeightGate
     private readonly object _changes = new();
     private int _state;
     private RunPass? _run;
+    private int _runs;
 
     static WeightGate() => AppDomain.CurrentDomain.ProcessExit += (_, _) => EndAll(TimeSpan.FromSeconds(5));
 
@@ -28,6 +29,9 @@ internal sealed class WeightGate
         Gates.Add(this, this);
         if (_exitThread != 0) _state = Exiting;
     }
+
+    /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now.</summary>
+    public int Changes => Volatile.Read(ref _runs);
 
     private bool HasReaders => (Volatile.Read(ref _state) & ~Flags) != 0;
 
@@ -74,6 +78,7 @@ internal sealed class WeightGate
             if (_run is not null)
                 throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
             _run = run;
+            Interlocked.Increment(ref _runs);
         }
     }
 

@@ -87,6 +87,13 @@ public sealed class GenerationPageTests : IDisposable
         await foreach (string piece in model.ReplyStreamingAsync(turns)) Console.Write(piece);
         // end
         Assert.Equal(3, turns.Count);
+        // snippet: shared-prompt
+        ChatTurn[] instructions = [new("system", "You are terse."), new("user", "")];
+        using (SharedPrompt shared = model.SharePrompt(instructions))
+        {
+            foreach (string question in new[] { "Name a river.", "And a hill?" }) Console.WriteLine(model.Reply([instructions[0], new("user", question)]));
+        }
+        // end
     }
 
     [Fact]
@@ -124,7 +131,11 @@ public sealed class GenerationPageTests : IDisposable
     {
         string checkpoint = Goldens.Require("pipelines", "gpt2-generate");
         // snippet: generation-precision
-        using var model = Pretrained.CausalLanguageModel(checkpoint, new LanguageModelOptions { Precision = Precision.BFloat16 });
+        using var model = Pretrained.CausalLanguageModel(checkpoint, new LanguageModelOptions
+        {
+            Precision = Precision.BFloat16,          // the matrix products
+            FrozenPrecision = Precision.BFloat16,    // and the weights: half the memory, and they do not train
+        });
         // end
         Assert.NotNull(model.Generate("The film", new() { MaxNewTokens = 3 }));
     }

@@ -30,6 +30,12 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
         return Encoding.Encode(example, report);
     }
 
+    /// <summary>Reads a beginning once that many prompts have: instructions, examples. Prompts that begin with it are read from its end on.</summary>
+    /// <param name="beginning">The text.</param>
+    /// <returns>Dispose it when no more such prompts come.</returns>
+    /// <exception cref="InvalidOptionsException">The text has no tokens, or more than the model has positions.</exception>
+    public SharedPrompt SharePrompt(string beginning) => Generator.Share(Ids(beginning));
+
     /// <summary>What follows a text.</summary>
     /// <param name="prompt">The text; an empty one: the model begins by itself.</param>
     /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>

@@ -32,6 +32,17 @@ public sealed class ChatModel : CausalTextModel<Conversation>
         return Encoding.Encode(example, report);
     }
 
+    /// <summary>
+    /// Reads the turns once with which many conversations begin (a system prompt, examples, documents), or a conversation that goes on: conversations
+    /// are read from where they part.
+    /// </summary>
+    /// <param name="turns">The turns.</param>
+    /// <param name="chat">Tools, documents, variables of the template; null: none.</param>
+    /// <returns>Dispose it when no more such conversations come.</returns>
+    /// <exception cref="ChatTemplateException">The template refuses the turns alone.</exception>
+    /// <exception cref="InvalidOptionsException">They have more tokens than the model has positions.</exception>
+    public SharedPrompt SharePrompt(IReadOnlyList<ChatTurn> turns, ChatOptions? chat = null) => Generator.Share(Ids(turns, chat));
+
     /// <summary>The next answer of a conversation.</summary>
     /// <param name="turns">The conversation so far. Where its last turn is the assistant's, that turn is continued.</param>
     /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>

@@ -15,6 +15,12 @@ public record GenerativeOptions
     /// <summary>The type in which text is generated: float32 (default), or bfloat16 for the matrix products. A run has a precision of its own.</summary>
     public Precision Precision { get; init; }
 
+    /// <summary>
+    /// The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory, for a model that only writes or that an adapter tunes; it
+    /// writes fastest with <see cref="Precision"/> of the same type. Null (default): float32, and they train.
+    /// </summary>
+    public Precision? FrozenPrecision { get; init; }
+
     /// <summary>The seed of weights that the checkpoint does not have. Default 42.</summary>
     public long Seed { get; init; } = 42;
 
@@ -33,13 +39,20 @@ public record GenerativeOptions
     /// <summary>Told which generation options change nothing. Null: nobody is.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+    internal ModelLoadOptions LoadOptions() => new()
+    {
+        Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision,
+    };
 
     internal virtual void CollectViolations(List<string> violations)
     {
         if (Device is null) violations.Add("Device is null: it is cpu, cuda, cuda:0 and so on, or auto");
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (!Enum.IsDefined(Precision)) violations.Add($"Precision is {Precision}: it is {string.Join(" or ", Enum.GetNames<Precision>())}");
+        if (FrozenPrecision is { } kept && !Enum.IsDefined(kept))
+        {
+            violations.Add($"FrozenPrecision is {kept}: it is null or {string.Join(" or ", Enum.GetNames<Precision>())}");
+        }
         Limits.Dropout(Dropout, violations);
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
 using FineTuning.Generation;
@@ -18,6 +19,8 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     [
         "bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
     ];
+
+    private ImmutableArray<SharedPrompt> _known = [];
 
     /// <summary>What the checkpoint says, with the tokenizer's ids where it names none.</summary>
     public GenerationOptions Defaults { get; } = file.Options with
@@ -48,6 +51,20 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
             if (head.Trunk.Config.Root[key] is { } value) root[key] = value.DeepClone();
         }
         return GenerationConfigFile.Parse("config.json", root.ToJsonString());
+    }
+
+    /// <summary>Reads a beginning once for all prompts that have it, until it is disposed.</summary>
+    /// <exception cref="InvalidOptionsException">It has no tokens, or more than the model has positions.</exception>
+    public SharedPrompt Share(int[] tokens)
+    {
+        if (tokens.Length == 0) throw new InvalidOptionsException(["the beginning has no tokens: there is nothing to share"]);
+        if (tokens.Length > Positions)
+        {
+            throw new InvalidOptionsException([$"the beginning has {tokens.Length} tokens, but the model has {Positions} positions: share a shorter one"]);
+        }
+        var prompt = new SharedPrompt(head, tokens, options.Precision, one => ImmutableInterlocked.Update(ref _known, known => known.Remove(one)));
+        ImmutableInterlocked.Update(ref _known, known => known.Add(prompt));
+        return prompt;
     }
 
     /// <summary>The file that is saved with the model.</summary>
@@ -131,7 +148,10 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     private IReadOnlyList<Generated> Search(GenerationJob job, Action<int, int>? onToken, CancellationToken cancellation)
     {
         bool usesCache = job.Settings.Options.UseCache != false;
-        using IScoreSource source = new TrunkScoreSource(head, options.Precision, job.Encoder, usesCache);
+        using IScoreSource source = new TrunkScoreSource(head, options.Precision, job.Encoder, usesCache)
+        {
+            Known = ReadsSource ? [] : _known,
+        };
         using IScoreSource? other = job.Settings.Guides ? new TrunkScoreSource(head, options.Precision, usesCache: usesCache) : null;
         GenerationOptions asked = job.Settings.Options;
         IScoreSource guided = other is null ? source : new GuidedScores(source, other, asked.GuidanceScale!.Value, asked.NegativePromptIds);

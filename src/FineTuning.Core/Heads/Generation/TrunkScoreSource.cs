@@ -21,12 +21,17 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true)
     : IScoreSource
 {
+    private readonly WeightCasts _casts = new(head.Weights);
     private DecodingCache? _cache;
     private Tensor? _memory;
     private Tensor? _memoryMask;
     private int[][] _texts = [];
     private int[] _padding = [];
     private int[] _origins = [];
+    private int _shared;
+
+    /// <summary>Beginnings whose keys and values may be known. With a cache and without an encoder.</summary>
+    public IReadOnlyList<SharedPrompt> Known { get; init; } = [];
 
     public int VocabularySize => head.Outputs;
 
@@ -35,12 +40,13 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using WeightPass pass = head.Weights.Enter();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Dispose();
+        Clear();
         (_padding, _origins) = ([.. padding], [.. Enumerable.Range(0, rows.Count)]);
         if (encoder is not null) Encode(encoder);
-        if (usesCache) _cache = new DecodingCache();
+        if (usesCache) _cache = new DecodingCache(head.Trunk.Plan.Decoder);
         else _texts = [.. rows];
-        Compute(rows, 0, scores);
+        _shared = _cache is null ? 0 : Begin(_cache, rows);
+        Compute(_shared == 0 ? rows : [.. rows.Select((row, i) => Behind(row, _padding[i]))], _shared, scores);
     }
 
     public void Next(ReadOnlySpan<int> tokens, ReadOnlySpan<int> parents, Span<float> scores)
@@ -63,19 +69,42 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
 
     public void Dispose()
     {
+        Clear();
+        _casts.Dispose();
+    }
+
+    private void Clear()
+    {
         _cache?.Dispose();
         _memory?.Dispose();
         _memoryMask?.Dispose();
         (_cache, _memory, _memoryMask) = (null, null, null);
     }
 
+    private ForwardContext Context() => ForwardContext.Decoding(precision, _casts);
+
     private void Encode(EncoderRows rows)
     {
         Tensor? mask = rows.Mask is null || rows.Mask.All(row => row.All(real => real)) ? null
             : tensor(rows.Mask.SelectMany(row => row).ToArray(), [rows.Mask.Count, rows.Mask[0].Length], ScalarType.Bool, head.Device);
-        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), ForwardContext.Evaluation(precision)).DetachFromDisposeScope();
+        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), Context()).DetachFromDisposeScope();
         _memoryMask = mask?.DetachFromDisposeScope();
     }
+
+    // The longest beginning that is known of all rows goes into the cache.
+    private int Begin(DecodingCache cache, IReadOnlyList<int[]> rows)
+    {
+        (SharedPrompt? Prompt, int Tokens) best = (null, 0);
+        foreach (SharedPrompt prompt in Known)
+        {
+            int common = prompt.CommonTokens(rows, _padding);
+            if (common > best.Tokens) best = (prompt, common);
+        }
+        return best.Prompt?.TryBegin(cache, best.Tokens, rows.Count) == true ? best.Tokens : 0;
+    }
+
+    // Padding stands between the beginning and what follows.
+    private int[] Behind(int[] row, int padding) => [.. row.AsSpan(0, padding), .. row.AsSpan(padding + _shared)];
 
     private void Select(int[] parents)
     {
@@ -116,17 +145,18 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         (long rows, long tokens) = (ids.shape[0], ids.shape[1]);
         (Tensor? mask, Tensor? positions) = _padding.Any(count => count > 0) ? Padded(past, tokens) : (null, null);
         var input = new TrunkInput(ids, null, mask) { Positions = positions, Cache = _cache, Memory = _memory, MemoryMask = _memoryMask };
-        ForwardContext context = ForwardContext.Evaluation(precision);
+        ForwardContext context = Context();
         Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
         Tensor logits = head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(logits.bytes).CopyTo(scores);
     }
 
-    // Padding stands on the left: a text's positions begin behind it.
+    // Padding stands on the left, or behind a beginning that is shared: a text's positions go on behind it.
     private (Tensor Mask, Tensor Positions) Padded(long past, long tokens)
     {
         Tensor padding = tensor(_padding.Select(count => (long)count).ToArray(), [_padding.Length, 1], ScalarType.Int64, head.Device);
-        Tensor mask = Range(0, past + tokens, device: head.Device).unsqueeze(0).ge(padding);
+        Tensor columns = Range(0, past + tokens, device: head.Device).unsqueeze(0), mask = columns.ge(padding.Plus((long)_shared));
+        if (_shared > 0) mask = mask.logical_or(columns.lt(Held((long)_shared)));
         Tensor positions = Range(past, past + tokens, device: head.Device).unsqueeze(0).Plus(padding.neg()).clamp_min(Held(0L));
         return (mask, positions);
     }

@@ -85,6 +85,13 @@ internal sealed class AttentionMask
     /// <summary>The mask of one query a row.</summary>
     public AttentionMask Of(Wanted wanted) => Triangle is null && Allowed.shape[2] == 1 ? this : new(wanted.Along(Allowed, 2));
 
+    /// <summary>The mask of the last keys; itself where there are no more.</summary>
+    public AttentionMask Last(long keys)
+    {
+        if (Triangle is not null || Allowed.shape[3] <= keys) return this;
+        return new(Allowed.narrow(3, Allowed.shape[3] - keys, keys));
+    }
+
     // [1, 1, tokens, keys]: keys from so many before the query to so many after it.
     private static Tensor Within(long tokens, long past, long? before, long after, Device device)
     {

@@ -17,9 +17,11 @@ internal sealed class CrossAttention(Linear query, Linear memory, Linear output,
     /// <returns>[batch, tokens, hidden]</returns>
     public Tensor Forward(Tensor input, AttentionInput positions, ForwardContext context)
     {
-        Tensor queries = AttentionProduct.Split(query.Forward(input, context), plan.QueryHeads);
+        Tensor projected = query.Forward(input, context);
         (Tensor keys, Tensor values) = positions.Cache is { } cache
             ? cache.Cross(positions.Layer, () => Project(positions, context)) : Project(positions, context);
+        if (TokenStep.TryAttendMemory(projected, keys, values, positions, plan, context) is { } step) return output.Forward(step, context);
+        Tensor queries = AttentionProduct.Split(projected, plan.QueryHeads);
         if (keys.dtype != queries.dtype) (keys, values) = (keys.to(queries.dtype), values.to(queries.dtype));
         Tensor attended = AttentionProduct.Attend(queries, keys, values, positions.MemoryMask, null, plan, DropoutSite.Cross, context);
         return output.Forward(AttentionProduct.Join(attended), context);

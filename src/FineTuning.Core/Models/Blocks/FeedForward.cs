@@ -18,7 +18,12 @@ internal sealed class FeedForward(Linear inner, Linear outer, FeedForwardPlan pl
     public Tensor Forward(Tensor input, ForwardContext context)
     {
         Tensor inside = inner.Forward(input, context);
-        if (plan.IsGated)
+        SmallGate? gate = plan.Activation switch { Activation.Silu => SmallGate.Silu, Activation.GeluTanh => SmallGate.GeluTanh, _ => null };
+        if (plan.IsGated && gate is { } small && SmallRows.TryGate(inside, small) is { } gated)
+        {
+            inside = gated;
+        }
+        else if (plan.IsGated)
         {
             Tensor[] halves = inside.chunk(2, -1);
             inside = plan.Activation.Apply(halves[0]) * halves[1];

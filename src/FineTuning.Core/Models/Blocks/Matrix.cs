@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -40,7 +41,7 @@ internal sealed class DenseMatrix(Weight weight) : Matrix
     {
         Tensor matrix = context.Compute(Weight);
         Tensor? added = bias is null ? null : context.Compute(bias);
-        if (count == Rows) return nn.functional.linear(input, matrix, added);
-        return nn.functional.linear(input, matrix.narrow(0, start, count), added?.narrow(0, start, count));
+        if (count != Rows) (matrix, added) = (matrix.narrow(0, start, count), added?.narrow(0, start, count));
+        return VectorProduct.TryMultiply(input, matrix, added) ?? nn.functional.linear(input, matrix, added);
     }
 }

@@ -17,6 +17,7 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
 
     public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {
+        if (TokenStep.Suits(input, positions, wanted, context)) return output.Forward(Step(input, positions, context), context);
         (Tensor query, Tensor key, Tensor value) = Project(input, wanted, context);
         if (positions.Rotation is { } rotation)
         {
@@ -28,7 +29,8 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
             (key, value) = cache.Append(positions.Layer, key, value);
             if (key.dtype != query.dtype) (key, value) = (key.to(query.dtype), value.to(query.dtype));
         }
-        AttentionMask? mask = wanted is null ? positions.Mask : positions.Mask?.Of(wanted);
+        // A cache may have forgotten keys that no query sees.
+        AttentionMask? mask = (wanted is null ? positions.Mask : positions.Mask?.Of(wanted))?.Last(key.shape[2]);
         Tensor? bias = wanted is not null && positions.Bias is { } whole ? wanted.Along(whole, 2) : positions.Bias;
         Tensor attended = AttentionProduct.Attend(query, key, value, mask, bias, plan, DropoutSite.Attention, context);
         return output.Forward(AttentionProduct.Join(attended), context);
@@ -73,6 +75,21 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
         }
         return (query, Heads(both.narrow(2, 0, _keys), keyNorm, plan.KeyHeads, context), AttentionProduct.Split(both.narrow(2, _keys, _keys), plan.KeyHeads));
     }
+
+    private Tensor Step(Tensor input, AttentionInput positions, ForwardContext context)
+    {
+        Tensor all = projection.Forward(input, context);
+        TokenPart query = new(all), key = new(all, _queries), value = new(all, _queries + _keys);
+        if (queryNorm is not null)
+        {
+            query = new(Normalized(all.narrow(2, 0, _queries), queryNorm, plan.QueryHeads));
+            key = new(Normalized(all.narrow(2, _queries, _keys), keyNorm!, plan.KeyHeads));
+        }
+        return TokenStep.Attend(query, key, value, positions, plan, context.ComputeType);
+    }
+
+    private Tensor Normalized(Tensor states, INorm norm, int heads) =>
+        norm.Forward(plan.NormSpansHeads ? states : states.reshape(states.shape[0], 1, heads, plan.Width));
 
     private Tensor Heads(Tensor states, INorm? norm, int heads, ForwardContext context)
     {

@@ -81,8 +81,9 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
     {
         (long tokens, long past, Device device) = (input.Tokens, input.Past, input.Ids.device);
         AttentionMask? mask = layer.IsCausal ? AttentionMask.Causal(tokens, past, device) : null;
-        // A window that leaves nothing out of what is seen anyway is none.
-        if (layer.Window is { } window)
+        // A window that leaves nothing out of what is seen anyway is none, and of one token the cache keeps no more than it sees.
+        bool isKept = layer.IsCausal && tokens == 1 && input.Cache is DecodingCache { Forgets: true };
+        if (layer.Window is { } window && !isKept)
             mask = AttentionMask.And(mask, AttentionMask.Window(tokens, past, layer.IsCausal ? window with { After = (int)tokens } : window, device));
         if (input.Segments is not null) mask = AttentionMask.And(mask, AttentionMask.SameSegment(input.Segments));
         // What follows a token needs no mask where it is not seen anyway.
