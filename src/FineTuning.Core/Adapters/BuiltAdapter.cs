@@ -18,6 +18,9 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
 
     public List<TableMethod> Tables { get; } = [];
 
+    /// <summary>What stands before every text; null: nothing.</summary>
+    public LearnedPrompt? Prompt { get; set; }
+
     /// <summary>Tensors that stand in the place of whole weights.</summary>
     public List<(Weight Weight, Tensor Value)> Wholes { get; } = [];
 
@@ -43,12 +46,14 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         foreach (LinearMethod method in Linears) method.Module.Linear.Attach(method.Module, method);
         foreach (TableMethod method in Tables) method.Table.Adapter = method;
         foreach ((Weight weight, Tensor value) in Wholes) weight.Substitute(value);
+        if (Prompt is not null) head.Trunk.Prompt = Prompt;
         head.Trunk.Weights.Show(Weights);
     }
 
     public void Detach()
     {
         head.Trunk.Weights.Hide(Weights);
+        if (Prompt is not null) head.Trunk.Prompt = null;
         foreach (LinearMethod method in Linears) method.Module.Linear.Detach(method.Module);
         foreach (TableMethod method in Tables) method.Table.Adapter = null;
         foreach ((Weight weight, Tensor _) in Wholes) weight.Substitute(null);

@@ -127,6 +127,8 @@ public sealed class ModelAdapters : IDisposable
         RequireUnmerged();
         string name = Active ?? throw new InvalidOperationException("no adapter is active: there is nothing to merge (UseAdapter)");
         BuiltAdapter built = _adapters[name];
+        if (built.Options.Unmergeable is { } reason) throw new InvalidOperationException($"the adapter '{name}' cannot be merged: {reason}. Keep the adapter " +
+            $"beside the model (SaveAdapter)");
         // Both sides change alike, or the merged matrix would change the side that has no adapter.
         bool onTable = built.Tables.Exists(method => method is not TokenRows && ReferenceEquals(method.Table, _head.Trunk.TokenTable));
         bool onOutput = built.Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");

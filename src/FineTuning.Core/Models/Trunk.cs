@@ -65,6 +65,15 @@ public sealed class Trunk : IDisposable
 
     internal EmbeddingTable TokenTable { get; }
 
+    /// <summary>What was learned to stand before every text. Null: nothing. Not set while a pass runs.</summary>
+    internal ITrunkPrompt? Prompt { get; set; }
+
+    /// <summary>Positions in a decoder's cache that no token of the text has.</summary>
+    internal long LeadingPositions => Prompt is { } prompt && !LeadsSource ? prompt.Count : 0;
+
+    // Learned vectors stand before what the encoder reads.
+    private bool LeadsSource => Prompt is { IsPrefix: false } && _encoder is not null && _decoder is not null;
+
     /// <summary>The folder whose tensors heads that are added may read. Null: there is none.</summary>
     internal string? Folder { get; private set; }
 
@@ -148,8 +157,9 @@ public sealed class Trunk : IDisposable
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
         if (_encoder is null) throw new InvalidOperationException($"a model of the kind '{Plan.ModelType}' has no encoder");
-        RequirePositions(source);
         using WeightPass pass = Weights.Enter();
+        if (LeadsSource) source = TrunkPrompt.Before(Prompt!, source, context);
+        RequirePositions(source);
         return _encoder.Forward(new(source, null, null, 0, _encoder.Count, null), context, Weights);
     }
 
@@ -165,8 +175,9 @@ public sealed class Trunk : IDisposable
     {
         using WeightPass pass = Weights.Enter();
         var states = new List<Tensor>();
-        Run(input, context, WantedStates.All, .., states);
-        return states;
+        Tensor last = Run(input, context, WantedStates.All, .., states);
+        long learned = states[^1].shape[1] - last.shape[1];
+        return learned == 0 ? states : [.. states.Select(own => own.narrow(1, learned, own.shape[1] - learned))];
     }
 
     /// <exception cref="ObjectDisposedException">Its last holder is gone.</exception>
@@ -270,13 +281,23 @@ public sealed class Trunk : IDisposable
     {
         Stack stack = _decoder ?? _encoder!;
         (int first, int count) = layers.GetOffsetAndLength(stack.Count);
-        RequirePositions(input);
-        (Tensor, Tensor?)? memory = _encoder is null || _decoder is null || first == first + count ? null
+        (Tensor States, Tensor? Mask)? memory = _encoder is null || _decoder is null || count == 0 ? null
             : (input.Memory
                 ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input))
                     : Encode(input.Source, context)),
                 input.MemoryMask ?? input.Source?.Mask);
-        return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
+        if (LeadsSource && memory is { } read) memory = (read.States, TrunkPrompt.OfMemory(read.Mask, read.States));
+        if (Prompt is null || LeadsSource)
+        {
+            RequirePositions(input);
+            return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
+        }
+        TrunkInput whole = TrunkPrompt.Before(Prompt, input, context);
+        RequirePositions(whole);
+        long learned = whole.Tokens - input.Tokens;
+        Wanted? chosen = (learned == 0 ? wanted : wanted.Behind(learned, input.Tokens)).Resolve(whole);
+        Tensor hidden = stack.Forward(new(whole, memory, chosen, first, first + count, states), context, Weights);
+        return learned == 0 || !wanted.IsAll ? hidden : hidden.narrow(1, learned, input.Tokens);
     }
 
     private void RequirePositions(TrunkInput input)

@@ -52,7 +52,7 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         Select(chosen);
         if (_cache is not null)
         {
-            Compute(tokens, _cache.Length, scores);
+            Compute(tokens, _cache.Length - head.Trunk.LeadingPositions, scores);
             return;
         }
         var texts = new int[tokens.Length][];
