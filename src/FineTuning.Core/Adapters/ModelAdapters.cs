@@ -73,6 +73,27 @@ public sealed class ModelAdapters : IDisposable
         Put(name, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
     }
 
+    /// <summary>Makes one adapter of several, which the model computes with from now on; the several stay.</summary>
+    /// <param name="name">The new one's name.</param>
+    /// <param name="combination">How.</param>
+    /// <param name="parts">The adapters, with weights other than 0.</param>
+    /// <exception cref="InvalidOptionsException">Settings are out of range, there is an adapter of that name, or an adapter is not plain LoRA on linear layers.
+    /// </exception>
+    /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
+    public void Combine(string name, AdapterCombination combination, params (string Name, double Weight)[] parts) => Combine(name, combination, null, parts);
+
+    /// <summary>The same with given draws.</summary>
+    internal void Combine(string name, AdapterCombination combination, Func<string, string, Tensor, Tensor>? keep, params (string Name, double Weight)[] parts)
+    {
+        ArgumentNullException.ThrowIfNull(combination);
+        ArgumentNullException.ThrowIfNull(parts);
+        using Lock.Scope alone = _changes.EnterScope();
+        CombinedAdapter made;
+        using (_head.Weights.Enter()) made = CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep);
+        using CombinedAdapter combined = made;
+        Put(name, () => AdapterBuilder.Build(_head, combined.Options, combined, name, 0));
+    }
+
     /// <summary>Lets the model compute with an adapter.</summary>
     /// <param name="name">Its name.</param>
     public void Use(string name)

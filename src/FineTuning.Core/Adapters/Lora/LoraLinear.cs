@@ -38,6 +38,18 @@ internal sealed class LoraLinear : LinearMethod
         if (options.HasMagnitudes) _magnitude = source.Make(path, "lora_magnitude_vector", [module.Length], depth, () => Norms(Changed(BaseMatrix())));
     }
 
+    /// <summary>[rank, inputs]</summary>
+    public Tensor A => _a.Value;
+
+    /// <summary>[outputs, rank]</summary>
+    public Tensor B => _b.Value;
+
+    /// <summary>Of the product.</summary>
+    public double Scale => _scale;
+
+    /// <summary>Whether it is a scaled product and no more.</summary>
+    public bool IsPlain => _magnitude is null && _bias is null && _taken is null && OwnBias is null;
+
     /// <summary>Whether B is what it was at the start, all zero: nothing was learned.</summary>
     public bool IsStill => _startsAtZero && !_b.Value.any().item<bool>();
 
