@@ -42,7 +42,7 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
     }
 
     /// <summary>The module's rows of the matrix, in the file's order of outputs, float32 or wider.</summary>
-    public Tensor BaseMatrix() => ToFile(Widened(Dense(Module).Weight.Value.narrow(0, Module.Start, Module.Length)));
+    public Tensor BaseMatrix() => ToFile(Widened(Module.Linear.Matrix.Values(Module.Start, Module.Length)));
 
     /// <summary>The module's bias, in the file's order; null: it has none.</summary>
     public Tensor? BaseBias() => Module.Linear.Bias is { } bias ? ToFile(Widened(bias.Value.narrow(0, Module.Start, Module.Length))) : null;
@@ -76,7 +76,8 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
 
     /// <summary>The matrix of a module, which is not quantised.</summary>
     public static DenseMatrix Dense(LinearModule module) => module.Linear.Matrix as DenseMatrix
-        ?? throw new InvalidOperationException($"the matrix of '{module.Path}' is quantised: load the model without quantisation first");
+        ?? throw new InvalidOperationException($"the matrix of '{module.Path}' is quantised, and what is merged would be rounded away. Load the model " +
+            $"without quantisation, put the adapter on it and merge it there");
 
     protected static Tensor Widened(Tensor value) => value.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? value.to(ScalarType.Float32) : value;
 

@@ -31,6 +31,9 @@ public sealed class ForwardContext
     /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
 
+    /// <summary>The adapters of the batch's rows, where they ask for different ones. Null: all get what is attached.</summary>
+    internal RowAdapters? Rows { get; private init; }
+
     /// <summary>A pass without dropout: evaluation and prediction.</summary>
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
@@ -49,7 +52,7 @@ public sealed class ForwardContext
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
 
     internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
-        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
+        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32) { Rows = dropout is null ? RowAdapters.Current : null };
 
     /// <summary>
     /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside
@@ -66,7 +69,7 @@ public sealed class ForwardContext
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Rows = Rows };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -75,7 +78,7 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized, Rows = Rows };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
@@ -83,6 +86,8 @@ public sealed class ForwardContext
     public Tensor Compute(Weight weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
+        // What an adapter put in a weight's place is not for all rows.
+        if (Rows is not null) return weight.Own.dtype == ComputeType ? weight.Own : weight.Own.to(ComputeType);
         if (weight.Value.dtype == ComputeType) return weight.Value;
         // What does not train is cast each time: kept casts of a frozen trunk would hold it twice.
         if (!weight.IsTrainable) return weight.Value.to(ComputeType);

@@ -22,7 +22,7 @@ public sealed class Trunk : IDisposable
 
     private Trunk(FamilyModel model, ConfigFile config, CheckpointReader reader)
     {
-        (Model, Config, Device) = (model, config, reader.Device);
+        (Model, Config, Device, Quantization) = (model, config, reader.Device, reader.Options.Quantization);
         Weights.HeadDepth = Plan.LayerCount + 1;
         try
         {
@@ -58,6 +58,9 @@ public sealed class Trunk : IDisposable
 
     /// <summary>Its linear layers and embedding tables by the checkpoint's names.</summary>
     internal ModuleIndex Modules { get; } = new();
+
+    /// <summary>In how few bits its linear layers are kept. Null: they are floating point.</summary>
+    internal WeightQuantization? Quantization { get; }
 
     internal FamilyModel Model { get; }
 
@@ -108,6 +111,7 @@ public sealed class Trunk : IDisposable
     /// <returns>The caller's; it shares no memory with this one.</returns>
     public Trunk Copy()
     {
+        if (Quantization is not null) throw new InvalidOperationException("a quantised trunk is not copied: load it again");
         using WeightPass pass = Weights.Enter();
         using var source = new WeightSource(Weights);
         ScalarType type = TokenTable.Weight.Value.dtype;
@@ -205,13 +209,14 @@ public sealed class Trunk : IDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="config">Its config.json.</param>
     /// <param name="model">Its family.</param>
-    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized.</exception>
-    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model)
+    /// <param name="quantization">In how few bits linear layers are asked for.</param>
+    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized otherwise than is asked for.</exception>
+    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model, WeightQuantization? quantization)
     {
         ITensorSource stored = CheckpointFiles.Open(folder);
         try
         {
-            QuantizedCheckpoint.Refuse(config, stored, folder);
+            QuantizedCheckpoint.Refuse(config, stored, folder, quantization);
             string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], model.Begins);
             return (SharedPrefix.Without(stored, prefix), prefix);
         }
@@ -231,7 +236,7 @@ public sealed class Trunk : IDisposable
     {
         ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
         FamilyModel model = ModelFamilies.Of(config).Read(config);
-        (ITensorSource source, string prefix) = OpenTensors(folder, config, model);
+        (ITensorSource source, string prefix) = OpenTensors(folder, config, model, options.Quantization);
         using (source)
         {
             (Trunk trunk, OutputHead? made) = Open(model, config, source, folder, options, head);
@@ -251,6 +256,9 @@ public sealed class Trunk : IDisposable
         FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options,
         Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
+        var violations = new List<string>();
+        options.Quantization?.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
         using var reader = new CheckpointReader(source, model.Names, folder, options);
         var trunk = new Trunk(model, config, reader);
         OutputHead? made = null;
@@ -279,6 +287,11 @@ public sealed class Trunk : IDisposable
 
     private Tensor Run(TrunkInput input, ForwardContext context, WantedStates wanted, Range layers, List<Tensor>? states)
     {
+        if (context.Rows is not null && wanted.IndicesOrNull is { } indices)
+        {
+            Tensor all = Run(input, context, WantedStates.All, layers, states);
+            return all.reshape(-1, all.shape[2]).index_select(0, indices);
+        }
         Stack stack = _decoder ?? _encoder!;
         (int first, int count) = layers.GetOffsetAndLength(stack.Count);
         (Tensor States, Tensor? Mask)? memory = _encoder is null || _decoder is null || count == 0 ? null

@@ -51,6 +51,9 @@ public sealed class WantedStates
     /// <summary>Whether those of all tokens are wanted.</summary>
     internal bool IsAll => _choice == Choice.All;
 
+    /// <summary>The indices of those that are wanted; null: they are said otherwise.</summary>
+    internal Tensor? IndicesOrNull => _indices;
+
     /// <summary>The same of a batch in which a learned prompt of so many tokens stands before each row.</summary>
     /// <param name="count">Tokens of the prompt.</param>
     /// <param name="tokens">Tokens a row without it.</param>

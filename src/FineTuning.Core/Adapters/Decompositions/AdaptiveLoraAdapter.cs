@@ -48,11 +48,11 @@ public sealed record AdaptiveLoraAdapter : Adapter
 
     private sealed class Adaptive(LinearModule module, string path, AdaptiveLoraAdapter options, ParameterSource source) : LinearMethod(module)
     {
-        private readonly Weight _a = source.Make(path, "lora_A", [options.Rank, module.Inputs], Dense(module).Weight.Depth, () =>
+        private readonly Weight _a = source.Make(path, "lora_A", [options.Rank, module.Inputs], module.Depth, () =>
             randn([options.Rank, module.Inputs], generator: source.Generator) * Held(0.02));
-        private readonly Weight _b = source.Make(path, "lora_B", [module.Length, options.Rank], Dense(module).Weight.Depth, () =>
+        private readonly Weight _b = source.Make(path, "lora_B", [module.Length, options.Rank], module.Depth, () =>
             randn([module.Length, options.Rank], generator: source.Generator) * Held(0.02));
-        private readonly Weight _e = source.Make(path, "lora_E", [options.Rank, 1], Dense(module).Weight.Depth, () => zeros(options.Rank, 1));
+        private readonly Weight _e = source.Make(path, "lora_E", [options.Rank, 1], module.Depth, () => zeros(options.Rank, 1));
 
         public override Tensor Delta() => _b.Value.mm(_a.Value * _e.Value) * Held(options.Alpha / (options.Rank + 1e-5));
 

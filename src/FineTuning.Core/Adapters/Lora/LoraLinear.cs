@@ -25,7 +25,7 @@ internal sealed class LoraLinear : LinearMethod
         (int rank, _scale) = options.Of(path);
         (_dropout, _site) = (options.Dropout, DropoutSite.Of(path));
         _startsAtZero = options.Start == LoraStart.Zero;
-        int depth = Dense(module).Weight.Depth;
+        int depth = module.Depth;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         LoraFactors? start = LoraFactors.Of(options.Start, BaseMatrix(), rank, _scale);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using FineTuning.Adapters;
 using FineTuning.Generation;
 using FineTuning.Models;
 using FineTuning.Tensors;
@@ -15,11 +16,11 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 
 /// <summary>Scores of a model: its encoder runs once, keys and values of earlier tokens are kept, and one token a row is computed a step.</summary>
 /// <remarks>
-/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. No scores are kept. For one thread; whoever made it
-/// disposes it, while the head lives.
+/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where another adapter is used meanwhile, what was kept is
+/// computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
 /// </remarks>
-internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true)
-    : IScoreSource
+internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true,
+    AdapterRequests? requests = null) : IScoreSource
 {
     private DecodingCache? _cache;
     private Tensor? _memory;
@@ -27,6 +28,7 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
     private int[][] _texts = [];
     private int[] _padding = [];
     private int[] _origins = [];
+    private (int, int) _version;
 
     public int VocabularySize => head.Outputs;
 
@@ -35,11 +37,8 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using WeightPass pass = head.Weights.Enter();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Dispose();
-        (_padding, _origins) = ([.. padding], [.. Enumerable.Range(0, rows.Count)]);
-        if (encoder is not null) Encode(encoder);
-        if (usesCache) _cache = new DecodingCache();
-        else _texts = [.. rows];
+        (_padding, _origins, _texts) = ([.. padding], [.. Enumerable.Range(0, rows.Count)], [.. rows]);
+        Begin();
         Compute(rows, 0, scores);
     }
 
@@ -50,15 +49,17 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using var gradients = no_grad();
         int[] chosen = parents.ToArray();
         Select(chosen);
-        if (_cache is not null)
-        {
-            Compute(tokens, _cache.Length - head.Trunk.LeadingPositions, scores);
-            return;
-        }
         var texts = new int[tokens.Length][];
         for (int row = 0; row < texts.Length; row++) texts[row] = [.. _texts[chosen[row]], tokens[row]];
         _texts = texts;
-        Compute(_texts, 0, scores);
+        if (_version != Version)
+        {
+            // Keys and values of another adapter would mix with those of this one.
+            Begin();
+            Compute(_texts, 0, scores);
+        }
+        else if (_cache is not null) Compute(tokens, _cache.Length - head.Trunk.LeadingPositions, scores);
+        else Compute(_texts, 0, scores);
     }
 
     public void Dispose()
@@ -69,11 +70,32 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         (_cache, _memory, _memoryMask) = (null, null, null);
     }
 
+    private (int, int) Version => (head.Weights.AdapterVersion, requests?.Removals ?? 0);
+
+    private void Begin()
+    {
+        Dispose();
+        _version = Version;
+        if (encoder is not null)
+        {
+            Encode(encoder);
+            if (!_origins.SequenceEqual(Enumerable.Range(0, encoder.Ids.Count)))
+            {
+                Tensor index = tensor(_origins.Select(origin => (long)origin).ToArray(), ScalarType.Int64, head.Device);
+                Replace(ref _memory, index);
+                Replace(ref _memoryMask, index);
+            }
+        }
+        if (usesCache) _cache = new DecodingCache();
+    }
+
     private void Encode(EncoderRows rows)
     {
         Tensor? mask = rows.Mask is null || rows.Mask.All(row => row.All(real => real)) ? null
             : tensor(rows.Mask.SelectMany(row => row).ToArray(), [rows.Mask.Count, rows.Mask[0].Length], ScalarType.Bool, head.Device);
-        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), ForwardContext.Evaluation(precision)).DetachFromDisposeScope();
+        int[] prompts = [.. Enumerable.Range(0, rows.Ids.Count)];
+        _memory = RowAdapters.Within(requests?.Of(prompts), () => head.Trunk.Encode(new(Ids(rows.Ids), null, mask), ForwardContext.Evaluation(precision)))
+            .DetachFromDisposeScope();
         _memoryMask = mask?.DetachFromDisposeScope();
     }
 
@@ -116,9 +138,12 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         (long rows, long tokens) = (ids.shape[0], ids.shape[1]);
         (Tensor? mask, Tensor? positions) = _padding.Any(count => count > 0) ? Padded(past, tokens) : (null, null);
         var input = new TrunkInput(ids, null, mask) { Positions = positions, Cache = _cache, Memory = _memory, MemoryMask = _memoryMask };
-        ForwardContext context = ForwardContext.Evaluation(precision);
-        Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
-        Tensor logits = head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
+        Tensor logits = RowAdapters.Within(requests?.Of(_origins), () =>
+        {
+            ForwardContext context = ForwardContext.Evaluation(precision);
+            Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
+            return head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
+        });
         MemoryMarshal.Cast<byte, float>(logits.bytes).CopyTo(scores);
     }
 
