@@ -37,8 +37,20 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         return own.Length == 0 ? null : stack(own).mean();
     }
 
-    /// <summary>The modules whose low-rank part is still zero.</summary>
-    public IEnumerable<string> Still() => Linears.OfType<LoraLinear>().Where(method => method.IsStill).Select(method => method.Module.Path);
+    /// <summary>The modules on which nothing was learned.</summary>
+    public IEnumerable<string> Still() => Linears.Where(method => method.IsStill).Select(method => method.Module.Path)
+        .Concat(Tables.Where(method => method.IsStill).Select(method => method.Table.Path));
+
+    /// <summary>Whether it is on one side of a matrix that embeddings and output layer share.</summary>
+    public bool IsOneSided
+    {
+        get
+        {
+            if (!head.IsTied || Linears.Exists(method => method is LoraTiedOutput)) return false;
+            return Tables.Exists(method => method is not TokenRows { IsAlone: true } && ReferenceEquals(method.Table, head.Trunk.TokenTable))
+                || Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");
+        }
+    }
 
     public void Attach()
     {
@@ -102,6 +114,6 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         Weights.Free();
         foreach ((Weight _, Tensor value) in Wholes) value.Dispose();
         foreach ((Weight _, Tensor value) in _kept) value.Dispose();
-        foreach (IDisposable method in Tables.OfType<IDisposable>()) method.Dispose();
+        foreach (IDisposable method in Tables.OfType<IDisposable>().Concat(Linears.OfType<IDisposable>())) method.Dispose();
     }
 }

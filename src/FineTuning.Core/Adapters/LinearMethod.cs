@@ -28,6 +28,9 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
     /// <param name="bias">[outputs]; null: the module has none.</param>
     public virtual Tensor? BiasOf(Tensor? bias) => OwnBias?.Value ?? bias;
 
+    /// <summary>Whether it is what it was at the start, where nothing was changed: nothing was learned.</summary>
+    public virtual bool IsStill => false;
+
     /// <summary>What is added to the loss for it, a scalar; null: nothing.</summary>
     public virtual Tensor? Penalty() => null;
 
@@ -89,6 +92,9 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
 internal abstract class TableMethod(EmbeddingTable table) : IEmbeddingAdapter
 {
     public EmbeddingTable Table { get; } = table;
+
+    /// <summary>Whether it is what it was at the start, where nothing was changed: nothing was learned.</summary>
+    public virtual bool IsStill => false;
 
     /// <inheritdoc/>
     public abstract Tensor Apply(Tensor ids, Tensor rows, ForwardContext context);

@@ -12,11 +12,12 @@ namespace FineTuning.Adapters;
 public sealed class ModelAdapters : IDisposable
 {
     private const string WeightsName = "adapter_model.safetensors";
-    private static readonly Dictionary<string, string> FormatMark = new() { ["format"] = "pt" };
     private readonly OutputHead _head;
     private readonly Lock _changes = new();
     // Replaced as a whole: who predicts reads it without a lock, since a change that takes an adapter away waits for all who are inside.
     private volatile Dictionary<string, BuiltAdapter> _adapters = new(StringComparer.Ordinal);
+
+    private Weight? _untied;
 
     internal ModelAdapters(OutputHead head) => _head = head;
 
@@ -65,9 +66,10 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="folder">adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">Its name.</param>
     /// <param name="use">Whether the model computes with it from now on; false: it goes on with what it had.</param>
+    /// <param name="anyBase">Whether a base of the same shapes will do; false: one that this library saved needs the base that it was made on.</param>
     /// <exception cref="CheckpointException">A file is missing, damaged or hostile, of a method that is not supported, or of another base: what does not fit
     /// is listed.</exception>
-    public void Load(string folder, string name = "default", bool use = true)
+    public void Load(string folder, string name = "default", bool use = true, bool anyBase = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
@@ -76,6 +78,11 @@ public sealed class ModelAdapters : IDisposable
         if (!File.Exists(path)) throw new CheckpointException(path,
             "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
         using var file = SafetensorsFile.Open(path);
+        if (!anyBase)
+        {
+            using WeightPass pass = _head.Weights.Enter();
+            BaseFingerprint.Require(file.Metadata, _head, path);
+        }
         Put(name, use, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
     }
 
@@ -94,10 +101,24 @@ public sealed class ModelAdapters : IDisposable
         ArgumentNullException.ThrowIfNull(combination);
         ArgumentNullException.ThrowIfNull(parts);
         using Lock.Scope alone = _changes.EnterScope();
-        CombinedAdapter made;
+        AdapterTensors made;
         using (_head.Weights.Enter()) made = CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep);
-        using CombinedAdapter combined = made;
+        using AdapterTensors combined = made;
         Put(name, true, () => AdapterBuilder.Build(_head, combined.Options, combined, name, 0));
+    }
+
+    /// <summary>Makes plain LoRA of an adapter whose start changed the base (PiSSA, OLoRA): of twice the rank, on the base as it was. The model computes with it
+    /// from now on; the first stays.</summary>
+    /// <param name="name">The adapter.</param>
+    /// <param name="plain">The new one's name.</param>
+    /// <exception cref="InvalidOptionsException">The adapter is no such LoRA, or there is one of the new name.</exception>
+    public void Convert(string name, string plain)
+    {
+        using Lock.Scope alone = _changes.EnterScope();
+        AdapterTensors made;
+        using (_head.Weights.Enter()) made = PlainLora.Of(name, Find(name));
+        using AdapterTensors tensors = made;
+        Put(plain, true, () => AdapterBuilder.Build(_head, tensors.Options, tensors, plain, 0));
     }
 
     /// <summary>Lets the model compute with an adapter.</summary>
@@ -172,7 +193,7 @@ public sealed class ModelAdapters : IDisposable
     }
 
     /// <summary>Writes the active adapter into the base's weights, which cost a copy each until <see cref="Unmerge"/>; the model can be saved as a whole
-    /// then.</summary>
+    /// then. Where it is on the embeddings or on the output layer alone and both share a matrix, each has its own until then, and is saved so.</summary>
     /// <param name="safe">Rounds the change to the base's type before it is added, as PEFT's safe_merge does. Default false.</param>
     /// <exception cref="NonFiniteException">The result is not finite; the base is as before.</exception>
     /// <exception cref="InvalidOperationException">No adapter is active, it has no form as weights, or the base is quantised.</exception>
@@ -185,15 +206,6 @@ public sealed class ModelAdapters : IDisposable
         if (built.Options.Unmergeable is { } reason) throw new InvalidOperationException($"the adapter '{name}' cannot be merged: {reason}. Keep the adapter " +
             $"beside the model (SaveAdapter)");
         foreach (LinearMethod method in built.Linears) LinearMethod.Dense(method.Module);
-        // Both sides change alike, or the merged matrix would change the side that has no adapter.
-        bool onTable = built.Tables.Exists(method => method is not TokenRows && ReferenceEquals(method.Table, _head.Trunk.TokenTable));
-        bool onOutput = built.Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");
-        bool both = built.Linears.Exists(method => method is LoraTiedOutput);
-        if (_head.IsTied && !both && (onTable || onOutput))
-        {
-            throw new InvalidOperationException("the adapter is on one side of a matrix that embeddings and output layer share: merged, it would change " +
-                "both. Keep the adapter beside the model");
-        }
         _head.Weights.Exclusively(() =>
         {
             using var scope = NewDisposeScope();
@@ -201,11 +213,14 @@ public sealed class ModelAdapters : IDisposable
             Active = null;
             try
             {
+                // An adapter on one side of a shared matrix changes that side alone.
+                if (built.IsOneSided) _untied = _head.Untie();
                 built.Merge(safe);
                 Merged = name;
             }
             catch
             {
+                Tie();
                 built.Attach();
                 Active = name;
                 throw;
@@ -222,6 +237,7 @@ public sealed class ModelAdapters : IDisposable
         _head.Weights.Exclusively(() =>
         {
             built.Unmerge();
+            Tie();
             Merged = null;
             built.Attach();
             Active = name;
@@ -251,7 +267,7 @@ public sealed class ModelAdapters : IDisposable
         AtomicFolder.Write(folder, target =>
         {
             File.WriteAllText(Path.Combine(target, AdapterConfig.FileName), AdapterConfig.Write(written, TaskType()));
-            SafetensorsWriter.Write(Path.Combine(target, WeightsName), tensors, FormatMark);
+            SafetensorsWriter.Write(Path.Combine(target, WeightsName), tensors, BaseFingerprint.Mark(_head));
         });
     }
 
@@ -303,6 +319,12 @@ public sealed class ModelAdapters : IDisposable
     internal BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
         : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
             $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+
+    private void Tie()
+    {
+        if (_untied is not null) _head.Tie(_untied);
+        _untied = null;
+    }
 
     private void RequireBare()
     {

@@ -221,6 +221,31 @@ public sealed class OutputHead : IDisposable
         Trunk.Release();
     }
 
+    /// <summary>Gives the output layer a matrix of its own, a copy of that of the embeddings, which it shared. Nobody reads meanwhile.</summary>
+    /// <returns>What <see cref="Tie"/> takes; null: it has one already.</returns>
+    internal Weight? Untie()
+    {
+        if (!IsTied) return null;
+        Weight shared = Trunk.TokenTable.Weight;
+        const string Name = "head.output.weight";
+        TensorName stored = Trunk.Model.Names.TryMap(Name, _plan.Names)
+            ?? throw new InvalidOperationException($"checkpoints of the kind '{Trunk.Plan.ModelType}' have no output layer apart from the embeddings: the " +
+                $"two cannot be untied");
+        Tensor copy = shared.Own.detach().clone();
+        WeightPart part = new(stored.Prefix, stored.Name, 0, copy.shape[0]);
+        Weight own = Weights.Add(Name, copy, WeightKind.Matrix, Weights.HeadDepth, [part]);
+        if (!shared.CanTrain) own.Freeze();
+        _output!.Matrix = new DenseMatrix(own);
+        return own;
+    }
+
+    /// <summary>Lets the output layer share the matrix of the embeddings again. Nobody reads meanwhile.</summary>
+    internal void Tie(Weight untied)
+    {
+        _output!.Matrix = new DenseMatrix(Trunk.TokenTable.Weight);
+        Weights.Remove(untied);
+    }
+
     /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>
     internal Tensor? Pooled(TrunkInput input, ForwardContext context)
     {

@@ -205,6 +205,15 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return weight;
     }
 
+    /// <summary>Takes a weight out and frees it.</summary>
+    internal void Remove(Weight weight)
+    {
+        if (!_own.Remove(weight)) throw new ArgumentException($"the set does not own '{weight.Name}'", nameof(weight));
+        _byName.Remove(weight.Name);
+        _version++;
+        weight.Own.Dispose();
+    }
+
     /// <summary>Whether there are weights at a depth and none of them trains: such a part drops nothing.</summary>
     internal bool IsFrozen(int depth)
     {

@@ -54,7 +54,12 @@ public sealed class QuantizationTests
             Assert.Equal((float)own.GetProperty("offset").GetDouble(), rows.Scales.Offset);
         }
         Tensor values = rows.Values(0, rows.Rows);
-        if (golden.Tensors.TryGetValue(name + ".dequantized", out StoredTensor? stored))
+        byte[] codes = [.. rows.Packed.bytes.ToArray().SelectMany(pair => new[] { (byte)(pair >> 4), (byte)(pair & 15) })];
+        float[] table = QuantizationCodes.Of(quantization.Kind);
+        Assert.Equal(Enumerable.Range(0, (int)values.numel()).Select(i => table[codes[i]] * absmax[i / quantization.BlockSize]), values.data<float>());
+        // Where a block is two rows, the reference on a processor takes the first block's scale for all.
+        if (quantization.BlockSize == 2 * rows.Columns) Assert.Equal(1.0, own.GetProperty("numpy_bytes_equal").GetDouble());
+        else if (golden.Tensors.TryGetValue(name + ".dequantized", out StoredTensor? stored))
         {
             Tensor expected = golden.Read(name + ".dequantized");
             Assert.True(values.to(type).to(ScalarType.Float32).eq(expected).all().item<bool>(), stored.Name);

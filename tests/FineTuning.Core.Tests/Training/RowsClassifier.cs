@@ -17,6 +17,8 @@ internal sealed class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithL
 
     public override WeightSet Weights => encoder.Weights;
 
+    private protected override OutputHead? AdaptedHead => encoder;
+
     public override string PrimaryMetric => "accuracy";
 
     public override EncodedRow? Encode(IdsWithLabel example, EncodingReport report) => new Row(example);

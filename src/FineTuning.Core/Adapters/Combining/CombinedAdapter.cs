@@ -7,16 +7,22 @@ using static TorchSharp.torch;
 namespace FineTuning.Adapters;
 
 /// <summary>The tensors of an adapter that is made of others, as if they stood in its file.</summary>
-internal sealed class CombinedAdapter : ITensorSource
+/// <param name="options">What its adapter_config.json would say.</param>
+internal sealed class AdapterTensors(Adapter options) : ITensorSource
 {
     private readonly Dictionary<string, Tensor> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, StoredTensor> _stored = new(StringComparer.Ordinal);
 
-    private CombinedAdapter(LoraAdapter options) => Options = options;
+    public Adapter Options { get; } = options;
 
-    /// <summary>What its adapter_config.json would say.</summary>
-    public LoraAdapter Options { get; }
+    public IReadOnlyDictionary<string, StoredTensor> Tensors => _stored;
 
-    public IReadOnlyDictionary<string, StoredTensor> Tensors { get; private set; } = new Dictionary<string, StoredTensor>();
+    /// <summary>Owns a tensor from now on.</summary>
+    public void Add(string key, Tensor value)
+    {
+        _values[key] = value.contiguous().DetachFromDisposeScope();
+        _stored[key] = new(key, "F32", value.shape, "the adapter in memory");
+    }
 
     public Tensor Read(string name) => _values[name].clone();
 
@@ -24,22 +30,25 @@ internal sealed class CombinedAdapter : ITensorSource
     {
         foreach (Tensor value in _values.Values) value.Dispose();
     }
+}
 
+/// <summary>One adapter of several.</summary>
+internal static class CombinedAdapter
+{
     /// <param name="kind">How.</param>
     /// <param name="parts">At least one adapter, with its weight.</param>
     /// <param name="keep">What DARE keeps; null: what is drawn.</param>
     /// <exception cref="InvalidOptionsException">Settings are out of range, or an adapter is none that can be combined: all are named.</exception>
-    public static CombinedAdapter Of(AdapterCombination kind, IReadOnlyList<(string Name, BuiltAdapter Adapter, double Weight)> parts,
+    public static AdapterTensors Of(AdapterCombination kind, IReadOnlyList<(string Name, BuiltAdapter Adapter, double Weight)> parts,
         Func<string, string, Tensor, Tensor>? keep = null)
     {
         Check(kind, parts);
         var byPath = new Dictionary<string, List<FactorPart>>(StringComparer.Ordinal);
         foreach ((string name, BuiltAdapter adapter, double weight) in parts)
         {
-            for (int i = 0; i < adapter.Linears.Count; i++)
+            foreach (LoraLinear linear in adapter.Linears.Cast<LoraLinear>())
             {
-                var linear = (LoraLinear)adapter.Linears[i];
-                if (!byPath.TryGetValue(adapter.Paths[i], out List<FactorPart>? own)) byPath[adapter.Paths[i]] = own = [];
+                if (!byPath.TryGetValue(linear.Path, out List<FactorPart>? own)) byPath[linear.Path] = own = [];
                 own.Add(new(name, linear.A, linear.B, linear.Scale, weight));
             }
         }
@@ -52,22 +61,16 @@ internal sealed class CombinedAdapter : ITensorSource
             if (unlike.Length > 0) throw new InvalidOptionsException([$"{kind.Kind} needs adapters of one rank, but on '{unlike[0]}' they have " +
                 $"{string.Join(" and ", byPath[unlike[0]].Select(part => part.A.shape[0]))}: take Concatenated or Decomposed"]);
         }
-        var combined = new CombinedAdapter(Adapter.Lora((int)rank, rank).On(targets => targets.Named([.. byPath.Keys])));
-        var tensors = new Dictionary<string, StoredTensor>(StringComparer.Ordinal);
+        var combined = new AdapterTensors(Adapter.Lora((int)rank, rank).On(targets => targets.Named([.. byPath.Keys])));
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         foreach ((string path, List<FactorPart> own) in byPath)
         {
             var combiner = new FactorCombiner(kind, rank, (name, like) => keep is null ? Drawn(kind, $"{path}.{name}", like) : keep(path, name, like));
             LoraFactors factors = combiner.Of(own);
-            foreach ((string suffix, Tensor value) in new[] { ("lora_A.weight", factors.A), ("lora_B.weight", factors.B) })
-            {
-                string key = $"{ParameterSource.Prefix}{path}.{suffix}";
-                combined._values[key] = value.contiguous().DetachFromDisposeScope();
-                tensors[key] = new(key, "F32", value.shape, "the combined adapter");
-            }
+            combined.Add($"{ParameterSource.Prefix}{path}.lora_A.weight", factors.A);
+            combined.Add($"{ParameterSource.Prefix}{path}.lora_B.weight", factors.B);
         }
-        combined.Tensors = tensors;
         return combined;
     }
 

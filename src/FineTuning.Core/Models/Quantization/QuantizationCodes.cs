@@ -30,8 +30,8 @@ internal static class QuantizationCodes
         {
             int steps = 1 << i;
             float step = 0.9f / steps, scale = (float)Math.Pow(10, i - 6);
-            // Boundaries from 0.1 to 1, counted from the nearer end as torch does.
-            float Boundary(int at) => at < (steps + 1) / 2 ? 0.1f + (step * at) : 1 - (step * (steps - at));
+            // Boundaries from 0.1 to 1, counted from the nearer end and rounded once, as torch does.
+            float Boundary(int at) => at < (steps + 1) / 2 ? MathF.FusedMultiplyAdd(step, at, 0.1f) : MathF.FusedMultiplyAdd(-step, steps - at, 1);
             for (int at = 0; at < steps; at++)
             {
                 float value = (Boundary(at) + Boundary(at + 1)) / 2 * scale;
