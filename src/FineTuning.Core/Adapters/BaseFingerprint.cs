@@ -25,7 +25,8 @@ internal static class BaseFingerprint
         if (stored == own) return;
         string[] theirs = stored.Split('-'), ours = own.Split('-');
         string what = theirs.Length == 2 && theirs[0] == ours[0] ? "norms" : $"token embeddings ('{head.Trunk.TokenTable.Path}')";
-        throw new CheckpointException(file, $"the adapter was made on another base: the model's {what} are others than those that it was trained with. Load it " +
+        throw new CheckpointException(file, $"the adapter was made on another base: the model's {what} are others than those that it was trained with. " +
+            $"Load it " +
             $"into its own base, or, if the base was changed on purpose, with anyBase: true");
     }
 

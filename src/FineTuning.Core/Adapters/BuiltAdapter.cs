@@ -88,7 +88,7 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         {
             foreach ((Weight weight, Tensor value) in Wholes) weight.Own.copy_(value);
             // The other side of a tied matrix is the table's.
-            foreach (LinearMethod method in Linears.Where(method => method is not (LoraTiedOutput or TokenOutputs))) method.Merge(safe);
+            foreach (LinearMethod method in Linears.Where(method => !head.IsTied || method is not (LoraTiedOutput or TokenOutputs))) method.Merge(safe);
             foreach (TableMethod method in Tables) method.Table.Weight.Own.copy_(method.Matrix(method.Table.Weight.Own.to(ScalarType.Float32)));
         }
         catch

@@ -107,7 +107,8 @@ public sealed class ModelAdapters : IDisposable
         Put(name, true, () => AdapterBuilder.Build(_head, combined.Options, combined, name, 0));
     }
 
-    /// <summary>Makes plain LoRA of an adapter whose start changed the base (PiSSA, OLoRA): of twice the rank, on the base as it was. The model computes with it
+    /// <summary>Makes plain LoRA of an adapter whose start changed the base (PiSSA, OLoRA): of twice the rank, on the base as it was. The model computes
+    /// with it
     /// from now on; the first stays.</summary>
     /// <param name="name">The adapter.</param>
     /// <param name="plain">The new one's name.</param>

@@ -78,7 +78,8 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized, Rows = Rows };
+    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized,
+        Rows = Rows };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

@@ -123,7 +123,8 @@ public sealed class OutputHead : IDisposable
         trunk.RequireHeld();
         string folder = trunk.Folder ?? "the model in memory";
         options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(),
-            MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, Quantization = trunk.Quantization };
+            MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32,
+                Quantization = trunk.Quantization };
         (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "")
             : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model, trunk.Quantization);
         using ITensorSource source = tensors.Source;
@@ -193,7 +194,8 @@ public sealed class OutputHead : IDisposable
         if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
         using WeightPass pass = Weights.Enter();
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
-        if (2 * indices.shape[0] <= input.Ids.numel() && context.Rows is null) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)), Own(context));
+        if (2 * indices.shape[0] <= input.Ids.numel() && context.Rows is null) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)),
+            Own(context));
         Tensor scores = Logits(input, context);
         return scores.reshape(-1, scores.shape[2]).index_select(0, indices);
     }

@@ -33,7 +33,8 @@ internal static class QuantizedCheckpoint
             isOurs = stored is not null && stored == asked?.Kind;
             string way = stored is { } kind ? $". Or train adapters on it as it is: load the trunk with Quantization = new(QuantizationKind.{kind})" : "";
             if (!isOurs)
-                throw config.Fault($"'quantization_config' says that the weights are quantized by {method}; numbers as F32, F16 or BF16 were expected. {Remedy}{way}");
+                throw config.Fault($"'quantization_config' says that the weights are quantized by {method}; numbers as F32, F16 or BF16 were expected. " +
+                    $"{Remedy}{way}");
         }
         foreach (string name in source.Tensors.Keys)
         {

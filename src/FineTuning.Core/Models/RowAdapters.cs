@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>The adapters of the rows of one batch, where rows ask for different ones: the base computes for all together, each adapter for its own rows.</summary>
+/// <summary>The adapters of the rows of one batch, where rows ask for different ones: the base computes for all together, each adapter for its own
+/// rows.</summary>
 /// <remarks>Made for a pass, inside its dispose scope. Rows that ask for none get the base.</remarks>
 internal sealed class RowAdapters
 {

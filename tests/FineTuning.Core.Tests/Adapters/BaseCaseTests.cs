@@ -99,7 +99,8 @@ public sealed class BaseCaseTests
                 compared++;
             }
             Assert.True(compared > 0);
-            if (!safe) Assert.InRange(AdapterCase.Apart(own.Run(model, 0, Precision.BFloat16).Logits.to(ScalarType.Float32), own.Read("logits.merged")), 0, 2e-2);
+            if (!safe) Assert.InRange(AdapterCase.Apart(own.Run(model, 0, Precision.BFloat16).Logits.to(ScalarType.Float32), own.Read("logits.merged")),
+                0, 2e-2);
             adapters.Unmerge();
         }
     }
@@ -134,7 +135,8 @@ public sealed class BaseCaseTests
     {
         // The reference's base was cast to bfloat16 and back in memory, and its factor of the embeddings with it. A checkpoint that is read as float32 has the
         // factor in full, as goldens/models has it; a table that makes up for the difference gives the case's logits.
-        AdapterCase? found = AdapterCase.All().Select(row => (string)row.Data).Select(AdapterCase.Of).FirstOrDefault(own => own.Base.EndsWith("gemma3", StringComparison.Ordinal));
+        AdapterCase? found = AdapterCase.All().Select(row => (string)row.Data).Select(AdapterCase.Of).FirstOrDefault(own => own.Base.EndsWith("gemma3",
+            StringComparison.Ordinal));
         if (found is null) Assert.Skip("there is no case on gemma3");
         using AdapterCase own = found;
         using var scope = NewDisposeScope();

@@ -168,7 +168,8 @@ public sealed class GoldenAdapterTests
             Assert.InRange(AdapterCase.Apart(own.Run(model, 0).Logits, logits), 0, decomposes ? 1e-6 : 0);
             string again = Path.Combine(target.FullName, "again");
             adapters.Save(again);
-            Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(again, "adapter_model.safetensors")));
+            Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(again,
+                "adapter_model.safetensors")));
             Assert.Equal(File.ReadAllText(Path.Combine(folder, "adapter_config.json")), File.ReadAllText(Path.Combine(again, "adapter_config.json")));
         }
         finally
@@ -211,7 +212,8 @@ public sealed class GoldenAdapterTests
         BuiltAdapter built = adapters.Current!;
         Weight[] written = [.. built.Entries.Select(entry => Of(built, entry.Key)).OfType<Weight>()];
         foreach (Weight weight in model.Weights.Where(weight => weight.Value.grad is not null))
-            Assert.True(written.Contains(weight) || (built.Prompt is not null && weight.Name.StartsWith("prompt_encoder.", StringComparison.Ordinal)), weight.Name);
+            Assert.True(written.Contains(weight) || (built.Prompt is not null && weight.Name.StartsWith("prompt_encoder.", StringComparison.Ordinal)),
+                weight.Name);
     }
 
     // Merged on one side of a shared matrix, a model is saved with both.

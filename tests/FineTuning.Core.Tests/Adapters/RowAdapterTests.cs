@@ -111,7 +111,8 @@ public sealed class RowAdapterTests
     {
         foreach (string name in new[] { "llama", "t5" })
         {
-            using OutputHead head = OutputHead.Load(Goldens.Require("peft", "bases", name), name == "t5" ? HeadKind.SequenceToSequence : HeadKind.CausalLanguage);
+            using OutputHead head = OutputHead.Load(Goldens.Require("peft", "bases", name), name == "t5" ? HeadKind.SequenceToSequence
+                : HeadKind.CausalLanguage);
             using var adapters = new ModelAdapters(head);
             foreach ((string adapter, long seed) in new[] { ("one", 1L), ("two", 2L) })
             {
@@ -151,7 +152,8 @@ public sealed class RowAdapterTests
     {
         foreach (string name in new[] { "llama", "t5" })
         {
-            using OutputHead head = OutputHead.Load(Goldens.Require("peft", "bases", name), name == "t5" ? HeadKind.SequenceToSequence : HeadKind.CausalLanguage);
+            using OutputHead head = OutputHead.Load(Goldens.Require("peft", "bases", name), name == "t5" ? HeadKind.SequenceToSequence
+                : HeadKind.CausalLanguage);
             using var adapters = new ModelAdapters(head);
             adapters.Add(Adapter.Lora(4).On(l => l.AllLinear()));
             using (no_grad())

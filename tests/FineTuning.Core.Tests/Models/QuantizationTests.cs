@@ -268,7 +268,8 @@ public sealed class QuantizationTests
             long wrong = damage == "shape" ? 1 : 0;
             string state = damage == "json" ? "{" : new JsonObject
             {
-                ["quant_type"] = "nf4", ["blocksize"] = four.BlockSize, ["dtype"] = "float32", ["shape"] = new JsonArray(value.shape[0] + wrong, value.shape[1]),
+                ["quant_type"] = "nf4", ["blocksize"] = four.BlockSize, ["dtype"] = "float32", ["shape"] = new JsonArray(value.shape[0] + wrong,
+                    value.shape[1]),
                 ["nested_blocksize"] = 256, ["nested_dtype"] = "float32", ["nested_offset"] = four.Scales.Offset,
             }.ToJsonString();
             Tensor absmax = damage == "absmax" ? four.Scales.Inner.narrow(0, 1, four.Scales.Inner.shape[0] - 1).clone() : four.Scales.Inner;

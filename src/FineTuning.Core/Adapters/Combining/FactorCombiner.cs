@@ -26,7 +26,8 @@ internal sealed class FactorCombiner(AdapterCombination kind, long rank, Func<st
         double[] roots = [.. parts.Select(part => Math.Sqrt(Math.Abs(part.Weight * part.Scale)))];
         // The product has the weight's sign if one factor has.
         double[] signed = [.. parts.Select((part, i) => Math.Sign(part.Weight * part.Scale) * roots[i])];
-        return new(Merged([.. parts.Select(part => ($"A.{part.Adapter}", part.A))], signed), Merged([.. parts.Select(part => ($"B.{part.Adapter}", part.B))], roots));
+        return new(Merged([.. parts.Select(part => ($"A.{part.Adapter}", part.A))], signed), Merged([.. parts.Select(part => ($"B.{part.Adapter}",
+            part.B))], roots));
     }
 
     private LoraFactors Concatenated(IReadOnlyList<FactorPart> parts)

@@ -74,7 +74,8 @@ public sealed record AdaptiveLoraAdapter : Adapter
         return new()
         {
             Rank = rank, TargetRank = target < rank ? target : null, Alpha = config.Number("lora_alpha", 8, 0, 1e9),
-            OrthogonalPenalty = config.Number("orth_reg_weight", 0.5, 0, 1e9), WarmupSteps = config.Count("tinit", 0, 0), FinalSteps = config.Count("tfinal", 0, 0),
+            OrthogonalPenalty = config.Number("orth_reg_weight", 0.5, 0, 1e9), WarmupSteps = config.Count("tinit", 0, 0),
+                FinalSteps = config.Count("tfinal", 0, 0),
             Interval = config.Count("deltaT", 1), SensitivityDecay = config.Number("beta1", 0.85, 1e-9, 1 - 1e-9),
             UncertaintyDecay = config.Number("beta2", 0.85, 1e-9, 1 - 1e-9),
         };

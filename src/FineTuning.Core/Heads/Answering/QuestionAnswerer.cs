@@ -237,7 +237,8 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     /// <param name="cancellation">Stops between two batches.</param>
     internal float[][] Logits(AnswerWindow[][] windows, int first, CancellationToken cancellation)
     {
-        TokenizedRow[] rows = [.. windows.SelectMany((group, i) => group.Select(window => new TokenizedRow(window.Tokens.Ids, TypesOf(window)) { Index = first + i }))];
+        TokenizedRow[] rows = [.. windows.SelectMany((group, i) => group.Select(window => new TokenizedRow(window.Tokens.Ids,
+            TypesOf(window)) { Index = first + i }))];
         return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 

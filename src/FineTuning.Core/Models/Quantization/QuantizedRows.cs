@@ -155,7 +155,8 @@ internal sealed class FourBitRows : QuantizedRows
         float[] numbers = QuantizationCodes.Of(quantization.Kind);
         var nearest = new NearestCode(numbers);
         long count = values.numel();
-        if (count > int.MaxValue) throw new NotSupportedException($"a matrix of {count} numbers is too large to be quantised; at most {int.MaxValue} are taken");
+        if (count > int.MaxValue) throw new NotSupportedException($"a matrix of {count} numbers is too large to be quantised; at most {int.MaxValue} " +
+            $"are taken");
         var largest = new float[(count + quantization.BlockSize - 1) / quantization.BlockSize];
         byte[] codes = nearest.OfBlocks(MemoryMarshal.Cast<byte, float>(values.bytes), quantization.BlockSize, largest);
         var packed = new byte[(count + 1) / 2];
