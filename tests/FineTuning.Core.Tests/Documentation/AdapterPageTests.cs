@@ -91,8 +91,8 @@ public sealed class AdapterPageTests
     private static void Quantized(string checkpoint, LabeledText<string>[] reviews)
     {
         // snippet: adapter-quantized
-        using Trunk small = Trunk.Load(checkpoint, new() { Quantization = new(QuantizationKind.NormalFloat4) });
-        using TextClassifier<string> reviewer = Pretrained.TextClassifier<string>(small, new() { Labels = ["bad", "good"] });
+        using Trunk small = Pretrained.Trunk(checkpoint, new() { Quantization = new(QuantizationKind.NormalFloat4) });
+        using TextClassifier<string> reviewer = Pretrained.TextClassifier<string>(small, new() { Labels = ["bad", "good"], FreshHead = true });
         FineTuner.For(reviewer).WithAdapter(Adapter.Lora().On(l => l.AllLinear())).Epochs(1).Train(reviews);
         // end
         Assert.Equal("default", reviewer.Adapters.Active);

@@ -17,6 +17,7 @@ internal sealed class RankAllocation : IDisposable
     private readonly Weight[] _weights;
     private Tensor[]? _sensitivity;
     private Tensor[]? _uncertainty;
+    private Tensor?[]? _gradients;
 
     public RankAllocation(AdaptiveLoraAdapter options, BuiltAdapter built)
     {
@@ -25,53 +26,39 @@ internal sealed class RankAllocation : IDisposable
         _weights = [.. _modules.SelectMany(module => new[] { module.A, module.B, module.E })];
     }
 
-    /// <summary>Keeps how much each number matters, |w times its gradient|, smoothed, and how that varies (equations 8 to 10).</summary>
-    /// <param name="targetCount">What the gradients are divided by later.</param>
+    /// <summary>Keeps the gradients of a step.</summary>
+    /// <param name="targetCount">What they are divided by later.</param>
     public void Observe(double targetCount)
     {
         using var gradients = no_grad();
-        _sensitivity ??= Zeros();
-        _uncertainty ??= Zeros();
-        for (int i = 0; i < _weights.Length; i++)
-        {
-            if (_weights[i].Value.grad is not { } gradient) continue;
-            using var scope = NewDisposeScope();
-            Tensor seen = (_weights[i].Value * gradient).abs() * Held(1 / targetCount);
-            _sensitivity[i].mul_(Held(_options.SensitivityDecay)).add_(seen, Held(1 - _options.SensitivityDecay));
-            _uncertainty[i].mul_(Held(_options.UncertaintyDecay)).add_((seen - _sensitivity[i]).abs(), Held(1 - _options.UncertaintyDecay));
-        }
+        Forget();
+        _gradients = [.. _weights.Select(weight => weight.Value.grad is { } gradient ? (gradient * Held(1 / targetCount)).DetachFromDisposeScope() : null)];
     }
 
-    /// <summary>Takes away what the budget of a step has no room for.</summary>
+    /// <summary>After a step: sees what matters now, and takes away what the budget has no room for.</summary>
     public void Allocate(long step, long totalSteps)
     {
-        if (_sensitivity is null) return;
-        long last = totalSteps - _options.FinalSteps;
-        bool isFinal = step >= last;
-        if (step <= _options.WarmupSteps || (!isFinal && step % _options.Interval != 0)) return;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        if (step > last)
+        long last = totalSteps - _options.FinalSteps;
+        if (step <= last) Update();
+        else
         {
             // What was taken away stays so: its entry moved again.
             for (int i = 0; i < _modules.Length; i++) _modules[i].E.Value.mul_(_uncertainty![(3 * i) + 2]);
             return;
         }
-        int budget = isFinal ? Target : Budget(step, last);
+        if (step <= _options.WarmupSteps || (step < last && step % _options.Interval != 0)) return;
         Tensor all = cat([.. _modules.Select((_, i) => Importance(i))], 0);
-        int removed = _modules.Length * _options.Rank - budget;
-        if (removed > 0)
+        int removed = (_modules.Length * _options.Rank) - (step == last ? Target : Budget(step, last));
+        Tensor kept = ones_like(all).index_fill_(0, all.argsort().narrow(0, 0, removed), Held(0));
+        for (int i = 0; i < _modules.Length; i++)
         {
-            Tensor threshold = all.sort().Values[removed - 1];
-            for (int i = 0; i < _modules.Length; i++)
-            {
-                Tensor kept = all.narrow(0, i * _options.Rank, _options.Rank).gt(threshold).to(_modules[i].E.Value.dtype).unsqueeze(1);
-                _modules[i].E.Value.mul_(kept);
-            }
+            Tensor own = kept.narrow(0, i * _options.Rank, _options.Rank).unsqueeze(1);
+            _modules[i].E.Value.mul_(own);
+            // From now on only what is kept counts: its mask stands where the uncertainty did.
+            if (step == last) _uncertainty![(3 * i) + 2].copy_(own);
         }
-        if (!isFinal) return;
-        // From now on only what is kept counts: its mask stands where the uncertainty did.
-        for (int i = 0; i < _modules.Length; i++) _uncertainty![(3 * i) + 2].copy_(_modules[i].E.Value.ne(Held(0)));
     }
 
     public void Export(StateWriter state)
@@ -92,7 +79,30 @@ internal sealed class RankAllocation : IDisposable
 
     public void Dispose()
     {
+        Forget();
         foreach (Tensor value in (_sensitivity ?? []).Concat(_uncertainty ?? [])) value.Dispose();
+    }
+
+    // How much each number matters, |w times its gradient|, smoothed, and how that varies (equations 8 to 10); with the weights after the step, since E begins
+    // at 0.
+    private void Update()
+    {
+        _sensitivity ??= Zeros();
+        _uncertainty ??= Zeros();
+        for (int i = 0; i < _weights.Length; i++)
+        {
+            if (_gradients?[i] is not { } gradient) continue;
+            Tensor seen = (_weights[i].Value * gradient).abs();
+            _sensitivity[i].mul_(Held(_options.SensitivityDecay)).add_(seen, Held(1 - _options.SensitivityDecay));
+            _uncertainty[i].mul_(Held(_options.UncertaintyDecay)).add_((seen - _sensitivity[i]).abs(), Held(1 - _options.UncertaintyDecay));
+        }
+        Forget();
+    }
+
+    private void Forget()
+    {
+        foreach (Tensor? gradient in _gradients ?? []) gradient?.Dispose();
+        _gradients = null;
     }
 
     private int Target => _modules.Length * _options.TargetRank!.Value;
