@@ -11,7 +11,7 @@ namespace FineTuning.Tests.Training;
 internal sealed record IdsWithLabel(int[] Ids, int Label);
 
 /// <summary>A classifier over rows of token ids: the loop without a tokenizer. Dropout is as the model was loaded.</summary>
-internal sealed class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithLabel>
+internal class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithLabel>
 {
     public OutputHead Encoder => encoder;
 
