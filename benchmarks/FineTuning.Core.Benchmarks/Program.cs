@@ -7,6 +7,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
 // memory: where the memory of a run goes;
+// adapters: what adapters and quantised matrices cost; --what real is a table of methods on real tasks;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
@@ -18,6 +19,9 @@ using FineTuning.Benchmarks.Tokenizing;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
+    case "adapters":
+        AdaptersCommand.Run(Arguments.Parse(args[1..]));
+        break;
     case "compare":
         CompareCommand.Run(Arguments.Parse(args[1..]));
         break;

@@ -14,14 +14,7 @@ internal static class RealTagging
     {
         using JsonDocument scores = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Shared.Root, "goldens", "real", "scores.json")));
         JsonElement reference = scores.RootElement.GetProperty("wnut17"), recipe = reference.GetProperty("recipe");
-        ConllSentence[] Read(string name) => [.. ConllFile.Read(Shared.Data("wnut17", name), new ConllOptions { Scheme = TaggingScheme.Plain })];
-        ConllSentence[] raw = Read("wnut17train.conll");
-        HashSet<string> known = [.. raw.SelectMany(sentence => sentence.Tags)];
-        // The test file names several tags where annotators differ, and tags that training never shows.
-        TaggedText[] Known(ConllSentence[] sentences) =>
-            [.. sentences.Select(sentence => new TaggedWords(sentence.Words, [.. sentence.Tags.Select(tag => tag.Split(',')[0]).Select(tag => known.Contains(tag) ? tag : "O")]))];
-        TaggedText[] train = Known(raw), dev = Known(Read("emerging.dev.conll")), test = Known(Read("emerging.test.annotated"));
-        string[] types = [.. known.Where(tag => tag != "O").Select(tag => tag[2..]).Distinct().Order(StringComparer.Ordinal)];
+        (TaggedText[] train, TaggedText[] dev, TaggedText[] test, string[] types) = All();
         Console.WriteLine($"wnut17: reference dev F1 by epoch {string.Join(" | ", reference.GetProperty("runs").EnumerateArray().Select(run => string.Join(", ", run.GetProperty("dev").EnumerateArray().Select(epoch => Four(epoch.GetProperty("f1").GetDouble())))))}");
         Console.WriteLine($"wnut17: reference test F1 {string.Join(", ", reference.GetProperty("runs").EnumerateArray().Select(run => Four(run.GetProperty("test").GetProperty("test_f1").GetDouble())))}");
         foreach (int seed in Enumerable.Range(arguments.Number("first-seed", 1), arguments.Number("seeds", 1)))
@@ -45,6 +38,26 @@ internal static class RealTagging
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}: test F1 {Score(model, test)} in {result.TrainingTime.TotalSeconds:0} s of training, {result.TokensPerSecond:0} tokens/s, {result.PaddingShare:P1} padding"));
             foreach (string warning in result.Warnings) Console.WriteLine($"  note: {warning}");
         }
+    }
+
+    /// <summary>Training and test data, and the types of entities.</summary>
+    internal static (TaggedText[] Train, TaggedText[] Test, string[] Types) Data()
+    {
+        (TaggedText[] train, _, TaggedText[] test, string[] types) = All();
+        return (train, test, types);
+    }
+
+    private static (TaggedText[] Train, TaggedText[] Dev, TaggedText[] Test, string[] Types) All()
+    {
+        ConllSentence[] Read(string name) => [.. ConllFile.Read(Shared.Data("wnut17", name), new ConllOptions { Scheme = TaggingScheme.Plain })];
+        ConllSentence[] raw = Read("wnut17train.conll");
+        HashSet<string> known = [.. raw.SelectMany(sentence => sentence.Tags)];
+        // The test file names several tags where annotators differ, and tags that training never shows.
+        TaggedText[] Known(ConllSentence[] sentences) =>
+            [.. sentences.Select(sentence => new TaggedWords(sentence.Words, [.. sentence.Tags.Select(tag => tag.Split(',')[0]).Select(tag => known.Contains(tag) ? tag : "O")]))];
+        TaggedText[] train = Known(raw), dev = Known(Read("emerging.dev.conll")), test = Known(Read("emerging.test.annotated"));
+        string[] types = [.. known.Where(tag => tag != "O").Select(tag => tag[2..]).Distinct().Order(StringComparer.Ordinal)];
+        return (train, dev, test, types);
     }
 
     private static string Score(TokenClassifier model, TaggedText[] test)

@@ -45,11 +45,39 @@ public abstract record Adapter
     /// <param name="tokens">Their ids.</param>
     public static TokenAdapter Tokens(params int[] tokens) => new() { TokenIds = tokens };
 
+    /// <summary>Prompt tuning (Lester et al. 2021): learned vectors stand before every text.</summary>
+    /// <param name="tokens">How many, from 1 to 16384. Default 20.</param>
+    public static PromptAdapter Prompt(int tokens = 20) => new() { TokenCount = tokens };
+
+    /// <summary>P-tuning (Liu et al. 2021): a small network makes the vectors before the text.</summary>
+    /// <param name="tokens">How many, from 1 to 16384. Default 20.</param>
+    public static EncodedPromptAdapter EncodedPrompt(int tokens = 20) => new() { TokenCount = tokens };
+
+    /// <summary>Prefix tuning (Li and Liang 2021): learned keys and values stand before those of every layer.</summary>
+    /// <param name="tokens">How many of each, from 1 to 16384. Default 20.</param>
+    public static PrefixAdapter Prefix(int tokens = 20) => new() { TokenCount = tokens };
+
     /// <summary>The method on a linear module; null: it has none.</summary>
     internal virtual LinearMethod? OnLinear(LinearModule module, string path, ParameterSource source) => null;
 
     /// <summary>The method on an embedding table; null: it has none.</summary>
     internal virtual TableMethod? OnTable(EmbeddingTable table, string path, ParameterSource source) => null;
+
+    /// <summary>What stands before every text; null: nothing.</summary>
+    internal virtual LearnedPrompt? OnTrunk(OutputHead head, ParameterSource source) => null;
+
+    /// <summary>The method with what it takes from the model.</summary>
+    /// <exception cref="Errors.InvalidOptionsException">It is not for such a model.</exception>
+    internal virtual Adapter For(OutputHead head) => this;
+
+    /// <summary>What stands before every name in the file.</summary>
+    internal virtual string FilePrefix => ParameterSource.Prefix;
+
+    /// <summary>Whether it is put on modules.</summary>
+    internal virtual bool HasTargets => true;
+
+    /// <summary>Why it cannot be merged; null: it can.</summary>
+    internal virtual string? Unmergeable => null;
 
     /// <summary>Whether a parameter of the model trains whole, and how the file calls it; null: it does not.</summary>
     internal virtual string? KeyOfWhole(string parameter, WeightKind kind, bool isNorm, bool isAdapted) => null;

@@ -40,9 +40,13 @@ internal sealed class AdapterBuilder
         {
             options = options with { ModulesToSave = [.. options.ModulesToSave.Concat(HeadNames(head)).Distinct(StringComparer.Ordinal)] };
         }
+        options = options.For(head);
         var weights = new WeightSet(head.Trunk.Weights.Gate);
         ScalarType type = head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        using var source = new ParameterSource(weights, file, type, head.Device, seed) { ModelType = head.Trunk.Config.Text("model_type") ?? "" };
+        using var source = new ParameterSource(weights, file, type, head.Device, seed) 
+        {
+            ModelType = head.Trunk.Config.Text("model_type") ?? "", KeyPrefix = options.FilePrefix,
+        };
         var built = new BuiltAdapter(head, options, weights);
         try
         {
@@ -66,7 +70,8 @@ internal sealed class AdapterBuilder
     {
         (IReadOnlyList<string> Names, bool Known) defaults = Defaults();
         var match = new ModuleMatch(_options.Targets, defaults.Names, _options.ModulesToSave);
-        bool isPlain = _options.TrainedBiases == TrainedBiases.All && _options.PeftType is null;
+        bool isPlain = !_options.HasTargets;
+        _built.Prompt = _options.OnTrunk(_head, _source);
         (string Path, LinearModule Module)[] linears = isPlain ? [] : [.. Linears.Where(pair => match.Matches(pair.Path, true, IsOutput(pair.Module)))];
         if (linears.Length > 0) _source.Largest = (linears.Max(pair => pair.Module.Inputs), linears.Max(pair => pair.Module.Length));
         foreach ((string path, EmbeddingTable table) in isPlain ? [] : _head.Trunk.Modules.Tables.Select(table => (PathOf(table.Path), table)))
@@ -86,6 +91,7 @@ internal sealed class AdapterBuilder
         Tied();
         Tokens();
         Wholes(match);
+        if (_built.Prompt is not null) return;
         if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options is not (NormAdapter or BiasAdapter or TokenAdapter)
             && _built.Paths.Count == 0))
         {
@@ -158,11 +164,11 @@ internal sealed class AdapterBuilder
         {
             string module = ModuleOf(one.Name);
             if (!adapted.Contains(module) && _options.ModulesToSave.Any(name =>
-                Ancestors(module).Any(path => path.EndsWith(name, StringComparison.Ordinal)))) return ParameterSource.Prefix + one.Name;
+                Ancestors(module).Any(path => path.EndsWith(name, StringComparison.Ordinal)))) return _source.KeyPrefix + one.Name;
             if (_options.KeyOfWhole(one.Name, one.Weight.Kind, norms.Contains(module), match.Matches(module, false, false)) is { } own) return own;
             if (!one.Name.EndsWith("bias", StringComparison.Ordinal)) return null;
             bool trains = _options.TrainedBiases == TrainedBiases.All || (_options.TrainedBiases == TrainedBiases.OfAdapted && adapted.Contains(module));
-            return !trains ? null : adapted.Contains(module) ? $"{ParameterSource.Prefix}{module}.base_layer.bias" : ParameterSource.Prefix + one.Name;
+            return !trains ? null : adapted.Contains(module) ? $"{_source.KeyPrefix}{module}.base_layer.bias" : _source.KeyPrefix + one.Name;
         }
         foreach (IGrouping<Weight, (Weight Weight, WeightPart Part, string Name)> group in all.GroupBy(one => one.Weight))
         {
@@ -209,7 +215,7 @@ internal sealed class AdapterBuilder
     // PEFT writes the frozen matrix of adapted embeddings and output layers too; one that differs was changed there.
     private void BaseMatrix(string path, Weight weight)
     {
-        string key = $"{ParameterSource.Prefix}{path}.base_layer.weight";
+        string key = $"{_source.KeyPrefix}{path}.base_layer.weight";
         if (_source.IsFresh)
         {
             if (path.EndsWith("embed_tokens", StringComparison.Ordinal) || path.EndsWith("lm_head", StringComparison.Ordinal)) _source.Add(key, () =>

@@ -17,7 +17,8 @@ internal static class AdapterConfig
     {
         ["LORA"] = LoraAdapter.Read, ["IA3"] = ScalingAdapter.Read, ["LN_TUNING"] = _ => new NormAdapter(), ["TRAINABLE_TOKENS"] = TokenAdapter.Read,
         ["ADALORA"] = AdaptiveLoraAdapter.Read, ["VERA"] = VeraAdapter.Read, ["LOHA"] = HadamardAdapter.Read, ["LOKR"] = KroneckerAdapter.Read,
-        ["OFT"] = OrthogonalAdapter.Read, ["BOFT"] = ButterflyAdapter.Read, ["HRA"] = ReflectionAdapter.Read,
+        ["OFT"] = OrthogonalAdapter.Read, ["BOFT"] = ButterflyAdapter.Read, ["HRA"] = ReflectionAdapter.Read, ["PROMPT_TUNING"] = PromptAdapter.Read,
+        ["P_TUNING"] = EncodedPromptAdapter.Read, ["PREFIX_TUNING"] = PrefixAdapter.Read,
     };
 
     // What changes the computation and is not supported: refused, never ignored.
@@ -47,6 +48,8 @@ internal static class AdapterConfig
         config["layers_pattern"] = targets.LayerNames.Count > 0 ? List(targets.LayerNames) : null;
         config["modules_to_save"] = adapter.ModulesToSave.Count > 0 ? List(adapter.ModulesToSave) : null;
         adapter.Write(config);
+        // What says nothing is left out: not every method of PEFT knows every key.
+        foreach (string key in config.Where(pair => pair.Value is null).Select(pair => pair.Key).ToArray()) config.Remove(key);
         return config.ToJsonString(Indented) + "\n";
     }
 

@@ -18,6 +18,9 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
 
     public List<TableMethod> Tables { get; } = [];
 
+    /// <summary>What stands before every text; null: nothing.</summary>
+    public LearnedPrompt? Prompt { get; set; }
+
     /// <summary>Tensors that stand in the place of whole weights.</summary>
     public List<(Weight Weight, Tensor Value)> Wholes { get; } = [];
 
@@ -34,8 +37,20 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         return own.Length == 0 ? null : stack(own).mean();
     }
 
-    /// <summary>The modules whose low-rank part is still zero.</summary>
-    public IEnumerable<string> Still() => Linears.OfType<LoraLinear>().Where(method => method.IsStill).Select(method => method.Module.Path);
+    /// <summary>The modules on which nothing was learned.</summary>
+    public IEnumerable<string> Still() => Linears.Where(method => method.IsStill).Select(method => method.Module.Path)
+        .Concat(Tables.Where(method => method.IsStill).Select(method => method.Table.Path));
+
+    /// <summary>Whether it is on one side of a matrix that embeddings and output layer share.</summary>
+    public bool IsOneSided
+    {
+        get
+        {
+            if (!head.IsTied || Linears.Exists(method => method is LoraTiedOutput)) return false;
+            return Tables.Exists(method => method is not TokenRows { IsAlone: true } && ReferenceEquals(method.Table, head.Trunk.TokenTable))
+                || Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");
+        }
+    }
 
     public void Attach()
     {
@@ -43,12 +58,14 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         foreach (LinearMethod method in Linears) method.Module.Linear.Attach(method.Module, method);
         foreach (TableMethod method in Tables) method.Table.Adapter = method;
         foreach ((Weight weight, Tensor value) in Wholes) weight.Substitute(value);
+        if (Prompt is not null) head.Trunk.Prompt = Prompt;
         head.Trunk.Weights.Show(Weights);
     }
 
     public void Detach()
     {
         head.Trunk.Weights.Hide(Weights);
+        if (Prompt is not null) head.Trunk.Prompt = null;
         foreach (LinearMethod method in Linears) method.Module.Linear.Detach(method.Module);
         foreach (TableMethod method in Tables) method.Table.Adapter = null;
         foreach ((Weight weight, Tensor _) in Wholes) weight.Substitute(null);
@@ -71,7 +88,7 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         {
             foreach ((Weight weight, Tensor value) in Wholes) weight.Own.copy_(value);
             // The other side of a tied matrix is the table's.
-            foreach (LinearMethod method in Linears.Where(method => method is not (LoraTiedOutput or TokenOutputs))) method.Merge(safe);
+            foreach (LinearMethod method in Linears.Where(method => !head.IsTied || method is not (LoraTiedOutput or TokenOutputs))) method.Merge(safe);
             foreach (TableMethod method in Tables) method.Table.Weight.Own.copy_(method.Matrix(method.Table.Weight.Own.to(ScalarType.Float32)));
         }
         catch
@@ -97,6 +114,6 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         Weights.Free();
         foreach ((Weight _, Tensor value) in Wholes) value.Dispose();
         foreach ((Weight _, Tensor value) in _kept) value.Dispose();
-        foreach (IDisposable method in Tables.OfType<IDisposable>()) method.Dispose();
+        foreach (IDisposable method in Tables.OfType<IDisposable>().Concat(Linears.OfType<IDisposable>())) method.Dispose();
     }
 }

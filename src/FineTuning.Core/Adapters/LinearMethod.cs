@@ -28,6 +28,9 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
     /// <param name="bias">[outputs]; null: the module has none.</param>
     public virtual Tensor? BiasOf(Tensor? bias) => OwnBias?.Value ?? bias;
 
+    /// <summary>Whether it is what it was at the start, where nothing was changed: nothing was learned.</summary>
+    public virtual bool IsStill => false;
+
     /// <summary>What is added to the loss for it, a scalar; null: nothing.</summary>
     public virtual Tensor? Penalty() => null;
 
@@ -42,7 +45,7 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
     }
 
     /// <summary>The module's rows of the matrix, in the file's order of outputs, float32 or wider.</summary>
-    public Tensor BaseMatrix() => ToFile(Widened(Dense(Module).Weight.Value.narrow(0, Module.Start, Module.Length)));
+    public Tensor BaseMatrix() => ToFile(Widened(Module.Linear.Matrix.Values(Module.Start, Module.Length)));
 
     /// <summary>The module's bias, in the file's order; null: it has none.</summary>
     public Tensor? BaseBias() => Module.Linear.Bias is { } bias ? ToFile(Widened(bias.Value.narrow(0, Module.Start, Module.Length))) : null;
@@ -76,7 +79,8 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
 
     /// <summary>The matrix of a module, which is not quantised.</summary>
     public static DenseMatrix Dense(LinearModule module) => module.Linear.Matrix as DenseMatrix
-        ?? throw new InvalidOperationException($"the matrix of '{module.Path}' is quantised: load the model without quantisation first");
+        ?? throw new InvalidOperationException($"the matrix of '{module.Path}' is quantised, and what is merged would be rounded away. Load the model " +
+            $"without quantisation, put the adapter on it and merge it there");
 
     protected static Tensor Widened(Tensor value) => value.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? value.to(ScalarType.Float32) : value;
 
@@ -88,6 +92,9 @@ internal abstract class LinearMethod(LinearModule module) : ILinearAdapter
 internal abstract class TableMethod(EmbeddingTable table) : IEmbeddingAdapter
 {
     public EmbeddingTable Table { get; } = table;
+
+    /// <summary>Whether it is what it was at the start, where nothing was changed: nothing was learned.</summary>
+    public virtual bool IsStill => false;
 
     /// <inheritdoc/>
     public abstract Tensor Apply(Tensor ids, Tensor rows, ForwardContext context);

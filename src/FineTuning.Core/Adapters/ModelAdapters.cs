@@ -12,10 +12,12 @@ namespace FineTuning.Adapters;
 public sealed class ModelAdapters : IDisposable
 {
     private const string WeightsName = "adapter_model.safetensors";
-    private static readonly Dictionary<string, string> FormatMark = new() { ["format"] = "pt" };
     private readonly OutputHead _head;
     private readonly Lock _changes = new();
-    private readonly Dictionary<string, BuiltAdapter> _adapters = new(StringComparer.Ordinal);
+    // Replaced as a whole: who predicts reads it without a lock, since a change that takes an adapter away waits for all who are inside.
+    private volatile Dictionary<string, BuiltAdapter> _adapters = new(StringComparer.Ordinal);
+
+    private Weight? _untied;
 
     internal ModelAdapters(OutputHead head) => _head = head;
 
@@ -40,6 +42,9 @@ public sealed class ModelAdapters : IDisposable
 
     internal BuiltAdapter? Current => Active is null ? null : _adapters[Active];
 
+    /// <summary>How often an adapter was taken away.</summary>
+    internal int Removals { get; private set; }
+
     /// <summary>The paths of the modules that an adapter is on, as the checkpoint names them.</summary>
     /// <param name="name">The adapter's name.</param>
     public IReadOnlyList<string> ModulesOf(string name) => Find(name).Paths;
@@ -49,19 +54,22 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="adapter">The method and its targets.</param>
     /// <param name="name">Its name.</param>
     /// <param name="seed">Of what is drawn.</param>
+    /// <param name="use">Whether the model computes with it from now on; false: it goes on with what it had.</param>
     /// <exception cref="InvalidOptionsException">The targets mean no module, settings are out of range, or there is an adapter of that name.</exception>
-    public void Add(Adapter adapter, string name = "default", long seed = 42)
+    public void Add(Adapter adapter, string name = "default", long seed = 42, bool use = true)
     {
         ArgumentNullException.ThrowIfNull(adapter);
-        Put(name, () => AdapterBuilder.Build(_head, adapter, null, name, seed));
+        Put(name, use, () => AdapterBuilder.Build(_head, adapter, null, name, seed));
     }
 
     /// <summary>Reads an adapter's folder, as PEFT or this library wrote it; the model computes with it from now on.</summary>
     /// <param name="folder">adapter_config.json and adapter_model.safetensors.</param>
     /// <param name="name">Its name.</param>
+    /// <param name="use">Whether the model computes with it from now on; false: it goes on with what it had.</param>
+    /// <param name="anyBase">Whether a base of the same shapes will do; false: one that this library saved needs the base that it was made on.</param>
     /// <exception cref="CheckpointException">A file is missing, damaged or hostile, of a method that is not supported, or of another base: what does not fit
     /// is listed.</exception>
-    public void Load(string folder, string name = "default")
+    public void Load(string folder, string name = "default", bool use = true, bool anyBase = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
@@ -70,7 +78,48 @@ public sealed class ModelAdapters : IDisposable
         if (!File.Exists(path)) throw new CheckpointException(path,
             "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
         using var file = SafetensorsFile.Open(path);
-        Put(name, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
+        if (!anyBase)
+        {
+            using WeightPass pass = _head.Weights.Enter();
+            BaseFingerprint.Require(file.Metadata, _head, path);
+        }
+        Put(name, use, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
+    }
+
+    /// <summary>Makes one adapter of several, which the model computes with from now on; the several stay.</summary>
+    /// <param name="name">The new one's name.</param>
+    /// <param name="combination">How.</param>
+    /// <param name="parts">The adapters, with weights other than 0.</param>
+    /// <exception cref="InvalidOptionsException">Settings are out of range, there is an adapter of that name, or an adapter is not plain LoRA on linear layers.
+    /// </exception>
+    /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
+    public void Combine(string name, AdapterCombination combination, params (string Name, double Weight)[] parts) => Combine(name, combination, null, parts);
+
+    /// <summary>The same with given draws.</summary>
+    internal void Combine(string name, AdapterCombination combination, Func<string, string, Tensor, Tensor>? keep, params (string Name, double Weight)[] parts)
+    {
+        ArgumentNullException.ThrowIfNull(combination);
+        ArgumentNullException.ThrowIfNull(parts);
+        using Lock.Scope alone = _changes.EnterScope();
+        AdapterTensors made;
+        using (_head.Weights.Enter()) made = CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep);
+        using AdapterTensors combined = made;
+        Put(name, true, () => AdapterBuilder.Build(_head, combined.Options, combined, name, 0));
+    }
+
+    /// <summary>Makes plain LoRA of an adapter whose start changed the base (PiSSA, OLoRA): of twice the rank, on the base as it was. The model computes
+    /// with it
+    /// from now on; the first stays.</summary>
+    /// <param name="name">The adapter.</param>
+    /// <param name="plain">The new one's name.</param>
+    /// <exception cref="InvalidOptionsException">The adapter is no such LoRA, or there is one of the new name.</exception>
+    public void Convert(string name, string plain)
+    {
+        using Lock.Scope alone = _changes.EnterScope();
+        AdapterTensors made;
+        using (_head.Weights.Enter()) made = PlainLora.Of(name, Find(name));
+        using AdapterTensors tensors = made;
+        Put(plain, true, () => AdapterBuilder.Build(_head, tensors.Options, tensors, plain, 0));
     }
 
     /// <summary>Lets the model compute with an adapter.</summary>
@@ -111,31 +160,53 @@ public sealed class ModelAdapters : IDisposable
         using Lock.Scope alone = _changes.EnterScope();
         BuiltAdapter built = Find(name);
         if (Merged == name) throw new InvalidOperationException($"the adapter '{name}' is merged: unmerge it first");
-        if (Active == name) UseNone();
-        _adapters.Remove(name);
-        built.Dispose();
+        _head.Weights.Exclusively(() =>
+        {
+            if (Active == name)
+            {
+                built.Detach();
+                Active = null;
+            }
+            var others = new Dictionary<string, BuiltAdapter>(_adapters, StringComparer.Ordinal);
+            others.Remove(name);
+            _adapters = others;
+            Removals++;
+            built.Dispose();
+        });
+    }
+
+    /// <summary>Answers the inputs of a call with an adapter each, computed together: the base for all, each adapter for its own inputs.</summary>
+    /// <typeparam name="TResult">What the call gives.</typeparam>
+    /// <param name="names">The adapter of each input, in their order; null: the base.</param>
+    /// <param name="predict">Predicts or generates with this model, on the calling thread, for example <c>() => model.PredictBatch(texts)</c>.</param>
+    /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
+    /// <exception cref="ArgumentException">There are not as many inputs as names.</exception>
+    /// <exception cref="InvalidOperationException">An adapter changes more than the rows of one batch can differ in: embeddings, norms, learned prompts.
+    /// </exception>
+    /// <remarks>Thread-safe, also while others predict with the active adapter. A layer of a task that an adapter was saved with is used for its inputs.
+    /// </remarks>
+    public TResult Route<TResult>(IReadOnlyList<string?> names, Func<TResult> predict)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(predict);
+        foreach (string name in names.OfType<string>()) Find(name);
+        return new AdapterRequests(this, _head, [.. names]).During(predict);
     }
 
     /// <summary>Writes the active adapter into the base's weights, which cost a copy each until <see cref="Unmerge"/>; the model can be saved as a whole
-    /// then.</summary>
+    /// then. Where it is on the embeddings or on the output layer alone and both share a matrix, each has its own until then, and is saved so.</summary>
     /// <param name="safe">Rounds the change to the base's type before it is added, as PEFT's safe_merge does. Default false.</param>
     /// <exception cref="NonFiniteException">The result is not finite; the base is as before.</exception>
-    /// <exception cref="InvalidOperationException">No adapter is active, or it is on an embedding that the output layer shares.</exception>
+    /// <exception cref="InvalidOperationException">No adapter is active, it has no form as weights, or the base is quantised.</exception>
     public void Merge(bool safe = false)
     {
         using Lock.Scope alone = _changes.EnterScope();
         RequireUnmerged();
         string name = Active ?? throw new InvalidOperationException("no adapter is active: there is nothing to merge (UseAdapter)");
         BuiltAdapter built = _adapters[name];
-        // Both sides change alike, or the merged matrix would change the side that has no adapter.
-        bool onTable = built.Tables.Exists(method => method is not TokenRows && ReferenceEquals(method.Table, _head.Trunk.TokenTable));
-        bool onOutput = built.Linears.Exists(method => method is not TokenOutputs && method.Module.Linear.Name == "head.output");
-        bool both = built.Linears.Exists(method => method is LoraTiedOutput);
-        if (_head.IsTied && !both && (onTable || onOutput))
-        {
-            throw new InvalidOperationException("the adapter is on one side of a matrix that embeddings and output layer share: merged, it would change " +
-                "both. Keep the adapter beside the model");
-        }
+        if (built.Options.Unmergeable is { } reason) throw new InvalidOperationException($"the adapter '{name}' cannot be merged: {reason}. Keep the adapter " +
+            $"beside the model (SaveAdapter)");
+        foreach (LinearMethod method in built.Linears) LinearMethod.Dense(method.Module);
         _head.Weights.Exclusively(() =>
         {
             using var scope = NewDisposeScope();
@@ -143,11 +214,14 @@ public sealed class ModelAdapters : IDisposable
             Active = null;
             try
             {
+                // An adapter on one side of a shared matrix changes that side alone.
+                if (built.IsOneSided) _untied = _head.Untie();
                 built.Merge(safe);
                 Merged = name;
             }
             catch
             {
+                Tie();
                 built.Attach();
                 Active = name;
                 throw;
@@ -164,6 +238,7 @@ public sealed class ModelAdapters : IDisposable
         _head.Weights.Exclusively(() =>
         {
             built.Unmerge();
+            Tie();
             Merged = null;
             built.Attach();
             Active = name;
@@ -193,7 +268,7 @@ public sealed class ModelAdapters : IDisposable
         AtomicFolder.Write(folder, target =>
         {
             File.WriteAllText(Path.Combine(target, AdapterConfig.FileName), AdapterConfig.Write(written, TaskType()));
-            SafetensorsWriter.Write(Path.Combine(target, WeightsName), tensors, FormatMark);
+            SafetensorsWriter.Write(Path.Combine(target, WeightsName), tensors, BaseFingerprint.Mark(_head));
         });
     }
 
@@ -201,7 +276,7 @@ public sealed class ModelAdapters : IDisposable
     public void Dispose()
     {
         foreach (BuiltAdapter built in _adapters.Values) built.Dispose();
-        _adapters.Clear();
+        _adapters = new(StringComparer.Ordinal);
         (Active, Merged) = (null, null);
     }
 
@@ -214,36 +289,43 @@ public sealed class ModelAdapters : IDisposable
         return _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
     }
 
-    private void Put(string name, Func<BuiltAdapter> build)
+    private void Put(string name, bool use, Func<BuiltAdapter> build)
     {
         using Lock.Scope alone = _changes.EnterScope();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         RequireUnmerged();
         if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on " +
             $"top. Give it another name, or remove the first (Adapters.Remove)"]);
-        string? before = Active;
-        if (before is not null) UseNone();
-        RequireBare();
-        try
+        if (Active is null) RequireBare();
+        _head.Weights.Exclusively(() =>
         {
-            _head.Weights.Exclusively(() =>
+            // Fresh adapters look at the base.
+            BuiltAdapter? before = Current;
+            before?.Detach();
+            BuiltAdapter? next = before;
+            try
             {
                 BuiltAdapter built = build();
-                built.Attach();
-                _adapters.Add(name, built);
-                Active = name;
-            });
-        }
-        catch when (before is not null)
-        {
-            Use(before);
-            throw;
-        }
+                _adapters = new(_adapters, StringComparer.Ordinal) { [name] = built };
+                if (use) (next, Active) = (built, name);
+            }
+            finally
+            {
+                next?.Attach();
+            }
+        });
     }
 
-    private BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
+    /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
+    internal BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
         : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
             $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+
+    private void Tie()
+    {
+        if (_untied is not null) _head.Tie(_untied);
+        _untied = null;
+    }
 
     private void RequireBare()
     {

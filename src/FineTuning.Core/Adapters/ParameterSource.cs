@@ -13,8 +13,10 @@ namespace FineTuning.Adapters;
 /// <param name="seed">Of what is drawn.</param>
 internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, ScalarType type, Device device, long seed) : IDisposable
 {
-    /// <summary>What stands before every name in the file.</summary>
+    /// <summary>What stands before a name in the file of most methods.</summary>
     public const string Prefix = "base_model.model.";
+
+    private const string PromptKey = "prompt_embeddings";
 
     private readonly List<(string Key, Func<Tensor> Value)> _entries = [];
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
@@ -26,6 +28,9 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
 
     /// <summary>What is saved, by its key.</summary>
     public IReadOnlyList<(string Key, Func<Tensor> Value)> Entries => _entries;
+
+    /// <summary>What stands before every name in the file.</summary>
+    public string KeyPrefix { get; init; } = Prefix;
 
     /// <summary>The model's family, by config.json.</summary>
     public string ModelType { get; init; } = "";
@@ -48,14 +53,34 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     /// <param name="trains">Whether it trains.</param>
     public Weight Make(string path, string suffix, long[] shape, int depth, Func<Tensor> initial, bool trains = true)
     {
-        string key = $"{Prefix}{path}.{suffix}";
+        string key = $"{KeyPrefix}{path}.{suffix}";
         Tensor value = Take(key, shape, initial);
         WeightKind kind = suffix.EndsWith("bias", StringComparison.Ordinal) ? WeightKind.Bias : WeightKind.Matrix;
-        Weight weight = weights.Add(key[Prefix.Length..], value, kind, depth, []);
+        Weight weight = weights.Add(key[KeyPrefix.Length..], value, kind, depth, []);
         if (!trains) weight.Freeze();
         _entries.Add((key, () => weight.Value));
         return weight;
     }
+
+    /// <summary>The vectors of a learned prompt.</summary>
+    public Weight MakePrompt(long[] shape, Func<Tensor> initial)
+    {
+        Weight weight = weights.Add("prompt_encoder.embedding.weight", Take(PromptKey, shape, initial), WeightKind.Matrix, 0, []);
+        _entries.Add((PromptKey, () => weight.Value));
+        return weight;
+    }
+
+    /// <summary>A weight of a network that is left behind when the adapter is saved.</summary>
+    public Weight MakeUnsaved(string name, Func<Tensor> initial)
+    {
+        using var scope = NewDisposeScope();
+        using var gradients = no_grad();
+        return weights.Add(name, Own(initial()).MoveToOuterDisposeScope(), name.Contains("bias", StringComparison.Ordinal) ? WeightKind.Bias
+            : WeightKind.Matrix, 0, []);
+    }
+
+    /// <summary>Saves what such a network makes.</summary>
+    public void SavePrompt(Func<Tensor> made) => _entries.Add((PromptKey, made));
 
     /// <summary>A frozen weight that all modules of the adapter share.</summary>
     public Weight Shared(string key, long[] shape, Func<Tensor> initial)
@@ -70,7 +95,7 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     /// <summary>A weight that the file holds twice: what is read must be the same.</summary>
     public void Repeat(string path, string suffix, Weight weight, Func<Tensor, Tensor> turned)
     {
-        string key = $"{Prefix}{path}.{suffix}";
+        string key = $"{KeyPrefix}{path}.{suffix}";
         using var scope = NewDisposeScope();
         Tensor own = turned(weight.Value);
         if (!Take(key, own.shape, () => own).eq(own).all().item<bool>()) Faults.Add($"'{key}' differs from '{weight.Name}', to which it is tied");

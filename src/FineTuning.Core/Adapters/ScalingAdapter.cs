@@ -39,7 +39,7 @@ public sealed record ScalingAdapter : Adapter
     private sealed class Scaled(LinearModule module, string path, bool scalesInput, ParameterSource source) : LinearMethod(module)
     {
         private readonly Weight _factors = source.Make(
-            path, "ia3_l", scalesInput ? [1, module.Inputs] : [module.Length, 1], Dense(module).Weight.Depth, () =>
+            path, "ia3_l", scalesInput ? [1, module.Inputs] : [module.Length, 1], module.Depth, () =>
                 ones(scalesInput ? [1, module.Inputs] : [module.Length, 1]));
 
         public override Tensor Matrix(Tensor matrix) => matrix * _factors.Value;

@@ -17,6 +17,9 @@ internal sealed class TokenRows(EmbeddingTable table, Weight rows, Tensor ids, T
     private readonly Tensor _lookup = full([table.Weight.Value.shape[0]], Held(-1L), ScalarType.Int64, table.Weight.Value.device)
         .index_copy_(0, ids, Range(0, ids.shape[0], device: table.Weight.Value.device)).DetachFromDisposeScope();
 
+    /// <summary>Whether nothing else is on the table: the output layer that shares it uses the same rows.</summary>
+    public bool IsAlone => inner is null;
+
     public override Tensor Apply(Tensor ids, Tensor rows1, ForwardContext context)
     {
         Tensor below = inner is null ? rows1 : inner.Apply(ids, rows1, context);

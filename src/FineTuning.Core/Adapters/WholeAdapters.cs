@@ -11,6 +11,8 @@ public sealed record BiasAdapter : Adapter
 
     internal override bool TrainsHead => false;
 
+    internal override bool HasTargets => false;
+
     internal override TrainedBiases TrainedBiases => TrainedBiases.All;
 
     internal override void Write(JsonObject config)

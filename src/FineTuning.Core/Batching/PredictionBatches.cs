@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using static TorchSharp.torch;
@@ -13,7 +14,7 @@ internal static class PredictionBatches
 
     /// <summary>Answers all rows.</summary>
     /// <param name="weights">What is read: it is neither trained nor freed meanwhile.</param>
-    /// <param name="rows">In any order; they stay as they are.</param>
+    /// <param name="rows">In any order; they stay as they are. Each has the number of its input as <see cref="EncodedRow.Index"/>.</param>
     /// <param name="forward">Computes the rows of a batch, padded to a number of tokens, in a dispose scope of its own. Gives one result a row.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <returns>One result a row, in their order.</returns>
@@ -24,6 +25,7 @@ internal static class PredictionBatches
         where TRow : EncodedRow
     {
         using WeightPass pass = weights.Enter();
+        AdapterRequests? requests = AdapterRequests.For(weights);
         var results = new TResult[rows.Count];
         int[] order = [.. Enumerable.Range(0, rows.Count).OrderBy(index => rows[index].Length)];
         for (int start = 0; start < order.Length;)
@@ -33,7 +35,9 @@ internal static class PredictionBatches
             while (end < order.Length && (long)(end + 1 - start) * rows[order[end]].Length <= TokenBudget) end++;
             using var scope = NewDisposeScope();
             using var gradients = no_grad();
-            IReadOnlyList<TResult> answers = forward([.. order[start..end].Select(index => rows[index])], rows[order[end - 1]].Length);
+            (TRow[] batch, int length) = ([.. order[start..end].Select(index => rows[index])], rows[order[end - 1]].Length);
+            IReadOnlyList<TResult> answers = requests is null ? forward(batch, length)
+                : RowAdapters.Within(requests.Of([.. batch.Select(row => row.Index)]), () => forward(batch, length));
             for (int i = start; i < end; i++) results[order[i]] = answers[i - start];
             start = end;
         }

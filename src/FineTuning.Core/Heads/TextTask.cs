@@ -177,7 +177,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     /// <summary>The unprocessed outputs for each text, in their order; computed in batches of similar length.</summary>
     internal float[][] Logits(TokenizedText[] texts, CancellationToken cancellation)
     {
-        TokenizedRow[] rows = [.. texts.Select(text => new TokenizedRow(text.Ids, TypesOf(text)))];
+        TokenizedRow[] rows = [.. texts.Select((text, index) => new TokenizedRow(text.Ids, TypesOf(text)) { Index = index })];
         return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 

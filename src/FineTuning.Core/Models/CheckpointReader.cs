@@ -33,6 +33,7 @@ internal sealed class CheckpointReader : IDisposable
         foreach (string name in source?.Tensors.Keys ?? [])
         {
             string spelled = names.Normalize(name);
+            HoldsQuantized |= name.Contains(".quant_state.", StringComparison.Ordinal) || name.EndsWith(".SCB", StringComparison.Ordinal);
             if (!_stored.TryAdd(spelled, name)) _faults.Add($"'{name}' and '{_stored[spelled]}' are both in the file and mean the same tensor");
         }
     }
@@ -55,6 +56,27 @@ internal sealed class CheckpointReader : IDisposable
         return _source.Read(stored).to(weight.Value.dtype, Device).ne(weight.Value).any().item<bool>();
     }
 
+    /// <summary>Whether the checkpoint stores any matrix in few bits.</summary>
+    public bool HoldsQuantized { get; }
+
+    /// <summary>Whether the checkpoint stores a matrix in few bits.</summary>
+    public bool IsQuantized(string name) => HoldsQuantized && Quantization(name).Exists;
+
+    /// <summary>A matrix that the checkpoint stores in few bits.</summary>
+    /// <param name="name">In the family's spelling.</param>
+    /// <param name="rows">The rows that it must have.</param>
+    /// <param name="columns">The columns that it must have.</param>
+    /// <param name="layout">How the checkpoint stores it.</param>
+    /// <exception cref="CheckpointException">It is damaged, of another shape, or stored otherwise than row by row.</exception>
+    public QuantizedRows ReadQuantized(string name, long rows, long columns, TensorLayout layout)
+    {
+        if (layout != TensorLayout.Plain) throw new CheckpointException(_folder, $"'{name}' is stored in few bits and not row by row, which is not " +
+            $"supported for " +
+            $"this family; load a checkpoint of floating point with the same Quantization: it is quantised while it is read");
+        _budget.Ask(name, [rows, Math.Max(1, columns / 4)]);
+        return Quantization(name).Read(rows, columns, Device);
+    }
+
     /// <summary>A tensor's values in the file's order, in any type.</summary>
     /// <param name="name">In the family's spelling.</param>
     /// <param name="shape">The shape it must have in the file.</param>
@@ -75,6 +97,11 @@ internal sealed class CheckpointReader : IDisposable
             _faults.Add($"'{name}' of shape [{string.Join(", ", shape)}] is missing");
             return StandIn(shape);
         }
+        if (shape.Length == 2 && IsQuantized(name))
+        {
+            using QuantizedRows stored8 = Quantization(name).Read(shape[0], shape[1], CPU);
+            return stored8.Values(0, shape[0]);
+        }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))
         {
@@ -94,6 +121,13 @@ internal sealed class CheckpointReader : IDisposable
     }
 
     public void Dispose() => _generator.Dispose();
+
+    private StoredQuantization Quantization(string name) => new(name, own => _stored.TryGetValue(own, out string? stored) ? _source!.Tensors[stored]
+        : null, own =>
+    {
+        _mapped.Add(_stored[own]);
+        return _source!.Read(_stored[own]);
+    }, _folder);
 
     // Where sizes do not fit the file, memory is not taken for them: the faults found so far must do.
     private Tensor StandIn(long[] shape) => _budget.TryStandIn(shape) ? zeros(shape) : throw Faulty();

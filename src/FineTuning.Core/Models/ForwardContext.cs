@@ -34,6 +34,9 @@ public sealed class ForwardContext
     /// <summary>Casts that outlive the pass. Null: none do.</summary>
     private WeightCasts? Kept { get; init; }
 
+    /// <summary>The adapters of the batch's rows, where they ask for different ones. Null: all get what is attached.</summary>
+    internal RowAdapters? Rows { get; private init; }
+
     /// <summary>A pass without dropout: evaluation and prediction.</summary>
     /// <param name="precision">The type of the matrix products.</param>
     public static ForwardContext Evaluation(Precision precision = Precision.Float32) => For(null, precision);
@@ -55,7 +58,7 @@ public sealed class ForwardContext
     internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => For(null, precision).With(kept);
 
     internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
-        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
+        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32) { Rows = dropout is null ? RowAdapters.Current : null };
 
     /// <summary>
     /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside
@@ -68,13 +71,16 @@ public sealed class ForwardContext
     public Tensor Dropout(Tensor input, double probability, int site) =>
         _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
 
-    private ForwardContext With(WeightCasts kept) => new(_dropout, ComputeType, _casts, _scopes) { Kept = kept };
+    private ForwardContext With(WeightCasts kept) => new(_dropout, ComputeType, _casts, _scopes) { Kept = kept, Rows = Rows };
+
+    private ForwardContext Like(DropoutStream? dropout, int scopes) =>
+        new(dropout, ComputeType, _casts, scopes) { Embedded = Embedded, Normalized = Normalized, Kept = Kept, Rows = Rows };
 
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Kept = Kept };
+        Like(drops ? _dropout?.Layer(layer) : null, _scopes);
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -83,8 +89,7 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) =>
-        new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized, Kept = Kept };
+    internal ForwardContext Part(int part) => Like(_dropout?.Part(part), _scopes + 1);
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
@@ -92,6 +97,8 @@ public sealed class ForwardContext
     public Tensor Compute(Weight weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
+        // What an adapter put in a weight's place is not for all rows.
+        if (Rows is not null) return weight.Own.dtype == ComputeType ? weight.Own : weight.Own.to(ComputeType);
         if (weight.Value.dtype == ComputeType) return weight.Value;
         // Of a trunk that is kept in bfloat16 to save memory, whole float32 copies would cost twice what was saved.
         if (Kept is not null && ComputeType == ScalarType.BFloat16 && !is_grad_enabled()) return Kept.Of(weight, ComputeType);

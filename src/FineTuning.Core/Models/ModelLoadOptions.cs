@@ -28,6 +28,13 @@ public sealed record ModelLoadOptions
     /// </summary>
     public Precision? FrozenPrecision { get; init; }
 
+    /// <summary>
+    /// In how few bits the trunk's linear layers are kept; the trunk is frozen for good and trains adapters. A checkpoint of bitsandbytes is opened as it
+    /// is, where
+    /// it is stored so; another one is quantised while it is read, matrix by matrix. Null (default): they are not.
+    /// </summary>
+    public WeightQuantization? Quantization { get; init; }
+
     /// <summary>The type of the weights in memory: float32; float64 where gradients are checked against differences.</summary>
     internal ScalarType MasterType { get; init; } = ScalarType.Float32;
 }

@@ -123,9 +123,10 @@ public sealed class OutputHead : IDisposable
         trunk.RequireHeld();
         string folder = trunk.Folder ?? "the model in memory";
         options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(),
-            MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32 };
+            MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32,
+                Quantization = trunk.Quantization };
         (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "")
-            : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model);
+            : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model, trunk.Quantization);
         using ITensorSource source = tensors.Source;
         using var reader = new CheckpointReader(source, trunk.Model.Names, folder, options);
         var head = new OutputHead(trunk, kind, OutputsOf(trunk, kind, outputs), reader);
@@ -193,7 +194,8 @@ public sealed class OutputHead : IDisposable
         if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
         using WeightPass pass = Weights.Enter();
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
-        if (2 * indices.shape[0] <= input.Ids.numel()) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)), Own(context));
+        if (2 * indices.shape[0] <= input.Ids.numel() && context.Rows is null) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)),
+            Own(context));
         Tensor scores = Logits(input, context);
         return scores.reshape(-1, scores.shape[2]).index_select(0, indices);
     }
@@ -219,6 +221,31 @@ public sealed class OutputHead : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         Weights.Dispose();
         Trunk.Release();
+    }
+
+    /// <summary>Gives the output layer a matrix of its own, a copy of that of the embeddings, which it shared. Nobody reads meanwhile.</summary>
+    /// <returns>What <see cref="Tie"/> takes; null: it has one already.</returns>
+    internal Weight? Untie()
+    {
+        if (!IsTied) return null;
+        Weight shared = Trunk.TokenTable.Weight;
+        const string Name = "head.output.weight";
+        TensorName stored = Trunk.Model.Names.TryMap(Name, _plan.Names)
+            ?? throw new InvalidOperationException($"checkpoints of the kind '{Trunk.Plan.ModelType}' have no output layer apart from the embeddings: the " +
+                $"two cannot be untied");
+        Tensor copy = shared.Own.detach().clone();
+        WeightPart part = new(stored.Prefix, stored.Name, 0, copy.shape[0]);
+        Weight own = Weights.Add(Name, copy, WeightKind.Matrix, Weights.HeadDepth, [part]);
+        if (!shared.CanTrain) own.Freeze();
+        _output!.Matrix = new DenseMatrix(own);
+        return own;
+    }
+
+    /// <summary>Lets the output layer share the matrix of the embeddings again. Nobody reads meanwhile.</summary>
+    internal void Tie(Weight untied)
+    {
+        _output!.Matrix = new DenseMatrix(Trunk.TokenTable.Weight);
+        Weights.Remove(untied);
     }
 
     /// <summary>What a base checkpoint's pooler makes of the first token, [batch, hidden]; null where it has none.</summary>

@@ -22,7 +22,7 @@ public sealed class Trunk : IDisposable
 
     private Trunk(FamilyModel model, ConfigFile config, CheckpointReader reader)
     {
-        (Model, Config, Device) = (model, config, reader.Device);
+        (Model, Config, Device, Quantization) = (model, config, reader.Device, reader.Options.Quantization);
         Weights.HeadDepth = Plan.LayerCount + 1;
         try
         {
@@ -59,11 +59,23 @@ public sealed class Trunk : IDisposable
     /// <summary>Its linear layers and embedding tables by the checkpoint's names.</summary>
     internal ModuleIndex Modules { get; } = new();
 
+    /// <summary>In how few bits its linear layers are kept. Null: they are floating point.</summary>
+    internal WeightQuantization? Quantization { get; }
+
     internal FamilyModel Model { get; }
 
     internal ConfigFile Config { get; }
 
     internal EmbeddingTable TokenTable { get; }
+
+    /// <summary>What was learned to stand before every text. Null: nothing. Not set while a pass runs.</summary>
+    internal ITrunkPrompt? Prompt { get; set; }
+
+    /// <summary>Positions in a decoder's cache that no token of the text has.</summary>
+    internal long LeadingPositions => Prompt is { } prompt && !LeadsSource ? prompt.Count : 0;
+
+    // Learned vectors stand before what the encoder reads.
+    private bool LeadsSource => Prompt is { IsPrefix: false } && _encoder is not null && _decoder is not null;
 
     /// <summary>The folder whose tensors heads that are added may read. Null: there is none.</summary>
     internal string? Folder { get; private set; }
@@ -99,6 +111,7 @@ public sealed class Trunk : IDisposable
     /// <returns>The caller's; it shares no memory with this one.</returns>
     public Trunk Copy()
     {
+        if (Quantization is not null) throw new InvalidOperationException("a quantised trunk is not copied: load it again");
         using WeightPass pass = Weights.Enter();
         using var source = new WeightSource(Weights);
         ScalarType type = TokenTable.Weight.Value.dtype;
@@ -148,8 +161,9 @@ public sealed class Trunk : IDisposable
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);
         if (_encoder is null) throw new InvalidOperationException($"a model of the kind '{Plan.ModelType}' has no encoder");
-        RequirePositions(source);
         using WeightPass pass = Weights.Enter();
+        if (LeadsSource) source = TrunkPrompt.Before(Prompt!, source, context);
+        RequirePositions(source);
         return _encoder.Forward(new(source, null, null, 0, _encoder.Count, null), context, Weights);
     }
 
@@ -165,8 +179,9 @@ public sealed class Trunk : IDisposable
     {
         using WeightPass pass = Weights.Enter();
         var states = new List<Tensor>();
-        Run(input, context, WantedStates.All, .., states);
-        return states;
+        Tensor last = Run(input, context, WantedStates.All, .., states);
+        long learned = states[^1].shape[1] - last.shape[1];
+        return learned == 0 ? states : [.. states.Select(own => own.narrow(1, learned, own.shape[1] - learned))];
     }
 
     /// <exception cref="ObjectDisposedException">Its last holder is gone.</exception>
@@ -194,13 +209,14 @@ public sealed class Trunk : IDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="config">Its config.json.</param>
     /// <param name="model">Its family.</param>
-    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized.</exception>
-    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model)
+    /// <param name="quantization">In how few bits linear layers are asked for.</param>
+    /// <exception cref="CheckpointException">The files are missing, damaged, hostile or quantized otherwise than is asked for.</exception>
+    internal static (ITensorSource Source, string Prefix) OpenTensors(string folder, ConfigFile config, FamilyModel model, WeightQuantization? quantization)
     {
         ITensorSource stored = CheckpointFiles.Open(folder);
         try
         {
-            QuantizedCheckpoint.Refuse(config, stored, folder);
+            QuantizedCheckpoint.Refuse(config, stored, folder, quantization);
             string prefix = SharedPrefix.Of([.. stored.Tensors.Keys], model.Begins);
             return (SharedPrefix.Without(stored, prefix), prefix);
         }
@@ -220,7 +236,7 @@ public sealed class Trunk : IDisposable
     {
         ConfigFile config = ConfigFile.Read(folder).WithDropout(options.Dropout);
         FamilyModel model = ModelFamilies.Of(config).Read(config);
-        (ITensorSource source, string prefix) = OpenTensors(folder, config, model);
+        (ITensorSource source, string prefix) = OpenTensors(folder, config, model, options.Quantization);
         using (source)
         {
             (Trunk trunk, OutputHead? made) = Open(model, config, source, folder, options, head);
@@ -240,6 +256,9 @@ public sealed class Trunk : IDisposable
         FamilyModel model, ConfigFile config, ITensorSource? source, string folder, ModelLoadOptions options,
         Func<(Trunk Trunk, CheckpointReader Reader), OutputHead?> head)
     {
+        var violations = new List<string>();
+        options.Quantization?.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
         using var reader = new CheckpointReader(source, model.Names, folder, options);
         var trunk = new Trunk(model, config, reader);
         OutputHead? made = null;
@@ -268,15 +287,30 @@ public sealed class Trunk : IDisposable
 
     private Tensor Run(TrunkInput input, ForwardContext context, WantedStates wanted, Range layers, List<Tensor>? states)
     {
+        if (context.Rows is not null && wanted.IndicesOrNull is { } indices)
+        {
+            Tensor all = Run(input, context, WantedStates.All, layers, states);
+            return all.reshape(-1, all.shape[2]).index_select(0, indices);
+        }
         Stack stack = _decoder ?? _encoder!;
         (int first, int count) = layers.GetOffsetAndLength(stack.Count);
-        RequirePositions(input);
-        (Tensor, Tensor?)? memory = _encoder is null || _decoder is null || first == first + count ? null
+        (Tensor States, Tensor? Mask)? memory = _encoder is null || _decoder is null || count == 0 ? null
             : (input.Memory
                 ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input))
                     : Encode(input.Source, context)),
                 input.MemoryMask ?? input.Source?.Mask);
-        return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
+        if (LeadsSource && memory is { } read) memory = (read.States, TrunkPrompt.OfMemory(read.Mask, read.States));
+        if (Prompt is null || LeadsSource)
+        {
+            RequirePositions(input);
+            return stack.Forward(new(input, memory, wanted.Resolve(input), first, first + count, states), context, Weights);
+        }
+        TrunkInput whole = TrunkPrompt.Before(Prompt, input, context);
+        RequirePositions(whole);
+        long learned = whole.Tokens - input.Tokens;
+        Wanted? chosen = (learned == 0 ? wanted : wanted.Behind(learned, input.Tokens)).Resolve(whole);
+        Tensor hidden = stack.Forward(new(whole, memory, chosen, first, first + count, states), context, Weights);
+        return learned == 0 || !wanted.IsAll ? hidden : hidden.narrow(1, learned, input.Tokens);
     }
 
     private void RequirePositions(TrunkInput input)

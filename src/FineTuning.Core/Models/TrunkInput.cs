@@ -34,6 +34,10 @@ public sealed class TrunkInput
     /// </summary>
     internal Tensor? Embeddings { get; init; }
 
+    /// <summary>Vectors that stand before those of every row, behind the embeddings' scale, [learned tokens, embedding size]; ids, masks and the rest have
+    /// room for them in front. Null: none.</summary>
+    internal Tensor? Prompt { get; private init; }
+
     /// <summary>Hidden states from which a pass that does not begin at layer 0 starts, [batch, tokens, hidden].</summary>
     internal Tensor? States { get; init; }
 
@@ -72,6 +76,14 @@ public sealed class TrunkInput
 
     /// <summary>The mask of the tokens themselves, [batch, tokens].</summary>
     internal Tensor? OwnMask => Mask is null || Mask.shape[1] == Tokens ? Mask : Mask.narrow(1, Mask.shape[1] - Tokens, Tokens);
+
+    /// <summary>The batch where a learned prompt made room for itself.</summary>
+    internal TrunkInput Moved(Tensor ids, Tensor? types, Tensor? mask, Tensor? positions, Tensor? prompt = null, KeyValueCache? cache = null) =>
+        new(ids, types, mask)
+        {
+            Embeddings = Embeddings, Prompt = prompt, States = States, Positions = positions, Cache = cache ?? Cache, Source = Source, Memory = Memory,
+            MemoryMask = MemoryMask, PadsRight = PadsRight, Shortest = Shortest + (ids.shape[1] - Tokens),
+        };
 
     internal static TrunkInput Create(long[] ids, long[]? types, int[]? lengths, int rows, int length, Device device)
     {

@@ -48,6 +48,18 @@ public sealed class WantedStates
     /// </summary>
     internal static WantedStates LastOf(long id) => new(Choice.LastOf, id: id);
 
+    /// <summary>Whether those of all tokens are wanted.</summary>
+    internal bool IsAll => _choice == Choice.All;
+
+    /// <summary>The indices of those that are wanted; null: they are said otherwise.</summary>
+    internal Tensor? IndicesOrNull => _indices;
+
+    /// <summary>The same of a batch in which a learned prompt of so many tokens stands before each row.</summary>
+    /// <param name="count">Tokens of the prompt.</param>
+    /// <param name="tokens">Tokens a row without it.</param>
+    internal WantedStates Behind(long count, long tokens) => _choice != Choice.At ? this
+        : new(Choice.At, _indices!.Plus(_indices!.div(Held(tokens), RoundingMode.floor).Plus(1L) * Held(count)));
+
     /// <summary>What a layer is told. Null: everything is wanted.</summary>
     internal Wanted? Resolve(TrunkInput input) => _choice switch
     {

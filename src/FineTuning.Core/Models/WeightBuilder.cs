@@ -56,7 +56,15 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <param name="bias">Whether they have a bias.</param>
     public Linear Linear(string name, IReadOnlyList<(string Name, long Outputs)> parts, int depth, long inputs, bool bias = true)
     {
-        Weight weight = Make(name + ".weight", [.. parts.Select(part => (part.Name + ".weight", part.Outputs))], WeightKind.Matrix, depth, [inputs]);
+        (string, long)[] pieces = [.. parts.Select(part => (part.Name + ".weight", part.Outputs))];
+        if (head is null && reader.Options.Quantization is { } quantization && Quantized(name + ".weight", pieces, depth, inputs, quantization) is { } matrix)
+        {
+            Weight? offset = bias ? Make(name + ".bias", [.. parts.Select(part => (part.Name + ".bias", part.Outputs))], WeightKind.Bias, depth, []) : null;
+            var linear = new Linear(name, matrix, offset, matrix.Parts[0].Prefix);
+            modules.Add(linear);
+            return linear;
+        }
+        Weight weight = Make(name + ".weight", pieces, WeightKind.Matrix, depth, [inputs]);
         Weight? added = bias ? Make(name + ".bias", [.. parts.Select(part => (part.Name + ".bias", part.Outputs))], WeightKind.Bias, depth, []) : null;
         return Linear(name, weight, added);
     }
@@ -84,29 +92,60 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         {
             var tensors = new List<Tensor>();
             long start = 0;
-            for (int i = 0; i < pieces.Count;)
+            foreach ((TensorName theirs, long rows) in Stored(name, pieces))
             {
-                TensorName theirs = reader.Names.Map(pieces[i].Name, _headNames);
-                int count = theirs.Row.Ours.Count;
-                long rows = 0;
-                for (int j = i; j < i + count; j++)
-                {
-                    // One tensor of the checkpoint lies in one weight, in the same order.
-                    if (j >= pieces.Count || reader.Names.Map(pieces[j].Name, _headNames) != theirs)
-                        throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
-                    rows += pieces[j].Rows;
-                }
-                long[] shape = [rows, .. tail];
-                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, shape, kind, initialGain)));
+                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, [rows, .. tail], kind, initialGain)));
                 parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
                 start += rows;
-                i += count;
             }
             value = (tensors.Count == 1 ? tensors[0] : cat(tensors, 0)).to(_type, reader.Device).contiguous().MoveToOuterDisposeScope();
         }
         Weight weight = Weights.Add(name, value, kind, depth, parts);
-        if (head is null && reader.Options.FrozenPrecision is not null) weight.Freeze();
+        if (head is null && reader.Options is not { FrozenPrecision: null, Quantization: null }) weight.Freeze();
         return weight;
+    }
+
+    // Null: a quantised checkpoint holds this layer as floating point, on purpose.
+    private QuantizedMatrix? Quantized(string name, IReadOnlyList<(string Name, long Rows)> pieces, int depth, long inputs, WeightQuantization quantization)
+    {
+        (TensorName Theirs, long Rows)[] stored = [.. Stored(name, pieces)];
+        bool[] quantized = [.. stored.Select(own => reader.IsQuantized(own.Theirs.Whole))];
+        if (reader.HoldsQuantized && !Array.Exists(quantized, own => own)) return null;
+        var parts = new List<WeightPart>();
+        var matrices = new List<QuantizedRows>();
+        long start = 0;
+        for (int i = 0; i < stored.Length; i++)
+        {
+            (TensorName theirs, long rows) = stored[i];
+            using var scope = NewDisposeScope();
+            matrices.Add(quantized[i] ? reader.ReadQuantized(theirs.Whole, rows, inputs, theirs.Row.Layout)
+                : QuantizedRows.Of(theirs.Row.Layout.FromFile(Read(theirs, [rows, inputs], WeightKind.Matrix, 1)), quantization, reader.Device));
+            parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
+            start += rows;
+        }
+        var matrix = new QuantizedMatrix(parts, matrices, depth);
+        Weights.Keep(matrix);
+        return matrix;
+    }
+
+    // The checkpoint's tensors of which a weight is stacked, with their rows.
+    private IEnumerable<(TensorName Theirs, long Rows)> Stored(string name, IReadOnlyList<(string Name, long Rows)> pieces)
+    {
+        for (int i = 0; i < pieces.Count;)
+        {
+            TensorName theirs = reader.Names.Map(pieces[i].Name, _headNames);
+            int count = theirs.Row.Ours.Count;
+            long rows = 0;
+            for (int j = i; j < i + count; j++)
+            {
+                // One tensor of the checkpoint lies in one weight, in the same order.
+                if (j >= pieces.Count || reader.Names.Map(pieces[j].Name, _headNames) != theirs)
+                    throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
+                rows += pieces[j].Rows;
+            }
+            yield return (theirs, rows);
+            i += count;
+        }
     }
 
     private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)

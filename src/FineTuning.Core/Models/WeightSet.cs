@@ -12,6 +12,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly WeightSet[] _shown;
     private readonly List<Weight> _own = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
+    private readonly List<QuantizedMatrix> _quantized = [];
     private WeightSet[] _guests = [];
     private int _headDepth = 1;
     private int _version;
@@ -126,7 +127,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>How many numbers the weights hold.</summary>
     /// <param name="trainableOnly">Count only those that train.</param>
-    public long ParameterCount(bool trainableOnly = false) => this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel());
+    public long ParameterCount(bool trainableOnly = false) => this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel())
+        + (trainableOnly ? 0 : Quantized.Sum(matrix => matrix.Rows * matrix.Columns));
 
     /// <inheritdoc/>
     public IEnumerator<Weight> GetEnumerator() => _shown.SelectMany(set => set).Concat(_own).Concat(_guests.SelectMany(set => set)).GetEnumerator();
@@ -145,10 +147,20 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         if (_shown.Length == 0) Gate.Close();
         else Gate.Drain(this);
         foreach (Weight weight in _own) weight.Own.Dispose();
+        foreach (QuantizedMatrix matrix in _quantized) matrix.Dispose();
     }
+
+    /// <summary>Matrices in few bits a number, which are no weights: nothing trains or writes them.</summary>
+    internal IEnumerable<QuantizedMatrix> Quantized => _shown.SelectMany(set => set.Quantized).Concat(_quantized);
+
+    /// <summary>Owns such a matrix from now on.</summary>
+    internal void Keep(QuantizedMatrix matrix) => _quantized.Add(matrix);
 
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);
+
+    /// <summary>Changes with every adapter that is attached or taken off.</summary>
+    internal int AdapterVersion => _version + _shown.Sum(set => set.AdapterVersion);
 
     /// <summary>Shows the weights of a guest behind its own, to all sets that show this one too. Nobody reads meanwhile.</summary>
     internal void Show(WeightSet guest) => (_guests, _version) = ([.. _guests, guest], _version + 1);
@@ -191,6 +203,15 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         _byName.Add(name, weight);
         _own.Add(weight);
         return weight;
+    }
+
+    /// <summary>Takes a weight out and frees it.</summary>
+    internal void Remove(Weight weight)
+    {
+        if (!_own.Remove(weight)) throw new ArgumentException($"the set does not own '{weight.Name}'", nameof(weight));
+        _byName.Remove(weight.Name);
+        _version++;
+        weight.Own.Dispose();
     }
 
     /// <summary>Whether there are weights at a depth and none of them trains: such a part drops nothing.</summary>

@@ -42,7 +42,8 @@ public abstract class TunableModel : IDisposable
     /// <summary>Reads an adapter's folder; see <see cref="ModelAdapters.Load"/>.</summary>
     /// <param name="folder">As PEFT or this library wrote it.</param>
     /// <param name="name">Its name.</param>
-    public void LoadAdapter(string folder, string name = "default") => Adapters.Load(folder, name);
+    /// <param name="use">Whether the model computes with it from now on; false: it goes on with what it had.</param>
+    public void LoadAdapter(string folder, string name = "default", bool use = true) => Adapters.Load(folder, name, use);
 
     /// <summary>Writes the active adapter; see <see cref="ModelAdapters.Save"/>.</summary>
     /// <param name="folder">Where to.</param>

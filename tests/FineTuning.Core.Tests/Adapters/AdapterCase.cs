@@ -58,13 +58,23 @@ internal sealed class AdapterCase : IDisposable
         return cases;
     }
 
+    /// <summary>What a case expects.</summary>
+    public static JsonElement Expects(string folder) => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json"))).RootElement;
+
+    /// <summary>Opens a case, whatever it holds.</summary>
+    public static AdapterCase Of(string name)
+    {
+        string folder = Goldens.Require("peft", name);
+        return new(name, folder, Expects(folder));
+    }
+
     /// <summary>Opens a case; skips what the library refuses by name.</summary>
-    public static AdapterCase Open(string name)
+    public static AdapterCase Open(string name, bool half = false)
     {
         string folder = Goldens.Require("peft", name);
         var own = new AdapterCase(name, folder, JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "golden.json"))).RootElement);
         if (!ModelFamilies.Supports(own.Base)) Assert.Skip($"the family of {Path.GetFileName(own.Base)} is not supported yet");
-        if (own.Expected.TryGetProperty("run_dtype", out JsonElement type) && type.GetString() != "float32") Assert.Skip("the base runs in another type");
+        if (own.IsHalf != half) Assert.Skip("the base runs in bfloat16: HalfAdapterTests");
         try
         {
             _ = AdapterConfig.Read(own.AdapterFolder);
@@ -79,18 +89,23 @@ internal sealed class AdapterCase : IDisposable
     public OutputHead Load() => Task switch
     {
         "seq_cls" => OutputHead.Load(Base, HeadKind.SequenceClassification, OutputHead.ReadLabels(Base).Count),
-        "causal_lm" => OutputHead.Load(Base, HeadKind.CausalLanguage),
+        "causal_lm" => OutputHead.Load(Base, HeadKind.CausalLanguage, options: new() { FrozenPrecision = IsHalf ? Precision.BFloat16 : null }),
         _ => OutputHead.Load(Base, HeadKind.SequenceToSequence),
     };
 
+    /// <summary>Whether the base runs in bfloat16.</summary>
+    public bool IsHalf => Expected.TryGetProperty("run_dtype", out JsonElement type) && type.GetString() == "bfloat16";
+
     /// <summary>Logits and loss of a batch.</summary>
-    public (Tensor Logits, Tensor Loss) Run(OutputHead model, int batch)
+    public (Tensor Logits, Tensor Loss) Run(OutputHead model, int batch, Precision precision = Precision.Float32)
     {
         Tensor Read(string name) => _batches.Read(name).select(0, batch);
         Tensor ids = Read("input_ids"), mask = Read("attention_mask").to(ScalarType.Bool), labels = Read("labels");
         var input = new TrunkInput(ids, _batches.Tensors.ContainsKey("token_type_ids") ? Read("token_type_ids") : null, mask);
         if (Task == "seq_2_seq_lm") input = new TrunkInput(ModelCase.ShiftedRight(labels, model.Trunk.Plan)) { Source = input };
-        Tensor logits = model.Logits(input, ForwardContext.Evaluation());
+        Tensor logits = Task == "causal_lm" && model.Trunk.Prompt is { IsPrefix: false } prompt ? Whole(model, prompt, ref input, ref labels)
+            : model.Logits(input, ForwardContext.Evaluation(precision));
+        mask = input.Mask!;
         if (Task == "seq_cls") return (logits, nn.functional.cross_entropy(logits, labels));
         if (Task == "seq_2_seq_lm") return (logits, nn.functional.cross_entropy(logits.reshape(-1, logits.shape[2]), labels.reshape(-1), ignore_index: -100));
         Tensor loss = nn.functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, logits.shape[2]),
@@ -98,11 +113,45 @@ internal sealed class AdapterCase : IDisposable
         return (logits * mask.unsqueeze(2), loss);
     }
 
+    /// <summary>Puts the adapter on a model: from its file, or with the tensors from which the reference trained where the file does not hold them.</summary>
+    public void Put(ModelAdapters adapters)
+    {
+        string[] starts = [.. Golden.Tensors.Keys.Where(key => key.StartsWith("start.", StringComparison.Ordinal))];
+        if (starts.Length == 0)
+        {
+            adapters.Load(AdapterFolder);
+            return;
+        }
+        adapters.Add(AdapterConfig.Read(AdapterFolder));
+        using var gradients = no_grad();
+        foreach (string key in starts) adapters.Current!.Weights.Find(key["start.".Length..])!.Value.copy_(Read(key));
+    }
+
     public Tensor BaseLogits() => _batches.Read("logits.base");
 
     public Tensor Read(string name) => Golden.Read(name);
 
     public bool Holds(string name) => Golden.Tensors.ContainsKey(name);
+
+    // The scores of the learned vectors too, of which the last predicts the first token of the text.
+    private static Tensor Whole(OutputHead model, ITrunkPrompt prompt, ref TrunkInput input, ref Tensor labels)
+    {
+        ForwardContext context = ForwardContext.Evaluation();
+        Tensor text = model.Logits(input, context);
+        input = TrunkPrompt.Before(prompt, input, context);
+        labels = cat([full([labels.shape[0], prompt.Count], Held(-100L), ScalarType.Int64), labels], 1);
+        model.Trunk.Prompt = null;
+        try
+        {
+            Tensor logits = model.Logits(input, context);
+            Assert.InRange(Apart(text, logits.narrow(1, prompt.Count, text.shape[1])), 0, 1e-6);
+            return logits;
+        }
+        finally
+        {
+            model.Trunk.Prompt = prompt;
+        }
+    }
 
     public static double Apart(Tensor found, Tensor expected) =>
         (found.detach() - expected).abs().max().item<float>() / Math.Max(1e-12, expected.abs().max().item<float>());

@@ -16,7 +16,7 @@ public sealed class HostileAdapterTests
     {
         { "r", "0", "'r'" }, { "r", "100000000", "'r'" }, { "r", "\"four\"", "'r'" }, { "r", "8", "shape" },
         { "lora_alpha", "-1", "'lora_alpha'" }, { "lora_dropout", "1", "'lora_dropout'" }, { "bias", "\"some\"", "'bias'" },
-        { "peft_type", "\"PREFIX_TUNING\"", "not supported" }, { "peft_type", "null", "'peft_type'" },
+        { "peft_type", "\"POLY\"", "not supported" }, { "peft_type", "null", "'peft_type'" },
             { "init_lora_weights", "\"loftq\"", "init_lora_weights" },
         { "layer_replication", "[[0, 1]]", "'layer_replication'" }, { "target_modules", "\"(\"", "regular expression" },
             { "target_modules", "[1]", "'target_modules'" },

@@ -1,6 +1,7 @@
 using FineTuning.Adapters;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Models;
 using FineTuning.Training;
 using Xunit;
 
@@ -23,6 +24,9 @@ public sealed class AdapterPageTests
             Tune(model, reviews, folder);
             Serve(model, folder);
             Merge(model, whole);
+            Route(model, folder, ["good", "bad", "good thing"]);
+            Combine(checkpoint);
+            Quantized(checkpoint, reviews);
             Others();
             Assert.True(File.Exists(Path.Combine(whole, "model.safetensors")));
         }
@@ -63,6 +67,37 @@ public sealed class AdapterPageTests
         // end
     }
 
+    private static void Route(TextClassifier<string> model, string folder, string[] texts)
+    {
+        // snippet: adapter-route
+        model.LoadAdapter(folder, "mails", use: false);     // under load: nobody's answers change
+        IReadOnlyList<Classification<string>> answers =
+            model.Adapters.Route(["reviews", null, "mails"], () => model.PredictBatch(texts)); // null: the base
+        model.Adapters.Remove("mails");                     // waits for those who use it
+        // end
+        Assert.Equal(3, answers.Count);
+    }
+
+    private static void Combine(string checkpoint)
+    {
+        using SentenceEncoder encoder = Pretrained.SentenceEncoder(checkpoint);
+        foreach (string name in new[] { "reviews", "mails" }) encoder.Adapters.Add(Adapter.Lora(4), name);
+        // snippet: adapter-combine
+        encoder.Adapters.Combine("both", new() { Kind = CombinationKind.Concatenated }, ("reviews", 0.7), ("mails", 0.3));
+        // end
+        Assert.Equal("both", encoder.Adapters.Active);
+    }
+
+    private static void Quantized(string checkpoint, LabeledText<string>[] reviews)
+    {
+        // snippet: adapter-quantized
+        using Trunk small = Pretrained.Trunk(checkpoint, new() { Quantization = new(QuantizationKind.NormalFloat4) });
+        using TextClassifier<string> reviewer = Pretrained.TextClassifier<string>(small, new() { Labels = ["bad", "good"], FreshHead = true });
+        FineTuner.For(reviewer).WithAdapter(Adapter.Lora().On(l => l.AllLinear())).Epochs(1).Train(reviews);
+        // end
+        Assert.Equal("default", reviewer.Adapters.Active);
+    }
+
     private static void Others()
     {
         // snippet: adapter-methods
@@ -73,7 +108,10 @@ public sealed class AdapterPageTests
         Adapter biases = Adapter.AllBiases();       // BitFit
         Adapter norms = Adapter.Norms();
         Adapter rows = Adapter.Tokens(1000, 1001);  // of the token embeddings
+        Adapter prompt = Adapter.Prompt(tokens: 20);
+        Adapter prefix = Adapter.Prefix(tokens: 20);
+        Adapter adaptive = new AdaptiveLoraAdapter { Rank = 12, TargetRank = 8, WarmupSteps = 100, FinalSteps = 100 };
         // end
-        Assert.All(new[] { magnitudes, stable, principal, factors, biases, norms, rows }, Assert.NotNull);
+        Assert.All(new[] { magnitudes, stable, principal, factors, biases, norms, rows, prompt, prefix, adaptive }, Assert.NotNull);
     }
 }

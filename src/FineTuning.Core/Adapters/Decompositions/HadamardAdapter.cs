@@ -37,7 +37,7 @@ public sealed record HadamardAdapter : Adapter
         public Products(LinearModule module, string path, HadamardAdapter options, ParameterSource source)
             : base(module)
         {
-            int depth = Dense(module).Weight.Depth, rank = options.Rank;
+            int depth = module.Depth, rank = options.Rank;
             Tensor Drawn(long rows, long columns, double deviation) => randn([rows, columns], generator: source.Generator) * Held(deviation);
             _a1 = source.Make(path, "hada_w1_a", [module.Length, rank], depth, () => Drawn(module.Length, rank, 0.1));
             _b1 = source.Make(path, "hada_w1_b", [rank, module.Inputs], depth, () => Drawn(rank, module.Inputs, 1));

@@ -57,7 +57,7 @@ public sealed record KroneckerAdapter : Adapter
         public Product(LinearModule module, string path, KroneckerAdapter options, ParameterSource source)
             : base(module)
         {
-            int depth = Dense(module).Weight.Depth, rank = options.Rank;
+            int depth = module.Depth, rank = options.Rank;
             (long rows, long tall) = Sides(module.Length, options.Factor);
             (long columns, long wide) = Sides(module.Inputs, options.Factor);
             _small = source.Make(path, "lokr_w1", [rows, columns], depth, () => zeros(rows, columns));

@@ -36,8 +36,8 @@ public sealed record VeraAdapter : Adapter
 
     private sealed class Shared(LinearModule module, string path, VeraAdapter options, ParameterSource source) : LinearMethod(module)
     {
-        private readonly Weight _b = source.Make(path, "vera_lambda_b", [module.Length], Dense(module).Weight.Depth, () => zeros(module.Length));
-        private readonly Weight _d = source.Make(path, "vera_lambda_d", [options.Rank], Dense(module).Weight.Depth, () =>
+        private readonly Weight _b = source.Make(path, "vera_lambda_b", [module.Length], module.Depth, () => zeros(module.Length));
+        private readonly Weight _d = source.Make(path, "vera_lambda_d", [options.Rank], module.Depth, () =>
             full([options.Rank], Held(options.Initial), ScalarType.Float32));
         private readonly Weight _allA = source.Shared("base_model.vera_A", [options.Rank, source.Largest.Inputs], () =>
             LoraFactors.Uniform(options.Rank, source.Largest.Inputs, source.Generator));

@@ -28,9 +28,9 @@ internal sealed record LoraFactors(Tensor A, Tensor B)
     }
 
     /// <summary>Uniform within the bound of He et al. 2015 with a = sqrt(5), as PEFT draws A: 1 over the root of the inputs.</summary>
-    public static Tensor Uniform(long rows, long columns, Generator generator)
+    public static Tensor Uniform(long rows, long columns, Generator generator, long? inputs = null)
     {
-        double bound = 1 / Math.Sqrt(columns);
+        double bound = 1 / Math.Sqrt(inputs ?? columns);
         return rand([rows, columns], generator: generator) * Held(2 * bound) - Held(bound);
     }
 

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Adapters;
 
 /// <summary>LoRA on a linear module: y = W x + s (B A x + b) - s B0 A0 x, where B0 A0 is what a start took out of the matrix; with magnitudes, DoRA.</summary>
-internal sealed class LoraLinear : LinearMethod
+internal sealed class LoraLinear : LinearMethod, IDisposable
 {
     private readonly Weight _a;
     private readonly Weight _b;
@@ -23,9 +23,10 @@ internal sealed class LoraLinear : LinearMethod
         : base(module)
     {
         (int rank, _scale) = options.Of(path);
+        Path = path;
         (_dropout, _site) = (options.Dropout, DropoutSite.Of(path));
         _startsAtZero = options.Start == LoraStart.Zero;
-        int depth = Dense(module).Weight.Depth;
+        int depth = module.Depth;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         LoraFactors? start = LoraFactors.Of(options.Start, BaseMatrix(), rank, _scale);
@@ -38,8 +39,26 @@ internal sealed class LoraLinear : LinearMethod
         if (options.HasMagnitudes) _magnitude = source.Make(path, "lora_magnitude_vector", [module.Length], depth, () => Norms(Changed(BaseMatrix())));
     }
 
+    /// <summary>The module's path in the adapter's file.</summary>
+    public string Path { get; }
+
+    /// <summary>[rank, inputs]</summary>
+    public Tensor A => _a.Value;
+
+    /// <summary>[outputs, rank]</summary>
+    public Tensor B => _b.Value;
+
+    /// <summary>Of the product.</summary>
+    public double Scale => _scale;
+
+    /// <summary>What its start took out of the matrix; null: nothing.</summary>
+    public LoraFactors? Taken => _taken;
+
+    /// <summary>Whether it is a scaled product and no more.</summary>
+    public bool IsPlain => _magnitude is null && _bias is null && _taken is null && OwnBias is null;
+
     /// <summary>Whether B is what it was at the start, all zero: nothing was learned.</summary>
-    public bool IsStill => _startsAtZero && !_b.Value.any().item<bool>();
+    public override bool IsStill => _startsAtZero && !_b.Value.any().item<bool>();
 
     public override Tensor? Delta() => _magnitude is not null ? null
         : _taken is null ? _b.Value.mm(_a.Value) * Held(_scale) : (_b.Value.mm(_a.Value) - _taken.B.mm(_taken.A)) * Held(_scale);
@@ -79,6 +98,12 @@ internal sealed class LoraLinear : LinearMethod
         }
         Tensor scaled = unbiased.Plus(low) * ratio;
         return (bias is null ? scaled : scaled.Plus(bias)).to(product.dtype);
+    }
+
+    public void Dispose()
+    {
+        _taken?.A.Dispose();
+        _taken?.B.Dispose();
     }
 
     private Tensor Changed(Tensor matrix) => matrix.Plus(_b.Value.mm(_a.Value) * Held(_scale));

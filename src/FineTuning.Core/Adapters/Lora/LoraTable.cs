@@ -27,6 +27,9 @@ internal sealed class LoraTable : TableMethod
         if (options.HasMagnitudes) _magnitude = source.Make(path, "lora_magnitude_vector", [width], 0, () => Norms(Changed(Base())));
     }
 
+    /// <inheritdoc/>
+    public override bool IsStill => !_a.Value.any().item<bool>();
+
     public Weight A => _a;
 
     public Weight B => _b;

@@ -42,8 +42,8 @@ public sealed record ButterflyAdapter : Adapter
             if (module.Inputs % size != 0) throw new Errors.InvalidOptionsException([$"'{path}' has {module.Inputs} inputs, which blocks of {size} do " +
                 $"not divide"]);
             long[] shape = [1, module.Inputs / size, size, size];
-            _turns = source.Make(path, "boft_R", shape, Dense(module).Weight.Depth, () => zeros(shape));
-            _factors = source.Make(path, "boft_s", [module.Length, 1], Dense(module).Weight.Depth, () => ones(module.Length, 1));
+            _turns = source.Make(path, "boft_R", shape, module.Depth, () => zeros(shape));
+            _factors = source.Make(path, "boft_s", [module.Length, 1], module.Depth, () => ones(module.Length, 1));
         }
 
         public override Tensor Matrix(Tensor matrix)

@@ -81,7 +81,7 @@ public sealed record OrthogonalAdapter : Adapter
             }
             _size = options.BlockSize > 0 ? options.BlockSize : module.Inputs / options.Blocks;
             long[] shape = [options.SharesBlocks ? 1 : module.Inputs / _size, _size * (_size - 1) / 2];
-            _turns = source.Make(path, "oft_R.weight", shape, Dense(module).Weight.Depth, () => zeros(shape));
+            _turns = source.Make(path, "oft_R.weight", shape, module.Depth, () => zeros(shape));
             _series = options.UsesSeries;
         }
 

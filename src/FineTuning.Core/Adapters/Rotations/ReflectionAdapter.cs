@@ -32,7 +32,7 @@ public sealed record ReflectionAdapter : Adapter
 
     private sealed class Mirrored(LinearModule module, string path, ReflectionAdapter options, ParameterSource source) : LinearMethod(module)
     {
-        private readonly Weight _u = source.Make(path, "hra_u", [module.Inputs, options.Rank], Dense(module).Weight.Depth, () =>
+        private readonly Weight _u = source.Make(path, "hra_u", [module.Inputs, options.Rank], module.Depth, () =>
             Pairs(module.Inputs, options.Rank, source.Generator));
 
         public override Tensor Matrix(Tensor matrix)

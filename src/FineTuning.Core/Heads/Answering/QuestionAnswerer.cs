@@ -104,7 +104,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
         foreach ((string Question, string Context)[] chunk in inputs.Chunk(QuestionsInAChunk))
         {
             AnswerWindow[][] windows = [.. chunk.Select(input => WindowsOf(input.Question, input.Context))];
-            float[][] logits = Logits([.. windows.SelectMany(group => group)], cancellation);
+            float[][] logits = Logits(windows, answers.Count, cancellation);
             int offset = 0;
             for (int i = 0; i < chunk.Length; i++)
             {
@@ -232,9 +232,13 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     /// <summary>The scores of each window, [tokens, 2] flattened, in their order; computed in batches of similar length.</summary>
-    internal float[][] Logits(AnswerWindow[] windows, CancellationToken cancellation)
+    /// <param name="windows">The windows of each question.</param>
+    /// <param name="first">The number of the first question among the call's.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    internal float[][] Logits(AnswerWindow[][] windows, int first, CancellationToken cancellation)
     {
-        TokenizedRow[] rows = [.. windows.Select(window => new TokenizedRow(window.Tokens.Ids, TypesOf(window)))];
+        TokenizedRow[] rows = [.. windows.SelectMany((group, i) => group.Select(window => new TokenizedRow(window.Tokens.Ids,
+            TypesOf(window)) { Index = first + i }))];
         return PredictionBatches.Run(Weights, rows, Logits, cancellation);
     }
 

@@ -53,6 +53,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     private protected CausalEncoding Encoding { get; }
 
     private protected Tensors.Precision Precision => _options.Precision;

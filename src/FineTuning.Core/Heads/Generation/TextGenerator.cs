@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using FineTuning.Adapters;
 using FineTuning.Errors;
 using FineTuning.Generation;
 using FineTuning.Models;
@@ -37,6 +38,9 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
 
     /// <summary>Whether an output layer that was drawn fresh has been trained.</summary>
     public UntrainedHead Untrained { get; } = new(head.LoadReport, head.Trunk.Folder ?? "the language model", options.Logger);
+
+    // Learned vectors before a text take positions of their own.
+    private int? Room => Positions is { } most && !ReadsSource ? most - (int)head.Trunk.LeadingPositions : Positions;
 
     private bool ReadsSource => head.Trunk.Plan is { Encoder: not null, Decoder: not null };
 
@@ -129,13 +133,13 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
             ? PromptRows.ForEncoderDecoder(rows, null, asked.DecoderStartTokenId ?? asked.BosTokenId)
             : PromptRows.ForDecoder(rows, mask, asked.PadTokenId, asked.EosTokenId ?? []);
         var bounds = new GenerationBounds(
-            starts[0].Tokens.Length, head.Outputs, Positions, head.Trunk.Plan.MaximumTokens is not null, ReadsSource, HasTokenizer: true);
+            starts[0].Tokens.Length, head.Outputs, Room, head.Trunk.Plan.MaximumTokens is not null, ReadsSource, HasTokenizer: true);
         GenerationSettings settings = GenerationSettings.Of(asked, bounds);
         if (options.Logger is { } logger)
         {
             foreach (string ignored in settings.Ignored) Diagnostics.HeadLog.IgnoredOption(logger, ignored);
         }
-        return new(starts, settings, ReadsSource ? new(rows, mask) : null);
+        return new(starts, settings, ReadsSource ? new(rows, mask) : null, AdapterRequests.For(head.Weights));
     }
 
     // A source is padded on the right, a prompt on the left.
@@ -148,11 +152,11 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     private IReadOnlyList<Generated> Search(GenerationJob job, Action<int, int>? onToken, CancellationToken cancellation)
     {
         bool usesCache = job.Settings.Options.UseCache != false;
-        using IScoreSource source = new TrunkScoreSource(head, options.Precision, job.Encoder, usesCache)
+        using IScoreSource source = new TrunkScoreSource(head, options.Precision, job.Encoder, usesCache, job.Adapters)
         {
             Known = ReadsSource ? [] : _known,
         };
-        using IScoreSource? other = job.Settings.Guides ? new TrunkScoreSource(head, options.Precision, usesCache: usesCache) : null;
+        using IScoreSource? other = job.Settings.Guides ? new TrunkScoreSource(head, options.Precision, usesCache: usesCache, requests: job.Adapters) : null;
         GenerationOptions asked = job.Settings.Options;
         IScoreSource guided = other is null ? source : new GuidedScores(source, other, asked.GuidanceScale!.Value, asked.NegativePromptIds);
         return TokenSearch.Run(guided, new(job.Prompts, job.Settings)
@@ -168,5 +172,5 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         return new(tokenizer.Decode(text.Tokens.AsSpan(0, kept), skipSpecialTokens: true, cleanUp: false), text.Tokens, text.Reason) { Score = text.Score };
     }
 
-    private sealed record GenerationJob(IReadOnlyList<SearchPrompt> Prompts, GenerationSettings Settings, EncoderRows? Encoder);
+    private sealed record GenerationJob(IReadOnlyList<SearchPrompt> Prompts, GenerationSettings Settings, EncoderRows? Encoder, AdapterRequests? Adapters);
 }

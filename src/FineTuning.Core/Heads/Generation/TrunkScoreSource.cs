@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using FineTuning.Adapters;
 using FineTuning.Generation;
 using FineTuning.Models;
 using FineTuning.Tensors;
@@ -15,20 +16,22 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 
 /// <summary>Scores of a model: its encoder runs once, keys and values of earlier tokens are kept, and one token a row is computed a step.</summary>
 /// <remarks>
-/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. No scores are kept. For one thread; whoever made it
-/// disposes it, while the head lives.
+/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where another adapter is used meanwhile, what was kept is
+/// computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
 /// </remarks>
-internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true)
-    : IScoreSource
+internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true,
+    AdapterRequests? requests = null) : IScoreSource
 {
     private readonly WeightCasts _casts = new(head.Weights);
     private DecodingCache? _cache;
     private Tensor? _memory;
     private Tensor? _memoryMask;
-    private int[][] _texts = [];
+    private readonly List<(int[] Tokens, int[] Parents)> _steps = [];
+    private int[][] _prompts = [];
     private int[] _padding = [];
     private int[] _origins = [];
     private int _shared;
+    private (int, int) _version;
 
     /// <summary>Beginnings whose keys and values may be known. With a cache and without an encoder.</summary>
     public IReadOnlyList<SharedPrompt> Known { get; init; } = [];
@@ -40,12 +43,10 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using WeightPass pass = head.Weights.Enter();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Clear();
-        (_padding, _origins) = ([.. padding], [.. Enumerable.Range(0, rows.Count)]);
-        if (encoder is not null) Encode(encoder);
-        if (usesCache) _cache = new DecodingCache(head.Trunk.Plan.Decoder);
-        else _texts = [.. rows];
-        _shared = _cache is null ? 0 : Begin(_cache, rows);
+        _steps.Clear();
+        (_padding, _origins, _prompts) = ([.. padding], [.. Enumerable.Range(0, rows.Count)], [.. rows]);
+        Begin();
+        if (_cache is not null && requests is null && head.Trunk.LeadingPositions == 0) _shared = Share(_cache, rows);
         Compute(_shared == 0 ? rows : [.. rows.Select((row, i) => Behind(row, _padding[i]))], _shared, scores);
     }
 
@@ -56,21 +57,40 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         using var gradients = no_grad();
         int[] chosen = parents.ToArray();
         Select(chosen);
-        if (_cache is not null)
+        _steps.Add((tokens.ToArray(), chosen));
+        // Keys and values of another adapter would mix with those of this one.
+        if (_version != Version) Begin();
+        else if (_cache is not null)
         {
-            Compute(tokens, _cache.Length, scores);
+            Compute(tokens, _cache.Length - head.Trunk.LeadingPositions, scores);
             return;
         }
-        var texts = new int[tokens.Length][];
-        for (int row = 0; row < texts.Length; row++) texts[row] = [.. _texts[chosen[row]], tokens[row]];
-        _texts = texts;
-        Compute(_texts, 0, scores);
+        Compute(Texts(tokens.Length), 0, scores);
     }
 
     public void Dispose()
     {
         Clear();
         _casts.Dispose();
+    }
+
+    private (int, int) Version => (head.Weights.AdapterVersion, requests?.Removals ?? 0);
+
+    private void Begin()
+    {
+        Clear();
+        (_version, _shared) = (Version, 0);
+        if (encoder is not null)
+        {
+            Encode(encoder);
+            if (!_origins.SequenceEqual(Enumerable.Range(0, encoder.Ids.Count)))
+            {
+                Tensor index = tensor(_origins.Select(origin => (long)origin).ToArray(), ScalarType.Int64, head.Device);
+                Replace(ref _memory, index);
+                Replace(ref _memoryMask, index);
+            }
+        }
+        if (usesCache) _cache = new DecodingCache(head.Trunk.Plan.Decoder);
     }
 
     private void Clear()
@@ -83,16 +103,31 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
 
     private ForwardContext Context() => ForwardContext.Decoding(precision, _casts);
 
+    // The rows as they stand now: each goes back through its parents to its prompt.
+    private int[][] Texts(int rows)
+    {
+        var texts = new int[rows][];
+        for (int row = 0; row < rows; row++)
+        {
+            var behind = new int[_steps.Count];
+            int at = row;
+            for (int step = _steps.Count - 1; step >= 0; step--) (behind[step], at) = (_steps[step].Tokens[at], _steps[step].Parents[at]);
+            texts[row] = [.. _prompts[at], .. behind];
+        }
+        return texts;
+    }
+
     private void Encode(EncoderRows rows)
     {
         Tensor? mask = rows.Mask is null || rows.Mask.All(row => row.All(real => real)) ? null
             : tensor(rows.Mask.SelectMany(row => row).ToArray(), [rows.Mask.Count, rows.Mask[0].Length], ScalarType.Bool, head.Device);
-        _memory = head.Trunk.Encode(new(Ids(rows.Ids), null, mask), Context()).DetachFromDisposeScope();
+        int[] prompts = [.. Enumerable.Range(0, rows.Ids.Count)];
+        _memory = RowAdapters.Within(requests?.Of(prompts), () => head.Trunk.Encode(new(Ids(rows.Ids), null, mask), Context())).DetachFromDisposeScope();
         _memoryMask = mask?.DetachFromDisposeScope();
     }
 
     // The longest beginning that is known of all rows goes into the cache.
-    private int Begin(DecodingCache cache, IReadOnlyList<int[]> rows)
+    private int Share(DecodingCache cache, IReadOnlyList<int[]> rows)
     {
         (SharedPrompt? Prompt, int Tokens) best = (null, 0);
         foreach (SharedPrompt prompt in Known)
@@ -145,9 +180,12 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         (long rows, long tokens) = (ids.shape[0], ids.shape[1]);
         (Tensor? mask, Tensor? positions) = _padding.Any(count => count > 0) ? Padded(past, tokens) : (null, null);
         var input = new TrunkInput(ids, null, mask) { Positions = positions, Cache = _cache, Memory = _memory, MemoryMask = _memoryMask };
-        ForwardContext context = Context();
-        Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
-        Tensor logits = head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
+        Tensor logits = RowAdapters.Within(requests?.Of(_origins), () =>
+        {
+            ForwardContext context = Context();
+            Tensor hidden = head.Trunk.Hidden(input, context, tokens == 1 ? WantedStates.All : WantedStates.LastReal);
+            return head.Score(hidden.view(rows, hidden.shape[2]), context).to(ScalarType.Float32).cpu().contiguous();
+        });
         MemoryMarshal.Cast<byte, float>(logits.bytes).CopyTo(scores);
     }
 

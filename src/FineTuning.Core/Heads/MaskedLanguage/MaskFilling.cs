@@ -26,7 +26,7 @@ internal sealed class MaskFilling
     public IReadOnlyList<FilledText> Fill(IReadOnlyList<string> inputs, CancellationToken cancellation)
     {
         new NullMembers().Entries(inputs, nameof(inputs)).Require(nameof(inputs));
-        TextRow[] rows = [.. inputs.Select(input => new TextRow(Tokenize(input)))];
+        TextRow[] rows = [.. inputs.Select((input, index) => new TextRow(Tokenize(input)) { Index = index })];
         return PredictionBatches.Run(_model.Weights, rows, Fill, cancellation);
     }
 

@@ -126,6 +126,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     internal float[][] EncodeTokens(TokenizedText[] texts, CancellationToken cancellation)
     {
         TokenizedRow[] rows = [.. texts.Select(Row)];
+        for (int i = 0; i < rows.Length; i++) rows[i].Index = i;
         return PredictionBatches.Run(Weights, rows, (batch, _) =>
             PredictionBatches.Split(Embed(Stack(batch), ForwardContext.Evaluation()), batch.Length), cancellation);
     }

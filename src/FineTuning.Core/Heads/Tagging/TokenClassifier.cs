@@ -267,6 +267,10 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     internal float[][] Scores(EncodedSentence[] sentences, CancellationToken cancellation)
     {
         _head.Answers();
+        for (int i = 0; i < sentences.Length; i++)
+        {
+            foreach (SentenceWindow window in sentences[i].Windows) window.Index = i;
+        }
         SentenceWindow[] windows = [.. sentences.SelectMany(sentence => sentence.Windows)];
         float[][] values = PredictionBatches.Run(Weights, windows, Scores, cancellation);
         var scores = sentences.ToDictionary(sentence => sentence, sentence => new float[sentence.Units.Length * Tags.Count]);

@@ -12,6 +12,9 @@ internal sealed record LinearModule(Linear Linear, string Path, long Start, long
 {
     /// <summary>Numbers that come in.</summary>
     public long Inputs => Linear.Matrix.Columns;
+
+    /// <summary>The depth of its weights.</summary>
+    public int Depth => Linear.Matrix.Depth;
 }
 
 /// <summary>x W^T + b: the only owner of matrix products with weights.</summary>
@@ -75,14 +78,16 @@ internal sealed class Linear
     {
         Tensor computed = input.dtype == context.ComputeType ? input : input.to(context.ComputeType);
         Tensor product = Matrix.Multiply(computed, Bias, start, count, context);
-        return _adapters.Length == 0 ? product : Adapted(computed, product, start, count, context);
+        if (context.Rows is { } rows) return Adapted(rows.On(this), computed, product, start, count, context);
+        return _adapters.Length == 0 ? product : Adapted(_adapters, computed, product, start, count, context);
     }
 
-    private Tensor Adapted(Tensor input, Tensor product, long start, long count, ForwardContext context)
+    private static Tensor Adapted(IEnumerable<(LinearModule Module, ILinearAdapter Adapter)> adapters, Tensor input, Tensor product, long start, long count,
+        ForwardContext context)
     {
         var pieces = new List<Tensor>();
         long done = start;
-        foreach ((LinearModule module, ILinearAdapter adapter) in _adapters.OrderBy(own => own.Module.Start))
+        foreach ((LinearModule module, ILinearAdapter adapter) in adapters.OrderBy(own => own.Module.Start))
         {
             long from = Math.Max(module.Start, start), to = Math.Min(module.Start + module.Length, start + count);
             if (from >= to) continue;

@@ -15,6 +15,12 @@ internal abstract class Matrix
     /// <summary>The checkpoint's tensors in it, by rows.</summary>
     public abstract IReadOnlyList<WeightPart> Parts { get; }
 
+    /// <summary>The depth of its weights.</summary>
+    public abstract int Depth { get; }
+
+    /// <summary>Rows as numbers, [count, columns], in floating point.</summary>
+    public abstract Tensor Values(long start, long count);
+
     /// <summary>The product with some rows; gradients flow to the input, and to the weights where they train.</summary>
     /// <param name="input">[.., columns], in the compute type.</param>
     /// <param name="bias">Of all rows. Null: none.</param>
@@ -36,6 +42,10 @@ internal sealed class DenseMatrix(Weight weight) : Matrix
     public override long Columns => Weight.Value.shape[1];
 
     public override IReadOnlyList<WeightPart> Parts => Weight.Parts;
+
+    public override int Depth => Weight.Depth;
+
+    public override Tensor Values(long start, long count) => Weight.Value.narrow(0, start, count);
 
     public override Tensor Multiply(Tensor input, Weight? bias, long start, long count, ForwardContext context)
     {

@@ -32,11 +32,11 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
         if (input.Positions is not null) return input.Positions;
         if (input.Segments is not null)
             throw new ArgumentException("a batch of several texts a row needs its positions; each text's begin at 0", nameof(input));
-        if (plan.Rule == PositionRule.Ids && input.Embeddings is null)
+        if (plan.Rule == PositionRule.Ids && input.Embeddings is null && input.Prompt is null)
         {
             // Padding stands one before the first position.
             Tensor real = input.Ids.ne(Held(padTokenId)).to(ScalarType.Int64);
-            return (real.cumsum(1) * real).Plus(-1);
+            return (real.cumsum(1).Plus(input.Past) * real).Plus(-1);
         }
         long past = input.Past;
         if (plan.Rule == PositionRule.Index || input.Mask is null || (input.PadsRight && past == 0))
@@ -62,9 +62,11 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
 
     private Tensor Sum(TrunkInput input, ForwardContext context)
     {
-        Tensor sum = input.Embeddings ?? tokens.Forward(input.Ids, context);
+        long learned = input.Prompt?.shape[0] ?? 0;
+        Tensor sum = input.Embeddings ?? tokens.Forward(learned == 0 ? input.Ids : input.Ids.narrow(1, learned, input.Tokens - learned), context);
         if (context.Embedded is { } embedded) sum = embedded(sum);
         if (plan.Scale != 1) sum = sum * Held(plan.Scale);
+        if (input.Prompt is { } prompt) sum = cat([prompt.to(sum.dtype).unsqueeze(0).expand(sum.shape[0], -1, -1), sum], 1);
         if (types is not null) sum = sum.Plus(input.Types is null ? types.Weight.Value.narrow(0, 0, 1) : types.Forward(input.Types, context));
         if (plan.Positions is not { } table) return sum;
         // Consecutive positions are a slice of the table.

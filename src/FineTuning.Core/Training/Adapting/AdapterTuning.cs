@@ -56,8 +56,11 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
         // Ten times the rate of full tuning is usual (Schulman et al. 2025, "LoRA without regret").
         private const double LowRate = 5e-5;
 
+        private RankAllocation? _allocation;
+
         public override void Begin(RunParts run)
         {
+            Allocation(run);
             double rate = run.Options.Optimizer.LearningRate;
             if (run.Model.ActiveAdapter is { Linears: { Count: > 0 } methods } && methods[0] is LoraLinear && rate < LowRate)
             {
@@ -68,8 +71,24 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
         public override void AfterGradients(RunParts run, double targetCount)
         {
             using DisposeScope scope = NewDisposeScope();
+            _allocation?.Observe(targetCount);
             if (run.Model.ActiveAdapter?.Penalty() is { requires_grad: true } penalty) (penalty * Held(targetCount)).backward();
         }
+
+        public override void AfterStep(RunParts run) => _allocation?.Allocate(run.Record.Steps, run.Record.Length.TotalSteps);
+
+        public override void Export(StateWriter state) => _allocation?.Export(state);
+
+        public override void Import(RunParts run, StateReader state) => Allocation(run)?.Import(state);
+
+        public override void Dispose()
+        {
+            _allocation?.Dispose();
+            base.Dispose();
+        }
+
+        private RankAllocation? Allocation(RunParts run) =>
+            _allocation ??= run.Model.ActiveAdapter is { Options: AdaptiveLoraAdapter { TargetRank: not null } own } built ? new(own, built) : null;
 
         public override void End(RunParts run)
         {
