@@ -246,9 +246,7 @@ public static class Pretrained
             byId[tokenizer.TokenId(token)!.Value] = row;
         }
         int size = added.Select(token => tokenizer.TokenId(token.Content) ?? -1).DefaultIfEmpty(-1).Max() + 1;
-        // What a reading left that was not of one folder.
-        foreach (string entry in Directory.EnumerateDirectories(fresh)) Directory.Delete(entry, recursive: true);
-        foreach (string entry in Directory.EnumerateFiles(fresh)) File.Delete(entry);
+        FolderCopy.Clear(fresh);
         FolderCopy.WithoutWeights(folder, fresh);
         VocabularyWidening.Write(folder, fresh, size, byId);
         tokenizer.Save(fresh);

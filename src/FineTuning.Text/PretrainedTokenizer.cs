@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.ExceptionServices;
 using FineTuning.Errors;
 
 namespace FineTuning.Text;
@@ -105,7 +106,7 @@ public sealed partial class PretrainedTokenizer
     public static PretrainedTokenizer Load(string folder, TokenizerSettings? settings)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return new(TokenizerFolder.Read(folder, settings));
+        return WholeFolder.Read(folder, () => new PretrainedTokenizer(TokenizerFolder.Read(folder, settings)));
     }
 
     /// <summary>This tokenizer with further tokens; the model's embeddings must be resized to match. It is saved with them, in both files.</summary>
@@ -202,14 +203,31 @@ public sealed partial class PretrainedTokenizer
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
+        for (int i = 0; i < texts.Count; i++)
+        {
+            if (texts[i] is null) throw new ArgumentException($"texts[{i}] is null; leave out what is not meant", nameof(texts));
+        }
         if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum
             && maximum % padding.MultipleOf != 0)
         {
             throw new ArgumentException($"texts are cut to {maximum} tokens, which is no multiple of the {padding.MultipleOf} that rows are padded to");
         }
         var rows = new TokenizedText[texts.Count];
-        var parallel = new ParallelOptions { CancellationToken = cancellation };
-        Parallel.For(0, rows.Length, parallel, i => rows[i] = Encode(texts[i], null, options));
+        var failures = new ExceptionDispatchInfo?[rows.Length];
+        Parallel.For(0, rows.Length, new ParallelOptions { CancellationToken = cancellation }, (i, loop) =>
+        {
+            try
+            {
+                rows[i] = Encode(texts[i], null, options);
+            }
+            catch (Exception failure) when (failure is not OutOfMemoryException)
+            {
+                // Kept, and texts behind it left: the first text's is thrown, whichever thread was faster.
+                failures[i] = ExceptionDispatchInfo.Capture(failure);
+                loop.Break();
+            }
+        });
+        Array.Find(failures, failure => failure is not null)?.Throw();
         return padding is null ? rows : Pad(rows, padding);
     }
 

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tensors;
+using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -64,13 +65,7 @@ public sealed class ModelAdapters : IDisposable
     public void Load(string folder, string name = "default")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
-        Adapter adapter = AdapterConfig.Read(folder);
-        string path = Path.Combine(folder, WeightsName);
-        if (!File.Exists(path)) throw new CheckpointException(path,
-            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
-        using var file = SafetensorsFile.Open(path);
-        Put(name, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
+        Put(name, () => WholeFolder.Read(folder, () => Read(folder)));
     }
 
     /// <summary>Lets the model compute with an adapter.</summary>
@@ -212,6 +207,17 @@ public sealed class ModelAdapters : IDisposable
         if (_head.Kind == HeadKind.QuestionAnswering) return "QUESTION_ANS";
         if (_head.Kind == HeadKind.CausalLanguage) return "CAUSAL_LM";
         return _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
+    }
+
+    private BuiltAdapter Read(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
+        Adapter adapter = AdapterConfig.Read(folder);
+        string path = Path.Combine(folder, WeightsName);
+        if (!File.Exists(path)) throw new CheckpointException(path,
+            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
+        using var file = SafetensorsFile.Open(path);
+        return AdapterBuilder.Build(_head, adapter, file, path, 0);
     }
 
     private void Put(string name, Func<BuiltAdapter> build)

@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Tensors;
+using FineTuning.Text;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;

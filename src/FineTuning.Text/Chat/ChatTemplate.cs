@@ -51,8 +51,11 @@ public sealed class ChatTemplate
     public static ChatTemplate Load(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        (IReadOnlyDictionary<string, byte[]> files, IReadOnlyDictionary<string, string> tokens) = TokenizerFolder.ReadChat(folder);
-        return Of(files, folder, tokens);
+        return WholeFolder.Read(folder, () =>
+        {
+            (IReadOnlyDictionary<string, byte[]> files, IReadOnlyDictionary<string, string> tokens) = TokenizerFolder.ReadChat(folder);
+            return Of(files, folder, tokens);
+        });
     }
 
     /// <summary>The same templates with other special tokens.</summary>

@@ -93,18 +93,19 @@ public sealed record ChatTurn
 
     /// <summary>A conversation in the usual JSON form: an array of messages.</summary>
     /// <param name="messages">The text of the array.</param>
-    /// <exception cref="TrainingDataException">It is no JSON, no array, or one of its messages is no object.</exception>
+    /// <exception cref="TrainingDataException">It is no JSON, no array, has a key twice, or one of its messages is no object.</exception>
     public static IReadOnlyList<ChatTurn> ListFromJson(string messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(messages, new JsonDocumentOptions { MaxDepth = 1000 });
+            using JsonDocument document = JsonDocument.Parse(messages, new JsonDocumentOptions { MaxDepth = 1000, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Array ? [.. document.RootElement.EnumerateArray().Select(FromJson)]
                 : throw new TrainingDataException($"a conversation is a JSON {document.RootElement.ValueKind}; an array of messages was expected");
         }
-        catch (JsonException fault)
+        catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
         {
+            // Half a surrogate pair, in the text itself or spelled in the name of an entry, is told by other exceptions than what else is wrong with JSON.
             throw new TrainingDataException($"a conversation is no valid JSON: {fault.Message}", fault);
         }
     }
