@@ -49,6 +49,8 @@ internal static class FolderIdentity
         {
             text.Append(path).Append('|').Append(status.Device).Append('|').Append(status.Number).Append('|').Append(status.Created);
             if (withTimes) text.Append('|').Append(status.Size).Append('|').Append(status.Modified).Append('|').Append(status.Changed);
+            // A folder that is moved away and back changes, but what is in it does not. Entries that come and go move both times: those are looked at themselves.
+            else if (status.Changed != status.Modified) text.Append('|').Append(status.Changed);
             text.Append('\n');
         }
         else if (error == 0 && (Directory.Exists(path) || File.Exists(path)))

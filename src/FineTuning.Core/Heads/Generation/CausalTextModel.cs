@@ -83,8 +83,11 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
         return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
     }
 
+    /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
+
     /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
 
     /// <summary>
     /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is

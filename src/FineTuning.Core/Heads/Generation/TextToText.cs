@@ -107,8 +107,11 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
     }
 
+    /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
+
     /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
 
     /// <summary>The text that the model makes of a text.</summary>
     /// <param name="source">
