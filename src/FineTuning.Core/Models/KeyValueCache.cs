@@ -8,7 +8,7 @@ namespace FineTuning.Models;
 /// A pass appends to every layer once and then counts its tokens. What stands in the cache before the first pass is seen by every token as if it had been
 /// read (a shared prompt, the learned vectors of prefix tuning, which may carry gradients). For one thread; the caller disposes it.
 /// </remarks>
-public abstract class KeyValueCache : IDisposable
+internal abstract class KeyValueCache : IDisposable
 {
     /// <summary>Tokens a row that are in the cache.</summary>
     public abstract long Length { get; }

@@ -1,16 +1,26 @@
 namespace FineTuning.Models;
 
 /// <summary>What became of every tensor when a checkpoint was opened.</summary>
-/// <param name="Mapped">The checkpoint's tensors that were read, by their names in the files.</param>
-/// <param name="Fresh">Tensors that the checkpoint does not have and that were drawn at random: only the head's.</param>
-/// <param name="Ignored">The checkpoint's tensors that this model does not need: other heads, old buffers.</param>
-public sealed record LoadReport(IReadOnlyList<string> Mapped, IReadOnlyList<string> Fresh, IReadOnlyList<string> Ignored)
+/// <remarks>Immutable.</remarks>
+public sealed class LoadReport
 {
+    internal LoadReport(IReadOnlyList<string> mapped, IReadOnlyList<string> fresh, IReadOnlyList<string> ignored) =>
+        (Mapped, Fresh, Ignored) = (mapped, fresh, ignored);
+
+    /// <summary>The checkpoint's tensors that were read, by their names in the files.</summary>
+    public IReadOnlyList<string> Mapped { get; }
+
+    /// <summary>Tensors that the checkpoint does not have and that were drawn at random: only the head's.</summary>
+    public IReadOnlyList<string> Fresh { get; }
+
+    /// <summary>The checkpoint's tensors that this model does not need: other heads, old buffers.</summary>
+    public IReadOnlyList<string> Ignored { get; }
+
     /// <summary>
     /// What precedes all names in the files, of a wrapper that was saved with its model inside (<c>module.</c>, <c>_orig_mod.</c>). Empty: nothing.
     /// It is not kept on saving.
     /// </summary>
-    public string SharedPrefix { get; init; } = "";
+    public string SharedPrefix { get; internal init; } = "";
 
     /// <inheritdoc/>
     public override string ToString() =>

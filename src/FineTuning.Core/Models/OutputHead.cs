@@ -148,7 +148,7 @@ public sealed class OutputHead : IDisposable
     /// <summary>The labels that a folder's config.json names, by output; empty where it names none.</summary>
     /// <param name="folder">The checkpoint folder.</param>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>
-    public static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
+    internal static IReadOnlyDictionary<int, string> ReadLabels(string folder) => ConfigFile.Read(folder).Labels();
 
     /// <summary>What a folder's config.json says of its head.</summary>
     /// <exception cref="CheckpointException">config.json is missing or invalid.</exception>

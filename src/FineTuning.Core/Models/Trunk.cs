@@ -143,7 +143,7 @@ public sealed class Trunk : IDisposable
     /// <param name="context">The pass.</param>
     /// <returns>[batch, source tokens, hidden]</returns>
     /// <exception cref="InvalidOperationException">The trunk has no encoder.</exception>
-    public Tensor Encode(TrunkInput source, ForwardContext context)
+    internal Tensor Encode(TrunkInput source, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(context);

@@ -32,31 +32,31 @@ public sealed class TrunkInput
     /// <summary>
     /// Token embeddings in place of those of <see cref="Ids"/>, [batch, tokens, embedding size], before scale, positions and norm. Null: none.
     /// </summary>
-    public Tensor? Embeddings { get; init; }
+    internal Tensor? Embeddings { get; init; }
 
     /// <summary>Hidden states from which a pass that does not begin at layer 0 starts, [batch, tokens, hidden].</summary>
-    public Tensor? States { get; init; }
+    internal Tensor? States { get; init; }
 
     /// <summary>Positions from 0, [batch, tokens], int64. Null: those of the family's rule.</summary>
-    public Tensor? Positions { get; init; }
+    internal Tensor? Positions { get; init; }
 
     /// <summary>
     /// The number of the text that a token belongs to, [batch, tokens], int64: tokens see only their own text.
     /// Needs <see cref="Positions"/>. Null: a row is one text.
     /// </summary>
-    public Tensor? Segments { get; init; }
+    internal Tensor? Segments { get; init; }
 
     /// <summary>Where keys and values of earlier tokens are. Null: there are none, and nothing is kept.</summary>
-    public KeyValueCache? Cache { get; init; }
+    internal KeyValueCache? Cache { get; init; }
 
     /// <summary>What the encoder of an encoder-decoder reads, where <see cref="Memory"/> is not given.</summary>
-    public TrunkInput? Source { get; init; }
+    internal TrunkInput? Source { get; init; }
 
     /// <summary>The encoder's states, [batch, source tokens, hidden]. Null: they are computed from <see cref="Source"/>.</summary>
-    public Tensor? Memory { get; init; }
+    internal Tensor? Memory { get; init; }
 
     /// <summary>True where a token of <see cref="Memory"/> is real, [batch, source tokens], bool. Null: all are.</summary>
-    public Tensor? MemoryMask { get; init; }
+    internal Tensor? MemoryMask { get; init; }
 
     /// <summary>Whether all padding stands behind the real tokens: a decoder then needs no mask for it.</summary>
     internal bool PadsRight { get; init; }

@@ -54,7 +54,7 @@ public sealed class Weight
     public int Depth { get; }
 
     /// <summary>The checkpoint's tensors that this weight holds, stacked along dimension 0; most hold one.</summary>
-    public IReadOnlyList<WeightPart> Parts { get; }
+    internal IReadOnlyList<WeightPart> Parts { get; }
 
     /// <summary>Whether gradients are computed for it.</summary>
     public bool IsTrainable
@@ -103,7 +103,7 @@ public sealed class Weight
 }
 
 /// <summary>A tensor of the checkpoint inside a <see cref="Weight"/>.</summary>
-public sealed class WeightPart
+internal sealed class WeightPart
 {
     internal WeightPart(string prefix, string name, long start, long length, TensorLayout? layout = null) =>
         (Prefix, Name, Start, Length, Layout) = (prefix, name, start, length, layout ?? TensorLayout.Plain);

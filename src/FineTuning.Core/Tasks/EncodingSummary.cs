@@ -2,7 +2,7 @@ namespace FineTuning.Tasks;
 
 /// <summary>What happened to the examples of a data set while they became tokens.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-public sealed record EncodingSummary
+public sealed class EncodingSummary
 {
     internal EncodingSummary()
     {

@@ -20,7 +20,7 @@ public enum TrainingPhase
 
 /// <summary>How far a run is: raised after every step, for progress bars.</summary>
 /// <remarks>Immutable.</remarks>
-public sealed record TrainingProgress
+public sealed class TrainingProgress
 {
     /// <summary>What the run is doing.</summary>
     public TrainingPhase Phase { get; init; }

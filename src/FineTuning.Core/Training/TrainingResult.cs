@@ -8,7 +8,7 @@ namespace FineTuning.Training;
 
 /// <summary>What a run gave: numbers only, nothing native. The model was tuned in place.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-public sealed record TrainingResult
+public sealed class TrainingResult
 {
     /// <summary>Why the run ended.</summary>
     public required StopReason StopReason { get; init; }

@@ -13,7 +13,7 @@ public sealed class GoldenErrorTests
     {
         var accepted = new List<string>();
         int refused = 0;
-        foreach (JsonElement test in GenerationGoldens.Lines(GenerationGoldens.RequireFile("errors.jsonl")))
+        foreach (JsonElement test in GenerationGoldens.Lines(GenerationGoldens.RequireFile("errors.jsonl")).Where(IsHere))
         {
             bool mustFail = test.GetProperty("error").ValueKind != JsonValueKind.Null;
             bool fails = Refusal(test) is { Length: > 0 };
@@ -30,8 +30,13 @@ public sealed class GoldenErrorTests
         // A penalty without beams changes nothing; a long text is none of the options' business where positions are not learned.
         JsonElement[] lines = [.. GenerationGoldens.Lines(GenerationGoldens.RequireFile("errors.jsonl")).Where(test => test.GetProperty("error").ValueKind == JsonValueKind.Null)];
         string[] good = ["length_penalty", "max_new_tokens"];
-        Assert.All(lines.Where(test => good.Contains(test.GetProperty("args").EnumerateObject().First().Name)), test => Assert.Null(Refusal(test)));
+        JsonElement[] chosen = [.. lines.Where(test => good.Contains(test.GetProperty("args").EnumerateObject().First().Name))];
+        JsonElement[] here = [.. chosen.Where(IsHere)];
+        if (here.Length == 0) Assert.Skip($"the models of these cases are not here: {string.Join(", ", chosen.Select(test => test.GetProperty("model").GetString()).Distinct())}");
+        Assert.All(here, test => Assert.Null(Refusal(test)));
     }
+
+    private static bool IsHere(JsonElement test) => Goldens.Folder("generation", test.GetProperty("model").GetString()!) is not null;
 
     // Refused by the reader of files, by what it reports, or by the options' own checks: always typed.
     private static string? Refusal(JsonElement test)

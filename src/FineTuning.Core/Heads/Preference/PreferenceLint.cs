@@ -14,7 +14,7 @@ namespace FineTuning.Heads;
 /// <param name="RejectedLonger">Pairs whose rejected completion is longer.</param>
 /// <param name="MeanChosenLength">The mean length of chosen completions.</param>
 /// <param name="MeanRejectedLength">The mean length of rejected completions.</param>
-public sealed record PreferenceLintReport(
+internal sealed record PreferenceLintReport(
     long Pairs, long Identical, long Repeated, long Contradicting, long ChosenLonger, long RejectedLonger, double MeanChosenLength, double MeanRejectedLength)
 {
     /// <summary>
@@ -28,7 +28,7 @@ public sealed record PreferenceLintReport(
 /// Looks over preference pairs: length bias, identical and contradicting pairs. Thread-safe; what is found does not depend on the order of the pairs.
 /// </summary>
 /// <remarks>Keeps 16 bytes a different pair.</remarks>
-public sealed class PreferenceLint
+internal sealed class PreferenceLint
 {
     /// <summary>What identical pairs are counted as.</summary>
     internal const string IdenticalNote = "chosen and rejected are the same: nothing is learned";

@@ -4,7 +4,7 @@ namespace FineTuning.Heads;
 
 /// <summary>By what a model learns from pairs of completions; made by <see cref="PreferenceLosses"/>.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-public abstract record PreferenceLoss
+internal abstract record PreferenceLoss
 {
     private protected PreferenceLoss(double beta) => Beta = beta;
 

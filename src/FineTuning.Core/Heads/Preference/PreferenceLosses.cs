@@ -1,7 +1,7 @@
 namespace FineTuning.Heads;
 
 /// <summary>The losses over pairs of completions. Those with a reference hold the model near what it was before training.</summary>
-public static class PreferenceLosses
+internal static class PreferenceLosses
 {
     /// <summary>Direct preference optimisation (Rafailov et al. 2023, equation 7); with smoothing conservative DPO (Mitchell 2023).</summary>
     /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>

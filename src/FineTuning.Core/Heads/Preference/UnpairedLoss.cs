@@ -15,7 +15,7 @@ internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Des
 
 /// <summary>By what a model learns from completions with a label each; made by <see cref="UnpairedLosses"/>.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-public abstract record UnpairedLoss
+internal abstract record UnpairedLoss
 {
     private protected UnpairedLoss(double beta) => Beta = beta;
 
@@ -36,7 +36,7 @@ public abstract record UnpairedLoss
 }
 
 /// <summary>The losses over labelled completions.</summary>
-public static class UnpairedLosses
+internal static class UnpairedLosses
 {
     /// <summary>Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8).</summary>
     /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>

@@ -47,8 +47,8 @@ public sealed class MaskingLawTests
         var masking = new TokenMasking(new MaskedLanguageOptions(), MaskId, Ordinary);
         int[] Masks(int place, BatchMoment moment) => masking.Apply(Row(300, 2, place), moment, out _);
         Assert.Equal(Masks(3, First), Masks(3, First));
-        Assert.NotEqual(Masks(3, First), Masks(3, First with { Epoch = 1 }));
-        Assert.NotEqual(Masks(3, First), Masks(3, First with { Seed = 8 }));
+        Assert.NotEqual(Masks(3, First), Masks(3, new BatchMoment(First.Seed, 1)));
+        Assert.NotEqual(Masks(3, First), Masks(3, new BatchMoment(8, First.Epoch)));
         Assert.NotEqual(Masks(3, First), Masks(4, First));
     }
 
