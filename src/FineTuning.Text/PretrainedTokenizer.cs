@@ -114,7 +114,12 @@ public sealed partial class PretrainedTokenizer
     public PretrainedTokenizer WithTokens(params IEnumerable<NewToken> tokens)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return new(TokenAdding.Apply(_parts, tokens));
+        NewToken[] added = [.. tokens];
+        NullMembers.RequireEntries(added, nameof(tokens));
+        var found = new NullMembers();
+        for (int i = 0; i < added.Length; i++) found.Value(added[i].Content, $"{nameof(tokens)}[{i}].{nameof(NewToken.Content)}");
+        found.Require(nameof(tokens));
+        return new(TokenAdding.Apply(_parts, added));
     }
 
     /// <summary>This tokenizer with another chat template in place of the folder's, for example one with generation marks. It is saved with it.</summary>
@@ -179,7 +184,8 @@ public sealed partial class PretrainedTokenizer
     /// takes more than linear time on it.</exception>
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(words);
+        NullMembers.RequireEntries(words, nameof(words));
+        if (pairWords is not null) NullMembers.RequireEntries(pairWords, nameof(pairWords));
         options ??= Whole;
         Workspace workspace = Workspace.Rent();
         AddWords(workspace, workspace.First, words, options);
@@ -202,11 +208,7 @@ public sealed partial class PretrainedTokenizer
     public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null,
         CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(texts);
-        for (int i = 0; i < texts.Count; i++)
-        {
-            if (texts[i] is null) throw new ArgumentException($"texts[{i}] is null; leave out what is not meant", nameof(texts));
-        }
+        NullMembers.RequireEntries(texts, nameof(texts));
         if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum
             && maximum % padding.MultipleOf != 0)
         {
@@ -237,7 +239,7 @@ public sealed partial class PretrainedTokenizer
     /// <exception cref="InvalidOperationException">There is no padding token.</exception>
     public IReadOnlyList<TokenizedText> Pad(IReadOnlyList<TokenizedText> rows, PaddingOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         return TokenPadding.Apply(this, rows, options ?? new PaddingOptions());
     }
 
@@ -262,7 +264,7 @@ public sealed partial class PretrainedTokenizer
     /// <exception cref="TokenizationException">The files' steps make the text more than 64 times as long.</exception>
     public string Join(IReadOnlyList<string> tokens)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
+        NullMembers.RequireEntries(tokens, nameof(tokens));
         return _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply([.. tokens]));
     }
 

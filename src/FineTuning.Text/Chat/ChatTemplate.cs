@@ -81,7 +81,7 @@ public sealed class ChatTemplate
     /// or there is no template of that name.</exception>
     public ChatRendering Render(IReadOnlyList<ChatTurn> turns, ChatOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(turns);
+        NullMembers.RequireEntries(turns, nameof(turns));
         if (turns.Count == 0) throw new ArgumentException("a conversation has at least one turn", nameof(turns));
         options ??= new ChatOptions();
         options.Validate();
@@ -89,7 +89,6 @@ public sealed class ChatTemplate
         var messages = new List<object>(turns.Count);
         foreach (ChatTurn turn in turns)
         {
-            ArgumentNullException.ThrowIfNull(turn, nameof(turns));
             messages.Add(ChatMessages.Prepared(turn.Fields));
         }
         ContinuedMessage? continued = null;
@@ -131,7 +130,11 @@ public sealed class ChatTemplate
             specialTokens, isFallback: false);
     }
 
-    private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> tokens) => new(tokens, StringComparer.Ordinal);
+    private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> specialTokens)
+    {
+        NullMembers.RequireValues(specialTokens, nameof(specialTokens));
+        return new(specialTokens, StringComparer.Ordinal);
+    }
 
     private Source Chosen(ChatOptions options)
     {

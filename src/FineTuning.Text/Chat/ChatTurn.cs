@@ -29,7 +29,7 @@ public sealed record ChatTurn
     public string Role
     {
         get => Text("role") ?? "";
-        init => _fields = JsonValues.Changed(_fields, "role", value);
+        init => _fields = JsonValues.Changed(_fields, "role", value ?? throw new ArgumentNullException(nameof(Role)));
     }
 
     /// <summary>What is said; null where it is nothing, or no plain text (parts, for example, which <see cref="this[string]"/> gives).</summary>
@@ -50,7 +50,11 @@ public sealed record ChatTurn
     public IReadOnlyList<ToolCall> ToolCalls
     {
         get => _fields.Find("tool_calls") is ListValue calls ? [.. calls.Items.OfType<DictValue>().Select(call => new ToolCall(call))] : [];
-        init => _fields = JsonValues.Changed(_fields, "tool_calls", value is null ? null : new ListValue([.. value.Select(call => (object)call.Fields)]));
+        init
+        {
+            NullMembers.RequireEntries(value, nameof(ToolCalls));
+            _fields = JsonValues.Changed(_fields, "tool_calls", new ListValue([.. value.Select(call => (object)call.Fields)]));
+        }
     }
 
     /// <summary>In a tool's answer, the call that it answers. Null: none is named.</summary>

@@ -52,7 +52,7 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
         IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(prompts);
+        NullMembers.RequireEntries(prompts, nameof(prompts));
         return Generator.Run([.. prompts.Select(Ids)], options, cancellation);
     }
 
@@ -80,8 +80,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
         int window = Generator.Positions ?? MaximumLength, step = stride ?? Math.Max(1, window / 2);
         if (step < 1 || step > window) throw new InvalidOptionsException([$"the stride is {step}: it is from 1 to {window}, the tokens of a window"]);
         var likelihood = new LikelihoodAccumulator();
+        int index = 0;
         foreach (string text in texts)
         {
+            if (text is null) throw new ArgumentException($"texts[{index}] is null; leave it out", nameof(texts));
+            index++;
             float[] scores = [.. TextLikelihood.Of(Head, Ids(text), window, step, Precision, cancellation).Where(score => !float.IsNaN(score))];
             likelihood.Add(scores.Sum(score => (double)score), scores.Length, System.Text.Encoding.UTF8.GetByteCount(text));
         }
@@ -92,8 +95,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     public string Predict(string input) => Generate(input);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
-        [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    {
+        NullMembers.RequireEntries(inputs, nameof(inputs));
+        return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    }
 
     private int[] Ids(string prompt)
     {

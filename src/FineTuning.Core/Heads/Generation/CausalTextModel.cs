@@ -70,9 +70,10 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        ArgumentNullException.ThrowIfNull(rows);
-        return _options.Packing == PackingStrategy.PaddingFree
-            ? LanguageBatch.Flattened(rows, Device) : LanguageBatch.OfTexts(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device);
+        NullMembers.RequireEntries(rows, nameof(rows));
+        if (_options.Packing == PackingStrategy.PaddingFree) return LanguageBatch.Flattened(rows, Device);
+        OwnRows.CheckLength(rows, paddedLength);
+        return LanguageBatch.OfTexts(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device);
     }
 
     /// <inheritdoc/>
@@ -80,7 +81,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 
     /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>

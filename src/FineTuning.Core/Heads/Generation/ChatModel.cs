@@ -57,7 +57,7 @@ public sealed class ChatModel : CausalTextModel<Conversation>
         IReadOnlyList<IReadOnlyList<ChatTurn>> conversations, GenerationOptions? options = null, ChatOptions? chat = null,
         CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(conversations);
+        NullMembers.RequireNested(conversations, nameof(conversations));
         return Generator.Run([.. conversations.Select(turns => Ids(turns, chat))], options, cancellation);
     }
 
@@ -75,8 +75,8 @@ public sealed class ChatModel : CausalTextModel<Conversation>
 
     internal int[] Ids(IReadOnlyList<ChatTurn> turns, ChatOptions? chat)
     {
-        ArgumentNullException.ThrowIfNull(turns);
-        if (turns.Count == 0 || turns.Contains(null!)) throw new ArgumentException("a conversation has at least one turn, and none is null", nameof(turns));
+        NullMembers.RequireEntries(turns, nameof(turns));
+        if (turns.Count == 0) throw new ArgumentException("a conversation has at least one turn", nameof(turns));
         bool continues = chat?.ContinueFinalMessage == true || turns[^1].Role == Assistant;
         return Tokenizer.EncodeChat(turns, (chat ?? new()) with { AddGenerationPrompt = !continues, ContinueFinalMessage = continues }).Ids;
     }

@@ -35,7 +35,7 @@ internal sealed class LanguageEvaluation(OutputHead head, MetricCollector<int, i
 
     public void Add(Batch batch, ForwardContext context)
     {
-        var rows = (LanguageBatch)batch;
+        var rows = OwnRows.Batch<LanguageBatch>(batch);
         if (rows.Tokens == 0) return;
         using WeightPass pass = head.Weights.Enter();
         Tensor hidden = head.Trunk.Hidden(rows.Input, context, WantedStates.At(rows.Predicting));

@@ -95,7 +95,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         return LanguageBatch.OfPairs(rows, EncoderText.PadId(Trunk, Tokenizer), _start, Device);
     }
 
@@ -104,7 +104,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 
     /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
@@ -135,7 +135,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
         IReadOnlyList<string> sources, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(sources);
+        NullMembers.RequireEntries(sources, nameof(sources));
         return Generator.Run([.. sources.Select(Ids)], options, cancellation);
     }
 
@@ -164,8 +164,11 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     public string Predict(string input) => Generate(input);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
-        [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    {
+        NullMembers.RequireEntries(inputs, nameof(inputs));
+        return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    }
 
     /// <summary>
     /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is
