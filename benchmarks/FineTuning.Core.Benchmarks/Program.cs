@@ -12,6 +12,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
+// finite: what it costs that every answer is checked for NaN and infinity;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -56,6 +57,9 @@ switch (args.FirstOrDefault())
         break;
     case "explain":
         ExplainCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "finite":
+        FiniteCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

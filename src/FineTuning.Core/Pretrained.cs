@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Models;
 using FineTuning.Strategies;
@@ -239,6 +240,7 @@ public static class Pretrained
     {
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder).WithTokens(added);
         var byId = new Dictionary<int, float[]>();
+        NullMembers.RequireValues(rows, nameof(rows));
         foreach ((string token, float[] row) in rows)
         {
             if (!Array.Exists(added, other => other.Content == token))

@@ -6,6 +6,8 @@ using FineTuning.Processes;
 
 // FineTuning.Core.Processes SCENARIO CHECKPOINT: does one thing that used to end a process with a signal, and ends with 0 where all went well.
 // FineTuning.Core.Processes repeat COUNT CHECKPOINT: starts each scenario so often, in processes of their own.
+// FineTuning.Core.Processes own-task: the sample of docs/custom-task.md as the first code of a process.
+if (args is ["own-task"]) return OwnTask.Run();
 if (args is ["repeat", { } count, { } folder]) return Repetition.Run(int.Parse(count, CultureInfo.InvariantCulture), folder);
 if (args is not [{ } name, { } checkpoint] || !Scenarios.All.TryGetValue(name, out Func<TextClassifier<string>, int>? scenario))
 {

@@ -247,9 +247,13 @@ public sealed class ModelAdapters : IDisposable
         }
     }
 
-    private BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
-        : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
-            $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+    private BuiltAdapter Find(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
+            : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
+                $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+    }
 
     private void RequireBare()
     {

@@ -36,8 +36,8 @@ public static class PreferenceMapping
     public static IEnumerable<UnpairedPreference> Unpaired(this IEnumerable<PreferencePair> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        IEnumerable<PreferencePair> present = pairs.Select(
-            (pair, index) => pair ?? throw new TrainingDataException($"pair {index} (from 0) is null; leave it out"));
+        IEnumerable<PreferencePair> present = pairs.Select((pair, index) => pair is { Prompt: not null, Chosen: not null, Rejected: not null } ? pair
+            : throw new TrainingDataException($"pair {index} (from 0), or its Prompt, Chosen or Rejected, is null; leave it out"));
         return present.Select(pair => new UnpairedPreference(pair.Prompt, pair.Chosen, true) { Tools = pair.Tools })
             .Concat(present.Select(pair => new UnpairedPreference(pair.Prompt, pair.Rejected, false) { Tools = pair.Tools }));
     }

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using static TorchSharp.torch;
@@ -24,7 +25,7 @@ public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow((ids ?? throw 
 public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input) : Batch(rows, paddedLength)
 {
     /// <summary>What the encoder takes; on the model's device.</summary>
-    public TrunkInput Input { get; } = input;
+    public TrunkInput Input { get; } = input ?? throw new ArgumentNullException(nameof(input));
 
     /// <summary>Pads rows on the right and stacks them.</summary>
     /// <param name="rows">Rows that are all <see cref="TokenizedRow"/>s.</param>

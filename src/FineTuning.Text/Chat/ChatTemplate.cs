@@ -69,7 +69,12 @@ public sealed class ChatTemplate
     /// <summary>The text of the template that options choose.</summary>
     /// <param name="options">Null: the default ones.</param>
     /// <exception cref="ChatTemplateException">There is no template of that name, or no default among several.</exception>
-    public string TextOf(ChatOptions? options = null) => Chosen(options ?? new ChatOptions()).Text;
+    public string TextOf(ChatOptions? options = null)
+    {
+        options ??= new ChatOptions();
+        options.Validate();
+        return Chosen(options).Text;
+    }
 
     /// <summary>Renders a conversation.</summary>
     /// <param name="turns">The turns; at least one.</param>

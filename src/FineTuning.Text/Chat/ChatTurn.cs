@@ -73,7 +73,7 @@ public sealed record ChatTurn
 
     /// <summary>A field as JSON, a copy; null where there is none, or where it is null.</summary>
     /// <param name="field">Its name.</param>
-    public JsonNode? this[string field] => _fields.Find(field) is { } value ? JsonValues.ToNode(value) : null;
+    public JsonNode? this[string field] => _fields.Find(field ?? throw new ArgumentNullException(nameof(field))) is { } value ? JsonValues.ToNode(value) : null;
 
     internal DictValue Fields => _fields;
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Reflection;
 using FineTuning.Errors;
 using FineTuning.Examples;
+using FineTuning.Metrics;
 using static TorchSharp.torch;
 
 namespace FineTuning.Fuzz;
@@ -51,7 +52,7 @@ internal static class Calls
         if (Stopwatch.GetElapsedTime(start) > Longest) return $"it took {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s";
         if (fault is not null && !IsTyped(fault)) return Describe(fault);
         // A record that only holds what it is given is looked at where it is used.
-        if (!variant.ForbiddenNull || (fault is null && member is ConstructorInfo && variant.Path.Contains('.', StringComparison.Ordinal) is false && IsRecord(member))) return null;
+        if (!variant.ForbiddenNull || (fault is null && IsCarrier(member, variant.Path))) return null;
         return fault switch
         {
             null => "null was taken without a word",
@@ -61,6 +62,11 @@ internal static class Calls
             _ => $"null is not named: {Describe(fault)}",
         };
     }
+
+    // What only holds or hands on what it is given, and what is documented not to be looked at.
+    private static bool IsCarrier(MethodBase member, string path) => (member is ConstructorInfo && (IsRecord(member) || path.Contains('.', StringComparison.Ordinal)))
+        || member.DeclaringType == typeof(PreferenceMapping) || member.DeclaringType == typeof(DocumentContext) || member.DeclaringType == typeof(UserMetric) || member.DeclaringType == typeof(Text.WholeFolder)
+        || (member.Name is "Tag" && path.Contains("Tags", StringComparison.Ordinal)) || member.Name is "ValidateOn";
 
     private static bool IsRecord(MethodBase member) => member.DeclaringType!.GetMethod("<Clone>$") is not null || (member.DeclaringType.IsValueType && member.DeclaringType.GetMethod("PrintMembers", BindingFlags.NonPublic | BindingFlags.Instance) is not null);
 
@@ -72,7 +78,7 @@ internal static class Calls
     }
 
     private static bool IsTyped(Exception fault) => fault is FineTuningException or OperationCanceledException or IOException or UnauthorizedAccessException or CallbackException or NotSupportedException
-        or ArgumentException || fault is InvalidOperationException && fault.TargetSite?.DeclaringType?.Namespace?.StartsWith("FineTuning", StringComparison.Ordinal) == true;
+        or ArgumentException || fault is InvalidOperationException or KeyNotFoundException && fault.TargetSite?.DeclaringType?.Namespace?.StartsWith("FineTuning", StringComparison.Ordinal) == true;
 
     private static string Describe(Exception fault)
     {
@@ -109,7 +115,7 @@ internal static class Calls
     }
 
     // What is computed later is computed now.
-    private static void Use(object? result, CancellationToken cancellation)
+    internal static void Use(object? result, CancellationToken cancellation)
     {
         switch (result)
         {

@@ -40,6 +40,14 @@ internal static class Checkpoints
     /// <summary>A name in a new folder, for what is to be written.</summary>
     public static string Fresh() => Path.Combine(Directory.CreateTempSubdirectory("written").FullName, "model");
 
+    /// <summary>A folder of its own with the same files, into which may be written.</summary>
+    public static string Copy(string folder)
+    {
+        string copy = Directory.CreateTempSubdirectory("copy").FullName;
+        foreach (string file in Directory.GetFiles(folder)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        return copy;
+    }
+
     private static string Make(string? configuration, HeadKind kind, int outputs, SavedLabels? labels)
     {
         string folder = Directory.CreateTempSubdirectory("tiny").FullName;

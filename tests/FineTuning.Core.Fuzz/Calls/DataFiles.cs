@@ -14,9 +14,9 @@ internal static class DataFiles
         ["Conversations"] = ("jsonl", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"""),
         ["RecordForms"] = ("jsonl", """{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"""),
         ["PreferencePairs"] = ("jsonl", """{"prompt":"a","chosen":"b","rejected":"c"}"""),
-        ["UnpairedPreferences"] = ("jsonl", """{"prompt":"a","completion":"b","label":true}"""),
+        ["UnpairedPreferences"] = ("jsonl", "{\"prompt\":\"a\",\"completion\":\"b\",\"label\":true}\n{\"prompt\":\"a\",\"completion\":\"c\",\"label\":false}\n"),
         ["PromptCompletions"] = ("jsonl", """{"prompt":"a","completion":"b"}"""),
-        ["ConllFile"] = ("conll", "Ada B-PER\nmet O\n\nhere O\n"),
+        ["ConllFile"] = ("conll", "Ada\tB-PER\nmet\tO\n\nhere\tO\n"),
         ["PlainText"] = ("txt", "a b\nc\n"),
         ["Squad"] = ("json", """{"data":[{"paragraphs":[{"context":"b c","qas":[{"id":"1","question":"a","answers":[{"text":"b","answer_start":0}]}]}]}]}"""),
     };

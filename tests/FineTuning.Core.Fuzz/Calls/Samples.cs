@@ -46,6 +46,7 @@ internal sealed class Samples : IDisposable
     {
         if (Models(type) is { } model) return model;
         if (Values(type, owner) is { } value) return value;
+        if (Own(type, owner) is { } own) return own;
         if (type == typeof(string)) return Text(name, owner);
         if (Nullable.GetUnderlyingType(type) is { } inner) return Make(inner, name, owner);
         if (type.IsEnum) return Enum.GetValues(type).GetValue(0);
@@ -76,7 +77,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(MaskedLanguageModel) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
         _ when type == typeof(SentenceEncoder) => Pretrained.SentenceEncoder(Checkpoints.Plain),
         _ when type == typeof(ZeroShotClassifier) => Pretrained.ZeroShotClassifier(Checkpoints.Inference),
-        _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<string>) => Pretrained.CausalLanguageModel(Checkpoints.Causal),
+        _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) => Pretrained.CausalLanguageModel(Checkpoints.Causal),
         _ when type == typeof(ChatModel) => Pretrained.ChatModel(Checkpoints.Causal),
         _ when type == typeof(TextToText) => Pretrained.TextToText(Checkpoints.EncoderDecoder),
         _ when type == typeof(FewShotClassifier<string>) => FewShot(),
@@ -87,6 +88,27 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(FineTuner<LabeledText<string>>) => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)),
         _ => null!,
     };
+
+    // Rows and batches of the model whose member it is.
+    private object? Own(Type type, Type? owner)
+    {
+        bool isRow = type == typeof(EncodedRow), isBatch = type == typeof(Batch), isRows = type == typeof(IReadOnlyList<EncodedRow>);
+        if (!(isRow || isBatch || isRows) || owner is null || !typeof(TunableModel).IsAssignableFrom(owner) || Of(owner, "this") is not TunableModel model) return null;
+        Type example = owner;
+        while (!example.IsGenericType || example.GetGenericTypeDefinition() != typeof(TunableModel<>))
+        {
+            if (example.BaseType is null) return Own(type, typeof(TextClassifier<string>));
+            example = example.BaseType;
+        }
+        example = example.GetGenericArguments()[0];
+        object record = Of(example, "example")!;
+        EncodedRow? row = (EncodedRow?)model.GetType().GetMethods().First(method => method.Name == "Encode" && method.GetParameters() is [{ } first, _] && first.ParameterType == example)
+            .Invoke(model, [record, new EncodingReport()]);
+        if (isRow) return row;
+        IReadOnlyList<EncodedRow> rows = model.PrepareRows([row!]);
+        if (isRows) return rows;
+        return model.Collate(rows, rows.Max(each => each.Length));
+    }
 
     private static object Values(Type type, Type? owner) => type switch
     {
@@ -119,10 +141,24 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(WantedStates) => WantedStates.All,
         _ when type == typeof(ForwardContext) => ForwardContext.Evaluation(),
         _ when type == typeof(TrunkInput) => new TrunkInput(zeros(1, 4, ScalarType.Int64)),
-        _ when type == typeof(Tensor) => zeros(2),
+        _ when type == typeof(Tensor) && owner == typeof(WantedStates) => zeros(2, ScalarType.Int64),
+        _ when type == typeof(Tensor) && owner == typeof(OutputHead) => zeros(2, ScalarType.Int64),
+        _ when type == typeof(Tensor) => zeros(1),
         _ when type == typeof(Device) => CPU,
-        _ when type == typeof(EncodedRow) => new TokenizedRow([1, 2], null),
-        _ when type == typeof(Batch) => new TokenizedBatch([new TokenizedRow([1, 2], null)], 4, new TrunkInput(zeros(1, 4, ScalarType.Int64))),
+        _ when type == typeof(Conversation) => new Conversation([new("user", "a"), new("assistant", "b")]),
+        _ when type == typeof(Weight) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights.First(),
+        _ when type == typeof(ModuleTargets) => Adapter.Lora().Targets,
+        _ when type == typeof(MetricCollector<string, string>) => ((TextClassifier<string>)Models(typeof(TextClassifier<string>))).CollectMetrics<string, string>(),
+        _ when type == typeof(TrainingResult) => FineTuner.For((TextClassifier<string>)Models(typeof(TextClassifier<string>))).Steps(1).Train([new("a", "first0")]),
+        _ when type == typeof(WeightFilter) => new WeightFilter(),
+        _ when type == typeof(DelimitedRow) => Csv.Read(DataFiles.Path("Csv")).First(),
+        _ when type == typeof(DelimitedFile) => Csv.Read(DataFiles.Path("Csv")),
+        _ when type == typeof(IReadOnlyList<double>) && owner is not null && typeof(CorpusMetric).IsAssignableFrom(owner) => ((CorpusMetric)Activator.CreateInstance(
+            owner.IsAbstract ? typeof(Bleu) : owner, [null])!).Statistics("a b", ["a c"]),
+        _ when type == typeof(IReadOnlyList<IReadOnlyList<double>>) => new[] { new Bleu().Statistics("a b", ["a c"]), new Bleu().Statistics("a b", ["a b"]) },
+        _ when type == typeof(Type) => typeof(string),
+        _ when type == typeof(EncodedRow) && (owner is null || !typeof(TunableModel).IsAssignableFrom(owner)) => new TokenizedRow([1, 2], null),
+        _ when type == typeof(Batch) && (owner is null || !typeof(TunableModel).IsAssignableFrom(owner)) => new TokenizedBatch([new TokenizedRow([1, 2], null)], 4, new TrunkInput(zeros(1, 4, ScalarType.Int64))),
         _ when type == typeof(CancellationToken) => CancellationToken.None,
         _ when type == typeof(TimeSpan) => TimeSpan.FromSeconds(1),
         _ when type == typeof(EvaluationInterval) => EvaluationInterval.Epoch,
@@ -137,8 +173,19 @@ internal sealed class Samples : IDisposable
     private static string Text(string name, Type? owner) => name switch
     {
         "folder" when owner == typeof(ModelAdapters) || owner == typeof(TunableModel) => Checkpoints.Adapter,
+        "input" or "inputs" or "text" when owner == typeof(MaskedLanguageModel) => "[MASK] a",
+        "label" when owner == typeof(TextClassifier<string>) => "first0",
+        "column" => "text",
+        "name" when owner == typeof(MetricReport) => "loss",
         "folder" when owner == typeof(ZeroShotClassifier) => Checkpoints.Inference,
+        "folder" when owner is not null && (typeof(TunableModel).IsAssignableFrom(owner) || owner == typeof(SentenceEncoder) || owner == typeof(FewShotClassifier<string>))
+            => Checkpoints.Fresh(),
+        "folder" when owner == typeof(TrainedVocabulary) => Directory.CreateTempSubdirectory("written").FullName,
+        "folder" when owner == typeof(PretrainedTokenizer) => Checkpoints.Copy(Checkpoints.Causal),
+        "folder" when owner == typeof(OutputHead) => Checkpoints.Copy(Checkpoints.Classifier),
+        "tags" or "sentences" or "references" or "predictions" when owner == typeof(TagSequence) || owner == typeof(EntityAccumulator) => "O",
         "folder" => Checkpoints.Classifier,
+        "path" when owner == typeof(TrainingResult) => Checkpoints.Fresh() + ".html",
         "target" => Checkpoints.Fresh(),
         "path" => DataFiles.Path(owner!.Name),
         "json" => new TrainingOptions().ToJson(),
@@ -148,6 +195,7 @@ internal sealed class Samples : IDisposable
         "Device" => "cpu",
         "label" => "label",
         "text" when owner == typeof(RowMapping) || owner == typeof(PlainText) => "text",
+        "labels" when owner == typeof(SimilarityLoss) => "a",
         "labels" or "score" or "source" or "target" => name,
         "Pattern" => "a",
         "pattern" => "layer.*",
@@ -155,7 +203,7 @@ internal sealed class Samples : IDisposable
         _ => "a",
     };
 
-    private static int Number(string name) => name switch { "Size" => 60, "index" or "word" or "sequence" or "character" or "Start" or "start" => 0, "outputs" => 2, "paddedLength" => 4, _ => 1 };
+    private static int Number(string name) => name switch { "Size" => 60, "index" or "word" or "sequence" or "character" or "Start" or "start" => 0, "reference" or "predicted" or "Last" or "logLikelihood" => 0, "outputs" => 2, "paddedLength" => 8, _ => 1 };
 
     private static object Filled(Array array, object? item)
     {
@@ -175,6 +223,8 @@ internal sealed class Samples : IDisposable
         }
         if (definition == typeof(IReadOnlySet<>)) return Activator.CreateInstance(typeof(HashSet<>).MakeGenericType(arguments), Make(arguments[0].MakeArrayType(), name, owner));
         if (definition == typeof(IProgress<>)) return Activator.CreateInstance(typeof(Progress<>).MakeGenericType(arguments));
+        // Two labels, for losses and heads that need two.
+        if (name is "labels" && arguments[0] == typeof(string) && owner != typeof(RowMapping)) return new[] { "a", "b" };
         if (typeof(IEnumerable).IsAssignableFrom(type)) return Make(arguments[0].MakeArrayType(), name, owner);
         return null;
     }

@@ -10,7 +10,7 @@ internal static class Surface
     public static IReadOnlyList<MethodBase> Members { get; } =
     [
         .. new[] { typeof(PretrainedTokenizer).Assembly, typeof(Pretrained).Assembly }.SelectMany(assembly => assembly.GetExportedTypes())
-            .Where(type => !type.IsEnum && !type.IsInterface && !typeof(Delegate).IsAssignableFrom(type) && !typeof(Exception).IsAssignableFrom(type))
+            .Where(type => !type.IsEnum && !type.IsInterface && !typeof(Delegate).IsAssignableFrom(type) && type != typeof(Models.WeightPass) && !typeof(Exception).IsAssignableFrom(type))
             .Select(Closed).SelectMany(Of).OrderBy(Name, StringComparer.Ordinal),
     ];
 
@@ -36,7 +36,7 @@ internal static class Surface
 
     private static Type Closed(Type type) => type.IsGenericTypeDefinition
         ? type.MakeGenericType([.. type.GetGenericArguments().Select(argument => argument.Name == "TPrediction" && type.Name.StartsWith("TextTask", StringComparison.Ordinal)
-            ? typeof(Heads.Classification<string>) : type == typeof(Heads.CausalTextModel<>) ? typeof(string) : Samples.Closed(argument))]) : type;
+            ? typeof(Heads.Classification<string>) : type == typeof(Heads.CausalTextModel<>) ? typeof(Examples.PromptCompletion) : Samples.Closed(argument))]) : type;
 
     private static MethodInfo Closed(MethodInfo method) => method.IsGenericMethodDefinition ? method.MakeGenericMethod([.. method.GetGenericArguments().Select(Samples.Closed)]) : method;
 }

@@ -124,7 +124,7 @@ internal static class Variants
         }
         MethodInfo? clone = sample.GetType().GetMethod("<Clone>$");
         if (clone is null && !type.IsValueType) yield break;
-        foreach (PropertyInfo property in sample.GetType().GetProperties().Where(property => property.SetMethod?.IsPublic == true && property.GetIndexParameters().Length == 0))
+        foreach (PropertyInfo property in (sample.GetType().IsVisible ? sample.GetType() : type).GetProperties().Where(property => property.SetMethod?.IsPublic == true && property.GetIndexParameters().Length == 0))
         {
             NullabilityInfo nullability = new NullabilityInfoContext().Create(property);
             foreach (Variant variant in Of(samples, property.PropertyType, $"{path}.{property.Name}", nullability, sample.GetType(), depth + 1))

@@ -38,8 +38,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <exception cref="InvalidOptionsException">Options are out of range, or the prompt is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default) =>
-        GenerateBatch([prompt], options, cancellation)[0][0].Text;
+    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return GenerateBatch([prompt], options, cancellation)[0][0].Text;
+    }
 
     /// <summary>What follows each of several texts, with how it ended; computed together, so that memory grows with their number.</summary>
     /// <param name="prompts">The texts.</param>
@@ -92,7 +95,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     }
 
     /// <inheritdoc/>
-    public string Predict(string input) => Generate(input);
+    public string Predict(string input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Generate(input);
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 

@@ -62,7 +62,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         // A piece of a text of which nothing is learned would be computed for nothing.
         return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
     }

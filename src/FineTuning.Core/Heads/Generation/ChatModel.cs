@@ -42,8 +42,11 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     /// <exception cref="InvalidOptionsException">Options are out of range, or the conversation is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Reply(IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default) =>
-        ReplyBatch([turns], options, chat, cancellation)[0][0].Text;
+    public string Reply(IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default)
+    {
+        NullMembers.RequireEntries(turns, nameof(turns));
+        return ReplyBatch([turns], options, chat, cancellation)[0][0].Text;
+    }
 
     /// <summary>The next answers of several conversations, with how they ended; computed together, so that memory grows with their number.</summary>
     /// <param name="conversations">The conversations so far.</param>

@@ -123,8 +123,11 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default) =>
-        GenerateBatch([source], options, cancellation)[0][0].Text;
+    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return GenerateBatch([source], options, cancellation)[0][0].Text;
+    }
 
     /// <summary>The texts that the model makes of several texts, with how they ended; computed together, so that memory grows with their number.</summary>
     /// <param name="sources">The texts; the options' <see cref="TextToTextOptions.Prefix"/> is put before each.</param>
@@ -152,16 +155,28 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <param name="text">The text.</param>
     /// <param name="options">How it is generated; null: as the checkpoint says.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    public string Translate(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+    public string Translate(string text, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Generate(text, options, cancellation);
+    }
 
     /// <summary>The summary of a text: <see cref="Generate"/> under the name of the task.</summary>
     /// <param name="text">The text.</param>
     /// <param name="options">How it is generated; null: as the checkpoint says.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    public string Summarize(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+    public string Summarize(string text, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Generate(text, options, cancellation);
+    }
 
     /// <inheritdoc/>
-    public string Predict(string input) => Generate(input);
+    public string Predict(string input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Generate(input);
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
