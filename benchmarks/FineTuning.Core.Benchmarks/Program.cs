@@ -16,6 +16,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // decode: tokens a second of a language model beside the memory's speed and beside llama.cpp, and what a prompt costs;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
+// finite: what it costs that every answer is checked for NaN and infinity;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -72,6 +73,9 @@ switch (args.FirstOrDefault())
         break;
     case "explain":
         ExplainCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "finite":
+        FiniteCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

@@ -43,7 +43,8 @@ public sealed class FineTuner<TExample>
     public FineTuner<TExample> With(Func<TrainingOptions, TrainingOptions> change)
     {
         ArgumentNullException.ThrowIfNull(change);
-        return new(_model, change(Options), _validation, _observer);
+        TrainingOptions changed = change(Options) ?? throw new ArgumentException("it gave null; give options, for example the ones it got", nameof(change));
+        return new(_model, changed, _validation, _observer);
     }
 
     /// <summary>Chosen weights do not train: they get no gradient, no optimizer state and no dropout.</summary>
@@ -51,7 +52,8 @@ public sealed class FineTuner<TExample>
     public FineTuner<TExample> Freeze(Func<WeightFilter, WeightFilter> weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return With(options => options with { Frozen = weights(options.Frozen) });
+        WeightFilter frozen = weights(Options.Frozen) ?? throw NoFilter(nameof(weights));
+        return With(options => options with { Frozen = frozen });
     }
 
     /// <summary>Starts with the head alone and thaws one layer every so many epochs, from the highest down.</summary>
@@ -84,7 +86,8 @@ public sealed class FineTuner<TExample>
     public FineTuner<TExample> WithRate(Func<WeightFilter, WeightFilter> weights, double factor)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return With(options => options with { RateFactors = [.. options.RateFactors, new RateFactor(weights(new WeightFilter()), factor)] });
+        WeightFilter chosen = weights(new WeightFilter()) ?? throw NoFilter(nameof(weights));
+        return With(options => options with { RateFactors = [.. options.RateFactors, new RateFactor(chosen, factor)] });
     }
 
     /// <summary>How often the data is gone through.</summary>
@@ -200,6 +203,8 @@ public sealed class FineTuner<TExample>
         RunObserver observer = progress is null ? _observer : _observer with { Progress = _observer.Progress + progress.Report };
         return Run(observer).TrainAsync(data, cancellation);
     }
+
+    private static ArgumentException NoFilter(string argument) => new("it gave null; a filter that matches nothing is new WeightFilter()", argument);
 
     private TrainingRun<TExample> Run(RunObserver observer)
     {

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Models;
 using FineTuning.Strategies;
@@ -239,6 +240,7 @@ public static class Pretrained
     {
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder).WithTokens(added);
         var byId = new Dictionary<int, float[]>();
+        NullMembers.RequireValues(rows, nameof(rows));
         foreach ((string token, float[] row) in rows)
         {
             if (!Array.Exists(added, other => other.Content == token))
@@ -246,9 +248,7 @@ public static class Pretrained
             byId[tokenizer.TokenId(token)!.Value] = row;
         }
         int size = added.Select(token => tokenizer.TokenId(token.Content) ?? -1).DefaultIfEmpty(-1).Max() + 1;
-        // What a reading left that was not of one folder.
-        foreach (string entry in Directory.EnumerateDirectories(fresh)) Directory.Delete(entry, recursive: true);
-        foreach (string entry in Directory.EnumerateFiles(fresh)) File.Delete(entry);
+        FolderCopy.Clear(fresh);
         FolderCopy.WithoutWeights(folder, fresh);
         VocabularyWidening.Write(folder, fresh, size, byId);
         tokenizer.Save(fresh);

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.ExceptionServices;
 using FineTuning.Errors;
 
 namespace FineTuning.Text;
@@ -105,7 +106,7 @@ public sealed partial class PretrainedTokenizer
     public static PretrainedTokenizer Load(string folder, TokenizerSettings? settings)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return new(TokenizerFolder.Read(folder, settings));
+        return WholeFolder.Read(folder, () => new PretrainedTokenizer(TokenizerFolder.Read(folder, settings)));
     }
 
     /// <summary>This tokenizer with further tokens; the model's embeddings must be resized to match. It is saved with them, in both files.</summary>
@@ -113,7 +114,12 @@ public sealed partial class PretrainedTokenizer
     public PretrainedTokenizer WithTokens(params IEnumerable<NewToken> tokens)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return new(TokenAdding.Apply(_parts, tokens));
+        NewToken[] added = [.. tokens];
+        NullMembers.RequireEntries(added, nameof(tokens));
+        var found = new NullMembers();
+        for (int i = 0; i < added.Length; i++) found.Value(added[i].Content, $"{nameof(tokens)}[{i}].{nameof(NewToken.Content)}");
+        found.Require(nameof(tokens));
+        return new(TokenAdding.Apply(_parts, added));
     }
 
     /// <summary>This tokenizer with another chat template in place of the folder's, for example one with generation marks. It is saved with it.</summary>
@@ -178,7 +184,8 @@ public sealed partial class PretrainedTokenizer
     /// takes more than linear time on it.</exception>
     public TokenizedText EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pairWords = null, TokenizingOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(words);
+        NullMembers.RequireEntries(words, nameof(words));
+        if (pairWords is not null) NullMembers.RequireEntries(pairWords, nameof(pairWords));
         options ??= Whole;
         Workspace workspace = Workspace.Rent();
         AddWords(workspace, workspace.First, words, options);
@@ -201,15 +208,28 @@ public sealed partial class PretrainedTokenizer
     public IReadOnlyList<TokenizedText> EncodeAll(IReadOnlyList<string> texts, TokenizingOptions? options = null, PaddingOptions? padding = null,
         CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(texts);
+        NullMembers.RequireEntries(texts, nameof(texts));
         if (padding is not null && options is { Truncation: not TruncationStrategy.None } && (options.MaximumLength ?? MaximumLength) is { } maximum
             && maximum % padding.MultipleOf != 0)
         {
             throw new ArgumentException($"texts are cut to {maximum} tokens, which is no multiple of the {padding.MultipleOf} that rows are padded to");
         }
         var rows = new TokenizedText[texts.Count];
-        var parallel = new ParallelOptions { CancellationToken = cancellation };
-        Parallel.For(0, rows.Length, parallel, i => rows[i] = Encode(texts[i], null, options));
+        var failures = new ExceptionDispatchInfo?[rows.Length];
+        Parallel.For(0, rows.Length, new ParallelOptions { CancellationToken = cancellation }, (i, loop) =>
+        {
+            try
+            {
+                rows[i] = Encode(texts[i], null, options);
+            }
+            catch (Exception failure) when (failure is not OutOfMemoryException)
+            {
+                // Kept, and texts behind it left: the first text's is thrown, whichever thread was faster.
+                failures[i] = ExceptionDispatchInfo.Capture(failure);
+                loop.Break();
+            }
+        });
+        Array.Find(failures, failure => failure is not null)?.Throw();
         return padding is null ? rows : Pad(rows, padding);
     }
 
@@ -219,7 +239,7 @@ public sealed partial class PretrainedTokenizer
     /// <exception cref="InvalidOperationException">There is no padding token.</exception>
     public IReadOnlyList<TokenizedText> Pad(IReadOnlyList<TokenizedText> rows, PaddingOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         return TokenPadding.Apply(this, rows, options ?? new PaddingOptions());
     }
 
@@ -244,7 +264,7 @@ public sealed partial class PretrainedTokenizer
     /// <exception cref="TokenizationException">The files' steps make the text more than 64 times as long.</exception>
     public string Join(IReadOnlyList<string> tokens)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
+        NullMembers.RequireEntries(tokens, nameof(tokens));
         return _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply([.. tokens]));
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using FineTuning.Errors;
 
 namespace FineTuning.Text;
 
@@ -42,7 +43,15 @@ public sealed record TokenizerSettings
     public bool? AddEndToken { get; init; }
 
     /// <summary>Special tokens by role, for example <c>pad_token</c>, <c>eos_token</c>; they must be in the vocabulary.</summary>
-    public IReadOnlyDictionary<string, string> SpecialTokens { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> SpecialTokens
+    {
+        get;
+        init
+        {
+            NullMembers.RequireValues(value, nameof(SpecialTokens));
+            field = value;
+        }
+    } = new Dictionary<string, string>();
 
     /// <summary>The settings in the names of tokenizer_config.json, put over it.</summary>
     internal JsonObject Over(JsonObject config)

@@ -3,6 +3,8 @@ using FineTuning.Fuzz;
 
 // TARGET [--seconds 1800] [--seed 1] [--corpus DIR] [--findings DIR] [--goldens DIR]: fuzzes; ends with 1 where something was found.
 // mutants [KIND...] [--count 21500] [--seed 1] [--findings DIR]: a given number of mutants, shared by all kinds; ends with 1 where one ended badly.
+// calls [MEMBER]: calls the whole public surface with arguments that nobody should give; ends with 1 where one ended badly.
+// load [--seconds 60] [--threads 32]: many threads ask the same models; ends with 1 where an answer was wrong.
 // kills [--count 100] [--seed 1]: kills saving processes. first: a task of one's own as the first code of a process. seeds TARGET DIR: writes what mutants start from.
 // minimize TARGET FROM TO [BYTES]: keeps the inputs of a corpus that reach something; replay TARGET FILE...: runs inputs.
 string repository = Find("FineTuning.Core.sln") ?? Environment.CurrentDirectory;
@@ -30,6 +32,12 @@ switch (args.FirstOrDefault())
         KillTest.Outcome kills = KillTest.Run(Number(Word("count", "100")), Number(Word("seed", "1")));
         Console.WriteLine($"{kills.Kills} kills after {kills.Saves} saves: each time the folder was one of the two models, whole; {kills.Leftovers} left a prepared save behind, all were cleared away");
         return 0;
+    case "calls":
+        return CallTest.Supervise(args.Length > 1 ? args[1] : null) > 0 ? 1 : 0;
+    case "load":
+        return LoadTest.Run(Number(Word("seconds", "60")), Number(Word("threads", "32"))) > 0 ? 1 : 0;
+    case "calls-worker":
+        return CallTest.Work(Number(args[1]), Number(args[2]), args[3], args.Length > 4 ? args[4] : null);
     case "saver":
         KillTest.Save(args[1], args[2], args[3]);
         return 0;

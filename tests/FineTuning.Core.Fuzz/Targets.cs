@@ -8,5 +8,6 @@ internal static class Targets
         new TokenizerTarget(), new TemplateTarget(),
         new WeightTarget("safetensors"), new WeightTarget("index"), new WeightTarget("pickle"), new CheckpointTarget("config"), new CheckpointTarget("folder"), new ModulesTarget(),
         new DataTarget("csv"), new DataTarget("tsv"), new DataTarget("jsonl"), new DataTarget("json"), new DataTarget("conll"), new DataTarget("squad"),
+        new AdapterTarget(), new GenerationTarget(), new ChatDataTarget("conversations"), new ChatDataTarget("preferences"), new QuantizedTarget(),
     ];
 }

@@ -11,6 +11,8 @@ if (args is ["kill-test", { } kills, { } model]) return KillTest.Run(int.Parse(k
 if (args is ["kill-test", { } more, { } other, { } seed])
     return KillTest.Run(int.Parse(more, CultureInfo.InvariantCulture), other, int.Parse(seed, CultureInfo.InvariantCulture));
 if (args is ["kill-worker", { } run, { } into]) return KillWorker.Run(run, into);
+// FineTuning.Core.Processes own-task: the sample of docs/custom-task.md as the first code of a process.
+if (args is ["own-task"]) return OwnTask.Run();
 if (args is ["repeat", { } count, { } folder]) return Repetition.Run(int.Parse(count, CultureInfo.InvariantCulture), folder);
 if (args is not [{ } name, { } checkpoint] || !Scenarios.All.TryGetValue(name, out Func<TextClassifier<string>, int>? scenario))
 {

@@ -122,17 +122,43 @@ public sealed class HostileFolderTests : IDisposable
         if (name == "tokenizer_config.json") Assert.Throws<CheckpointException>(() => ChatTemplate.Load(Folder));
     }
 
-    [Fact]
-    public void Of_a_key_that_stands_there_twice_the_last_holds_whatever_is_done_with_the_tokenizer()
+    [Theory]
+    [InlineData("tokenizer.json", """{"added_tokens": 1, "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"}}""", "'added_tokens'")]
+    [InlineData("tokenizer.json", """{"model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 0, "\u0061": 1}, "unk_token": "[UNK]"}}""", "'a'")]
+    [InlineData("tokenizer_config.json", """{"chat_template": "x", "chat_template": "{{ messages[0].content }}"}""", "'chat_template'")]
+    [InlineData("tokenizer_config.json", """{"x": {"y": 1, "y": 2}}""", "'y'")]
+    [InlineData("special_tokens_map.json", """{"pad_token": "a", "pad_token": "b"}""", "'pad_token'")]
+    [InlineData("config.json", """{"model_type": "bert", "model_type": "gpt2"}""", "'model_type'")]
+    public void A_key_that_stands_twice_is_refused_since_readers_disagree_which_holds(string name, string contents, string key)
     {
-        Write("tokenizer.json", """{"added_tokens": 1, "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 0, "a": 1}, "unk_token": "[UNK]"}}""");
-        Write("tokenizer_config.json", """{"chat_template": 1, "chat_template": "{{ messages[0].content }}", "x": {"y": 1, "y": 2}}""");
-        string target = Directory.CreateDirectory(Path.Combine(_root, "saved")).FullName;
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Folder).WithTokens(new NewToken("b"));
-        Assert.Equal("hello", tokenizer.ChatTemplate.Render([new("user", "hello")]).Text);
-        tokenizer.WithChatTemplate("x").Save(target);
-        Assert.Equal([1, 2], PretrainedTokenizer.Load(target).Encode("ab").Ids);
+        if (name != "tokenizer.json") Write("tokenizer.json", Minimal);
+        Write(name, contents);
+        Refused(name, "twice");
+        Refused(name, key);
+        if (name == "tokenizer_config.json") Assert.Throws<CheckpointException>(() => ChatTemplate.Load(Folder));
     }
+
+    [Fact]
+    public void A_word_that_stands_twice_in_the_vocabulary_of_an_older_tokenizer_is_refused_and_a_line_that_does_holds_as_in_the_reference()
+    {
+        Write("tokenizer_config.json", """{"tokenizer_class": "GPT2Tokenizer"}""");
+        Write("vocab.json", """{"a": 0, "b": 1, "a": 2}""");
+        Write("merges.txt", "#version: 0.2\n");
+        Refused("vocab.json", "twice");
+        File.Delete(Path.Combine(Folder, "vocab.json"));
+        Write("tokenizer_config.json", """{"tokenizer_class": "BertTokenizer"}""");
+        // A list of lines is no JSON: the reference reads it into a dictionary, in which the last line's number stays.
+        Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\na\n");
+        Assert.Equal([2, 6, 3], PretrainedTokenizer.Load(Folder).Encode("a").Ids);
+    }
+
+    [Theory]
+    [InlineData("""[{"role": "user", "role": "system", "content": "x"}]""")]
+    [InlineData("""[{"role": "user", "content": "x", "\ud800": 1}]""")]
+    [InlineData("[1]")]
+    [InlineData("{")]
+    public void Conversations_in_bad_json_are_refused(string json) =>
+        Assert.IsAssignableFrom<FineTuningException>(Record.Exception(() => ChatTurn.ListFromJson(json)));
 
     [Fact]
     public void Json_as_deep_as_is_read_can_be_written_again()

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using FineTuning.Errors;
 using FineTuning.Models;
 
 namespace FineTuning.Adapters;
@@ -12,12 +13,20 @@ public abstract record Adapter
     }
 
     /// <summary>The modules that are adapted; by default those that PEFT takes for the model's family.</summary>
-    public ModuleTargets Targets { get; init; } = ModuleTargets.ByFamily;
+    public ModuleTargets Targets { get; init => field = value ?? throw new ArgumentNullException(nameof(Targets)); } = ModuleTargets.ByFamily;
 
     /// <summary>
     /// Modules that are trained and saved whole, by the ends of their names, for example <c>lm_head</c>. The output layer of a head for a task always is.
     /// </summary>
-    public IReadOnlyList<string> ModulesToSave { get; init; } = [];
+    public IReadOnlyList<string> ModulesToSave
+    {
+        get;
+        init
+        {
+            NullMembers.RequireEntries(value, nameof(ModulesToSave));
+            field = value;
+        }
+    } = [];
 
     /// <summary>What PEFT calls the method; null: it has no form in a file.</summary>
     internal abstract string? PeftType { get; }
@@ -43,7 +52,11 @@ public abstract record Adapter
 
     /// <summary>Rows of the token embeddings train, and nothing else.</summary>
     /// <param name="tokens">Their ids.</param>
-    public static TokenAdapter Tokens(params int[] tokens) => new() { TokenIds = tokens };
+    public static TokenAdapter Tokens(params int[] tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return new() { TokenIds = tokens };
+    }
 
     /// <summary>Prompt tuning (Lester et al. 2021): learned vectors stand before every text.</summary>
     /// <param name="tokens">How many, from 1 to 16384. Default 20.</param>
@@ -127,6 +140,6 @@ public static class AdapterVerbs
     {
         ArgumentNullException.ThrowIfNull(adapter);
         ArgumentNullException.ThrowIfNull(targets);
-        return (TAdapter)adapter.With(targets(adapter.Targets));
+        return (TAdapter)adapter.With(targets(adapter.Targets) ?? throw new ArgumentException("it gave null; give the targets it got, or others", nameof(targets)));
     }
 }

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tensors;
+using FineTuning.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -72,18 +73,7 @@ public sealed class ModelAdapters : IDisposable
     public void Load(string folder, string name = "default", bool use = true, bool anyBase = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
-        Adapter adapter = AdapterConfig.Read(folder);
-        string path = Path.Combine(folder, WeightsName);
-        if (!File.Exists(path)) throw new CheckpointException(path,
-            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
-        using var file = SafetensorsFile.Open(path);
-        if (!anyBase)
-        {
-            using WeightPass pass = _head.Weights.Enter();
-            BaseFingerprint.Require(file.Metadata, _head, path);
-        }
-        Put(name, use, () => AdapterBuilder.Build(_head, adapter, file, path, 0));
+        Put(name, use, () => WholeFolder.Read(folder, () => Read(folder, anyBase)));
     }
 
     /// <summary>Makes one adapter of several, which the model computes with from now on; the several stay.</summary>
@@ -289,6 +279,22 @@ public sealed class ModelAdapters : IDisposable
         return _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
     }
 
+    private BuiltAdapter Read(string folder, bool anyBase)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
+        Adapter adapter = AdapterConfig.Read(folder);
+        string path = Path.Combine(folder, WeightsName);
+        if (!File.Exists(path)) throw new CheckpointException(path,
+            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
+        using var file = SafetensorsFile.Open(path);
+        if (!anyBase)
+        {
+            using WeightPass pass = _head.Weights.Enter();
+            BaseFingerprint.Require(file.Metadata, _head, path);
+        }
+        return AdapterBuilder.Build(_head, adapter, file, path, 0);
+    }
+
     private void Put(string name, bool use, Func<BuiltAdapter> build)
     {
         using Lock.Scope alone = _changes.EnterScope();
@@ -317,9 +323,13 @@ public sealed class ModelAdapters : IDisposable
     }
 
     /// <exception cref="KeyNotFoundException">There is no such adapter.</exception>
-    internal BuiltAdapter Find(string name) => _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
-        : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
-            $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+    internal BuiltAdapter Find(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return _adapters.TryGetValue(name, out BuiltAdapter? built) ? built
+            : throw new KeyNotFoundException($"the model has no adapter '{name}'; it has " +
+                $"{(_adapters.Count == 0 ? "none" : string.Join(", ", _adapters.Keys.Order(StringComparer.Ordinal)))}");
+    }
 
     private void Tie()
     {

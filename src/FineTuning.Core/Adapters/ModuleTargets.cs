@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Adapters;
 
 /// <summary>Which modules of a model are adapted, by the names that the checkpoint gives them. Each verb returns other targets.</summary>
@@ -30,19 +32,35 @@ public sealed record ModuleTargets
 
     /// <summary>Modules whose path is one of the names, or ends in a dot and one of them, for example <c>q_proj</c>.</summary>
     /// <param name="names">At least one.</param>
-    public ModuleTargets Named(params string[] names) => this with { Names = [.. names], Pattern = null, IsAllLinear = false };
+    public ModuleTargets Named(params string[] names)
+    {
+        NullMembers.RequireEntries(names, nameof(names));
+        return this with { Names = [.. names], Pattern = null, IsAllLinear = false };
+    }
 
     /// <summary>Modules whose whole path matches a regular expression, for example <c>.*\.layers\.0\..*</c>.</summary>
     /// <param name="pattern">The expression.</param>
-    public ModuleTargets Matching(string pattern) => this with { Pattern = pattern, Names = null, IsAllLinear = false };
+    public ModuleTargets Matching(string pattern)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        return this with { Pattern = pattern, Names = null, IsAllLinear = false };
+    }
 
     /// <summary>Leaves modules out, named as for <see cref="Named"/>.</summary>
     /// <param name="names">At least one.</param>
-    public ModuleTargets Except(params string[] names) => this with { Excluded = [.. names], ExcludedPattern = null };
+    public ModuleTargets Except(params string[] names)
+    {
+        NullMembers.RequireEntries(names, nameof(names));
+        return this with { Excluded = [.. names], ExcludedPattern = null };
+    }
 
     /// <summary>Only modules of some layers; targets are to be named.</summary>
     /// <param name="numbers">From 0 for the lowest.</param>
-    public ModuleTargets InLayers(params int[] numbers) => this with { LayerNumbers = [.. numbers] };
+    public ModuleTargets InLayers(params int[] numbers)
+    {
+        ArgumentNullException.ThrowIfNull(numbers);
+        return this with { LayerNumbers = [.. numbers] };
+    }
 
     internal void CollectViolations(List<string> violations)
     {

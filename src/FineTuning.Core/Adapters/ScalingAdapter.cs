@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using FineTuning.Errors;
 using FineTuning.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,7 +10,15 @@ namespace FineTuning.Adapters;
 public sealed record ScalingAdapter : Adapter
 {
     /// <summary>Ends of the paths of the modules whose inputs are scaled; null: those of the family.</summary>
-    public IReadOnlyList<string>? FeedForward { get; init; }
+    public IReadOnlyList<string>? FeedForward
+    {
+        get;
+        init
+        {
+            new NullMembers().Entries(value, nameof(FeedForward)).Require(nameof(FeedForward));
+            field = value;
+        }
+    }
 
     internal string? FeedForwardPattern { get; init; }
 

@@ -41,7 +41,7 @@ public sealed record NormAdapter : Adapter
 public sealed record TokenAdapter : Adapter
 {
     /// <summary>The ids of the tokens.</summary>
-    public IReadOnlyList<int> TokenIds { get; init; } = [];
+    public IReadOnlyList<int> TokenIds { get; init => field = value ?? throw new ArgumentNullException(nameof(TokenIds)); } = [];
 
     internal override string PeftType => "TRAINABLE_TOKENS";
 

@@ -12,7 +12,8 @@ public static class DocumentContext
     {
         ArgumentNullException.ThrowIfNull(examples);
         ArgumentOutOfRangeException.ThrowIfNegative(words);
-        return Stream(examples.Select((example, index) => example ?? throw new Errors.TrainingDataException($"record {index} is null; leave it out")), words);
+        return Stream(examples.Select((example, index) => example is null or TaggedWords { Words: null } or AnnotatedText { Text: null }
+            ? throw new Errors.TrainingDataException($"record {index}, or its Words or Text, is null; leave it out") : example), words);
     }
 
     private static IEnumerable<TExample> Stream<TExample>(IEnumerable<TExample> examples, int words)

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Text;
 
 namespace FineTuning.Examples;
@@ -35,7 +36,9 @@ public static class PreferenceMapping
     public static IEnumerable<UnpairedPreference> Unpaired(this IEnumerable<PreferencePair> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        return pairs.Select(pair => new UnpairedPreference(pair.Prompt, pair.Chosen, true) { Tools = pair.Tools })
-            .Concat(pairs.Select(pair => new UnpairedPreference(pair.Prompt, pair.Rejected, false) { Tools = pair.Tools }));
+        IEnumerable<PreferencePair> present = pairs.Select((pair, index) => pair is { Prompt: not null, Chosen: not null, Rejected: not null } ? pair
+            : throw new TrainingDataException($"pair {index} (from 0), or its Prompt, Chosen or Rejected, is null; leave it out"));
+        return present.Select(pair => new UnpairedPreference(pair.Prompt, pair.Chosen, true) { Tools = pair.Tools })
+            .Concat(present.Select(pair => new UnpairedPreference(pair.Prompt, pair.Rejected, false) { Tools = pair.Tools }));
     }
 }

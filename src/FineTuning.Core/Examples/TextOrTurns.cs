@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Text;
 
 namespace FineTuning.Examples;
@@ -19,7 +20,7 @@ public sealed record TextOrTurns
     /// <param name="turns">May be empty.</param>
     public TextOrTurns(IReadOnlyList<ChatTurn> turns)
     {
-        ArgumentNullException.ThrowIfNull(turns);
+        NullMembers.RequireEntries(turns, nameof(turns));
         Turns = turns;
     }
 

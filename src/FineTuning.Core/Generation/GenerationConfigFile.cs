@@ -32,24 +32,15 @@ internal sealed class GenerationConfigFile
     public static GenerationConfigFile Read(string folder)
     {
         string path = Path.Combine(folder, Name);
-        if (!File.Exists(path)) return new([], new());
-        if (new FileInfo(path).Length > LargestFile) throw new CheckpointException(path, $"it is larger than {LargestFile >> 20} MiB");
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(path, $"cannot be read: {failure.Message}", failure);
-        }
-        return Parse(path, text);
+        // A link that leads nowhere is named, not passed over.
+        return File.Exists(path) || new FileInfo(path).LinkTarget is not null ? Of(path, ConfigFile.ReadFile(path, LargestFile)) : new([], new());
     }
 
     /// <exception cref="CheckpointException">It is no JSON object, or has a value of the wrong kind.</exception>
-    public static GenerationConfigFile Parse(string path, string json)
+    public static GenerationConfigFile Parse(string path, string json) => Of(path, ConfigFile.Parse(path, json));
+
+    private static GenerationConfigFile Of(string path, ConfigFile file)
     {
-        ConfigFile file = ConfigFile.Parse(path, json);
         try
         {
             var reader = new GenerationConfigReader(path, file.Root);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using FineTuning.Errors;
 
 namespace FineTuning.Generation;
 
@@ -62,8 +63,18 @@ internal static class OptionChecks
         if (beams > 1 && returned > beams) violations.Add($"NumReturnSequences is {returned}: it is at most NumBeams, which is {beams}");
     }
 
+    private static void RequireMembers(GenerationOptions options)
+    {
+        var found = new NullMembers().Entries(options.BadWordsIds, nameof(options.BadWordsIds)).Entries(options.SequenceBias, nameof(options.SequenceBias))
+            .Entries(options.StopStrings, nameof(options.StopStrings));
+        for (int i = 0; i < options.SequenceBias?.Count; i++)
+            if (options.SequenceBias[i] is { Tokens: null }) found.Value(null, $"{nameof(options.SequenceBias)}[{i}].Tokens");
+        found.Require(nameof(options));
+    }
+
     private static void CollectTokens(GenerationOptions options, List<string> violations)
     {
+        RequireMembers(options);
         void Ids(string name, IReadOnlyList<int>? ids)
         {
             if (ids is not null && ids.Any(id => id < 0)) violations.Add($"{name} holds {ids.First(id => id < 0)}: ids are 0 or more");

@@ -108,7 +108,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     {
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
-        var tokens = (TokenizedBatch)batch;
+        var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using static TorchSharp.torch;
@@ -7,7 +8,7 @@ namespace FineTuning.Heads;
 /// <summary>A row of token ids.</summary>
 /// <param name="ids">Token ids, special tokens included.</param>
 /// <param name="typeIds">0 for the first text and 1 for the second, or null where all are 0.</param>
-public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow(ids.Length)
+public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow((ids ?? throw new ArgumentNullException(nameof(ids))).Length)
 {
     /// <summary>Token ids, special tokens included.</summary>
     public IReadOnlyList<int> Ids => TokenIds;
@@ -24,7 +25,7 @@ public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow(ids.Length)
 public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, TrunkInput input) : Batch(rows, paddedLength)
 {
     /// <summary>What the encoder takes; on the model's device.</summary>
-    public TrunkInput Input { get; } = input;
+    public TrunkInput Input { get; } = input ?? throw new ArgumentNullException(nameof(input));
 
     /// <summary>Pads rows on the right and stacks them.</summary>
     /// <param name="rows">Rows that are all <see cref="TokenizedRow"/>s.</param>
@@ -34,14 +35,15 @@ public class TokenizedBatch(IReadOnlyList<EncodedRow> rows, int paddedLength, Tr
     /// <returns>Ids and types [batch, paddedLength]; the mask is null where no row is padded, so that attention needs none.</returns>
     public static TrunkInput Stack(IReadOnlyList<EncodedRow> rows, int paddedLength, int padId, Device device)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        OwnRows.CheckLength(rows, paddedLength);
+        ArgumentNullException.ThrowIfNull(device);
         var ids = new long[rows.Count * paddedLength];
         long[]? types = null;
         var lengths = new int[rows.Count];
         bool padded = false;
         for (int row = 0; row < rows.Count; row++)
         {
-            var tokens = (TokenizedRow)rows[row];
+            var tokens = OwnRows.Of<TokenizedRow>(rows[row]);
             int start = row * paddedLength;
             lengths[row] = tokens.Length;
             padded |= tokens.Length < paddedLength;

@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Metrics;
 
 /// <summary>Scores answers by the official rules of SQuAD, question by question.</summary>
@@ -22,7 +24,7 @@ public sealed class AnswerAccumulator(bool allowsNoAnswer)
     /// <exception cref="ArgumentException">Version 1.1: there is no reference. Version 2.0: there is no prediction, or the score is NaN.</exception>
     public (double Exact, double F1) Add(string? prediction, IReadOnlyList<string> references, double noAnswerScore = 0)
     {
-        ArgumentNullException.ThrowIfNull(references);
+        NullMembers.RequireEntries(references, nameof(references));
         if (allowsNoAnswer && prediction is null)
             throw new ArgumentException("a question has no prediction; version 2.0 scores all questions", nameof(prediction));
         if (double.IsNaN(noAnswerScore)) throw new ArgumentException("the no-answer score is NaN", nameof(noAnswerScore));

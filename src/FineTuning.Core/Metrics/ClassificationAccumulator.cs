@@ -18,6 +18,10 @@ public sealed class ClassificationAccumulator(IReadOnlyList<string> labels)
     /// <param name="probabilities">The probability of each label.</param>
     public void Add(int reference, ReadOnlySpan<float> probabilities)
     {
+        MetricErrors.RequireLabels(probabilities.Length, _matrix.Labels.Count, nameof(probabilities));
+        ArgumentOutOfRangeException.ThrowIfNegative(reference);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(reference, _matrix.Labels.Count);
+        if (probabilities.IsEmpty) throw new ArgumentException("there is no label", nameof(probabilities));
         int predicted = 0;
         for (int i = 1; i < probabilities.Length; i++)
         {

@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Metrics;
 
 /// <summary>How often each label was taken for each: rows are references, columns predictions.</summary>
@@ -15,7 +17,7 @@ public sealed class ConfusionMatrix
     /// <param name="labels">The labels' names in order.</param>
     public ConfusionMatrix(IReadOnlyList<string> labels)
     {
-        ArgumentNullException.ThrowIfNull(labels);
+        NullMembers.RequireEntries(labels, nameof(labels));
         (Labels, _counts, _rows, _columns) = (labels, [], new double[labels.Count], new double[labels.Count]);
     }
 

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Examples;
 
 namespace FineTuning.Metrics;
@@ -35,8 +36,8 @@ public sealed class EntityAccumulator
     /// <exception cref="Errors.TrainingDataException">A tag does not belong to the scheme.</exception>
     public void Add(IReadOnlyList<string> references, IReadOnlyList<string> predictions)
     {
-        ArgumentNullException.ThrowIfNull(references);
-        ArgumentNullException.ThrowIfNull(predictions);
+        NullMembers.RequireEntries(references, nameof(references));
+        NullMembers.RequireEntries(predictions, nameof(predictions));
         Tokens.Add(references, predictions);
         _strict.Add(TagSequence.StrictEntities(references, Scheme), TagSequence.StrictEntities(predictions, Scheme));
         _lenient.Add(TagSequence.Repaired(references, Scheme), TagSequence.Repaired(predictions, Scheme));

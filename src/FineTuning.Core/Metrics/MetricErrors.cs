@@ -28,6 +28,11 @@ internal static class MetricErrors
         if (references.Count == 0) throw new ArgumentException("there is no reference; give at least one", nameof(references));
     }
 
+    public static void RequireLabels(int values, int labels, string argument)
+    {
+        if (values != labels) throw new ArgumentException($"there are {values} numbers for {labels} labels", argument);
+    }
+
     /// <summary>Refuses a bootstrap without resamples.</summary>
     /// <param name="resamples">The resamples.</param>
     public static void RequireResamples(IReadOnlyList<IReadOnlyList<int>> resamples)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using FineTuning.Errors;
 
 namespace FineTuning.Metrics;
 
@@ -15,6 +16,7 @@ public sealed class MetricReport
     public MetricReport(IReadOnlyList<MetricValue> metrics, ConfusionMatrix? confusion = null, IReadOnlyList<ClassScores>? classes = null)
     {
         ArgumentNullException.ThrowIfNull(metrics);
+        new NullMembers().Entries(classes, nameof(classes)).Require(nameof(classes));
         if (metrics.Any(metric => metric?.Name is null)) throw new ArgumentException("a metric or its name is null", nameof(metrics));
         if (metrics.GroupBy(metric => metric.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"there are two metrics '{twice.Key}'; names differ", nameof(metrics));
@@ -42,12 +44,12 @@ public sealed class MetricReport
     /// <summary>A value by its name.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
     /// <exception cref="KeyNotFoundException">There is no such value; the message lists those there are.</exception>
-    public double this[string name] => TryGet(name, out double value) ? value
+    public double this[string name] => TryGet(name ?? throw new ArgumentNullException(nameof(name)), out double value) ? value
         : throw new KeyNotFoundException($"there is no metric '{name}'; there are {string.Join(", ", Values.Select(pair => pair.Key))}");
 
     /// <summary>A metric by its name. Null: there is none.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
-    public MetricValue? Find(string name) => Metrics.FirstOrDefault(metric => metric.Name == name);
+    public MetricValue? Find(string name) => name is null ? throw new ArgumentNullException(nameof(name)) : Metrics.FirstOrDefault(metric => metric.Name == name);
 
     /// <summary>A value by its name, where there is one.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>

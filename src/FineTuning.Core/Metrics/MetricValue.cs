@@ -19,6 +19,9 @@ public enum MetricDirection
 /// <param name="Direction">Which way it gets better.</param>
 public sealed record MetricValue(string Name, double Value, MetricDirection Direction)
 {
+    /// <summary>What it is called.</summary>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(Name)); } = Name ?? throw new ArgumentNullException(nameof(Name));
+
     /// <summary>Why the value is not defined; null where it is defined, or the reason is unknown.</summary>
     public string? Undefined { get; init; }
 

@@ -6,6 +6,7 @@ namespace FineTuning.Metrics;
 /// <param name="threshold">The probability from which a label is given.</param>
 public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double threshold)
 {
+    private readonly IReadOnlyList<string> _labels = Present(labels);
     private readonly MultiLabelScores _scores = new(labels.Count);
 
     /// <summary>Counts a row.</summary>
@@ -13,7 +14,9 @@ public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double t
     /// <param name="probabilities">The probability of each label.</param>
     public void Add(ReadOnlySpan<float> references, ReadOnlySpan<float> probabilities)
     {
-        Span<bool> truth = stackalloc bool[references.Length], given = stackalloc bool[references.Length];
+        MetricErrors.RequireLabels(references.Length, _labels.Count, nameof(references));
+        MetricErrors.RequireLabels(probabilities.Length, _labels.Count, nameof(probabilities));
+        bool[] truth = new bool[references.Length], given = new bool[references.Length];
         for (int i = 0; i < references.Length; i++) (truth[i], given[i]) = (references[i] >= 0.5f, probabilities[i] >= threshold);
         _scores.Add(truth, given);
     }
@@ -41,7 +44,13 @@ public sealed class MultiLabelAccumulator(IReadOnlyList<string> labels, double t
             MetricValue.Higher("subset_accuracy", _scores.SubsetAccuracy),
             MetricValue.Lower("hamming_loss", _scores.HammingLoss),
         ];
-        return new(values, null, [.. hits.Select((label, i) => new ClassScores(labels[i], label.Precision(0), label.Recall(0), f1[i], label.Support))]);
+        return new(values, null, [.. hits.Select((label, i) => new ClassScores(_labels[i], label.Precision(0), label.Recall(0), f1[i], label.Support))]);
+    }
+
+    private static IReadOnlyList<string> Present(IReadOnlyList<string> labels)
+    {
+        Errors.NullMembers.RequireEntries(labels, nameof(labels));
+        return labels;
     }
 }
 

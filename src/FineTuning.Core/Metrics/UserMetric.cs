@@ -86,7 +86,7 @@ internal sealed class UserMetric<TTarget, TPrediction>(string name, MetricDirect
     internal override (Type Target, Type Prediction) Types => (typeof(TTarget), typeof(TPrediction));
 
     public IMetricAccumulator<TTarget, TPrediction> Create() =>
-        create() ?? throw new InvalidOperationException($"the metric '{Name}' made no accumulator: its delegate returned null");
+        create() ?? throw new ArgumentException($"the metric '{Name}' made no accumulator: it gave null", nameof(create));
 }
 
 /// <summary>One evaluation's rows on their way to the user's metrics; where there are none it costs nothing.</summary>

@@ -68,8 +68,11 @@ public sealed class ForwardContext
     /// <param name="probability">From 0 (nothing is dropped) to below 1.</param>
     /// <param name="site">A number for each point of your code that drops.</param>
     /// <returns>The shape of the input.</returns>
-    public Tensor Dropout(Tensor input, double probability, int site) =>
-        _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
+    public Tensor Dropout(Tensor input, double probability, int site)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
+    }
 
     private ForwardContext With(WeightCasts kept) => new(_dropout, ComputeType, _casts, _scopes) { Kept = kept, Rows = Rows };
 

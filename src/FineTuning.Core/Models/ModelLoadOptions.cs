@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,7 +22,7 @@ public sealed record ModelLoadOptions
     public double? Dropout { get; init; }
 
     /// <summary>Where the weights go: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
-    public string Device { get; init; } = "cpu";
+    public string Device { get; init => field = value ?? throw new ArgumentNullException(nameof(Device)); } = "cpu";
 
     /// <summary>
     /// The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory. Null (default): float32, and they train.
@@ -42,4 +43,14 @@ public sealed record ModelLoadOptions
 /// <summary>What config.json says of the outputs when a model is saved.</summary>
 /// <param name="Names">The names of the outputs in order.</param>
 /// <param name="ProblemType">single_label_classification, multi_label_classification, regression. Null: nothing is said.</param>
-public sealed record SavedLabels(IReadOnlyList<string> Names, string? ProblemType = null);
+public sealed record SavedLabels(IReadOnlyList<string> Names, string? ProblemType = null)
+{
+    /// <summary>The names of the outputs in order.</summary>
+    public IReadOnlyList<string> Names { get; init => field = Present(value); } = Present(Names);
+
+    private static IReadOnlyList<string> Present(IReadOnlyList<string> names)
+    {
+        NullMembers.RequireEntries(names, nameof(Names));
+        return names;
+    }
+}

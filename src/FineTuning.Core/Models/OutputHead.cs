@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Tensors;
+using FineTuning.Text;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
@@ -191,6 +192,7 @@ public sealed class OutputHead : IDisposable
         RequireOutput();
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(indices);
+        ArgumentNullException.ThrowIfNull(context);
         if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
         using WeightPass pass = Weights.Enter();
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.

@@ -1,4 +1,5 @@
 using System.Collections;
+using FineTuning.Errors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,7 +25,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <param name="shown">They stay their owner's, and are seen also where they are added later.</param>
     public WeightSet(params WeightSet[] shown)
     {
-        ArgumentNullException.ThrowIfNull(shown);
+        NullMembers.RequireEntries(shown, nameof(shown));
         _shown = [.. shown];
         Gate = shown.Length > 0 ? shown[0].Gate : new WeightGate();
     }
@@ -101,6 +102,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <param name="depth">0 for embeddings, 1 to L for layers, L + 1 above them.</param>
     public Weight Add(string name, Tensor value, WeightKind kind, int depth)
     {
+        ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(value);
         return Add(name, value, kind, depth, [new WeightPart("", name, 0, value.dim() == 0 ? 1 : value.shape[0])]);
     }
@@ -117,6 +119,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <param name="name">This library's name of the weight.</param>
     public Weight? Find(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         if (_byName.TryGetValue(name, out Weight? own)) return own;
         foreach (WeightSet set in _shown.Concat(_guests))
         {

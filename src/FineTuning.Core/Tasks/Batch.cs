@@ -13,8 +13,14 @@ public abstract class Batch(IReadOnlyList<EncodedRow> rows, int paddedLength)
     public int PaddedLength { get; } = paddedLength;
 
     /// <summary>Tokens that are not padding.</summary>
-    public long RealTokens { get; } = rows.Sum(row => (long)row.Length);
+    public long RealTokens { get; } = Present(rows).Sum(row => (long)row.Length);
 
     /// <summary>What the sum of the losses is divided by: the sum of the rows' <see cref="EncodedRow.TargetCount"/>, unless the batch knows better.</summary>
     public virtual double TargetCount { get; } = rows.Sum(row => row.TargetCount);
+
+    private static IReadOnlyList<EncodedRow> Present(IReadOnlyList<EncodedRow> rows)
+    {
+        Errors.NullMembers.RequireEntries(rows, nameof(rows));
+        return rows;
+    }
 }

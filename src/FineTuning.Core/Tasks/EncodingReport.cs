@@ -55,6 +55,7 @@ public sealed class EncodingReport
     /// <param name="count">How often; 0 or less counts nothing.</param>
     public void Note(string what, int count = 1)
     {
+        ArgumentNullException.ThrowIfNull(what);
         if (_whole is not null)
         {
             _whole.Note(what, count);
@@ -96,6 +97,7 @@ public sealed class EncodingReport
     /// <param name="reason">Why, in a few words that are the same for all such examples.</param>
     public void Skip(string reason)
     {
+        ArgumentNullException.ThrowIfNull(reason);
         if (_whole is not null)
         {
             _whole.Skip(reason);
@@ -109,6 +111,7 @@ public sealed class EncodingReport
     /// <param name="name">The example's name. Null: it has none, and its position in the data names it.</param>
     public void Name(string reason, string? name)
     {
+        ArgumentNullException.ThrowIfNull(reason);
         if (_whole is not null)
         {
             _whole.Name(reason, string.IsNullOrEmpty(name) ? string.Create(CultureInfo.InvariantCulture, $"{Position}{_index}") : name);

@@ -85,7 +85,11 @@ public abstract class TunableModel : IDisposable
     /// </summary>
     /// <param name="rows">The encoded examples, in the order of the data.</param>
     /// <returns>The rows that are trained or evaluated on, each with its <see cref="EncodedRow.Index"/>.</returns>
-    public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => rows;
+    public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
+    {
+        NullMembers.RequireEntries(rows, nameof(rows));
+        return rows;
+    }
 
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
@@ -156,9 +160,7 @@ public abstract class TunableModel : IDisposable
 
     /// <summary>Sets what a model tunes on validation data, a threshold for example. The loop calls this at the end of a run.</summary>
     /// <param name="metrics">What the evaluation of the weights that the model has now reported.</param>
-    public virtual void Calibrate(MetricReport metrics)
-    {
-    }
+    public virtual void Calibrate(MetricReport metrics) => ArgumentNullException.ThrowIfNull(metrics);
 
     /// <inheritdoc/>
     public void Dispose()

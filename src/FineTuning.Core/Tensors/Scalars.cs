@@ -44,30 +44,30 @@ public static class Scalars
     /// <param name="left">Any shape.</param>
     /// <param name="right">A shape that broadcasts with it.</param>
     /// <returns>The common shape of both.</returns>
-    public static Tensor Plus(this Tensor left, Tensor right) => left.add(right, One);
+    public static Tensor Plus(this Tensor left, Tensor right) => Present(left, nameof(left)).add(Present(right, nameof(right)), One);
 
     /// <summary>A tensor plus a number.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>
     /// <returns>The shape of the tensor.</returns>
-    public static Tensor Plus(this Tensor left, double right) => left.add(Held(right), One);
+    public static Tensor Plus(this Tensor left, double right) => Present(left, nameof(left)).add(Held(right), One);
 
     /// <summary>A tensor plus a whole number, which leaves a tensor of whole numbers one.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>
     /// <returns>The shape of the tensor.</returns>
-    public static Tensor Plus(this Tensor left, long right) => left.add(Held(right), One);
+    public static Tensor Plus(this Tensor left, long right) => Present(left, nameof(left)).add(Held(right), One);
 
     /// <summary>A number minus a tensor.</summary>
     /// <param name="left">What is subtracted from.</param>
     /// <param name="right">Any shape.</param>
     /// <returns>The shape of the tensor.</returns>
-    public static Tensor Minus(double left, Tensor right) => right.neg().add(Held(left), One);
+    public static Tensor Minus(double left, Tensor right) => Present(right, nameof(right)).neg().add(Held(left), One);
 
     /// <summary>Each element times itself.</summary>
     /// <param name="tensor">Any shape.</param>
     /// <returns>The shape of the tensor.</returns>
-    public static Tensor Squared(this Tensor tensor) => tensor * tensor;
+    public static Tensor Squared(this Tensor tensor) => Present(tensor, nameof(tensor)) * tensor;
 
     /// <summary>The whole numbers from the first to below the end.</summary>
     /// <param name="first">The first.</param>
@@ -82,23 +82,23 @@ public static class Scalars
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
-    public static Tensor PlusInPlace(this Tensor left, Tensor right) => left.add_(right, One);
+    public static Tensor PlusInPlace(this Tensor left, Tensor right) => Present(left, nameof(left)).add_(Present(right, nameof(right)), One);
 
     /// <summary>Adds a number in place.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
-    public static Tensor PlusInPlace(this Tensor left, double right) => left.add_(Held(right), One);
+    public static Tensor PlusInPlace(this Tensor left, double right) => Present(left, nameof(left)).add_(Held(right), One);
 
     /// <summary>Adds a whole number in place.</summary>
     /// <param name="left">Any shape.</param>
     /// <param name="right">What is added.</param>
     /// <returns>The tensor itself.</returns>
-    public static Tensor PlusInPlace(this Tensor left, long right) => left.add_(Held(right), One);
+    public static Tensor PlusInPlace(this Tensor left, long right) => Present(left, nameof(left)).add_(Held(right), One);
 
     /// <summary>The value of a tensor of one element; TorchSharp's own conversions read it through a number that nothing keeps alive.</summary>
     /// <param name="tensor">One element of any type.</param>
-    public static double Number(this Tensor tensor) => tensor.to(ScalarType.Float64).item<double>();
+    public static double Number(this Tensor tensor) => Present(tensor, nameof(tensor)).to(ScalarType.Float64).item<double>();
 
     private static Scalar Keep(Scalar scalar)
     {
@@ -107,4 +107,6 @@ public static class Scalars
         _next = (_next + 1) % Kept;
         return scalar;
     }
+
+    private static Tensor Present(Tensor tensor, string name) => tensor is null ? throw new ArgumentNullException(name) : tensor;
 }

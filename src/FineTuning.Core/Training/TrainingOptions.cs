@@ -15,10 +15,10 @@ public sealed record TrainingOptions
     internal long? RowsOfAllSteps => Steps is { } steps ? (long)UInt128.Min(long.MaxValue, (UInt128)steps * (UInt128)BatchSize * (UInt128)Accumulation) : null;
 
     /// <summary>How weights follow their gradients. Default: AdamW with a rate of 5e-5.</summary>
-    public Optimizer Optimizer { get; init; } = Optimizer.AdamW();
+    public Optimizer Optimizer { get; init => field = value ?? throw new ArgumentNullException(nameof(Optimizer)); } = Optimizer.AdamW();
 
     /// <summary>How the rate changes over the run. Default: 6 % warm-up, then down to 0 in a straight line.</summary>
-    public Schedule Schedule { get; init; } = Schedule.Linear(warmup: 0.06);
+    public Schedule Schedule { get; init => field = value ?? throw new ArgumentNullException(nameof(Schedule)); } = Schedule.Linear(warmup: 0.06);
 
     /// <summary>How often the data is gone through. Null: 3 times, or as long as <see cref="Steps"/> says.</summary>
     public int? Epochs { get; init; }
@@ -65,7 +65,7 @@ public sealed record TrainingOptions
     public Precision Precision { get; init; }
 
     /// <summary>Weights that do not train. Default: none.</summary>
-    public WeightFilter Frozen { get; init; } = new();
+    public WeightFilter Frozen { get; init => field = value ?? throw new ArgumentNullException(nameof(Frozen)); } = new();
 
     /// <summary>
     /// Thaws one layer every so many epochs, from the highest down, starting with the head alone (Howard and Ruder 2018,
@@ -82,7 +82,11 @@ public sealed record TrainingOptions
     public IReadOnlyList<RateFactor> RateFactors
     {
         get;
-        init => field = ValueList<RateFactor>.Of(value ?? throw new ArgumentNullException(nameof(RateFactors)));
+        init
+        {
+            NullMembers.RequireEntries(value, nameof(RateFactors));
+            field = ValueList<RateFactor>.Of(value);
+        }
     } = ValueList<RateFactor>.Empty;
 
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
@@ -106,7 +110,11 @@ public sealed record TrainingOptions
     public IReadOnlyList<RunFeature> Features
     {
         get;
-        init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features)));
+        init
+        {
+            NullMembers.RequireEntries(value, nameof(Features));
+            field = ValueList<RunFeature>.Of(value);
+        }
     } = ValueList<RunFeature>.Empty;
 
     /// <summary>The recipe without what only watches the run: two runs of one are equal.</summary>
@@ -124,23 +132,12 @@ public sealed record TrainingOptions
         return RecipeFile.Read(json);
     }
 
-    private void CollectNulls(List<string> violations)
-    {
-        if (Optimizer is null) violations.Add("Optimizer is null: name one, for example Optimizer.AdamW()");
-        if (Schedule is null) violations.Add("Schedule is null: name one, for example Schedule.Constant()");
-        if (Frozen is null) violations.Add("Frozen is null: a filter that matches nothing is new WeightFilter()");
-        if (RateFactors is null || RateFactors.Any(rate => rate?.Weights is null))
-            violations.Add("RateFactors is null, or an entry or its filter is; without factors it is an empty list");
-    }
-
     /// <summary>Checks every setting.</summary>
     /// <param name="hasValidation">Whether there is validation data.</param>
     /// <exception cref="InvalidOptionsException">Lists every violation.</exception>
     internal void Validate(bool hasValidation)
     {
         var violations = new List<string>();
-        CollectNulls(violations);
-        if (violations.Count > 0) throw new InvalidOptionsException(violations);
         if (Epochs is not (null or (>= 1 and <= 1_000_000))) violations.Add($"Epochs is {Epochs}: it is from 1 to 1,000,000");
         if (Steps is not (null or (>= 1 and <= MostSteps))) violations.Add($"Steps is {Steps}: it is from 1 to {MostSteps:N0}");
         if (Epochs is not null && Steps is not null) violations.Add($"both Epochs ({Epochs}) and Steps ({Steps}) are set: a run ends by one of them");
@@ -189,7 +186,12 @@ public sealed record EarlyStopping(int Patience, double MinimalGain = 0);
 /// <summary>A factor on the rates of some weights.</summary>
 /// <param name="Weights">Which.</param>
 /// <param name="Factor">0 or more.</param>
-public sealed record RateFactor(WeightFilter Weights, double Factor);
+public sealed record RateFactor(WeightFilter Weights, double Factor)
+{
+    /// <summary>Which weights.</summary>
+    public WeightFilter Weights { get; init => field = value ?? throw new ArgumentNullException(nameof(Weights)); }
+        = Weights ?? throw new ArgumentNullException(nameof(Weights));
+}
 
 /// <summary>When the validation data is evaluated.</summary>
 /// <remarks>Immutable.</remarks>

@@ -10,6 +10,10 @@ namespace FineTuning.Training;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TrainingResult
 {
+    internal TrainingResult()
+    {
+    }
+
     /// <summary>Why the run ended.</summary>
     public required StopReason StopReason { get; init; }
 

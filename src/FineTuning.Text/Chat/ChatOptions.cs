@@ -21,7 +21,7 @@ public sealed record ChatOptions
     /// <summary>
     /// The field of the last turn that is to be continued: <c>content</c> (default), <c>reasoning_content</c> or another that the template writes.
     /// </summary>
-    public string ContinuedField { get; init; } = "content";
+    public string ContinuedField { get; init => field = value ?? throw new ArgumentNullException(nameof(ContinuedField)); } = "content";
 
     /// <summary>The tools. Null: there are none. An empty list is not the same: templates may say so.</summary>
     public IReadOnlyList<ChatTool>? Tools { get; init; }
@@ -30,7 +30,11 @@ public sealed record ChatOptions
     public IReadOnlyList<ChatDocument>? Documents { get; init; }
 
     /// <summary>Variables of the template, for example <c>enable_thinking</c>; they win over special tokens of the same name.</summary>
-    public IReadOnlyDictionary<string, JsonNode?> Variables { get; init; } = new Dictionary<string, JsonNode?>();
+    public IReadOnlyDictionary<string, JsonNode?> Variables
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(Variables));
+    } = new Dictionary<string, JsonNode?>();
 
     /// <summary>Which of a folder's named templates is taken; null: <c>tool_use</c> where there are tools and such a template, else <c>default</c>.</summary>
     public string? TemplateName { get; init; }
@@ -39,7 +43,7 @@ public sealed record ChatOptions
     public string? TemplateText { get; init; }
 
     /// <summary>What time a template sees. Default: the system's.</summary>
-    public TimeProvider Clock { get; init; } = TimeProvider.System;
+    public TimeProvider Clock { get; init => field = value ?? throw new ArgumentNullException(nameof(Clock)); } = TimeProvider.System;
 
     /// <summary>When encoding, the most tokens; null (default): nothing is cut. The side is the tokenizer's.</summary>
     public int? MaximumLength { get; init; }
@@ -53,6 +57,7 @@ public sealed record ChatOptions
     /// <exception cref="InvalidOptionsException">Settings contradict each other or are out of range.</exception>
     internal void Validate()
     {
+        new NullMembers().Entries(Tools, nameof(Tools)).Entries(Documents, nameof(Documents)).Require("options");
         var violations = new List<string>();
         if (AddGenerationPrompt && ContinueFinalMessage)
             violations.Add("AddGenerationPrompt and ContinueFinalMessage are both set: the text ends with a new answer's beginning, or within the last turn");
@@ -60,14 +65,10 @@ public sealed record ChatOptions
             violations.Add("ContinuedField is empty: it names the field of the last turn that is to be continued");
         if (TemplateName is not null && TemplateText is not null) violations.Add("TemplateName and TemplateText are both set: one template can be taken");
         if (MaximumLength < 1) violations.Add($"MaximumLength is {MaximumLength}: it is at least 1, or null");
-        if (Clock is null) violations.Add("Clock is null");
         foreach (string name in Reserved)
         {
-            if (Variables?.ContainsKey(name) == true) violations.Add($"Variables holds '{name}', which the turns and the other options say");
+            if (Variables.ContainsKey(name)) violations.Add($"Variables holds '{name}', which the turns and the other options say");
         }
-        if (Variables is null) violations.Add("Variables is null: leave it empty");
-        if (Tools?.Contains(null!) == true) violations.Add("Tools holds null");
-        if (Documents?.Contains(null!) == true) violations.Add("Documents holds null");
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

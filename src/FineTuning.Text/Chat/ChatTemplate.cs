@@ -51,8 +51,11 @@ public sealed class ChatTemplate
     public static ChatTemplate Load(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        (IReadOnlyDictionary<string, byte[]> files, IReadOnlyDictionary<string, string> tokens) = TokenizerFolder.ReadChat(folder);
-        return Of(files, folder, tokens);
+        return WholeFolder.Read(folder, () =>
+        {
+            (IReadOnlyDictionary<string, byte[]> files, IReadOnlyDictionary<string, string> tokens) = TokenizerFolder.ReadChat(folder);
+            return Of(files, folder, tokens);
+        });
     }
 
     /// <summary>The same templates with other special tokens.</summary>
@@ -66,7 +69,12 @@ public sealed class ChatTemplate
     /// <summary>The text of the template that options choose.</summary>
     /// <param name="options">Null: the default ones.</param>
     /// <exception cref="ChatTemplateException">There is no template of that name, or no default among several.</exception>
-    public string TextOf(ChatOptions? options = null) => Chosen(options ?? new ChatOptions()).Text;
+    public string TextOf(ChatOptions? options = null)
+    {
+        options ??= new ChatOptions();
+        options.Validate();
+        return Chosen(options).Text;
+    }
 
     /// <summary>Renders a conversation.</summary>
     /// <param name="turns">The turns; at least one.</param>
@@ -78,7 +86,7 @@ public sealed class ChatTemplate
     /// or there is no template of that name.</exception>
     public ChatRendering Render(IReadOnlyList<ChatTurn> turns, ChatOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(turns);
+        NullMembers.RequireEntries(turns, nameof(turns));
         if (turns.Count == 0) throw new ArgumentException("a conversation has at least one turn", nameof(turns));
         options ??= new ChatOptions();
         options.Validate();
@@ -86,7 +94,6 @@ public sealed class ChatTemplate
         var messages = new List<object>(turns.Count);
         foreach (ChatTurn turn in turns)
         {
-            ArgumentNullException.ThrowIfNull(turn, nameof(turns));
             messages.Add(ChatMessages.Prepared(turn.Fields));
         }
         ContinuedMessage? continued = null;
@@ -128,7 +135,11 @@ public sealed class ChatTemplate
             specialTokens, isFallback: false);
     }
 
-    private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> tokens) => new(tokens, StringComparer.Ordinal);
+    private static Dictionary<string, string> Copied(IReadOnlyDictionary<string, string> specialTokens)
+    {
+        NullMembers.RequireValues(specialTokens, nameof(specialTokens));
+        return new(specialTokens, StringComparer.Ordinal);
+    }
 
     private Source Chosen(ChatOptions options)
     {

@@ -29,7 +29,7 @@ public sealed record ChatTurn
     public string Role
     {
         get => Text("role") ?? "";
-        init => _fields = JsonValues.Changed(_fields, "role", value);
+        init => _fields = JsonValues.Changed(_fields, "role", value ?? throw new ArgumentNullException(nameof(Role)));
     }
 
     /// <summary>What is said; null where it is nothing, or no plain text (parts, for example, which <see cref="this[string]"/> gives).</summary>
@@ -50,7 +50,11 @@ public sealed record ChatTurn
     public IReadOnlyList<ToolCall> ToolCalls
     {
         get => _fields.Find("tool_calls") is ListValue calls ? [.. calls.Items.OfType<DictValue>().Select(call => new ToolCall(call))] : [];
-        init => _fields = JsonValues.Changed(_fields, "tool_calls", value is null ? null : new ListValue([.. value.Select(call => (object)call.Fields)]));
+        init
+        {
+            NullMembers.RequireEntries(value, nameof(ToolCalls));
+            _fields = JsonValues.Changed(_fields, "tool_calls", new ListValue([.. value.Select(call => (object)call.Fields)]));
+        }
     }
 
     /// <summary>In a tool's answer, the call that it answers. Null: none is named.</summary>
@@ -69,7 +73,7 @@ public sealed record ChatTurn
 
     /// <summary>A field as JSON, a copy; null where there is none, or where it is null.</summary>
     /// <param name="field">Its name.</param>
-    public JsonNode? this[string field] => _fields.Find(field) is { } value ? JsonValues.ToNode(value) : null;
+    public JsonNode? this[string field] => _fields.Find(field ?? throw new ArgumentNullException(nameof(field))) is { } value ? JsonValues.ToNode(value) : null;
 
     internal DictValue Fields => _fields;
 
@@ -93,18 +97,19 @@ public sealed record ChatTurn
 
     /// <summary>A conversation in the usual JSON form: an array of messages.</summary>
     /// <param name="messages">The text of the array.</param>
-    /// <exception cref="TrainingDataException">It is no JSON, no array, or one of its messages is no object.</exception>
+    /// <exception cref="TrainingDataException">It is no JSON, no array, has a key twice, or one of its messages is no object.</exception>
     public static IReadOnlyList<ChatTurn> ListFromJson(string messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(messages, new JsonDocumentOptions { MaxDepth = 1000 });
+            using JsonDocument document = JsonDocument.Parse(messages, new JsonDocumentOptions { MaxDepth = 1000, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Array ? [.. document.RootElement.EnumerateArray().Select(FromJson)]
                 : throw new TrainingDataException($"a conversation is a JSON {document.RootElement.ValueKind}; an array of messages was expected");
         }
-        catch (JsonException fault)
+        catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
         {
+            // Half a surrogate pair, in the text itself or spelled in the name of an entry, is told by other exceptions than what else is wrong with JSON.
             throw new TrainingDataException($"a conversation is no valid JSON: {fault.Message}", fault);
         }
     }

@@ -16,10 +16,10 @@ internal static class JsonFile
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true, MaxDepth = Deepest + 8,
     };
 
-    /// <summary>The object that a file holds. Of a key that stands there twice the last value holds, as in the reference.</summary>
+    /// <summary>The object that a file holds.</summary>
     /// <param name="contents">The file's bytes.</param>
     /// <param name="path">The file, for messages.</param>
-    /// <exception cref="CheckpointException">It is no JSON object, nested too deeply, or has half a surrogate pair.</exception>
+    /// <exception cref="CheckpointException">It is no JSON object, nested too deeply, has a key twice, or half a surrogate pair.</exception>
     public static JsonObject Parse(ReadOnlyMemory<byte> contents, string path)
     {
         if (contents.IsEmpty) throw new CheckpointException(path, "it is empty, or no regular file");
@@ -28,7 +28,7 @@ internal static class JsonFile
             // A byte order mark is no JSON, but some editors write one.
             if (contents.Span.StartsWith("\uFEFF"u8)) contents = contents[3..];
             using JsonDocument document = JsonDocument.Parse(contents, new JsonDocumentOptions { MaxDepth = Deepest });
-            return Node(document.RootElement.Clone()) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
+            return Node(document.RootElement.Clone(), path) as JsonObject ?? throw new CheckpointException(path, "it is not a JSON object");
         }
         catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
         {
@@ -39,17 +39,22 @@ internal static class JsonFile
     /// <summary>The bytes of a file that holds an object, indented and with characters as they are.</summary>
     public static byte[] Bytes(JsonObject node) => JsonSerializer.SerializeToUtf8Bytes(node, Readable);
 
-    // Half a surrogate pair is refused here, not when it is first read.
-    private static JsonNode? Node(JsonElement element)
+    // Half a surrogate pair is refused here, not when it is first read. So is a key that stands twice, a word of a vocabulary too: readers disagree which one
+    // holds, and the id of the other would be nobody's.
+    private static JsonNode? Node(JsonElement element, string path)
     {
         switch (element.ValueKind)
         {
             case JsonValueKind.Object:
                 var node = new JsonObject();
-                foreach (JsonProperty property in element.EnumerateObject()) node[property.Name] = Node(property.Value);
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    if (!node.TryAdd(property.Name, Node(property.Value, path)))
+                        throw new CheckpointException(path, $"a key stands twice in one object; remove the wrong one: '{property.Name}'");
+                }
                 return node;
             case JsonValueKind.Array:
-                return new JsonArray([.. element.EnumerateArray().Select(Node)]);
+                return new JsonArray([.. element.EnumerateArray().Select(item => Node(item, path))]);
             case JsonValueKind.String:
                 return JsonValue.Create(element.GetString());
             case JsonValueKind.Number:

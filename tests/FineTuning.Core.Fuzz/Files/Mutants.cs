@@ -62,13 +62,14 @@ internal static class Mutants
         {
             string current = Path.Combine(findings, "current");
             File.Delete(current);
-            int share = (count / targets.Count) + (i < count % targets.Count ? 1 : 0), from = 0, deaths = 0;
+            int share = (count / targets.Count) + (i < count % targets.Count ? 1 : 0), from = 0, deaths = 0, hangs = 0;
             while (from < share)
             {
                 using Process worker = Supervisor.Child(["mutants-worker", targets[i], $"{from}", $"{share}", $"{seed}", findings], redirect: false);
                 worker.WaitForExit();
                 if (worker.ExitCode == 0) break;
-                deaths++;
+                if (worker.ExitCode == Worker.Hung) hangs++;
+                else deaths++;
                 if (!File.Exists(current))
                 {
                     throw new InvalidOperationException($"the worker for {targets[i]} ended with {worker.ExitCode} before its first mutant");
@@ -79,9 +80,9 @@ internal static class Mutants
                 from = number + 1;
             }
             int found = Directory.GetFiles(findings, $"{targets[i]}-*.txt").Length;
-            bad += deaths + found;
+            bad += deaths + hangs + found;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{targets[i]}: {share} mutants, {deaths} deaths or hangs, {found} untyped exceptions or excesses ({Stopwatch.GetElapsedTime(start).TotalSeconds:0} s)"));
+                $"{targets[i]}: {share} mutants, {deaths} deaths, {hangs} hangs, {found} untyped exceptions or more than 2 GB ({Stopwatch.GetElapsedTime(start).TotalSeconds:0} s)"));
         }
         Console.WriteLine($"{count} mutants of {targets.Count} kinds, seed {seed}: {bad} ended badly");
         return bad;

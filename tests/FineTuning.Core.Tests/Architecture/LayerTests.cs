@@ -6,8 +6,9 @@ namespace FineTuning.Tests.Architecture;
 /// <summary>The order of the rooms: a room uses those before it in the list, never those after it.</summary>
 public sealed class LayerTests
 {
+    // Two files of the lower package are compiled into this one too: what a name in the file system is, and how a save in progress is told.
     private static readonly Layers Library = new(typeof(FineTuner).Assembly, [
-        "Errors", "Diagnostics", "Tensors", "Models", "Adapters", "Generation", "Examples", "Metrics", "Tasks", "Batching", "Heads", "Training", "Strategies", "",
+        "Errors", "Text", "Diagnostics", "Tensors", "Models", "Adapters", "Generation", "Examples", "Metrics", "Tasks", "Batching", "Heads", "Training", "Strategies", "",
     ]);
 
     [Fact]

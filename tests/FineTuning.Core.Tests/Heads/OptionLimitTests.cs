@@ -140,6 +140,13 @@ public sealed class OptionLimitTests
             Break(model.Head.Weights, value);
             Assert.Throws<NonFiniteException>(() => model.Predict("a", ["b", "c"]));
         }
+        using (FewShotClassifier<string> model = Pretrained.FewShotClassifier(Starter, new FewShotOptions<string> { PairsPerText = 0 }))
+        {
+            model.Train([new("a", "x"), new("b", "y")]);
+            Break(model.Encoder.Weights, value);
+            Assert.Throws<NonFiniteException>(() => model.Predict("a"));
+            Assert.Throws<NonFiniteException>(() => model.Train([new("a", "x"), new("b", "y")]));
+        }
         using (SentenceEncoder model = Pretrained.SentenceEncoder(Starter))
         {
             Break(model.Weights, value);

@@ -2,6 +2,7 @@ using FineTuning.Errors;
 using FineTuning.Fuzz;
 using FineTuning.Heads;
 using FineTuning.Tensors;
+using FineTuning.Text;
 using Xunit;
 
 namespace FineTuning.Tests.Heads;

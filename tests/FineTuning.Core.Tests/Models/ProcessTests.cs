@@ -10,6 +10,18 @@ public sealed class ProcessTests
     private const int Repetitions = 5;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2), KillLimit = TimeSpan.FromMinutes(10);
 
+    [Fact]
+    public async Task The_first_sample_of_a_task_of_ones_own_is_the_first_code_of_a_process()
+    {
+        string own = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory), configuration = Path.GetFileName(own);
+        string program = Path.Combine(own, "..", "..", "FineTuning.Core.Processes", configuration, "FineTuning.Core.Processes.dll");
+        if (!File.Exists(program)) Assert.Skip($"{program} is missing: build the whole solution");
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "own-task"]) { RedirectStandardError = true })!;
+        string errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, errors);
+    }
+
     [Theory]
     [InlineData("exit-while-training")]
     [InlineData("exit-while-predicting")]

@@ -131,10 +131,13 @@ public sealed class BoundedDataTests
     {
         using TextClassifier<string> model = Model();
         LabeledText<string>[] data = [new("a", "a")];
-        InvalidOptionsException failure = Assert.Throws<InvalidOptionsException>(() => FineTuner.For(model).With(options => options with { Optimizer = null!, Schedule = null!, Frozen = null! }).Train(data));
-        Assert.Equal(3, failure.Violations.Count);
+        Assert.Equal("Optimizer", Assert.Throws<ArgumentNullException>(() => new TrainingOptions { Optimizer = null! }).ParamName);
+        Assert.Equal("Schedule", Assert.Throws<ArgumentNullException>(() => new TrainingOptions { Schedule = null! }).ParamName);
+        Assert.Equal("Frozen", Assert.Throws<ArgumentNullException>(() => new TrainingOptions { Frozen = null! }).ParamName);
+        Assert.Equal("change", Assert.Throws<ArgumentException>(() => FineTuner.For(model).With(_ => null!)).ParamName);
+        Assert.Equal("weights", Assert.Throws<ArgumentException>(() => FineTuner.For(model).Freeze(_ => null!)).ParamName);
         Assert.Equal("RateFactors", Assert.Throws<ArgumentNullException>(() => new TrainingOptions { RateFactors = null! }).ParamName);
-        Assert.Throws<InvalidOptionsException>(() => FineTuner.For(model).With(options => options with { RateFactors = [null!] }).Train(data));
+        Assert.Contains("RateFactors[0]", Assert.Throws<ArgumentException>(() => FineTuner.For(model).With(options => options with { RateFactors = [null!] }).Train(data)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -10,14 +10,17 @@ internal sealed class JsonListStream : IDisposable
     private delegate bool Step(ref Utf8JsonReader reader);
 
     private const int CharactersAtOnce = 1 << 14;
+    private const int MostKeys = 1 << 16;
 
     private readonly ProblemSink _problems;
     private readonly TextSource _source;
     private readonly Encoder _encoder = new UTF8Encoding(false).GetEncoder();
     private readonly char[] _characters = new char[CharactersAtOnce];
     private readonly string _key;
+    private string? _name;
     private readonly int _longest;
     private readonly List<string> _keys = [];
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private byte[] _buffer = new byte[1 << 16];
     private int _start, _length, _lines = 1;
     private bool _inList, _found, _entered;
@@ -49,6 +52,7 @@ internal sealed class JsonListStream : IDisposable
                 bool ended = false;
                 Advance((ref Utf8JsonReader reader) => ReadKey(ref reader, out ended));
                 if (ended) break;
+                Count(_name!);
             }
         }
         if (!_found)
@@ -87,12 +91,21 @@ internal sealed class JsonListStream : IDisposable
         {
             if (!reader.TrySkip()) return false;
             if (_keys.Count < 20) _keys.Add(name);
+            _name = name;
             return true;
         }
         if (!reader.Read()) return false;
         if (reader.TokenType != JsonTokenType.StartArray) throw _problems.Refusal(null, $"'{_key}' is no list");
+        _name = name;
         _inList = _found = true;
         return true;
+    }
+
+    // Both lists are read where reading goes on: one at a time, what came first is gone.
+    private void Count(string name)
+    {
+        if (_seen.Count == MostKeys) throw _problems.Refusal(null, $"the object around '{MessageText.Of(_key)}' has more than {MostKeys:N0} keys");
+        if (!_seen.Add(name)) _problems.Error(null, $"the key '{MessageText.Of(name)}' occurs twice");
     }
 
     private bool ReadEntry(ref Utf8JsonReader reader)

@@ -42,7 +42,8 @@ public static class PlainText
     public static IEnumerable<string> Texts(this IEnumerable<Row> rows, string text = "text")
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return rows.Select(row => row[text]);
+        ArgumentNullException.ThrowIfNull(text);
+        return rows.Select((row, index) => RowMapping.Present(row, index)[text]);
     }
 
     private static IEnumerable<string> Stream(string path, TextUnit unit, int longestText)

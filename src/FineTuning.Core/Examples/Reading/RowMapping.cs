@@ -16,6 +16,8 @@ public static class RowMapping
         where TLabel : notnull
     {
         ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(label);
         var kinds = new LabelKind(label);
         return rows.Select((given, index) =>
         {
@@ -38,6 +40,8 @@ public static class RowMapping
         where TLabel : notnull
     {
         ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(labels);
         return rows.Select((given, index) =>
         {
             Row row = Present(given, index);
@@ -54,6 +58,8 @@ public static class RowMapping
     public static IEnumerable<ScoredText> ScoredTexts(this IEnumerable<Row> rows, string text = "text", string score = "score", string? pair = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(score);
         return rows.Select((given, index) =>
         {
             Row row = Present(given, index);
@@ -61,7 +67,7 @@ public static class RowMapping
         });
     }
 
-    private static Row Present(Row? row, int index) => row ?? throw new Errors.TrainingDataException($"row {index} (from 0) is null; leave it out");
+    internal static Row Present(Row? row, int index) => row ?? throw new Errors.TrainingDataException($"row {index} (from 0) is null; leave it out");
 
     private static TLabel Parsed<TLabel>(Row row, string column, string name)
         where TLabel : notnull =>

@@ -16,8 +16,9 @@ public static class SourceTargetMapping
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(target);
-        return rows.Select(row =>
+        return rows.Select((given, index) =>
         {
+            Row row = RowMapping.Present(given, index);
             string written = Text(row, target);
             return written.Length > 0 ? new SourceTarget(Text(row, source), written) : throw row.Problem($"'{target}' is empty: nothing to learn");
         });

@@ -19,7 +19,7 @@ public static class TagSequence
     /// <remarks>L and U of BILOU are not known to this reading: U-A U-A is one entity. Give the scheme where it is known.</remarks>
     public static IReadOnlyList<EntitySpan> Entities(IReadOnlyList<string> tags, bool suffix = false)
     {
-        ArgumentNullException.ThrowIfNull(tags);
+        NullMembers.RequireEntries(tags, nameof(tags));
         return Chunks([.. tags.Select(tag => TagParts.Lenient(tag, suffix))]);
     }
 
@@ -30,7 +30,7 @@ public static class TagSequence
     /// <exception cref="TrainingDataException">A tag has a prefix that the scheme does not.</exception>
     public static IReadOnlyList<EntitySpan> StrictEntities(IReadOnlyList<string> tags, TaggingScheme scheme, bool suffix = false)
     {
-        ArgumentNullException.ThrowIfNull(tags);
+        NullMembers.RequireEntries(tags, nameof(tags));
         SchemeRules rules = SchemeRules.Of(scheme);
         var parts = new TagParts[tags.Count];
         for (int i = 0; i < parts.Length; i++) parts[i] = StrictPart(tags[i], i, scheme, rules, suffix);
@@ -42,7 +42,7 @@ public static class TagSequence
     /// <param name="scheme">The scheme; <see cref="TaggingScheme.Plain"/> has no entities.</param>
     public static IReadOnlyList<EntitySpan> Repaired(IReadOnlyList<string> tags, TaggingScheme scheme)
     {
-        ArgumentNullException.ThrowIfNull(tags);
+        NullMembers.RequireEntries(tags, nameof(tags));
         if (scheme == TaggingScheme.Plain) return [];
         return Chunks(
             [.. tags.Select(tag => TagParts.Lenient(tag)).Select(parts => scheme != TaggingScheme.Bilou ? parts
@@ -56,8 +56,9 @@ public static class TagSequence
     public static TaggingScheme? Detect(IEnumerable<IReadOnlyList<string>> sentences, bool suffix = false)
     {
         ArgumentNullException.ThrowIfNull(sentences);
+        int index = 0;
         var prefixes = new SortedSet<char>();
-        foreach (string tag in sentences.SelectMany(tags => tags))
+        foreach (string tag in sentences.SelectMany(tags => Present(tags, index++)))
         {
             char prefix = tag.Length == 0 ? ' ' : suffix ? tag[^1] : tag[0];
             if (!"IOBESUL".Contains(prefix, StringComparison.Ordinal)) return null;
@@ -79,6 +80,7 @@ public static class TagSequence
     public static string[] Tags(IEnumerable<EntitySpan> entities, int words, TaggingScheme scheme)
     {
         ArgumentNullException.ThrowIfNull(entities);
+        ArgumentOutOfRangeException.ThrowIfNegative(words);
         SchemeRules.Of(scheme);
         var tags = new string[words];
         Array.Fill(tags, TagParts.OutsideTag);
@@ -101,7 +103,7 @@ public static class TagSequence
     /// <param name="scheme">The scheme; in <see cref="TaggingScheme.Plain"/> only an empty tag is a problem.</param>
     public static IReadOnlyList<TagProblem> Problems(IReadOnlyList<string> tags, TaggingScheme scheme)
     {
-        ArgumentNullException.ThrowIfNull(tags);
+        NullMembers.RequireEntries(tags, nameof(tags));
         var problems = new List<TagProblem>();
         TagParts? before = null;
         for (int i = 0; i < tags.Count; i++)
@@ -123,6 +125,13 @@ public static class TagSequence
         if (before is { } last && scheme != TaggingScheme.Plain && !TagOrder.MayEnd(last, scheme))
             problems.Add(new(tags.Count - 1, $"{last} at the end of a sentence: not well formed in {Name(scheme)}", IsReadable: true));
         return problems;
+    }
+
+    private static IReadOnlyList<string> Present(IReadOnlyList<string> tags, int index)
+    {
+        if (tags is null) throw new ArgumentException($"sentences[{index}] is null; leave it out", nameof(tags));
+        new NullMembers().Entries(tags, $"sentences[{index}]").Require("sentences");
+        return tags;
     }
 
     internal static string Name(TaggingScheme scheme) => scheme == TaggingScheme.Plain ? "plain tags" : scheme.ToString().ToUpperInvariant();

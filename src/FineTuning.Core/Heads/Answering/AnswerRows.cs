@@ -45,7 +45,7 @@ internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bo
 
     /// <summary>First and last tokens, [rows, 2], int64.</summary>
     public static Tensor Targets(TokenizedBatch batch, Device device) =>
-        tensor(batch.Rows.Cast<WindowRow>().SelectMany(row => new long[] { row.Target.Start, row.Target.End }).ToArray(),
+        tensor(batch.Rows.Select(OwnRows.Of<WindowRow>).SelectMany(row => new long[] { row.Target.Start, row.Target.End }).ToArray(),
             [batch.Rows.Count, 2], ScalarType.Int64, device);
 
     /// <summary>The rows' weights, [rows], float32; null where all are 1.</summary>

@@ -177,7 +177,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return [.. rows.Cast<QuestionRow>().SelectMany(question => question.Windows.Select(window =>
+        return [.. rows.Select(OwnRows.Of<QuestionRow>).SelectMany(question => question.Windows.Select(window =>
         {
             (window.Index, window.Question) = (question.Index, question);
             return window;
@@ -193,7 +193,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
-        var tokens = (TokenizedBatch)batch;
+        var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 

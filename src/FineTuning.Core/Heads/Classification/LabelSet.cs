@@ -33,7 +33,7 @@ public sealed class LabelSet<TLabel>
 
     /// <summary>The index of a label in the model's outputs, or -1.</summary>
     /// <param name="label">The label.</param>
-    public int IndexOf(TLabel label) => _indices.GetValueOrDefault(label, -1);
+    public int IndexOf(TLabel label) => label is null ? throw new ArgumentNullException(nameof(label)) : _indices.GetValueOrDefault(label, -1);
 
     /// <exception cref="ArgumentException">There is no such label.</exception>
     internal int Require(TLabel label) => IndexOf(label) is >= 0 and int index ? index
@@ -68,6 +68,7 @@ public sealed class LabelSet<TLabel>
 
     private static void CollectViolations(IReadOnlyList<TLabel> labels, List<string> violations)
     {
+        NullMembers.RequireEntries(labels, nameof(labels));
         if (labels.Count < 2) violations.Add($"there are {labels.Count} labels: a classifier needs 2 or more");
         var seen = new HashSet<TLabel>();
         var names = new Dictionary<string, TLabel>(StringComparer.Ordinal);

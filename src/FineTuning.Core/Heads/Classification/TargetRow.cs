@@ -1,3 +1,4 @@
+using FineTuning.Tasks;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,7 +17,7 @@ internal sealed class TargetRow(int[] ids, int[]? typeIds, int label, float[]? t
 
     /// <summary>The rows' labels, [rows], int64.</summary>
     public static Tensor Labels(TokenizedBatch batch, Device device) =>
-        tensor(batch.Rows.Select(row => (long)((TargetRow)row).Label).ToArray(), ScalarType.Int64, device);
+        tensor(batch.Rows.Select(row => (long)OwnRows.Of<TargetRow>(row).Label).ToArray(), ScalarType.Int64, device);
 
     /// <summary>The rows' target vectors, [rows, outputs], float32.</summary>
     public static Tensor TargetMatrix(TokenizedBatch batch, int outputs, Device device)
@@ -28,7 +29,7 @@ internal sealed class TargetRow(int[] ids, int[]? typeIds, int label, float[]? t
 
     /// <summary>The rows' weights, [rows], float32; null where all are 1.</summary>
     public static Tensor? Weights(TokenizedBatch batch, Device device) =>
-        batch.Rows.All(row => ((TargetRow)row).Weight == 1)
+        batch.Rows.All(row => OwnRows.Of<TargetRow>(row).Weight == 1)
             ? null
-            : tensor(batch.Rows.Select(row => (float)((TargetRow)row).Weight).ToArray(), ScalarType.Float32, device);
+            : tensor(batch.Rows.Select(row => (float)OwnRows.Of<TargetRow>(row).Weight).ToArray(), ScalarType.Float32, device);
 }

@@ -92,7 +92,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
 
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows)
     {
-        HashSet<int> present = [.. rows.Select(row => ((TargetRow)row).Label)];
+        HashSet<int> present = [.. rows.Select(row => OwnRows.Of<TargetRow>(row).Label)];
         return MissingClasses.Of("labels", LabelSet.Names, present.Contains);
     }
 
@@ -138,7 +138,7 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
 
         public void Add(Batch batch, ForwardContext context)
         {
-            var tokens = (TokenizedBatch)batch;
+            var tokens = OwnRows.Batch<TokenizedBatch>(batch);
             Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = nn.functional.softmax(logits.to(ScalarType.Float32), -1).cpu().data<float>().ToArray();

@@ -95,7 +95,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) =>
-        MissingClasses.Of("labels", LabelSet.Names, label => rows.Any(row => ((TargetRow)row).Targets![label] == 1));
+        MissingClasses.Of("labels", LabelSet.Names, label => rows.Any(row => OwnRows.Of<TargetRow>(row).Targets![label] == 1));
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.MultiLabel);
 
@@ -120,7 +120,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
 
         public void Add(Batch batch, ForwardContext context)
         {
-            var tokens = (TokenizedBatch)batch;
+            var tokens = OwnRows.Batch<TokenizedBatch>(batch);
             Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] probabilities = logits.to(ScalarType.Float32).sigmoid().cpu().data<float>().ToArray();

@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Text;
 using Microsoft.Extensions.Logging;

@@ -77,7 +77,7 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
 
         public void Add(Batch batch, ForwardContext context)
         {
-            var tokens = (TokenizedBatch)batch;
+            var tokens = OwnRows.Batch<TokenizedBatch>(batch);
             Tensor logits = model.Head.Logits(tokens.Input, context);
             _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
             float[] values = logits.to(ScalarType.Float32).cpu().data<float>().ToArray();

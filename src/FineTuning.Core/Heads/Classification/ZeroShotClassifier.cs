@@ -96,7 +96,7 @@ public sealed class ZeroShotClassifier : IDisposable
     public IReadOnlyList<Classification<string>> PredictBatch(
         IReadOnlyList<string> texts, IReadOnlyList<string> labels, ZeroShotOptions? options = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(texts);
+        NullMembers.RequireEntries(texts, nameof(texts));
         options ??= new ZeroShotOptions();
         string[] hypotheses = Hypotheses(labels, options);
         TokenizedText[] pairs = [.. texts.SelectMany(text => hypotheses.Select(hypothesis => Tokenize(text, hypothesis)))];

@@ -56,8 +56,8 @@ internal sealed class CausalArrays
     public static CausalArrays Of(IReadOnlyList<EncodedRow> rows, int width, int padId)
     {
         var arrays = new CausalArrays(rows.Count, width, padId);
-        bool weighted = rows.Any(row => ((CausalRow)row).Weights is not null);
-        for (int i = 0; i < rows.Count; i++) arrays.Add((CausalRow)rows[i], i, weighted);
+        bool weighted = rows.Any(row => OwnRows.Of<CausalRow>(row).Weights is not null);
+        for (int i = 0; i < rows.Count; i++) arrays.Add(OwnRows.Of<CausalRow>(rows[i]), i, weighted);
         return arrays;
     }
 
@@ -65,7 +65,7 @@ internal sealed class CausalArrays
     /// <param name="rows">Rows that are all <see cref="CausalRow"/>s.</param>
     public static CausalArrays Flattened(IReadOnlyList<EncodedRow> rows)
     {
-        CausalRow[] texts = [.. rows.Cast<CausalRow>().SelectMany(Texts)];
+        CausalRow[] texts = [.. rows.Select(OwnRows.Of<CausalRow>).SelectMany(Texts)];
         CausalRow joined = CausalRow.Joined(texts, separate: true);
         return Of([joined], joined.Length, 0);
     }

@@ -54,6 +54,7 @@ internal sealed class CausalEncoding
         {
             throw new TrainingDataException("the prompt is a text and the completion turns, or the other way round: both are texts, or both are turns");
         }
+        if (example.Tools?.Contains(null!) == true) throw new TrainingDataException("Tools of the record holds null; leave it out");
         if (completion.IsEmpty) throw new TrainingDataException("the completion is empty: nothing to learn");
         if (prompt.Turns is { } turns)
         {

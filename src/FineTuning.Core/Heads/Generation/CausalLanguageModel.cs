@@ -44,8 +44,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <exception cref="InvalidOptionsException">Options are out of range, or the prompt is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default) =>
-        GenerateBatch([prompt], options, cancellation)[0][0].Text;
+    public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return GenerateBatch([prompt], options, cancellation)[0][0].Text;
+    }
 
     /// <summary>What follows each of several texts, with how it ended; computed together, so that memory grows with their number.</summary>
     /// <param name="prompts">The texts.</param>
@@ -58,7 +61,7 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
         IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(prompts);
+        NullMembers.RequireEntries(prompts, nameof(prompts));
         return Generator.Run([.. prompts.Select(Ids)], options, cancellation);
     }
 
@@ -86,8 +89,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
         int window = Generator.Positions ?? MaximumLength, step = stride ?? Math.Max(1, window / 2);
         if (step < 1 || step > window) throw new InvalidOptionsException([$"the stride is {step}: it is from 1 to {window}, the tokens of a window"]);
         var likelihood = new LikelihoodAccumulator();
+        int index = 0;
         foreach (string text in texts)
         {
+            if (text is null) throw new ArgumentException($"texts[{index}] is null; leave it out", nameof(texts));
+            index++;
             float[] scores = [.. TextLikelihood.Of(Head, Ids(text), window, step, Precision, cancellation).Where(score => !float.IsNaN(score))];
             likelihood.Add(scores.Sum(score => (double)score), scores.Length, System.Text.Encoding.UTF8.GetByteCount(text));
         }
@@ -95,11 +101,18 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     }
 
     /// <inheritdoc/>
-    public string Predict(string input) => Generate(input);
+    public string Predict(string input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Generate(input);
+    }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
-        [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    {
+        NullMembers.RequireEntries(inputs, nameof(inputs));
+        return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    }
 
     private int[] Ids(string prompt)
     {

@@ -64,7 +64,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         // A piece of a text of which nothing is learned would be computed for nothing.
         return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
     }
@@ -72,9 +72,10 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        ArgumentNullException.ThrowIfNull(rows);
-        return _options.Packing == PackingStrategy.PaddingFree
-            ? LanguageBatch.Flattened(rows, Device) : LanguageBatch.OfTexts(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device);
+        NullMembers.RequireEntries(rows, nameof(rows));
+        if (_options.Packing == PackingStrategy.PaddingFree) return LanguageBatch.Flattened(rows, Device);
+        OwnRows.CheckLength(rows, paddedLength);
+        return LanguageBatch.OfTexts(rows, paddedLength, EncoderText.PadId(Trunk, Tokenizer), Device);
     }
 
     /// <inheritdoc/>
@@ -82,11 +83,14 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 
+    /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
+
     /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
 
     /// <summary>
     /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is

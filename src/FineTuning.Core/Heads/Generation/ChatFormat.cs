@@ -1,3 +1,4 @@
+using FineTuning.Errors;
 using FineTuning.Text;
 
 namespace FineTuning.Heads;
@@ -10,6 +11,16 @@ namespace FineTuning.Heads;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record ChatFormat(string Name, string Template, IReadOnlyList<string> Tokens, string? EndToken)
 {
+    /// <summary>What it is called.</summary>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(Name)); } = Name ?? throw new ArgumentNullException(nameof(Name));
+
+    /// <summary>The template.</summary>
+    public string Template { get; init => field = value ?? throw new ArgumentNullException(nameof(Template)); }
+        = Template ?? throw new ArgumentNullException(nameof(Template));
+
+    /// <summary>Tokens that the vocabulary needs.</summary>
+    public IReadOnlyList<string> Tokens { get; init => field = Present(value); } = Present(Tokens);
+
     private const string ChatMlTemplate = """
         {%- for message in messages -%}
             {{- '<|im_start|>' + message.role + '\n' -}}
@@ -51,5 +62,11 @@ public sealed record ChatFormat(string Name, string Template, IReadOnlyList<stri
     public static ChatFormat Plain { get; } = new("plain", Refusals + PlainTemplate, [], null);
 
     /// <summary>What is added to the vocabulary.</summary>
+    private static IReadOnlyList<string> Present(IReadOnlyList<string> tokens)
+    {
+        NullMembers.RequireEntries(tokens, nameof(Tokens));
+        return tokens;
+    }
+
     internal IEnumerable<NewToken> NewTokens => Tokens.Select(token => new NewToken(token) { Special = true });
 }

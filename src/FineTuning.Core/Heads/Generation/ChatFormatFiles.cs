@@ -10,11 +10,19 @@ namespace FineTuning.Heads;
 /// <summary>Writes a checkpoint with a chat format: tokenizer files, rows for its tokens, and the end token in the configuration.</summary>
 internal static class ChatFormatFiles
 {
+    private const long LargestFile = 16L << 20;
+
     private static readonly string[] Configurations = ["config.json", "generation_config.json"];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public static PretrainedTokenizer Write(string folder, string target, ChatFormat format)
+    {
+        AtomicFolder.Write(target, fresh => WholeFolder.Read(folder, () => Fill(folder, fresh, format)));
+        return PretrainedTokenizer.Load(target);
+    }
+
+    private static string Fill(string folder, string fresh, ChatFormat format)
     {
         PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(folder);
         if (format.EndToken is null && tokenizer.EndId is null)
@@ -25,23 +33,21 @@ internal static class ChatFormatFiles
         }
         tokenizer = tokenizer.WithTokens(format.NewTokens).WithChatTemplate(format.Template);
         int size = format.Tokens.Select(token => tokenizer.TokenId(token)!.Value).DefaultIfEmpty(-1).Max() + 1;
-        AtomicFolder.Write(target, fresh =>
-        {
-            FolderCopy.WithoutWeights(folder, fresh);
-            VocabularyWidening.Write(folder, fresh, size, new Dictionary<int, float[]>());
-            tokenizer.Save(fresh);
-            if (format.EndToken is not { } end) return;
-            PretrainedTokenizer.Load(fresh, new TokenizerSettings { SpecialTokens = new Dictionary<string, string> { ["eos_token"] = end } }).Save(fresh);
-            foreach (string name in Configurations) SetEnd(Path.Combine(fresh, name), tokenizer.TokenId(end)!.Value);
-        });
-        return PretrainedTokenizer.Load(target);
+        FolderCopy.Clear(fresh);
+        FolderCopy.WithoutWeights(folder, fresh);
+        VocabularyWidening.Write(folder, fresh, size, new Dictionary<int, float[]>());
+        tokenizer.Save(fresh);
+        if (format.EndToken is not { } end) return fresh;
+        PretrainedTokenizer.Load(fresh, new TokenizerSettings { SpecialTokens = new Dictionary<string, string> { ["eos_token"] = end } }).Save(fresh);
+        foreach (string name in Configurations) SetEnd(Path.Combine(fresh, name), tokenizer.TokenId(end)!.Value);
+        return fresh;
     }
 
     // Whoever generates with the copy stops where answers end.
     private static void SetEnd(string path, int id)
     {
         if (!File.Exists(path)) return;
-        JsonObject config = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        JsonObject config = StrictJson.ReadObject(path, LargestFile);
         config["eos_token_id"] = id;
         File.WriteAllText(path, config.ToJsonString(Indented) + "\n");
     }

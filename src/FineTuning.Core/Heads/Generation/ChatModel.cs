@@ -53,8 +53,11 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     /// <exception cref="InvalidOptionsException">Options are out of range, or the conversation is longer than the model's positions.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Reply(IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default) =>
-        ReplyBatch([turns], options, chat, cancellation)[0][0].Text;
+    public string Reply(IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default)
+    {
+        NullMembers.RequireEntries(turns, nameof(turns));
+        return ReplyBatch([turns], options, chat, cancellation)[0][0].Text;
+    }
 
     /// <summary>The next answers of several conversations, with how they ended; computed together, so that memory grows with their number.</summary>
     /// <param name="conversations">The conversations so far.</param>
@@ -68,7 +71,7 @@ public sealed class ChatModel : CausalTextModel<Conversation>
         IReadOnlyList<IReadOnlyList<ChatTurn>> conversations, GenerationOptions? options = null, ChatOptions? chat = null,
         CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(conversations);
+        NullMembers.RequireNested(conversations, nameof(conversations));
         return Generator.Run([.. conversations.Select(turns => Ids(turns, chat))], options, cancellation);
     }
 
@@ -86,8 +89,8 @@ public sealed class ChatModel : CausalTextModel<Conversation>
 
     internal int[] Ids(IReadOnlyList<ChatTurn> turns, ChatOptions? chat)
     {
-        ArgumentNullException.ThrowIfNull(turns);
-        if (turns.Count == 0 || turns.Contains(null!)) throw new ArgumentException("a conversation has at least one turn, and none is null", nameof(turns));
+        NullMembers.RequireEntries(turns, nameof(turns));
+        if (turns.Count == 0) throw new ArgumentException("a conversation has at least one turn", nameof(turns));
         bool continues = chat?.ContinueFinalMessage == true || turns[^1].Role == Assistant;
         return Tokenizer.EncodeChat(turns, (chat ?? new()) with { AddGenerationPrompt = !continues, ContinueFinalMessage = continues }).Ids;
     }

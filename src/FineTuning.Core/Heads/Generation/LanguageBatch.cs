@@ -53,7 +53,7 @@ internal sealed class LanguageBatch : Batch
     /// <param name="device">Where the tensors go.</param>
     public static LanguageBatch OfPairs(IReadOnlyList<EncodedRow> rows, int padId, int startId, Device device)
     {
-        SourceTargetRow[] pairs = [.. rows.Cast<SourceTargetRow>()];
+        SourceTargetRow[] pairs = [.. rows.Select(OwnRows.Of<SourceTargetRow>)];
         int width = pairs.Max(pair => pair.Target.Length), sourceWidth = pairs.Max(pair => pair.Source.Length);
         var sources = new long[checked(pairs.Length * sourceWidth)];
         var ids = new long[checked(pairs.Length * width)];

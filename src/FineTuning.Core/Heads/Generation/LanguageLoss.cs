@@ -23,7 +23,9 @@ internal static class LanguageLoss
 }
 
 /// <summary>Loss without smoothing, perplexity and the share of tokens that are predicted rightly.</summary>
-internal sealed class LanguageEvaluation(OutputHead head) : IEvaluation
+/// <param name="head">A head over the vocabulary.</param>
+/// <param name="user">The user's metrics: the id of each token that is learned and the most probable one.</param>
+internal sealed class LanguageEvaluation(OutputHead head, MetricCollector<int, int> user) : IEvaluation
 {
     private const long TokensAtOnce = 128;
 
@@ -33,7 +35,7 @@ internal sealed class LanguageEvaluation(OutputHead head) : IEvaluation
 
     public void Add(Batch batch, ForwardContext context)
     {
-        var rows = (LanguageBatch)batch;
+        var rows = OwnRows.Batch<LanguageBatch>(batch);
         if (rows.Tokens == 0) return;
         using WeightPass pass = head.Weights.Enter();
         Tensor hidden = head.Trunk.Hidden(rows.Input, context, WantedStates.At(rows.Predicting));
@@ -44,15 +46,22 @@ internal sealed class LanguageEvaluation(OutputHead head) : IEvaluation
             long count = Math.Min(TokensAtOnce, rows.Tokens - start);
             Tensor logits = head.Score(hidden.narrow(0, start, count), context), targets = rows.Targets.narrow(0, start, count);
             sum += Losses.CrossEntropy(logits, targets, rows.Weights?.narrow(0, start, count), null, 0).Number();
-            right += logits.argmax(1).eq(targets).sum().Number();
+            Tensor best = logits.argmax(1);
+            right += best.eq(targets).sum().Number();
+            if (user.Any) AddToUserMetrics(targets, best);
         }
         _loss.Add(sum, rows.TargetCount);
         _right += right;
         _tokens += rows.Tokens;
     }
 
-    public MetricReport Report() => new([
+    public MetricReport Report() => user.Extend(new([
         MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)),
         MetricValue.Higher("token_accuracy", _right / _tokens, "no token was predicted"),
-    ]);
+    ]));
+
+    private void AddToUserMetrics(Tensor targets, Tensor best)
+    {
+        foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) user.Add((int)target, (int)token);
+    }
 }

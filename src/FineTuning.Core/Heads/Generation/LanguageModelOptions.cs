@@ -31,7 +31,7 @@ public record GenerativeOptions
     public bool FreshHead { get; init; }
 
     /// <summary>Where the model computes: cpu (default), cuda, cuda:0 and so on, or auto (a GPU where there is one).</summary>
-    public string Device { get; init; } = "cpu";
+    public string Device { get; init => field = value ?? throw new ArgumentNullException(nameof(Device)); } = "cpu";
 
     /// <summary>Dropout of hidden states and attention, from 0 to 0.99; null: what config.json says.</summary>
     public double? Dropout { get; init; }
@@ -46,7 +46,6 @@ public record GenerativeOptions
 
     internal virtual void CollectViolations(List<string> violations)
     {
-        if (Device is null) violations.Add("Device is null: it is cpu, cuda, cuda:0 and so on, or auto");
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (!Enum.IsDefined(Precision)) violations.Add($"Precision is {Precision}: it is {string.Join(" or ", Enum.GetNames<Precision>())}");
         if (FrozenPrecision is { } kept && !Enum.IsDefined(kept))
@@ -90,7 +89,7 @@ public sealed record LanguageModelOptions : GenerativeOptions
 public sealed record TextToTextOptions : GenerativeOptions
 {
     /// <summary>Put before every source, in training and in generation, for example <c>"translate English to German: "</c>. Default: nothing.</summary>
-    public string Prefix { get; init; } = "";
+    public string Prefix { get; init => field = value ?? throw new ArgumentNullException(nameof(Prefix)); } = "";
 
     /// <summary>Tokens of a source, special ones included, after which it is cut (and counted). Null: what tokenizer and model allow, at most 512.</summary>
     public int? MaximumSourceLength { get; init; }
@@ -103,7 +102,6 @@ public sealed record TextToTextOptions : GenerativeOptions
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
-        if (Prefix is null) violations.Add("Prefix is null: it is a text, or empty");
         if (MaximumSourceLength is < 3) violations.Add($"MaximumSourceLength is {MaximumSourceLength}: a source needs at least 3 tokens");
         if (MaximumTargetLength is < 3) violations.Add($"MaximumTargetLength is {MaximumTargetLength}: a target needs at least 3 tokens");
     }

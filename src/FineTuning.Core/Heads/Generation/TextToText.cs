@@ -97,7 +97,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        NullMembers.RequireEntries(rows, nameof(rows));
         return LanguageBatch.OfPairs(rows, EncoderText.PadId(Trunk, Tokenizer), _start, Device);
     }
 
@@ -106,11 +106,14 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 
+    /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
+
     /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
 
     /// <summary>The text that the model makes of a text.</summary>
     /// <param name="source">
@@ -122,8 +125,11 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <exception cref="InvalidOptionsException">Options are out of range.</exception>
     /// <exception cref="InvalidOperationException">A run trains the model.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default) =>
-        GenerateBatch([source], options, cancellation)[0][0].Text;
+    public string Generate(string source, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return GenerateBatch([source], options, cancellation)[0][0].Text;
+    }
 
     /// <summary>The texts that the model makes of several texts, with how they ended; computed together, so that memory grows with their number.</summary>
     /// <param name="sources">The texts; the options' <see cref="TextToTextOptions.Prefix"/> is put before each.</param>
@@ -134,7 +140,7 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateBatch(
         IReadOnlyList<string> sources, GenerationOptions? options = null, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(sources);
+        NullMembers.RequireEntries(sources, nameof(sources));
         return Generator.Run([.. sources.Select(Ids)], options, cancellation);
     }
 
@@ -151,20 +157,35 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <param name="text">The text.</param>
     /// <param name="options">How it is generated; null: as the checkpoint says.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    public string Translate(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+    public string Translate(string text, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Generate(text, options, cancellation);
+    }
 
     /// <summary>The summary of a text: <see cref="Generate"/> under the name of the task.</summary>
     /// <param name="text">The text.</param>
     /// <param name="options">How it is generated; null: as the checkpoint says.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    public string Summarize(string text, GenerationOptions? options = null, CancellationToken cancellation = default) => Generate(text, options, cancellation);
+    public string Summarize(string text, GenerationOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Generate(text, options, cancellation);
+    }
 
     /// <inheritdoc/>
-    public string Predict(string input) => Generate(input);
+    public string Predict(string input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Generate(input);
+    }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) =>
-        [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    {
+        NullMembers.RequireEntries(inputs, nameof(inputs));
+        return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
+    }
 
     /// <summary>
     /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is

@@ -1,4 +1,5 @@
 using FineTuning.Batching;
+using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;

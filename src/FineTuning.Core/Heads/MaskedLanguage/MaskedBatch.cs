@@ -46,7 +46,7 @@ internal sealed class MaskedBatch(IReadOnlyList<EncodedRow> rows, int paddedLeng
         var targets = new List<long>();
         for (int i = 0; i < hidden.Length; i++)
         {
-            var row = (MaskableRow)rows[i];
+            var row = OwnRows.Of<MaskableRow>(rows[i]);
             int[] shown = masking.Apply(row, moment, out List<int> predicted);
             hidden[i] = new TokenizedRow(shown, null);
             foreach (int position in predicted)

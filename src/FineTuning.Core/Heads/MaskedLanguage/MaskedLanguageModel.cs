@@ -115,7 +115,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment)
     {
-        ArgumentNullException.ThrowIfNull(rows);
+        OwnRows.CheckLength(rows, paddedLength);
         return MaskedBatch.Of(rows, paddedLength, PadId, Device, _masking, moment);
     }
 
@@ -124,7 +124,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     {
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
-        var masked = (MaskedBatch)batch;
+        var masked = OwnRows.Batch<MaskedBatch>(batch);
         return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Positions(Device), context), masked.Targets(Device), null, null, 0);
     }
 
@@ -185,7 +185,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
         public void Add(Batch batch, ForwardContext context)
         {
-            var masked = (MaskedBatch)batch;
+            var masked = OwnRows.Batch<MaskedBatch>(batch);
             if (masked.TargetCount == 0) return;
             Tensor logits = model.Head.LogitsAt(masked.Input, masked.Positions(model.Device), context), targets = masked.Targets(model.Device);
             _loss.Add(Losses.CrossEntropy(logits, targets, null, null, 0), masked.TargetCount);

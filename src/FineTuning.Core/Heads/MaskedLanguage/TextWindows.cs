@@ -42,7 +42,7 @@ internal sealed class TextWindows
         var ids = new List<int>(_room);
         var units = new List<int>(_room);
         int index = 0, unit = 0;
-        foreach (MaskableRow text in texts.Cast<MaskableRow>())
+        foreach (MaskableRow text in texts.Select(OwnRows.Of<MaskableRow>))
         {
             if (ids.Count == 0) index = text.Index;
             int end = text.Length - _after.Length, last = -1;

@@ -15,10 +15,10 @@ internal sealed record EmbeddedBatch(TextsBatch Batch, Tensor Embeddings)
     public Tensor Column(int index) => Select([.. Batch.Starts.Select(start => start + index)]);
 
     /// <summary>The rows' targets, [rows], float32.</summary>
-    public Tensor Targets() => tensor(Batch.Rows.Select(row => (float)((TextsRow)row).Target).ToArray(), ScalarType.Float32, Embeddings.device);
+    public Tensor Targets() => tensor(Batch.Rows.Select(row => (float)OwnRows.Of<TextsRow>(row).Target).ToArray(), ScalarType.Float32, Embeddings.device);
 
     /// <summary>The indices of the rows' labels, [rows], int64.</summary>
-    public Tensor Labels() => tensor(Batch.Rows.Select(row => (long)((TextsRow)row).Target).ToArray(), ScalarType.Int64, Embeddings.device);
+    public Tensor Labels() => tensor(Batch.Rows.Select(row => (long)OwnRows.Of<TextsRow>(row).Target).ToArray(), ScalarType.Int64, Embeddings.device);
 
     /// <summary>The positives of the rows in order, then all negatives.</summary>
     public Tensor Candidates() => Select(CandidateIndices());

@@ -92,7 +92,7 @@ public sealed class EmbeddingIndex
     /// <exception cref="ArgumentException">Lengths differ.</exception>
     public EmbeddingIndex(IReadOnlyList<float[]> vectors)
     {
-        ArgumentNullException.ThrowIfNull(vectors);
+        NullMembers.RequireEntries(vectors, nameof(vectors));
         foreach (float[] vector in vectors) _vectors.Add(Scaled(vector));
     }
 
@@ -102,14 +102,18 @@ public sealed class EmbeddingIndex
     /// <summary>The most similar vectors, the most similar first, ties by index.</summary>
     /// <param name="query">As long as the index's vectors.</param>
     /// <param name="count">1 or more; fewer come back where there are fewer.</param>
-    public IReadOnlyList<SimilarText> Search(float[] query, int count = 10) => Search([query], count)[0];
+    public IReadOnlyList<SimilarText> Search(float[] query, int count = 10)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return Search([query], count)[0];
+    }
 
     /// <summary>The most similar vectors of many queries, in their order.</summary>
     /// <param name="queries">As long as the index's vectors.</param>
     /// <param name="count">1 or more; fewer come back where there are fewer.</param>
     public IReadOnlyList<IReadOnlyList<SimilarText>> Search(IReadOnlyList<float[]> queries, int count = 10)
     {
-        ArgumentNullException.ThrowIfNull(queries);
+        NullMembers.RequireEntries(queries, nameof(queries));
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         if (Count == 0) return [.. queries.Select(_ => (IReadOnlyList<SimilarText>)[])];
         var asked = new Embeddings();
@@ -120,9 +124,8 @@ public sealed class EmbeddingIndex
 
     private float[] Scaled(float[] vector)
     {
-        ArgumentNullException.ThrowIfNull(vector);
         if (Count > 0 && vector.Length != _vectors.Dimension)
-            throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected");
+            throw new ArgumentException($"a vector has {vector.Length} numbers; {_vectors.Dimension} were expected", nameof(vector));
         double length = Math.Sqrt(Vectors.Dot(vector, vector));
         return length == 0 ? [.. vector] : [.. vector.Select(value => (float)(value / length))];
     }

@@ -136,6 +136,8 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     /// <param name="second">Another.</param>
     public double Similarity(string first, string second)
     {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
         float[][] vectors = Encode([first, second]);
         return Vectors.Cosine(vectors[0], vectors[1]);
     }

@@ -36,11 +36,15 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         return new TextsRow(rows, target);
     }
 
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => TextsBatch.Of(rows, chunkSize, encoder);
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
+    {
+        NullMembers.RequireEntries(rows, nameof(rows));
+        return TextsBatch.Of(rows, chunkSize, encoder);
+    }
 
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
-        var texts = (TextsBatch)batch;
+        var texts = OwnRows.Batch<TextsBatch>(batch);
         return SumOf(texts, Embed(texts, context));
     }
 
@@ -50,7 +54,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
     /// </summary>
     public override double AddGradients(Batch batch, ForwardContext context)
     {
-        var texts = (TextsBatch)batch;
+        var texts = OwnRows.Batch<TextsBatch>(batch);
         if (chunkSize is null || texts.Groups.Count == 1) return base.AddGradients(batch, context);
         Tensor embeddings;
         using (no_grad()) embeddings = Embed(texts, context);
@@ -105,7 +109,7 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
 
         public void Add(Batch batch, ForwardContext context)
         {
-            var texts = (TextsBatch)batch;
+            var texts = OwnRows.Batch<TextsBatch>(batch);
             Tensor embeddings = model.Embed(texts, context);
             _loss.Add(model.SumOf(texts, embeddings), batch.TargetCount);
             var embedded = new EmbeddedBatch(texts, embeddings);

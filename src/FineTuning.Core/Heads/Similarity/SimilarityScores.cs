@@ -21,7 +21,7 @@ internal sealed class CorrelationScores : ISimilarityScores
 
     public void Add(EmbeddedBatch batch)
     {
-        _scores.AddRange(batch.Batch.Rows.Select(row => ((TextsRow)row).Target));
+        _scores.AddRange(batch.Batch.Rows.Select(row => OwnRows.Of<TextsRow>(row).Target));
         _cosines.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1))));
     }
 
@@ -57,7 +57,7 @@ internal sealed class MatchScores : ISimilarityScores
 
     public void Add(EmbeddedBatch batch) =>
         _pairs.AddRange(Embeddings.Numbers(PairLosses.Cosine(batch.Column(0), batch.Column(1)))
-            .Zip(batch.Batch.Rows, (cosine, row) => (cosine, ((TextsRow)row).Target == 1)));
+            .Zip(batch.Batch.Rows, (cosine, row) => (cosine, OwnRows.Of<TextsRow>(row).Target == 1)));
 
     public MetricReport Report(double loss)
     {
@@ -94,7 +94,7 @@ internal sealed class NeighbourScores : ISimilarityScores
     public void Add(EmbeddedBatch batch)
     {
         _embeddings.Add(PairLosses.Unit(batch.Embeddings));
-        _labels.AddRange(batch.Batch.Rows.Select(row => (int)((TextsRow)row).Target));
+        _labels.AddRange(batch.Batch.Rows.Select(row => (int)OwnRows.Of<TextsRow>(row).Target));
     }
 
     public MetricReport Report(double loss)
@@ -123,7 +123,7 @@ internal sealed class RetrievalScores(bool dot) : ISimilarityScores
         int width = (int)batch.Embeddings.shape[1];
         foreach ((EncodedRow row, int start) in batch.Batch.Rows.Zip(batch.Batch.Starts))
         {
-            TokenizedRow[] texts = ((TextsRow)row).Texts;
+            TokenizedRow[] texts = OwnRows.Of<TextsRow>(row).Texts;
             int anchor = IndexOf(texts[0], vectors.AsSpan(start * width, width), _anchorIndices, _anchors);
             if (anchor == _relevant.Count) _relevant.Add([]);
             for (int i = 1; i < texts.Length; i++)

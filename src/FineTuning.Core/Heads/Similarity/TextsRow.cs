@@ -25,7 +25,7 @@ internal sealed class TextsBatch : Batch
     {
         (Texts, Groups) = (texts, groups);
         var starts = new int[rows.Count];
-        for (int row = 1; row < starts.Length; row++) starts[row] = starts[row - 1] + ((TextsRow)rows[row - 1]).Texts.Length;
+        for (int row = 1; row < starts.Length; row++) starts[row] = starts[row - 1] + OwnRows.Of<TextsRow>(rows[row - 1]).Texts.Length;
         Starts = starts;
     }
 
@@ -43,7 +43,7 @@ internal sealed class TextsBatch : Batch
     /// <param name="encoder">Stacks.</param>
     public static TextsBatch Of(IReadOnlyList<EncodedRow> rows, int? chunkSize, SentenceEncoder encoder)
     {
-        TokenizedRow[] texts = [.. rows.SelectMany(row => ((TextsRow)row).Texts)];
+        TokenizedRow[] texts = [.. rows.SelectMany(row => OwnRows.Of<TextsRow>(row).Texts)];
         int[] order = [.. Enumerable.Range(0, texts.Length).OrderBy(index => texts[index].Length)];
         var groups = new List<TextGroup>();
         long computed = 0;

@@ -17,7 +17,7 @@ internal sealed class TaggerEvaluation(TokenClassifier model) : IEvaluation
 
     public void Add(Batch batch, ForwardContext context)
     {
-        var tokens = (TokenizedBatch)batch;
+        var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         torch.Tensor logits = model.UnitLogits(tokens, context);
         _loss.Add(model.LossOf(logits, tokens), batch.TargetCount);
         float[] values = logits.cpu().data<float>().ToArray();

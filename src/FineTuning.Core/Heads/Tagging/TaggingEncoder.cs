@@ -17,8 +17,9 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     {
         for (int i = 0; i < words.Count; i++)
         {
-            if (words[i] is null) throw new TrainingDataException($"word {i} of the record is null; give an empty text, or leave word and tag out");
+            if (words[i] is null) throw new TrainingDataException($"word {i} of the record (Words[{i}]) is null; give an empty text, or leave word and tag out");
         }
+        CheckContext(before, after);
         string[] left = [.. before.TakeLast(contextTokens)], right = [.. after.Take(contextTokens)];
         TokenizedText tokens = tokenizer.EncodeWords([.. left, .. words, .. right]);
         var spans = new WordSpan[words.Count];
@@ -40,6 +41,7 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     /// <summary>A text, cut into words at the same offsets for every tokenizer, unless a token spans two.</summary>
     public EncodedSentence Text(string text, IReadOnlyList<string> before, IReadOnlyList<string> after, double weight = 1)
     {
+        CheckContext(before, after);
         string left = contextTokens == 0 ? "" : Cut(string.Join(' ', before), fromEnd: true),
             right = contextTokens == 0 ? "" : Cut(string.Join(' ', after), fromEnd: false);
         if (left.Length > 0) left += " ";
@@ -72,6 +74,18 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
         int word = 0;
         int[] wordOf = [.. tokens.Special.Select(special => special ? -1 : word++)];
         return Build(tokens, text, new WordSpan[word], wordOf, _ => 0, 1);
+    }
+
+    private static void CheckContext(IReadOnlyList<string> before, IReadOnlyList<string> after)
+    {
+        foreach ((string name, IReadOnlyList<string> texts) in new[] { (nameof(TaggedText.Before), before), (nameof(TaggedText.After), after) })
+        {
+            if (texts is null) throw new TrainingDataException($"{name} of the record is null; without context it is an empty list");
+            for (int i = 0; i < texts.Count; i++)
+            {
+                if (texts[i] is null) throw new TrainingDataException($"{name}[{i}] of the record is null; leave it out");
+            }
+        }
     }
 
     /// <summary>The word in which a character stands, or the next one; -1: there is none.</summary>

@@ -174,7 +174,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         ArgumentNullException.ThrowIfNull(rows);
         var windows = new List<EncodedRow>(rows.Count);
-        foreach (SentenceRow row in rows.Cast<SentenceRow>())
+        foreach (SentenceRow row in rows.Select(OwnRows.Of<SentenceRow>))
         {
             foreach (SentenceWindow window in row.Sentence.Windows)
             {
@@ -194,7 +194,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         ArgumentNullException.ThrowIfNull(context);
         _head.Learns(context);
-        var tokens = (TokenizedBatch)batch;
+        var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(UnitLogits(tokens, context), tokens);
     }
 

@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Metrics;
 
 /// <summary>
@@ -46,8 +48,8 @@ public abstract class CorpusMetric
     /// <exception cref="ArgumentException">There is no text, or not as many lists of references.</exception>
     public double Corpus(IReadOnlyList<string> predictions, IReadOnlyList<IReadOnlyList<string>> references)
     {
-        ArgumentNullException.ThrowIfNull(predictions);
-        ArgumentNullException.ThrowIfNull(references);
+        NullMembers.RequireEntries(predictions, nameof(predictions));
+        NullMembers.RequireNested(references, nameof(references));
         if (predictions.Count != references.Count)
             throw new ArgumentException($"there are {predictions.Count} predictions and {references.Count} lists of references", nameof(references));
         var accumulator = new CorpusAccumulator(this);

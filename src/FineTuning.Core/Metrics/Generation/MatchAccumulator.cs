@@ -26,7 +26,7 @@ public sealed class MatchAccumulator(bool ignoreCase = false)
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(references);
-        MetricErrors.RequireAny(references);
+        MetricErrors.RequireReferences(references);
         bool right = references.Any(reference => ignoreCase ? AnswerText.Lower(reference) == AnswerText.Lower(prediction) : reference == prediction);
         _texts++;
         if (right) _rightTexts++;

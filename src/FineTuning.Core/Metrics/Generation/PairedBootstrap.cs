@@ -1,3 +1,5 @@
+using FineTuning.Errors;
+
 namespace FineTuning.Metrics;
 
 /// <summary>Two systems compared on the same texts.</summary>
@@ -27,9 +29,9 @@ public static class PairedBootstrap
         IReadOnlyList<IReadOnlyList<int>> resamples)
     {
         ArgumentNullException.ThrowIfNull(metric);
-        ArgumentNullException.ThrowIfNull(baseline);
-        ArgumentNullException.ThrowIfNull(system);
-        ArgumentNullException.ThrowIfNull(resamples);
+        NullMembers.RequireEntries(baseline, nameof(baseline));
+        NullMembers.RequireEntries(system, nameof(system));
+        NullMembers.RequireEntries(resamples, nameof(resamples));
         if (baseline.Count == 0 || baseline.Count != system.Count)
             throw new ArgumentException(
                 $"there are {baseline.Count} texts of the baseline and {system.Count} of the system; it takes the same texts, one or more", nameof(system));
@@ -52,8 +54,8 @@ public static class PairedBootstrap
         IReadOnlyList<IReadOnlyList<int>> resamples, double share = 0.95)
     {
         ArgumentNullException.ThrowIfNull(metric);
-        ArgumentNullException.ThrowIfNull(statistics);
-        ArgumentNullException.ThrowIfNull(resamples);
+        NullMembers.RequireEntries(statistics, nameof(statistics));
+        NullMembers.RequireEntries(resamples, nameof(resamples));
         MetricErrors.RequireResamples(resamples);
         if (share is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "it is above 0 and below 1");
         double[] scores = [.. resamples.Select(rows => Score(metric, statistics, rows)).Order()];
@@ -83,6 +85,8 @@ public static class PairedBootstrap
             if (row < 0 || row >= statistics.Count)
                 throw new ArgumentException($"a resample names text {row}; there are {statistics.Count}, counted from 0", nameof(rows));
             sums ??= new double[statistics[row].Count];
+            if (statistics[row].Count != sums.Length)
+                throw new ArgumentException($"text {row} has {statistics[row].Count} counts, another {sums.Length}; all are of one metric", nameof(statistics));
             for (int i = 0; i < sums.Length; i++) sums[i] += statistics[row][i];
         }
         return metric.Score(sums!);

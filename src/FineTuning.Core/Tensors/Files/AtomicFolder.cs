@@ -1,3 +1,5 @@
+using FineTuning.Text;
+
 namespace FineTuning.Tensors;
 
 /// <summary>
@@ -126,7 +128,7 @@ internal static class AtomicFolder
     // A folder is put instead of another by changing its parent.
     private static bool CanPrepareBeside(string target, string parent)
     {
-        if (Posix.TryStatus(target, follow: true, out FileStatus own, out _) && Posix.TryStatus(parent, follow: true, out FileStatus above, out _)
+        if (FileStatus.TryRead(target, follow: true, out FileStatus own, out _) && FileStatus.TryRead(parent, follow: true, out FileStatus above, out _)
             && (own.Device != above.Device || own.Mount != above.Mount))
         {
             return false;

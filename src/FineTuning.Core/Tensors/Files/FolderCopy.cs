@@ -20,6 +20,13 @@ internal static class FolderCopy
     // The weights of inner folders are those of modules, which know nothing of the vocabulary.
     private static readonly string[] ModuleNames = ["config.json", "model.safetensors", "pytorch_model.bin"];
 
+    /// <summary>Empties a folder that is being filled, where what was read for it was not of one folder.</summary>
+    public static void Clear(string fresh)
+    {
+        foreach (string entry in Directory.EnumerateDirectories(fresh)) Directory.Delete(entry, recursive: true);
+        foreach (string entry in Directory.EnumerateFiles(fresh)) File.Delete(entry);
+    }
+
     /// <exception cref="CheckpointException">A file is a link that leads out of the folder.</exception>
     public static void WithoutWeights(string folder, string target)
     {

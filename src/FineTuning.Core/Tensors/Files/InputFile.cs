@@ -1,4 +1,5 @@
 using FineTuning.Errors;
+using FineTuning.Text;
 
 namespace FineTuning.Tensors;
 
@@ -55,7 +56,7 @@ internal static class InputFile
             if (Directory.Exists(path)) throw new CheckpointException(path, "it is a folder; a file was expected");
             return;
         }
-        if (Posix.TryStatus(path, follow: true, out FileStatus status, out int error))
+        if (FileStatus.TryRead(path, follow: true, out FileStatus status, out int error))
         {
             if (status.Kind == FileKind.Folder) throw new CheckpointException(path, "it is a folder; a file was expected");
             if (status.Kind != FileKind.Regular) throw new CheckpointException(path, "it is a pipe, a socket or a device; a regular file was expected");
@@ -65,7 +66,7 @@ internal static class InputFile
         {
             case Posix.TooManyLinks:
                 throw new CheckpointException(path, "it is a link that leads in a circle; a file was expected");
-            case Posix.NoEntry or Posix.NotAFolder when Posix.TryStatus(path, follow: false, out _, out _):
+            case Posix.NoEntry or Posix.NotAFolder when FileStatus.TryRead(path, follow: false, out _, out _):
                 throw new CheckpointException(path, $"it is a link to '{new FileInfo(path).LinkTarget}', where nothing is; download the file itself");
             case Posix.NoEntry or Posix.NotAFolder:
                 throw new CheckpointException(path, "it is missing");

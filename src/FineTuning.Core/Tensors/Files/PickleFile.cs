@@ -12,6 +12,7 @@ namespace FineTuning.Tensors;
 internal sealed class PickleFile : ITensorSource
 {
     private const int LargestPickle = 64 << 20;
+    private const int MostEntries = 1 << 18;
 
     private readonly string _path;
     private readonly FileStream _stream;
@@ -69,6 +70,7 @@ internal sealed class PickleFile : ITensorSource
         Span<byte> start = stackalloc byte[KnownContents.Length];
         start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         if (KnownContents.OfPickle(start) is { } known) throw new CheckpointException(path, known);
+        ZipDirectory.RequireAtMost(stream, MostEntries);
         stream.Position = 0;
         var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
         ZipArchiveEntry pickle = archive.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal))

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
+using FineTuning.Text;
 
 namespace FineTuning.Tensors;
 
@@ -74,7 +75,7 @@ internal static class SavedFiles
         foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
         {
             string name = prefix + entry.Name;
-            if (prefix.Length == 0 && SavingFolder.IsOne(entry)) continue;
+            if (prefix.Length == 0 && SaveMarks.IsOne(entry)) continue;
             if (entry is DirectoryInfo && entry.LinkTarget is null && files.Any(file => file.StartsWith(name + "/", StringComparison.Ordinal)))
             {
                 foreach (string inner in Foreign(entry.FullName, name + "/", files)) yield return inner;

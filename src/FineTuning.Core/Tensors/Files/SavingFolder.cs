@@ -1,4 +1,5 @@
 using System.Text;
+using FineTuning.Text;
 
 namespace FineTuning.Tensors;
 
@@ -8,9 +9,6 @@ namespace FineTuning.Tensors;
 /// </summary>
 internal sealed class SavingFolder : IDisposable
 {
-    private const string Prefix = ".finetuning-save-";
-    private const string CommittedName = "committed";
-    private const string MarkerName = "save.marker";
     private const string FirstLine = "FineTuning.Core prepares a save here";
     private const int MostTries = 10;
 
@@ -22,7 +20,7 @@ internal sealed class SavingFolder : IDisposable
         Model = Path.Combine(folder, "model");
         Previous = Path.Combine(folder, "previous");
         Exchanging = Path.Combine(folder, "exchanging");
-        Committed = Path.Combine(folder, CommittedName);
+        Committed = Path.Combine(folder, SaveMarks.Committed);
     }
 
     /// <summary>The folder itself.</summary>
@@ -50,12 +48,12 @@ internal sealed class SavingFolder : IDisposable
     {
         for (int attempt = 1; ; attempt++)
         {
-            string folder = Path.Combine(parent, $"{Prefix}{Guid.NewGuid():N}");
+            string folder = Path.Combine(parent, $"{SaveMarks.Prefix}{Guid.NewGuid():N}");
             try
             {
                 if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
                 else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-                var marker = new FileStream(Path.Combine(folder, MarkerName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+                var marker = new FileStream(Path.Combine(folder, SaveMarks.Marker), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
                 marker.Write(Encoding.UTF8.GetBytes($"{FirstLine}\n{target}\n"));
                 marker.Flush();
                 return new(folder, marker, Path.GetFullPath(Path.Combine(parent, target)));
@@ -67,27 +65,16 @@ internal sealed class SavingFolder : IDisposable
         }
     }
 
-    /// <summary>Whether an entry of a folder is one of these, by its name and its marker.</summary>
-    public static bool IsOne(FileSystemInfo entry) => IsNamedSo(entry) && File.Exists(Path.Combine(entry.FullName, MarkerName));
-
-    /// <summary>Whether a save is, or was, in progress in a folder.</summary>
-    public static bool AnyIn(string parent) =>
-        Directory.Exists(parent) && new DirectoryInfo(parent).EnumerateDirectories(Prefix + "*").Any(IsOne);
-
-    /// <summary>Whether a save inside this folder was complete and is being moved, or was when its process ended.</summary>
-    public static bool IsCommittedIn(string target) => Directory.Exists(target)
-        && new DirectoryInfo(target).EnumerateDirectories(Prefix + "*").Any(entry => IsOne(entry) && File.Exists(Path.Combine(entry.FullName, CommittedName)));
-
     /// <summary>
     /// Clears away, or finishes, what killed processes have left in a folder. Saves that are in progress are left alone, and so is everything else.
     /// </summary>
     public static void Sweep(string parent)
     {
-        foreach (DirectoryInfo entry in new DirectoryInfo(parent).GetDirectories(Prefix + "*").Where(IsNamedSo))
+        foreach (DirectoryInfo entry in new DirectoryInfo(parent).GetDirectories(SaveMarks.Prefix + "*").Where(SaveMarks.IsNamedSo))
         {
             try
             {
-                if (!File.Exists(Path.Combine(entry.FullName, MarkerName)))
+                if (!File.Exists(Path.Combine(entry.FullName, SaveMarks.Marker)))
                 {
                     // Killed before the marker was written or after it was deleted: it is empty, else it stays.
                     // A process that is about to write one makes another folder.
@@ -118,14 +105,10 @@ internal sealed class SavingFolder : IDisposable
         }
     }
 
-    private static bool IsNamedSo(FileSystemInfo entry) =>
-        entry is DirectoryInfo && entry.LinkTarget is null && entry.Name.Length == Prefix.Length + 32 && entry.Name.StartsWith(Prefix, StringComparison.Ordinal)
-        && entry.Name[Prefix.Length..].All(char.IsAsciiHexDigit);
-
     // Null: the marker is not ours. An exception: its process lives.
     private static SavingFolder? TryTake(string parent, string folder)
     {
-        var marker = new FileStream(Path.Combine(folder, MarkerName), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        var marker = new FileStream(Path.Combine(folder, SaveMarks.Marker), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         var buffer = new byte[1024];
         int length = marker.Read(buffer);
         // Killed before a word was written: there is nothing else in the folder.

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using FineTuning.Text;
 
 namespace FineTuning.Tensors;
 
@@ -62,7 +63,7 @@ internal static class PrivateFolder
     // A user who can write what is loaded can do all that the process can.
     private static void RequireOwn(string path, FileKind kind)
     {
-        if (!Posix.TryStatus(path, follow: false, out FileStatus status, out _)) return;
+        if (!FileStatus.TryRead(path, follow: false, out FileStatus status, out _)) return;
         if (status.Kind != kind) throw new IOException($"{path} is a link or of another kind than expected");
         if (status.User != Posix.User) throw new IOException($"{path} belongs to user {status.User}, not to user {Posix.User} of this process");
         if ((status.Permissions & WritableByOthers) != 0) throw new IOException($"{path} can be written by other users");

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.IO.Compression;
 using FineTuning.Errors;
@@ -96,6 +97,38 @@ public sealed class PickleTests : IDisposable
     }
 
     /// <summary>The directory of the archive may claim any length: nothing is allocated for one that the file cannot hold.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_directory_of_too_many_files_is_refused_before_it_is_read(bool large)
+    {
+        const int count = (1 << 18) + 1, entryLength = 46;
+        var file = new byte[(count * entryLength) + (large ? 56 + 20 : 0) + 22];
+        for (int i = 0; i < count; i++) "PK\u0001\u0002"u8.CopyTo(file.AsSpan(i * entryLength));
+        int end = count * entryLength;
+        if (large)
+        {
+            "PK\u0006\u0006"u8.CopyTo(file.AsSpan(end));
+            BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(end + 4), 44);
+            BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(end + 24), count);
+            BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(end + 32), count);
+            BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(end + 40), count * entryLength);
+            "PK\u0006\u0007"u8.CopyTo(file.AsSpan(end + 56));
+            BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(end + 64), end);
+            file[end + 72] = 1;
+            end += 76;
+        }
+        "PK\u0005\u0006"u8.CopyTo(file.AsSpan(end));
+        // The stated number may be a lie; what counts is what is there.
+        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(end + 8), large ? ushort.MaxValue : (ushort)3);
+        BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(end + 10), large ? ushort.MaxValue : (ushort)3);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(end + 16), large ? -1 : 0);
+        File.WriteAllBytes(_path, file);
+        long before = GC.GetTotalAllocatedBytes();
+        Assert.Contains("more than 262144 files", Assert.Throws<CheckpointException>(() => PickleFile.Open(_path)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 4 << 20);
+    }
+
     [Fact]
     public void A_storage_that_the_archive_cannot_hold_is_refused_when_it_is_read()
     {

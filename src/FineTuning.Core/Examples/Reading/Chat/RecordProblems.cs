@@ -19,8 +19,11 @@ internal sealed class RecordProblems(Row row, Action<DataProblem>? handler)
     /// <summary>Maps records one by one. One that cannot be used is an error with its file and line; a lenient reader goes on behind it.</summary>
     public static IEnumerable<T> Map<T>(IEnumerable<JsonRow> rows, Action<DataProblem>? handler, Func<JsonRow, RecordProblems, T> read)
     {
+        int index = 0;
         foreach (JsonRow row in rows)
         {
+            if (row is null) throw new ArgumentException($"rows[{index}] is null; leave it out", nameof(rows));
+            index++;
             var problems = new RecordProblems(row, handler);
             T record;
             try

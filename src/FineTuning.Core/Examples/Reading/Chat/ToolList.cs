@@ -7,7 +7,7 @@ namespace FineTuning.Examples;
 /// <summary>The tools of a record: a list, or the text of one, of functions with or without the wrapper <c>{"type": "function", "function": ...}</c>.</summary>
 internal static class ToolList
 {
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000 };
+    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000, AllowDuplicateProperties = false };
 
     /// <summary>The tools. Null: the record has none.</summary>
     /// <exception cref="RecordFault">They are no list of objects.</exception>

@@ -1,19 +1,23 @@
 using System.Text;
 
-namespace FineTuning.Tensors;
+namespace FineTuning.Text;
 
 /// <summary>Which folder a name leads to, and which files are in it: two readings that were equal saw the same files.</summary>
 internal static class FolderIdentity
 {
     private const int MostEntries = 10_000;
 
-    /// <summary>The folder, its files and those of its own folders, one below the other, with number, size and times. Empty: there is no such folder.</summary>
+    /// <summary>
+    /// The folder, its files and those of its own folders, one below the other, with number, size and times. Where there is no such folder, the one in which it
+    /// would be: it changes when the folder comes and goes.
+    /// </summary>
     public static string Of(string folder)
     {
         var text = new StringBuilder();
         try
         {
             Add(text, folder, withTimes: false);
+            if (text.Length == 0 && Path.GetDirectoryName(Path.GetFullPath(Path.TrimEndingDirectorySeparator(folder))) is { } parent) Add(text, parent, withTimes: true);
             int count = 0;
             foreach (FileSystemInfo entry in Visible(folder))
             {
@@ -41,10 +45,12 @@ internal static class FolderIdentity
 
     private static void Add(StringBuilder text, string path, bool withTimes)
     {
-        if (Posix.TryStatus(path, follow: true, out FileStatus status, out int error))
+        if (FileStatus.TryRead(path, follow: true, out FileStatus status, out int error))
         {
             text.Append(path).Append('|').Append(status.Device).Append('|').Append(status.Number).Append('|').Append(status.Created);
             if (withTimes) text.Append('|').Append(status.Size).Append('|').Append(status.Modified).Append('|').Append(status.Changed);
+            // A folder that is moved away and back changes, but what is in it does not. Entries that come and go move both times: those are looked at themselves.
+            else if (status.Changed != status.Modified) text.Append('|').Append(status.Changed);
             text.Append('\n');
         }
         else if (error == 0 && (Directory.Exists(path) || File.Exists(path)))

@@ -1,12 +1,13 @@
 using FineTuning.Errors;
 
-namespace FineTuning.Tensors;
+namespace FineTuning.Text;
 
 /// <summary>
 /// Reads a folder of several files as one thing. Another process may save into it meanwhile, and labels of one model with the weights of another would
-/// answer wrongly and silently: so the folder's identity before and after must be the same, else it is read again.
+/// answer wrongly and silently: so the folder's identity (numbers, sizes and times of its files) before and after must be the same, else it is read again.
 /// </summary>
-internal static class WholeFolder
+/// <remarks>Thread-safe. All that loads a checkpoint or a tokenizer here reads in this way; use it where you read files of your own beside them.</remarks>
+public static class WholeFolder
 {
     private const int MostTries = 100;
     private const int LongestWait = 50;
@@ -14,12 +15,15 @@ internal static class WholeFolder
     [ThreadStatic]
     private static int _depth;
 
-    /// <summary>Gives what is read of a folder that did not change meanwhile. A reading inside another belongs to that.</summary>
-    /// <param name="folder">The folder.</param>
-    /// <param name="read">Reads; what it gives is disposed where it was not of one folder.</param>
+    /// <summary>Gives what is read of a folder that did not change meanwhile. A reading inside another, on the same thread, belongs to that.</summary>
+    /// <typeparam name="T">What is read.</typeparam>
+    /// <param name="folder">The folder, with those directly in it; what begins with a dot does not count.</param>
+    /// <param name="read">Reads, at most 100 times; what it gives is disposed, where it can be, if it was not of one folder.</param>
     /// <exception cref="CheckpointException">The folder never stayed as it was, or a save into it was interrupted.</exception>
     public static T Read<T>(string folder, Func<T> read)
     {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentNullException.ThrowIfNull(read);
         if (_depth > 0) return read();
         for (int attempt = 1; ; attempt++)
         {
@@ -28,7 +32,7 @@ internal static class WholeFolder
             _depth++;
             try
             {
-                if (SavingFolder.IsCommittedIn(folder))
+                if (SaveMarks.IsCommittedIn(folder))
                 {
                     if (last)
                     {
@@ -58,12 +62,12 @@ internal static class WholeFolder
     }
 
     private static bool Changed(string folder, string before) =>
-        FolderIdentity.Of(folder) != before || SavingFolder.IsCommittedIn(folder) || IsBetweenNames(folder);
+        FolderIdentity.Of(folder) != before || SaveMarks.IsCommittedIn(folder) || IsBetweenNames(folder);
 
     // Where names cannot be exchanged in one step, the folder is absent for an instant.
     private static bool IsBetweenNames(string folder) =>
         !Directory.Exists(folder) && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) is { } parent
-            && SavingFolder.AnyIn(parent);
+            && SaveMarks.AnyIn(parent);
 
     private sealed class ChangedException : Exception;
 }

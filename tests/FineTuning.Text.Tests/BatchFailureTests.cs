@@ -1,0 +1,33 @@
+using FineTuning.Errors;
+using FineTuning.Text;
+using Xunit;
+
+namespace FineTuning.Tests.Text;
+
+/// <summary>What is tokenized on several threads fails as one text does: with the exception that is documented, and always with the same one.</summary>
+public sealed class BatchFailureTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void The_first_text_that_fails_is_the_one_that_is_named()
+    {
+        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "[UNK]"}}""");
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(_folder);
+        string[] texts = [.. Enumerable.Range(0, 2000).Select(i => i is 700 or 900 or 1999 ? $"unknown{i}" : "a")];
+        TokenizationException alone = Assert.Throws<TokenizationException>(() => tokenizer.Encode(texts[700]));
+        for (int i = 0; i < 20; i++) Assert.Equal(alone.Message, Assert.Throws<TokenizationException>(() => tokenizer.EncodeAll(texts)).Message);
+        Assert.Equal(2, tokenizer.EncodeAll(["a", "a"]).Count);
+    }
+
+    [Fact]
+    public void Null_and_cancellation_are_what_they_are()
+    {
+        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}""");
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(_folder);
+        Assert.Contains("texts[1]", Assert.Throws<ArgumentException>(() => tokenizer.EncodeAll(["a", null!])).Message, StringComparison.Ordinal);
+        Assert.ThrowsAny<OperationCanceledException>(() => tokenizer.EncodeAll(["a", "a"], cancellation: new CancellationToken(true)));
+    }
+}
