@@ -29,6 +29,9 @@ internal sealed class WeightGate
         if (_exitThread != 0) _state = Exiting;
     }
 
+    /// <summary>Whether the calling thread's own run writes: nobody else is inside.</summary>
+    public bool IsOwnRun => _run is { IsOwnThread: true, IsWriting: true };
+
     private bool HasReaders => (Volatile.Read(ref _state) & ~Flags) != 0;
 
     /// <summary>Enters as a reader.</summary>

@@ -27,6 +27,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <summary>The output layer, and the trunk that it sits on.</summary>
     public OutputHead Head { get; }
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     /// <summary>The trunk, on which other heads may sit too.</summary>
     public Trunk Trunk => Head.Trunk;
 
@@ -55,9 +57,43 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     private protected CausalEncoding Encoding { get; }
 
+    /// <summary>Whether a text is a turn of a conversation.</summary>
+    private protected virtual bool IsChat => false;
+
     private protected Tensors.Precision Precision => _options.Precision;
 
     internal TextGenerator Generator { get; }
+
+    /// <summary>
+    /// The model as one that learns which completions are better: <c>FineTuner.For(model.With(PreferenceLoss.Dpo(beta: 0.1)))</c>. Tuning it tunes this model.
+    /// </summary>
+    /// <typeparam name="TPreference">What the loss learns from; inferred.</typeparam>
+    /// <param name="loss">For example <c>PreferenceLoss.Dpo()</c>.</param>
+    /// <param name="reference">
+    /// Under which log-probabilities are compared, by a loss that needs one; of this vocabulary; it must live as long as the view is used. Null: this model as it
+    /// is before the view's first run or evaluation, with its adapter switched off.
+    /// </param>
+    /// <returns>
+    /// A view: this model owns the weights and is the one to dispose. Completions are learned whatever the options' packing and learned tokens say, nothing is
+    /// dropped, and log-probabilities under the reference are computed once and kept.
+    /// </returns>
+    /// <exception cref="InvalidOptionsException">The loss's settings are out of range, or the reference does not fit.</exception>
+    public TunableModel<TPreference> With<TPreference>(PreferenceLoss<TPreference> loss, OutputHead? reference = null)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        var violations = new List<string>();
+        loss.CollectViolations(violations);
+        if (reference is not null && !loss.NeedsReference) violations.Add("the loss compares with no reference: give none");
+        if (reference is not null && (reference.Kind != HeadKind.CausalLanguage || reference.Outputs != Head.Outputs))
+        {
+            violations.Add($"the reference is a head for {reference.Kind} with {reference.Outputs} outputs; "
+                + $"one for {HeadKind.CausalLanguage} with {Head.Outputs} was expected");
+        }
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        var rules = new CausalRules(MaximumLength, LearnedTokens.Answers, _options.LostTargets, PackingStrategy.None);
+        var source = new PreferenceSource(Head, Tokenizer, rules, IsChat, Generator.Untrained, Adapters);
+        return loss.On(source, reference is null || ReferenceEquals(reference.Trunk, Trunk) ? null : reference);
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
@@ -80,7 +116,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
+        return _options.DynamicFineTuning ? LanguageLoss.DynamicSum(Head, (LanguageBatch)batch, context)
+            : LanguageLoss.Sum(Head, (LanguageBatch)batch, _options.LabelSmoothing, context);
     }
 
     /// <inheritdoc/>

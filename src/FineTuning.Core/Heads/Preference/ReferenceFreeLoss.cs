@@ -9,7 +9,7 @@ namespace FineTuning.Heads;
 /// <param name="Beta">How strongly they count.</param>
 /// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
 /// <param name="Formula">The difference of chosen and rejected to [pairs].</param>
-internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Tensor, Tensor> Formula) : PreferenceLoss(Beta)
+internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Tensor, Tensor> Formula) : PairLoss(Beta)
 {
     /// <summary>Whether means over tokens are compared, not sums.</summary>
     public bool Averages { get; init; }
@@ -38,7 +38,7 @@ internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Ten
         return (Shaped(chosen).detach() * Held(Beta), Shaped(rejected).detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
         PreferenceRules.Positive(Beta, "beta", violations);
         PreferenceRules.Smoothing(Smoothing, violations);
@@ -59,7 +59,7 @@ internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Ten
 /// The likelihood of the chosen row, and the odds of the chosen completion above those of the rejected one (Hong et al. 2024, equations 6 and 7), over means
 /// of log-probabilities.
 /// </summary>
-internal sealed record OddsRatioLoss(double Beta) : PreferenceLoss(Beta)
+internal sealed record OddsRatioLoss(double Beta) : PairLoss(Beta)
 {
     public override bool NeedsReference => false;
 
@@ -78,7 +78,7 @@ internal sealed record OddsRatioLoss(double Beta) : PreferenceLoss(Beta)
         return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
+    internal override void CollectOwnViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
 
     private static (Tensor Chosen, Tensor Rejected) Means(PreferenceScores scores) =>
         (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens));

@@ -9,7 +9,7 @@ namespace FineTuning.Heads;
 /// <param name="Beta">How strongly the log-ratios count.</param>
 /// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
 /// <param name="Formula">Log-ratios to [pairs].</param>
-internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRatios, Tensor> Formula) : PreferenceLoss(Beta)
+internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRatios, Tensor> Formula) : PairLoss(Beta)
 {
     public PolicyDivergence Divergence { get; init; }
 
@@ -35,7 +35,7 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
         return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
         PreferenceRules.Positive(Beta, "beta", violations);
         PreferenceRules.Smoothing(Smoothing, violations, zeroIsAllowed: !SmoothingIsNeeded);
@@ -53,7 +53,7 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
 }
 
 /// <summary>Several losses at once: the sum of their weighted means (Wang et al. 2024, mixed preference optimisation).</summary>
-internal sealed record CombinedLoss(IReadOnlyList<(PreferenceLoss Loss, double Weight)> Parts) : PreferenceLoss(Parts.Count == 0 ? 0 : Parts[0].Loss.Beta)
+internal sealed record CombinedLoss(IReadOnlyList<(PairLoss Loss, double Weight)> Parts) : PairLoss(Parts.Count == 0 ? 0 : Parts[0].Loss.Beta)
 {
     public override bool NeedsReference => Parts.Any(part => part.Loss.NeedsReference);
 
@@ -64,21 +64,23 @@ internal sealed record CombinedLoss(IReadOnlyList<(PreferenceLoss Loss, double W
 
     internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => Parts[0].Loss.Rewards(scores);
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
         if (Parts.Count == 0) violations.Add("a combined preference loss has no parts: name at least one");
-        foreach ((PreferenceLoss loss, double weight) in Parts)
+        foreach ((PairLoss loss, double weight) in Parts)
         {
             PreferenceRules.NotNegative(weight, "a weight", violations);
             loss.CollectViolations(violations);
         }
+        if (Parts.Any(part => part.Loss.LengthWeight is not null || part.Loss.IsWeighted))
+            violations.Add("weights of lengths and of probabilities are put around a combined loss, not on its parts");
         if (Parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1)
             violations.Add("ORPO learns from prompts too and is not combined with other losses");
     }
 }
 
 /// <summary>Only the likelihood of the chosen completions.</summary>
-internal sealed record LikelihoodLoss() : PreferenceLoss(1)
+internal sealed record LikelihoodLoss() : PairLoss(1)
 {
     public override bool NeedsReference => false;
 
@@ -86,7 +88,7 @@ internal sealed record LikelihoodLoss() : PreferenceLoss(1)
 
     internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => (scores.Chosen.detach(), scores.Rejected.detach());
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
     }
 }
