@@ -24,7 +24,7 @@ internal static class CompletionLogs
     public static (Tensor Logs, Tensor Squares) WithSquares(OutputHead head, LanguageBatch batch, ForwardContext context)
     {
         using WeightPass pass = head.Weights.Enter();
-        Tensor hidden = Hidden(head, batch, context), logs = head.LogProbabilities(hidden, batch.Targets, context);
+        Tensor hidden = Hidden(head, batch, context), logs = Matrix(batch, head.LogProbabilities(hidden, batch.Targets, context));
         using var gradients = no_grad();
         var squares = new List<Tensor>();
         for (long start = 0; start < batch.Tokens; start += TokensAtOnce)
@@ -34,7 +34,7 @@ internal static class CompletionLogs
             Tensor words = nn.functional.log_softmax(head.Score(states, context), -1);
             squares.Add(words.mul(Tensors.Scalars.Held(2.0)).logsumexp(1).MoveToOuterDisposeScope());
         }
-        return (Matrix(batch, logs), Matrix(batch, cat(squares, 0)));
+        return (logs, Matrix(batch, cat(squares, 0)));
     }
 
     /// <summary>Values of targets at the indices of the tokens that predict them.</summary>

@@ -7,7 +7,7 @@ namespace FineTuning.Heads;
 
 /// <summary>By what a model learns from pairs of completions.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-internal abstract record PairLoss : PreferenceLoss<PreferencePair>
+internal abstract class PairLoss : PreferenceLoss<PreferencePair>
 {
     private protected PairLoss(double beta)
         : base(beta)
@@ -15,10 +15,10 @@ internal abstract record PairLoss : PreferenceLoss<PreferencePair>
     }
 
     /// <summary>What the tokens behind the length of the shorter completion count. Null: as much as the others.</summary>
-    public double? LengthWeight { get; init; }
+    public double? LengthWeight { get; private set; }
 
     /// <summary>Whether pairs count by how probable their completions are under the model.</summary>
-    public bool IsWeighted { get; init; }
+    public bool IsWeighted { get; private set; }
 
     /// <summary>Whether the likelihood that is learned beside the preference counts the prompt's tokens too.</summary>
     internal virtual bool LearnsPrompt => false;
@@ -30,6 +30,20 @@ internal abstract record PairLoss : PreferenceLoss<PreferencePair>
     /// <summary>The rewards that the model gives to both completions.</summary>
     /// <returns>Each [pairs], without gradient.</returns>
     internal abstract (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores);
+
+    public PairLoss WithLengthWeight(double weight)
+    {
+        var copy = (PairLoss)MemberwiseClone();
+        copy.LengthWeight = weight;
+        return copy;
+    }
+
+    public PairLoss WithWeights()
+    {
+        var copy = (PairLoss)MemberwiseClone();
+        copy.IsWeighted = true;
+        return copy;
+    }
 
     internal override TunableModel<PreferencePair> On(PreferenceSource source, OutputHead? reference) => new PairTuning(source, this, reference);
 

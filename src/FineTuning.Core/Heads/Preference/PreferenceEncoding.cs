@@ -25,7 +25,7 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
         CausalRow? worse = better is null ? null : Side("rejected", prompt, rejected, example.Tools, report);
         if (better is null || worse is null) return null;
         int first = Math.Min(Array.IndexOf(better.Learned, true), Array.IndexOf(worse.Learned, true));
-        if (sharesPrompt && prompt.Text is not null) (better, worse) = (better.LearnedFrom(first), worse.LearnedFrom(first));
+        if (sharesPrompt && !isChat && prompt.Text is not null) (better, worse) = (better.LearnedFrom(first), worse.LearnedFrom(first));
         lint.Add(example, better.Targets, worse.Targets, report);
         return new(better, worse, example.Margin);
     }

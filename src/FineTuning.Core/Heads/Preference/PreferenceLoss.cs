@@ -7,15 +7,15 @@ namespace FineTuning.Heads;
 /// <summary>By what a model that writes learns which completions are better; made by <see cref="PreferenceLoss"/>.</summary>
 /// <typeparam name="TExample">What it learns from: <see cref="Examples.PreferencePair"/> or <see cref="Examples.UnpairedPreference"/>.</typeparam>
 /// <remarks>Immutable and thread-safe.</remarks>
-public abstract record PreferenceLoss<TExample>
+public abstract class PreferenceLoss<TExample>
 {
     private protected PreferenceLoss(double beta) => Beta = beta;
 
     /// <summary>How strongly rewards count; see each loss.</summary>
-    public double Beta { get; }
+    internal double Beta { get; }
 
     /// <summary>Whether log-probabilities under a reference, the model before training, are needed.</summary>
-    public abstract bool NeedsReference { get; }
+    internal abstract bool NeedsReference { get; }
 
     /// <summary>A model that learns by the loss, as a view of one that writes.</summary>
     internal abstract TunableModel<TExample> On(PreferenceSource source, OutputHead? reference);
@@ -187,11 +187,11 @@ public static class PreferenceLoss
     /// <param name="loss">DPO or its kin.</param>
     /// <param name="weight">What the tokens behind the length of the shorter completion count, from 0 to 1; 1: as much as the others.</param>
     public static PreferenceLoss<PreferencePair> LengthDesensitized(PreferenceLoss<PreferencePair> loss, double weight) =>
-        Pairs(loss) with { LengthWeight = weight };
+        Pairs(loss).WithLengthWeight(weight);
 
     /// <summary>A loss beside a reference whose pairs count by how probable they are under the model, token by token (Zhou et al. 2024, equation 7).</summary>
     /// <param name="loss">DPO or its kin.</param>
-    public static PreferenceLoss<PreferencePair> Weighted(PreferenceLoss<PreferencePair> loss) => Pairs(loss) with { IsWeighted = true };
+    public static PreferenceLoss<PreferencePair> Weighted(PreferenceLoss<PreferencePair> loss) => Pairs(loss).WithWeights();
 
     /// <summary>Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8): completions with a label each, not in pairs.</summary>
     /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>

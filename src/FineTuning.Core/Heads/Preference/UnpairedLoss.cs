@@ -18,14 +18,14 @@ internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Des
 
 /// <summary>By what a model learns from completions with a label each; made by <see cref="PreferenceLoss"/>.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-internal abstract record UnpairedLoss : PreferenceLoss<UnpairedPreference>
+internal abstract class UnpairedLoss : PreferenceLoss<UnpairedPreference>
 {
     private protected UnpairedLoss(double beta)
         : base(beta)
     {
     }
 
-    public sealed override bool NeedsReference => true;
+    internal sealed override bool NeedsReference => true;
 
     /// <summary>Whether completions of other prompts are scored too, to estimate how far the model has moved.</summary>
     internal abstract bool NeedsMismatched { get; }
@@ -43,7 +43,7 @@ internal abstract record UnpairedLoss : PreferenceLoss<UnpairedPreference>
 }
 
 /// <summary>w (1 - s(b (l - z))) where desirable, w (1 - s(b (z - l))) where not; z is how far the model has moved on average, at least 0.</summary>
-internal sealed record KtoLoss(double Beta, double DesirableWeight, double UndesirableWeight) : UnpairedLoss(Beta)
+internal sealed class KtoLoss(double beta, double desirableWeight, double undesirableWeight) : UnpairedLoss(beta)
 {
     internal override bool NeedsMismatched => true;
 
@@ -59,20 +59,20 @@ internal sealed record KtoLoss(double Beta, double DesirableWeight, double Undes
     {
         Tensor moved = scores.Model - scores.Reference - Shift(scores), undesirable = Minus(1, scores.Desirable);
         // The sign turns around where the completion is undesirable.
-        Tensor sign = scores.Desirable - undesirable, weight = (scores.Desirable * Held(DesirableWeight)).Plus(undesirable * Held(UndesirableWeight));
+        Tensor sign = scores.Desirable - undesirable, weight = (scores.Desirable * Held(desirableWeight)).Plus(undesirable * Held(undesirableWeight));
         return weight * Minus(1, (moved * sign * Held(Beta)).sigmoid());
     }
 
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
-        PreferenceRules.Positive(DesirableWeight, "desirableWeight", violations);
-        PreferenceRules.Positive(UndesirableWeight, "undesirableWeight", violations);
+        PreferenceRules.Positive(desirableWeight, "desirableWeight", violations);
+        PreferenceRules.Positive(undesirableWeight, "undesirableWeight", violations);
     }
 }
 
 /// <summary>1 - s(b l) where desirable, s(b l) where not.</summary>
-internal sealed record AnchoredUnpairedLoss(double Beta) : UnpairedLoss(Beta)
+internal sealed class AnchoredUnpairedLoss(double beta) : UnpairedLoss(beta)
 {
     internal override bool NeedsMismatched => false;
 

@@ -52,6 +52,19 @@ public sealed class PreferenceLawTests
         GradientCheck.Check(() => ((PairLoss)All[name]).PerPair(Scores(logs)).sum(), [("logs", logs)]);
     }
 
+    [Fact]
+    public void Gradients_of_labelled_completions_and_of_rewards_are_those_of_their_formulas()
+    {
+        using var scope = NewDisposeScope();
+        Tensor own = Logs(2).sum(1).requires_grad_(true), reference = Reference(), desirable = tensor(new double[] { 1, 0, 1, 1, 0, 0, 1, 0, 1, 0 });
+        // The shift has no gradient: it is the same at every step of the differences.
+        var scores = new UnpairedScores(own, reference, desirable, reference.Plus(0.4), reference);
+        GradientCheck.Check(() => ((UnpairedLoss)PreferenceLoss.Kto(0.3, 1.2, 0.7)).PerRow(scores).sum(), [("logs", own)]);
+        GradientCheck.Check(() => ((UnpairedLoss)PreferenceLoss.ApoZeroUnpaired(0.3)).PerRow(scores).sum(), [("logs", own)]);
+        Tensor chosen = Logs(3).sum(1).requires_grad_(true), rejected = Logs(4).sum(1).requires_grad_(true);
+        GradientCheck.Check(() => RewardLoss.PerPair(chosen, rejected, desirable, 0.1).sum(), [("chosen", chosen), ("rejected", rejected)]);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Tokens_outside_the_completions_change_nothing(string name)
