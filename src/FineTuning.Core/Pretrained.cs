@@ -194,9 +194,11 @@ public static class Pretrained
     public static ChatModel ChatModel(Trunk trunk, LanguageModelOptions? options = null) => Heads.ChatModel.Load(Backbone.Of(trunk), options);
 
     /// <summary>One score for a prompt with a completion, learned from pairs of which one completion is better.</summary>
-    /// <param name="folder">config.json, weights and tokenizer files; the head is fresh unless the folder is that of a sequence classifier with one label.</param>
+    /// <param name="folder">config.json, weights and tokenizer files; the head is fresh unless the folder is that of a sequence classifier with one
+    /// label.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>
-    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or its head has more than one label.</exception>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or its head has more than one
+    /// label.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static RewardModel RewardModel(string folder, RewardModelOptions? options = null) =>
         Read(folder, backbone => Heads.RewardModel.Load(backbone, options));

@@ -87,7 +87,8 @@ public abstract class TunableModel : IDisposable
     public virtual IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => rows;
 
     /// <summary>
-    /// Computes what rows need of the model as it stands: once, before a run changes it, or before they are evaluated. A run has the weights for itself by then.
+    /// Computes what rows need of the model as it stands: once, before a run changes it, or before they are evaluated. A run has the weights for
+    /// itself by then.
     /// </summary>
     /// <param name="rows">Training and validation rows.</param>
     /// <param name="cancellation">Looked at between batches.</param>

@@ -70,8 +70,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <typeparam name="TPreference">What the loss learns from; inferred.</typeparam>
     /// <param name="loss">For example <c>PreferenceLoss.Dpo()</c>.</param>
     /// <param name="reference">
-    /// Under which log-probabilities are compared, by a loss that needs one; of this vocabulary; it must live as long as the view is used. Null: this model as it
-    /// is before the view's first run or evaluation, with its adapter switched off.
+    /// With which log-probabilities are compared, by a loss that needs it; of this vocabulary, and alive as long as the view is used. Null: this model as it is
+    /// before the view's first run or evaluation, with its adapter switched off.
     /// </param>
     /// <returns>
     /// A view: this model owns the weights and is the one to dispose. Completions are learned whatever the options' packing and learned tokens say, nothing is
@@ -84,15 +84,35 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
         var violations = new List<string>();
         loss.CollectViolations(violations);
         if (reference is not null && !loss.NeedsReference) violations.Add("the loss compares with no reference: give none");
-        if (reference is not null && (reference.Kind != HeadKind.CausalLanguage || reference.Outputs != Head.Outputs))
-        {
-            violations.Add($"the reference is a head for {reference.Kind} with {reference.Outputs} outputs; "
-                + $"one for {HeadKind.CausalLanguage} with {Head.Outputs} was expected");
-        }
+        if (reference is not null) CollectMisfits("reference", reference, violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         var rules = new CausalRules(MaximumLength, LearnedTokens.Answers, _options.LostTargets, PackingStrategy.None);
         var source = new PreferenceSource(Head, Tokenizer, rules, IsChat, Generator.Untrained, Adapters);
         return loss.On(source, reference is null || ReferenceEquals(reference.Trunk, Trunk) ? null : reference);
+    }
+
+    /// <summary>
+    /// The model as one that learns a teacher's distributions over the next word instead of the words alone (Hinton et al. 2015), on the same examples.
+    /// Tuning it tunes this model.
+    /// </summary>
+    /// <param name="teacher">A head over the same vocabulary, on the same device; it must live as long as the view is used.</param>
+    /// <param name="mixture">
+    /// From 0, KL(teacher || model), over the generalised Jensen-Shannon divergence (Agarwal et al. 2024, equation 1) to 1, KL(model || teacher).
+    /// </param>
+    /// <param name="temperature">What both scores are divided by, above 0.</param>
+    /// <returns>A view: this model owns the weights and is the one to dispose. Its <c>loss</c> is the mean divergence of a token.</returns>
+    /// <exception cref="InvalidOptionsException">A number is out of range, or the teacher does not fit.</exception>
+    public TunableModel<TExample> DistilledFrom(OutputHead teacher, double mixture = 0.5, double temperature = 1)
+    {
+        ArgumentNullException.ThrowIfNull(teacher);
+        var violations = new List<string>();
+        if (mixture is not (>= 0 and <= 1)) violations.Add($"the mixture is {mixture}: it is from 0 to 1");
+        if (!(temperature > 0 && double.IsFinite(temperature))) violations.Add($"the temperature is {temperature}: it is above 0 and finite");
+        CollectMisfits("teacher", teacher, violations);
+        if (ReferenceEquals(teacher.Trunk, Trunk)) violations.Add("the teacher sits on the trunk that is to be trained: load it for itself");
+        if (teacher.Device.ToString() != Device.ToString()) violations.Add($"the teacher is on {teacher.Device}, the model on {Device}: load both on one");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return new DistilledModel<TExample>(this, teacher, mixture, temperature);
     }
 
     /// <inheritdoc/>
@@ -136,6 +156,13 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         base.Dispose(disposing);
         if (disposing) Head.Dispose();
+    }
+
+    private void CollectMisfits(string name, OutputHead other, List<string> violations)
+    {
+        if (other.Kind == HeadKind.CausalLanguage && other.Outputs == Head.Outputs) return;
+        violations.Add($"the {name} is a head for {other.Kind} with {other.Outputs} outputs; "
+            + $"one for {HeadKind.CausalLanguage} with {Head.Outputs} was expected");
     }
 
     private protected static TModel Load<TModel>(

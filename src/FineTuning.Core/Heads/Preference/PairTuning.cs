@@ -26,8 +26,9 @@ internal sealed class PairTuning(PreferenceSource source, PairLoss loss, OutputH
         PairRow[] unequal = [.. rows.Cast<PairRow>().Where(pair => pair.Chosen.Targets != pair.Rejected.Targets)];
         double longer = unequal.Count(pair => pair.Chosen.Targets > pair.Rejected.Targets) / (double)unequal.Length;
         if (unequal.Length < FewestPairs || (longer < StrongBias && longer > 1 - StrongBias)) yield break;
-        yield return $"the chosen completion is the longer one in {longer:P0} of the {unequal.Length} pairs whose lengths differ: the model may learn the length "
-            + "before it learns what is better; balance the data, or take a loss over means (PreferenceLoss.NormalizedDpo, SimPo) or LengthDesensitized";
+        yield return $"the chosen completion is the longer one in {longer:P0} of the {unequal.Length} pairs whose lengths differ: "
+            + "the model may learn the length before it learns what is better; balance the data, "
+            + "or take a loss over means (PreferenceLoss.NormalizedDpo, SimPo) or LengthDesensitized";
     }
 
     protected override PairRow? Encode(PreferenceEncoding encoding, PreferencePair example, EncodingReport report)

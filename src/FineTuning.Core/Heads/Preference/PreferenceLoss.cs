@@ -40,7 +40,8 @@ public static class PreferenceLoss
 
     /// <summary>DPO over means of log-ratios, which favours no length.</summary>
     /// <inheritdoc cref="Dpo"/>
-    public static PreferenceLoss<PreferencePair> NormalizedDpo(double beta = 0.1, double smoothing = 0, PolicyDivergence divergence = default, double alpha = 1) =>
+    public static PreferenceLoss<PreferencePair> NormalizedDpo(
+        double beta = 0.1, double smoothing = 0, PolicyDivergence divergence = default, double alpha = 1) =>
         new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Sigmoid(PreferenceFormulas.MeanDifference(ratios), beta, smoothing))
         {
             Divergence = divergence,
@@ -92,7 +93,8 @@ public static class PreferenceLoss
     /// <param name="temperature">How sharply its two parts are mixed, above 0.</param>
     /// <param name="divergence">By which divergence the model is held to its reference.</param>
     /// <param name="alpha">The coefficient of the alpha divergence.</param>
-    public static PreferenceLoss<PreferencePair> DiscoPop(double beta = 0.1, double temperature = 0.05, PolicyDivergence divergence = default, double alpha = 1) =>
+    public static PreferenceLoss<PreferencePair> DiscoPop(
+        double beta = 0.1, double temperature = 0.05, PolicyDivergence divergence = default, double alpha = 1) =>
         new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.Discovered(ratios.Difference, beta, temperature))
         {
             Divergence = divergence,
@@ -102,11 +104,13 @@ public static class PreferenceLoss
 
     /// <summary>Noise contrastive alignment (Chen et al. 2024): the chosen completion must not become less probable.</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
-    public static PreferenceLoss<PreferencePair> Nca(double beta = 0.1) => new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.NoiseContrastive(ratios, beta));
+    public static PreferenceLoss<PreferencePair> Nca(double beta = 0.1) =>
+        new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.NoiseContrastive(ratios, beta));
 
     /// <summary>A binary classifier of completions (Jung et al. 2024), without the running mean of rewards.</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
-    public static PreferenceLoss<PreferencePair> Bco(double beta = 0.1) => new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.BinaryClassifier(ratios, beta));
+    public static PreferenceLoss<PreferencePair> Bco(double beta = 0.1) =>
+        new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.BinaryClassifier(ratios, beta));
 
     /// <summary>Self-play with hard labels (Wu et al. 2024, equation 4.7).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
@@ -115,7 +119,8 @@ public static class PreferenceLoss
     /// <summary>Alignment by optimal transport of paired differences, sorted over the batch (Melnyk et al. 2024).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
     /// <param name="smoothing">From 0 to below 0.5.</param>
-    public static PreferenceLoss<PreferencePair> Aot(double beta = 0.1, double smoothing = 0) => new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Transport(
+    public static PreferenceLoss<PreferencePair> Aot(double beta = 0.1, double smoothing = 0) =>
+        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Transport(
         ratios.Scores.Chosen - ratios.Scores.Rejected, ratios.Scores.ReferenceChosen! - ratios.Scores.ReferenceRejected!, beta, smoothing));
 
     /// <summary>Alignment by optimal transport of chosen above rejected log-ratios, sorted over the batch (Melnyk et al. 2024).</summary>
@@ -126,11 +131,13 @@ public static class PreferenceLoss
 
     /// <summary>Anchored preference optimisation for data better than the model (D'Oosterlinck et al. 2024, equation 7).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
-    public static PreferenceLoss<PreferencePair> ApoZero(double beta = 0.1) => new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.AnchoredZero(ratios, beta));
+    public static PreferenceLoss<PreferencePair> ApoZero(double beta = 0.1) =>
+        new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.AnchoredZero(ratios, beta));
 
     /// <summary>Anchored preference optimisation for data worse than the model (D'Oosterlinck et al. 2024, equation 8).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
-    public static PreferenceLoss<PreferencePair> ApoDown(double beta = 0.1) => new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.AnchoredDown(ratios, beta));
+    public static PreferenceLoss<PreferencePair> ApoDown(double beta = 0.1) =>
+        new ReferenceLoss(beta, 0, ratios => PreferenceFormulas.AnchoredDown(ratios, beta));
 
     /// <summary>Contrastive preference optimisation (Xu et al. 2024): DPO without a reference, and the likelihood of the chosen completion.</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
@@ -157,7 +164,8 @@ public static class PreferenceLoss
     /// <param name="smoothing">From 0 to below 0.5.</param>
     /// <param name="rewardShape">The coefficient of AlphaPO (Gupta et al. 2025); 0: SimPO itself.</param>
     /// <param name="likelihoodWeight">What the likelihood of the chosen completion counts beside it, 0 or more; above 0 it is CPO-SimPO.</param>
-    public static PreferenceLoss<PreferencePair> SimPo(double beta = 2, double margin = 0.5, double smoothing = 0, double rewardShape = 0, double likelihoodWeight = 0) =>
+    public static PreferenceLoss<PreferencePair> SimPo(
+        double beta = 2, double margin = 0.5, double smoothing = 0, double rewardShape = 0, double likelihoodWeight = 0) =>
         new ReferenceFreeLoss(beta, smoothing, difference => PreferenceFormulas.Sigmoid(Tensors.Scalars.Plus(difference, -margin / beta), beta, smoothing))
         {
             Averages = true,

@@ -34,7 +34,9 @@ internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source
     {
         ArgumentNullException.ThrowIfNull(report);
         if (example is null) throw new TrainingDataException("the record is null");
-        return Encode(_encodings.GetValue(report.Whole, _ => new(new(source.Tokenizer, source.Rules), new(), loss.NeedsReference, source.IsChat)), example, report);
+        PreferenceEncoding encoding = _encodings.GetValue(
+            report.Whole, _ => new(new(source.Tokenizer, source.Rules), new(), loss.NeedsReference, source.IsChat));
+        return Encode(encoding, example, report);
     }
 
     public sealed override Tensor SumLoss(Batch batch, ForwardContext context)

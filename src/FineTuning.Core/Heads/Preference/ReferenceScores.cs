@@ -15,8 +15,8 @@ internal interface IReferencedRow
 }
 
 /// <summary>
-/// Two log-probabilities of each row under a reference, computed once. Whatever trains afterwards, they stay; where the reference is no longer what it was, rows
-/// that are new are refused.
+/// Two log-probabilities of each row under a reference, computed once. Whatever trains afterwards, they stay; where the reference is no longer what it was, new
+/// rows are refused.
 /// </summary>
 /// <remarks>Keeps 24 bytes a different row. For one run, or one evaluation, at a time.</remarks>
 /// <param name="head">The reference.</param>
@@ -31,7 +31,7 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
 
     /// <summary>The row's values; it was computed before.</summary>
     public (float First, float Second) Of(IReferencedRow row) => _values.TryGetValue(row.Key, out (float, float) found) ? found
-        : throw new InvalidOperationException("a row has no log-probabilities under the reference: rows are precomputed before they are trained or evaluated on");
+        : throw new InvalidOperationException("a row has no log-probabilities under the reference: rows are precomputed before they are used");
 
     /// <summary>Computes what is not there yet.</summary>
     /// <param name="rows">In any order.</param>
@@ -120,7 +120,8 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
     }
 
     private static InvalidOperationException Changed(int rows) => new(
-        $"{rows} rows have no log-probabilities under the reference, and the reference has been trained since it was first read: evaluate them before training, "
-        + "or give them to ValidateOn; tune an adapter, whose base stays; or give a reference of its own (With(loss, reference: other.Head)). "
+        $"{rows} rows have no log-probabilities under the reference, and the reference has been trained since it was first read: "
+        + "evaluate them before training, or give them to ValidateOn; tune an adapter, whose base stays; "
+        + "or give a reference of its own (With(loss, reference: other.Head)). "
         + "Where the tuned model is to be the reference from now on, take a new view of it (With)");
 }

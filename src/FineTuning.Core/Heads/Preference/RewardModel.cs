@@ -13,8 +13,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>
-/// One score for a prompt with a completion: how good the completion is, learned from pairs (Bradley and Terry 1952; Ouyang et al. 2022, equation 1). Scores are
-/// compared with each other; alone they mean nothing. A decoder is read at its last token, an encoder as in classification.
+/// One score for a prompt with a completion: how good the completion is, learned from pairs (Bradley and Terry 1952; Ouyang et al. 2022, equation 1).
+/// Scores are compared with each other; alone they mean nothing. A decoder is read at its last token, an encoder as in classification.
 /// </summary>
 /// <remarks>Scoring is thread-safe; while a run trains the model it is refused. The caller that creates the model disposes it.</remarks>
 public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<string, double>
@@ -57,7 +57,8 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        return backbone.Open(HeadKind.SequenceClassification, 1, options.LoadOptions(), (head, tokenizer) => new RewardModel(head, tokenizer, options, backbone.Name));
+        return backbone.Open(HeadKind.SequenceClassification, 1, options.LoadOptions(),
+            (head, tokenizer) => new RewardModel(head, tokenizer, options, backbone.Name));
     }
 
     /// <inheritdoc/>
@@ -126,7 +127,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     }
 
     /// <summary>
-    /// Writes the model as a folder that Hugging Face's libraries open, as a sequence classifier with one label: config.json, model.safetensors, tokenizer files.
+    /// Writes the model as a folder that Hugging Face's libraries open as a sequence classifier with one label: config.json, weights, tokenizer files.
     /// The folder is whole or as it was.
     /// </summary>
     /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
@@ -177,7 +178,8 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     {
         _untrained.Answers();
         return PredictionBatches.Run<TokenizedRow, double>(Weights, rows, (some, length) =>
-            [.. PredictionBatches.Split(Head.Logits(Stack(some, length), ForwardContext.Evaluation()), some.Length).Select(scores => (double)scores[0])], cancellation);
+            [.. PredictionBatches.Split(Head.Logits(Stack(some, length), ForwardContext.Evaluation()), some.Length)
+                .Select(scores => (double)scores[0])], cancellation);
     }
 
     private TrunkInput Stack(IReadOnlyList<EncodedRow> rows, int width) => TokenizedBatch.Stack(rows, width, EncoderText.PadId(Head.Trunk, Tokenizer), Device);

@@ -12,9 +12,6 @@ namespace FineTuning.Tests.Heads.Preference;
 /// <summary>Preference losses, their gradients and rewards against the reference trainers.</summary>
 public sealed class GoldenPreferenceLossTests
 {
-    // A teacher's distribution is learned there, not a preference.
-    private static readonly string[] NotPreferences = ["gkd"];
-
     public static TheoryData<int> Lines()
     {
         string? folder = Goldens.Folder("preference");
@@ -29,7 +26,6 @@ public sealed class GoldenPreferenceLossTests
         using JsonDocument json = JsonDocument.Parse(File.ReadLines(Path.Combine(Goldens.Require("preference"), "losses.jsonl")).ElementAt(line));
         JsonElement test = json.RootElement;
         string kind = test.GetProperty("kind").GetString()!;
-        if (NotPreferences.Contains(kind)) return;
         using var scope = NewDisposeScope();
         switch (kind)
         {
@@ -38,6 +34,9 @@ public sealed class GoldenPreferenceLossTests
                 break;
             case "reward":
                 Reward(test);
+                break;
+            case "gkd":
+                Distillation(test);
                 break;
             default:
                 Pairs(test, kind);
@@ -111,6 +110,21 @@ public sealed class GoldenPreferenceLossTests
         mean.backward();
         Near(test.GetProperty("grad_chosen"), chosen.grad!, "a gradient");
         Near(test.GetProperty("grad_rejected"), rejected.grad!, "a gradient");
+    }
+
+    // A teacher's distributions: the mean over the tokens that are learned.
+    private static void Distillation(JsonElement test)
+    {
+        JsonElement given = test.GetProperty("params");
+        long[] labels = [.. Flat(test.GetProperty("labels")).Select(label => (long)label)];
+        long words = test.GetProperty("student_logits")[0][0].GetArrayLength();
+        Tensor Scores(string name) => tensor(Flat(test.GetProperty(name)).Select(value => (float)value).ToArray(), [labels.Length, words]);
+        Tensor student = Scores("student_logits").requires_grad_(true), learned = tensor(labels.Select(label => label == -100 ? 0f : 1).ToArray());
+        Tensor tokens = GeneralizedDivergence.PerToken(student, Scores("teacher_logits"), Number(given, "beta")!.Value, Number(given, "temperature")!.Value);
+        Tensor mean = (tokens * learned).sum() / learned.sum();
+        Near(test.GetProperty("loss").GetDouble(), mean.item<float>(), "the loss");
+        mean.backward();
+        Near(test.GetProperty("grad_student"), student.grad!, "a gradient");
     }
 
     private static PreferenceLoss<PreferencePair> LossOf(string kind, JsonElement given)

@@ -223,7 +223,7 @@ public sealed class PreferenceTuningTests : IDisposable
         Tuner(kto).Epochs(8).Train(Labeled);
         MetricReport report = kto.Evaluate(Labeled);
         Assert.True(report["loss"] < start && report["rewards_margin"] > 0 && report["kl"] >= 0, report.ToString());
-        MetricReport one = kto.Evaluate(Labeled[..2]);
+        MetricReport one = labeled.With(PreferenceLoss.Kto()).Evaluate(Labeled[..2]);
         Assert.True(double.IsNaN(one["rewards_margin"]));
     }
 
