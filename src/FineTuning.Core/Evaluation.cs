@@ -63,6 +63,7 @@ public static class Evaluation
     {
         long examples = 0;
         RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation);
+        model.Precompute(rows.Rows, cancellation);
         return Evaluator.Evaluate(model, rows, cancellation, done => progress?.Report(new(examples, done, rows.Rows.Count)))!;
     }
 }

@@ -194,6 +194,22 @@ public static class Pretrained
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range, or the tokenizer has no end token.</exception>
     public static ChatModel ChatModel(Trunk trunk, LanguageModelOptions? options = null) => Heads.ChatModel.Load(Backbone.Of(trunk), options);
 
+    /// <summary>One score for a prompt with a completion, learned from pairs of which one completion is better.</summary>
+    /// <param name="folder">config.json, weights and tokenizer files; the head is fresh unless the folder is that of a sequence classifier with one
+    /// label.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind, or its head has more than one
+    /// label.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static RewardModel RewardModel(string folder, RewardModelOptions? options = null) =>
+        Read(folder, backbone => Heads.RewardModel.Load(backbone, options));
+
+    /// <summary>One score for a prompt with a completion, by a new head on a trunk in memory.</summary>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="options">Maximal length and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static RewardModel RewardModel(Trunk trunk, RewardModelOptions? options = null) => Heads.RewardModel.Load(Backbone.Of(trunk), options);
+
     /// <summary>An encoder-decoder that makes a text of a text: translations, summaries.</summary>
     /// <param name="folder">config.json, weights, tokenizer files and, where it has one, generation_config.json.</param>
     /// <param name="options">Maximal length and the rest; null: the defaults.</param>

@@ -143,6 +143,29 @@ public sealed class ModelAdapters : IDisposable
         });
     }
 
+    /// <summary>Computes with the base while nobody else computes; the active adapter is switched off meanwhile.</summary>
+    internal void OnBase(Action compute)
+    {
+        using Lock.Scope alone = _changes.EnterScope();
+        if (Current is not { } built)
+        {
+            compute();
+            return;
+        }
+        _head.Weights.Alone(() =>
+        {
+            built.Detach();
+            try
+            {
+                compute();
+            }
+            finally
+            {
+                built.Attach();
+            }
+        });
+    }
+
     /// <summary>Takes an adapter away and frees it.</summary>
     /// <param name="name">Its name.</param>
     public void Remove(string name)

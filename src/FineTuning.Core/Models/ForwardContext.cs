@@ -94,6 +94,10 @@ public sealed class ForwardContext
     /// </summary>
     internal ForwardContext Part(int part) => Like(_dropout?.Part(part), _scopes + 1);
 
+    /// <summary>The same pass without dropout.</summary>
+    internal ForwardContext WithoutDropout() =>
+        _dropout is null ? this : new(null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
     /// <returns>The shape of the weight.</returns>

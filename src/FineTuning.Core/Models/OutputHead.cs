@@ -273,18 +273,33 @@ public sealed class OutputHead : IDisposable
         using WeightPass pass = Weights.Enter();
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
-        if (_output is { IsAdapted: false, Matrix: DenseMatrix dense })
-        {
-            Tensor read = features.dtype == own.ComputeType ? features : features.to(own.ComputeType);
-            return ChunkedCrossEntropy.Sum(new(read, own.Compute(dense.Weight), _output.Bias is null ? null : own.Compute(_output.Bias), targets)
-            {
-                SoftCap = _plan.Output!.SoftCap, Smoothing = smoothing, TokenWeights = tokenWeights,
-            });
-        }
-        // What an adapter adds has gradients of its own: here the scores are made, and autograd keeps them.
+        if (Plain(features, targets, own) is { } layer) return ChunkedCrossEntropy.Sum(layer with { Smoothing = smoothing, TokenWeights = tokenWeights });
         Tensor logs = nn.functional.log_softmax(Project(features, own), -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
         if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
         return (tokenWeights is null ? losses : losses * tokenWeights).sum();
+    }
+
+    /// <summary>The log-probability of each target of a head over the vocabulary; its scores never exist whole.</summary>
+    /// <param name="hidden">[tokens, hidden]</param>
+    /// <param name="targets">The id that each predicts, [tokens], int64.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>[tokens]</returns>
+    internal Tensor LogProbabilities(Tensor hidden, Tensor targets, ForwardContext context)
+    {
+        RequireOutput();
+        using WeightPass pass = Weights.Enter();
+        ForwardContext own = Own(context);
+        Tensor features = Features(hidden, own);
+        if (Plain(features, targets, own) is { } layer) return TokenLogProbabilities.Of(layer);
+        return nn.functional.log_softmax(Project(features, own), -1).gather(1, targets.unsqueeze(1)).squeeze(1);
+    }
+
+    // The output layer as one product. Null: an adapter adds to it, which has gradients of its own; then the scores are made, and autograd keeps them.
+    private LinearTargets? Plain(Tensor features, Tensor targets, ForwardContext own)
+    {
+        if (_output is not { IsAdapted: false, Matrix: DenseMatrix dense }) return null;
+        Tensor read = features.dtype == own.ComputeType ? features : features.to(own.ComputeType);
+        return new(read, own.Compute(dense.Weight), _output.Bias is null ? null : own.Compute(_output.Bias), targets) { SoftCap = _plan.Output!.SoftCap };
     }
 
     private Tensor Features(Tensor hidden, ForwardContext context)

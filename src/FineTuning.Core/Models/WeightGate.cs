@@ -33,6 +33,9 @@ internal sealed class WeightGate
     /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now.</summary>
     public int Changes => Volatile.Read(ref _runs);
 
+    /// <summary>Whether the calling thread's own run writes: nobody else is inside.</summary>
+    public bool IsOwnRun => _run is { IsOwnThread: true, IsWriting: true };
+
     private bool HasReaders => (Volatile.Read(ref _state) & ~Flags) != 0;
 
     /// <summary>Enters as a reader.</summary>

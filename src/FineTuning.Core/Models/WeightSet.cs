@@ -189,6 +189,13 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         change();
     }
 
+    /// <summary>Computes while nobody else does: inside the calling thread's own run, or as a change of its own.</summary>
+    internal void Alone(Action compute)
+    {
+        if (Gate.IsOwnRun) compute();
+        else Exclusively(compute);
+    }
+
     internal void AddReader() => Interlocked.Increment(ref _readers);
 
     internal void RemoveReader() => Interlocked.Decrement(ref _readers);

@@ -127,6 +127,9 @@ public sealed class EncodingReport
         }
     }
 
+    /// <summary>The report of the whole data set.</summary>
+    internal EncodingReport Whole => _whole ?? this;
+
     /// <summary>The same report, told about one record: what has no name is named by its index in the data, from 0.</summary>
     internal EncodingReport At(int index) => new(_whole ?? this, index);
 

@@ -91,6 +91,26 @@ public abstract class TunableModel : IDisposable
         return rows;
     }
 
+    /// <summary>
+    /// Computes what rows need of the model as it stands: once, before a run changes it, or before they are evaluated. A run has the weights for
+    /// itself by then.
+    /// </summary>
+    /// <param name="rows">Training and validation rows.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    internal virtual void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
+    {
+    }
+
+    /// <summary>Hands what was computed before the run to the run's state, by name.</summary>
+    internal virtual void ExportPrecomputed(Action<string, Tensor> write)
+    {
+    }
+
+    /// <summary>Takes it over from a run's state, by name; says what is missing.</summary>
+    internal virtual void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault)
+    {
+    }
+
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
 

@@ -109,6 +109,7 @@ internal sealed class RunParts : IDisposable
             foreach (Weight weight in Trained.Concat(_trainedBefore)) state.Add(WeightPath + weight.Name, weight.Value);
             _optimizer.Export(state);
             Best.Export(state);
+            Model.ExportPrecomputed(state.Add);
             At(feature => feature.Export(state));
         }
         catch
@@ -143,6 +144,7 @@ internal sealed class RunParts : IDisposable
         foreach (Weight weight in Trained.Concat(_trainedBefore)) reader.CopyTo(WeightPath + weight.Name, weight.Value);
         _optimizer.Import(reader, Trained);
         Best.Import(reader);
+        Model.ImportPrecomputed(reader.Find, reader.Faults.Add);
         At(feature => feature.Import(this, reader));
         faults.AddRange(reader.Faults.Select(fault => $"the run's state does not fit the model: {fault}"));
         faults.AddRange(reader.Unread.Select(name => $"the run's state does not fit the model: nothing here is named '{name}'"));

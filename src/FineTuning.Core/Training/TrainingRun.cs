@@ -44,6 +44,7 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
         RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp);
         // Until here predictions go on: only now are weights written.
         pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
+        Model.Precompute([.. train.Rows, .. validation?.Rows ?? []], stop.Token);
         return new TrainingLoop(Model, train, validation, Options, Observer, stop.Token, clock).Run();
     }
 

@@ -43,6 +43,11 @@ public sealed class GenerationPageTests : IDisposable
         double perplexity = result.Metrics!["perplexity"], right = result.Metrics["token_accuracy"];
         model.Save(output);                                      // with generation_config.json
         // end
+        string larger = checkpoint;
+        // snippet: distillation
+        using var teacher = Pretrained.CausalLanguageModel(larger);
+        FineTuner.For(model.DistilledFrom(teacher.Head, mixture: 0.5, temperature: 1)).Epochs(1).BatchSize(8).Train(examples);
+        // end
         Assert.True(perplexity > 1);
         Assert.InRange(right, 0, 1);
         // snippet: generate

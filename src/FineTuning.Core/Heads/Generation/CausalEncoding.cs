@@ -63,7 +63,9 @@ internal sealed class CausalEncoding
         }
         ExampleWeight.Check(example.Weight, completion.Text!);
         (int[] ids, int first) = Split(prompt.Text!, completion.Text!);
-        bool[] learned = [.. Enumerable.Range(0, ids.Length).Select(i => _rules.Learned == LearnedTokens.Everything || i >= first)];
+        // Where texts follow each other unseparated, the token that begins one is predicted by the text before it.
+        bool all = _rules.Learned == LearnedTokens.Everything || (prompt.IsEmpty && _rules.Packing == PackingStrategy.Wrapped);
+        bool[] learned = [.. Enumerable.Range(0, ids.Length).Select(i => all || i >= first)];
         return Finished(ids, learned, report)?.Weighted(example.Weight);
     }
 

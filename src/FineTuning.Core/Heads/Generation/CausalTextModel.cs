@@ -27,6 +27,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <summary>The output layer, and the trunk that it sits on.</summary>
     public OutputHead Head { get; }
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     /// <summary>The trunk, on which other heads may sit too.</summary>
     public Trunk Trunk => Head.Trunk;
 
@@ -57,9 +59,63 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     private protected CausalEncoding Encoding { get; }
 
+    /// <summary>Whether a text is a turn of a conversation.</summary>
+    private protected virtual bool IsChat => false;
+
     private protected Tensors.Precision Precision => _options.Precision;
 
     internal TextGenerator Generator { get; }
+
+    /// <summary>
+    /// The model as one that learns which completions are better: <c>FineTuner.For(model.With(PreferenceLoss.Dpo(beta: 0.1)))</c>. Tuning it tunes this model.
+    /// </summary>
+    /// <typeparam name="TPreference">What the loss learns from; inferred.</typeparam>
+    /// <param name="loss">For example <c>PreferenceLoss.Dpo()</c>.</param>
+    /// <param name="reference">
+    /// With which log-probabilities are compared, by a loss that needs it; of this vocabulary, and alive as long as the view is used. Null: this model as it is
+    /// before the view's first run or evaluation, with its adapter switched off.
+    /// </param>
+    /// <returns>
+    /// A view: this model owns the weights and is the one to dispose. Completions are learned whatever the options' packing and learned tokens say, nothing is
+    /// dropped, and log-probabilities under the reference are computed once and kept.
+    /// </returns>
+    /// <exception cref="InvalidOptionsException">The loss's settings are out of range, or the reference does not fit.</exception>
+    public TunableModel<TPreference> With<TPreference>(PreferenceLoss<TPreference> loss, OutputHead? reference = null)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        var violations = new List<string>();
+        loss.CollectViolations(violations);
+        if (reference is not null && !loss.NeedsReference) violations.Add("the loss compares with no reference: give none");
+        if (reference is not null) CollectMisfits("reference", reference, violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        var rules = new CausalRules(MaximumLength, LearnedTokens.Answers, _options.LostTargets, PackingStrategy.None);
+        var source = new PreferenceSource(Head, Tokenizer, rules, IsChat, Generator.Untrained, Adapters);
+        return loss.On(source, reference is null || ReferenceEquals(reference.Trunk, Trunk) ? null : reference);
+    }
+
+    /// <summary>
+    /// The model as one that learns a teacher's distributions over the next word instead of the words alone (Hinton et al. 2015), on the same examples.
+    /// Tuning it tunes this model.
+    /// </summary>
+    /// <param name="teacher">A head over the same vocabulary, on the same device; it must live as long as the view is used.</param>
+    /// <param name="mixture">
+    /// From 0, KL(teacher || model), over the generalised Jensen-Shannon divergence (Agarwal et al. 2024, equation 1) to 1, KL(model || teacher).
+    /// </param>
+    /// <param name="temperature">What both scores are divided by, above 0.</param>
+    /// <returns>A view: this model owns the weights and is the one to dispose. Its <c>loss</c> is the mean divergence of a token.</returns>
+    /// <exception cref="InvalidOptionsException">A number is out of range, or the teacher does not fit.</exception>
+    public TunableModel<TExample> DistilledFrom(OutputHead teacher, double mixture = 0.5, double temperature = 1)
+    {
+        ArgumentNullException.ThrowIfNull(teacher);
+        var violations = new List<string>();
+        if (mixture is not (>= 0 and <= 1)) violations.Add($"the mixture is {mixture}: it is from 0 to 1");
+        if (!(temperature > 0 && double.IsFinite(temperature))) violations.Add($"the temperature is {temperature}: it is above 0 and finite");
+        CollectMisfits("teacher", teacher, violations);
+        if (ReferenceEquals(teacher.Trunk, Trunk)) violations.Add("the teacher sits on the trunk that is to be trained: load it for itself");
+        if (teacher.Device.ToString() != Device.ToString()) violations.Add($"the teacher is on {teacher.Device}, the model on {Device}: load both on one");
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        return new DistilledModel<TExample>(this, teacher, mixture, temperature);
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
@@ -83,7 +139,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         ArgumentNullException.ThrowIfNull(context);
         Generator.Untrained.Learns(context);
-        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
+        LanguageBatch rows = OwnRows.Batch<LanguageBatch>(batch);
+        return _options.DynamicFineTuning ? LanguageLoss.DynamicSum(Head, rows, context) : LanguageLoss.Sum(Head, rows, _options.LabelSmoothing, context);
     }
 
     /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
@@ -105,6 +162,13 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     {
         base.Dispose(disposing);
         if (disposing) Head.Dispose();
+    }
+
+    private void CollectMisfits(string name, OutputHead other, List<string> violations)
+    {
+        if (other.Kind == HeadKind.CausalLanguage && other.Outputs == Head.Outputs) return;
+        violations.Add($"the {name} is a head for {other.Kind} with {other.Outputs} outputs; "
+            + $"one for {HeadKind.CausalLanguage} with {Head.Outputs} was expected");
     }
 
     private protected static TModel Load<TModel>(

@@ -87,6 +87,8 @@ public sealed class ChatModel : CausalTextModel<Conversation>
         IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default) =>
         Generator.Stream(Ids(turns, chat), options, cancellation);
 
+    private protected override bool IsChat => true;
+
     internal int[] Ids(IReadOnlyList<ChatTurn> turns, ChatOptions? chat)
     {
         NullMembers.RequireEntries(turns, nameof(turns));

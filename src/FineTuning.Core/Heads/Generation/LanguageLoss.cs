@@ -20,6 +20,15 @@ internal static class LanguageLoss
         Tensor hidden = head.Trunk.Hidden(batch.Input, context, WantedStates.At(batch.Predicting));
         return head.SumLosses(hidden, batch.Targets, batch.Weights, smoothing, context);
     }
+
+    /// <summary>The sum over targets of -p log p, where the factor p has no gradient (Wu et al. 2025, equation 9), a scalar.</summary>
+    public static Tensor DynamicSum(OutputHead head, LanguageBatch batch, ForwardContext context)
+    {
+        using WeightPass pass = head.Weights.Enter();
+        Tensor logs = head.LogProbabilities(head.Trunk.Hidden(batch.Input, context, WantedStates.At(batch.Predicting)), batch.Targets, context);
+        Tensor losses = logs.neg() * logs.detach().exp();
+        return (batch.Weights is null ? losses : losses * batch.Weights).sum();
+    }
 }
 
 /// <summary>Loss without smoothing, perplexity and the share of tokens that are predicted rightly.</summary>

@@ -74,9 +74,16 @@ public sealed record LanguageModelOptions : GenerativeOptions
     /// <summary>What happens to an example of which nothing is left to learn within the maximal length. Default: it is an error that names it.</summary>
     public LostTargets LostTargets { get; init; } = LostTargets.Refuse;
 
+    /// <summary>
+    /// Whether each token's loss is multiplied by the probability that the model gives it (dynamic fine-tuning, Wu et al. 2025, equation 9), so that what the
+    /// model finds improbable moves it less; the factor has no gradient. Evaluations report the plain loss. Default false.
+    /// </summary>
+    public bool DynamicFineTuning { get; init; }
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
+        if (DynamicFineTuning && LabelSmoothing > 0) violations.Add("DynamicFineTuning and LabelSmoothing are both set: choose one");
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a row needs at least 3 tokens");
         if (!Enum.IsDefined(Packing)) violations.Add($"Packing is {Packing}: it is {string.Join(", ", Enum.GetNames<PackingStrategy>())}");
         if (!Enum.IsDefined(Learned)) violations.Add($"Learned is {Learned}: it is {string.Join(", ", Enum.GetNames<LearnedTokens>())}");

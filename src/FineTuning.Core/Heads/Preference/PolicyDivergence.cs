@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>By which f-divergence the model is held near its reference (Wang et al. 2024, table 1).</summary>
-internal enum PolicyDivergence
+public enum PolicyDivergence
 {
     /// <summary>Reverse Kullback-Leibler, as in DPO: the log-ratio l itself.</summary>
     ReverseKullbackLeibler,

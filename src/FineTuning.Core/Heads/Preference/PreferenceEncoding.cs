@@ -5,40 +5,6 @@ using FineTuning.Text;
 
 namespace FineTuning.Heads;
 
-/// <summary>A prompt with each of two completions.</summary>
-/// <param name="chosen">The better one; its completion is learned.</param>
-/// <param name="rejected">The worse one; its completion is learned.</param>
-/// <param name="margin">By how much the reward of the first should be higher. Null: not given.</param>
-internal sealed class PairRow(CausalRow chosen, CausalRow rejected, double? margin) : EncodedRow(Math.Max(chosen.Length, rejected.Length))
-{
-    public CausalRow Chosen { get; } = chosen;
-
-    public CausalRow Rejected { get; } = rejected;
-
-    public double? Margin { get; } = margin;
-}
-
-/// <summary>A prompt with a completion and its label.</summary>
-/// <param name="row">The completion is learned.</param>
-/// <param name="isDesirable">The label.</param>
-internal sealed class LabeledRow(CausalRow row, bool isDesirable) : EncodedRow(row.Length)
-{
-    public CausalRow Row { get; } = row;
-
-    public bool IsDesirable { get; } = isDesirable;
-
-    /// <summary>The row's prompt with the completion of another row: how the model's drift is measured.</summary>
-    /// <param name="other">Whose completion is taken.</param>
-    /// <param name="maximumLength">Tokens of a row.</param>
-    public CausalRow Mismatched(LabeledRow other, int maximumLength)
-    {
-        int own = Array.IndexOf(Row.Learned, true), theirs = Array.IndexOf(other.Row.Learned, true);
-        int[] ids = [.. Row.TokenIds.AsSpan(0, own), .. other.Row.TokenIds.AsSpan(theirs)];
-        int length = Math.Min(ids.Length, maximumLength);
-        return new(ids[..length], [.. Enumerable.Range(0, length).Select(i => i >= own)]);
-    }
-}
-
 /// <summary>Preferences as rows. No row leaves with an empty completion, whatever the maximal length. Thread-safe.</summary>
 /// <param name="encoding">Encodes prompts with completions; its rules learn completions.</param>
 /// <param name="lint">Looks over the pairs.</param>
@@ -46,7 +12,8 @@ internal sealed class LabeledRow(CausalRow row, bool isDesirable) : EncodedRow(r
 /// Whether both completions begin behind the same tokens, as losses beside a reference compare them: a space that one completion takes from the prompt, the
 /// other one learns as well. Else each begins where its own tokens do.
 /// </param>
-internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint lint, bool sharesPrompt = true)
+/// <param name="isChat">Whether a text is a turn: a prompt the user's, a completion the assistant's.</param>
+internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint lint, bool sharesPrompt = true, bool isChat = false)
 {
     public PairRow? Encode(PreferencePair example, EncodingReport report)
     {
@@ -58,7 +25,7 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
         CausalRow? worse = better is null ? null : Side("rejected", prompt, rejected, example.Tools, report);
         if (better is null || worse is null) return null;
         int first = Math.Min(Array.IndexOf(better.Learned, true), Array.IndexOf(worse.Learned, true));
-        if (sharesPrompt && prompt.Text is not null) (better, worse) = (better.LearnedFrom(first), worse.LearnedFrom(first));
+        if (sharesPrompt && !isChat && prompt.Text is not null) (better, worse) = (better.LearnedFrom(first), worse.LearnedFrom(first));
         lint.Add(example, better.Targets, worse.Targets, report);
         return new(better, worse, example.Margin);
     }
@@ -75,11 +42,15 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
     {
         try
         {
-            return encoding.Encode(new PromptCompletion(prompt, completion) { Tools = tools }, report);
+            CausalRow? row = encoding.Encode(new PromptCompletion(Turn(prompt, "user"), Turn(completion, "assistant")) { Tools = tools }, report);
+            return row is null || !row.Learned[0] ? row : throw new TrainingDataException(
+                "the prompt is empty and the tokenizer puts no token before a text, so that nothing predicts the first token of the completion: give a prompt");
         }
-        catch (TrainingDataException fault)
+        catch (Exception fault) when (fault is TrainingDataException or ChatTemplateException)
         {
             throw new TrainingDataException($"'{name}': {fault.Message}", fault);
         }
     }
+
+    private TextOrTurns Turn(TextOrTurns part, string role) => isChat && part.Text is { Length: > 0 } text ? new([new ChatTurn(role, text)]) : part;
 }

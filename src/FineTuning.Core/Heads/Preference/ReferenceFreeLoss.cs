@@ -6,10 +6,10 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A loss over the log-probabilities of the model alone: CPO and SimPO.</summary>
-/// <param name="Beta">How strongly they count.</param>
-/// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
-/// <param name="Formula">The difference of chosen and rejected to [pairs].</param>
-internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Tensor, Tensor> Formula) : PreferenceLoss(Beta)
+/// <param name="beta">How strongly they count.</param>
+/// <param name="smoothing">The share of labels that are taken to be wrong.</param>
+/// <param name="formula">The difference of chosen and rejected to [pairs].</param>
+internal sealed class ReferenceFreeLoss(double beta, double smoothing, Func<Tensor, Tensor> formula) : PairLoss(beta)
 {
     /// <summary>Whether means over tokens are compared, not sums.</summary>
     public bool Averages { get; init; }
@@ -23,12 +23,12 @@ internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Ten
     /// <summary>The margin of SimPO.</summary>
     public double Margin { get; init; }
 
-    public override bool NeedsReference => false;
+    internal override bool NeedsReference => false;
 
     internal override Tensor PerPair(PreferenceScores scores)
     {
         (Tensor chosen, Tensor rejected) = Values(scores);
-        Tensor pairs = Formula(Shaped(chosen) - Shaped(rejected));
+        Tensor pairs = formula(Shaped(chosen) - Shaped(rejected));
         return LikelihoodWeight == 0 ? pairs : pairs.Plus(PreferenceFormulas.Likelihood(scores) * Held(LikelihoodWeight));
     }
 
@@ -38,10 +38,10 @@ internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Ten
         return (Shaped(chosen).detach() * Held(Beta), Shaped(rejected).detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
         PreferenceRules.Positive(Beta, "beta", violations);
-        PreferenceRules.Smoothing(Smoothing, violations);
+        PreferenceRules.Smoothing(smoothing, violations);
         PreferenceRules.NotNegative(LikelihoodWeight, "likelihoodWeight", violations);
         PreferenceRules.NotNegative(Margin, "margin", violations);
         if (!double.IsFinite(RewardShape)) violations.Add($"rewardShape of the preference loss is {RewardShape}: it is finite");
@@ -59,9 +59,9 @@ internal sealed record ReferenceFreeLoss(double Beta, double Smoothing, Func<Ten
 /// The likelihood of the chosen row, and the odds of the chosen completion above those of the rejected one (Hong et al. 2024, equations 6 and 7), over means
 /// of log-probabilities.
 /// </summary>
-internal sealed record OddsRatioLoss(double Beta) : PreferenceLoss(Beta)
+internal sealed class OddsRatioLoss(double beta) : PairLoss(beta)
 {
-    public override bool NeedsReference => false;
+    internal override bool NeedsReference => false;
 
     internal override bool LearnsPrompt => true;
 
@@ -78,7 +78,7 @@ internal sealed record OddsRatioLoss(double Beta) : PreferenceLoss(Beta)
         return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
+    internal override void CollectOwnViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
 
     private static (Tensor Chosen, Tensor Rejected) Means(PreferenceScores scores) =>
         (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens));

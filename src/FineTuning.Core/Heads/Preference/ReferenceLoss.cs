@@ -6,10 +6,10 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A loss over log-ratios to a reference.</summary>
-/// <param name="Beta">How strongly the log-ratios count.</param>
-/// <param name="Smoothing">The share of labels that are taken to be wrong.</param>
-/// <param name="Formula">Log-ratios to [pairs].</param>
-internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRatios, Tensor> Formula) : PreferenceLoss(Beta)
+/// <param name="beta">How strongly the log-ratios count.</param>
+/// <param name="smoothing">The share of labels that are taken to be wrong.</param>
+/// <param name="formula">Log-ratios to [pairs].</param>
+internal sealed class ReferenceLoss(double beta, double smoothing, Func<LogRatios, Tensor> formula) : PairLoss(beta)
 {
     public PolicyDivergence Divergence { get; init; }
 
@@ -19,12 +19,12 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
 
     public double? Temperature { get; init; }
 
-    public override bool NeedsReference => true;
+    internal override bool NeedsReference => true;
 
     internal override Tensor PerPair(PreferenceScores scores)
     {
         (Tensor chosen, Tensor rejected) = Ratios(scores);
-        Tensor pairs = Formula(
+        Tensor pairs = formula(
             new LogRatios(Divergences.Apply(chosen, Divergence, AlphaCoefficient), Divergences.Apply(rejected, Divergence, AlphaCoefficient), scores));
         return scores.Weights is null ? pairs : pairs * scores.Weights;
     }
@@ -35,10 +35,10 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
         return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
     }
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
         PreferenceRules.Positive(Beta, "beta", violations);
-        PreferenceRules.Smoothing(Smoothing, violations, zeroIsAllowed: !SmoothingIsNeeded);
+        PreferenceRules.Smoothing(smoothing, violations, zeroIsAllowed: !SmoothingIsNeeded);
         if (!Enum.IsDefined(Divergence)) violations.Add($"divergence is {Divergence}: it is one of {string.Join(", ", Enum.GetNames<PolicyDivergence>())}");
         if (!double.IsFinite(AlphaCoefficient)) violations.Add($"the alpha coefficient is {AlphaCoefficient}: it is finite");
         if (Temperature is { } temperature) PreferenceRules.Positive(temperature, "temperature", violations);
@@ -53,40 +53,42 @@ internal sealed record ReferenceLoss(double Beta, double Smoothing, Func<LogRati
 }
 
 /// <summary>Several losses at once: the sum of their weighted means (Wang et al. 2024, mixed preference optimisation).</summary>
-internal sealed record CombinedLoss(IReadOnlyList<(PreferenceLoss Loss, double Weight)> Parts) : PreferenceLoss(Parts.Count == 0 ? 0 : Parts[0].Loss.Beta)
+internal sealed class CombinedLoss(IReadOnlyList<(PairLoss Loss, double Weight)> parts) : PairLoss(parts.Count == 0 ? 0 : parts[0].Loss.Beta)
 {
-    public override bool NeedsReference => Parts.Any(part => part.Loss.NeedsReference);
+    internal override bool NeedsReference => parts.Any(part => part.Loss.NeedsReference);
 
-    internal override bool LearnsPrompt => Parts.Any(part => part.Loss.LearnsPrompt);
+    internal override bool LearnsPrompt => parts.Any(part => part.Loss.LearnsPrompt);
 
     internal override Tensor PerPair(PreferenceScores scores) =>
-        Parts.Select(part => part.Loss.PerPair(scores) * Held(part.Weight)).Aggregate((sum, part) => sum.Plus(part));
+        parts.Select(part => part.Loss.PerPair(scores) * Held(part.Weight)).Aggregate((sum, part) => sum.Plus(part));
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => Parts[0].Loss.Rewards(scores);
+    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => parts[0].Loss.Rewards(scores);
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
-        if (Parts.Count == 0) violations.Add("a combined preference loss has no parts: name at least one");
-        foreach ((PreferenceLoss loss, double weight) in Parts)
+        if (parts.Count == 0) violations.Add("a combined preference loss has no parts: name at least one");
+        foreach ((PairLoss loss, double weight) in parts)
         {
             PreferenceRules.NotNegative(weight, "a weight", violations);
             loss.CollectViolations(violations);
         }
-        if (Parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1)
+        if (parts.Any(part => part.Loss.LengthWeight is not null || part.Loss.IsWeighted))
+            violations.Add("weights of lengths and of probabilities are put around a combined loss, not on its parts");
+        if (parts.Select(part => part.Loss.LearnsPrompt).Distinct().Count() > 1)
             violations.Add("ORPO learns from prompts too and is not combined with other losses");
     }
 }
 
 /// <summary>Only the likelihood of the chosen completions.</summary>
-internal sealed record LikelihoodLoss() : PreferenceLoss(1)
+internal sealed class LikelihoodLoss() : PairLoss(1)
 {
-    public override bool NeedsReference => false;
+    internal override bool NeedsReference => false;
 
     internal override Tensor PerPair(PreferenceScores scores) => PreferenceFormulas.Likelihood(scores);
 
     internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => (scores.Chosen.detach(), scores.Rejected.detach());
 
-    internal override void CollectViolations(List<string> violations)
+    internal override void CollectOwnViolations(List<string> violations)
     {
     }
 }

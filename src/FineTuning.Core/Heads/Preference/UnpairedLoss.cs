@@ -1,3 +1,6 @@
+using FineTuning.Examples;
+using FineTuning.Models;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
@@ -13,14 +16,16 @@ namespace FineTuning.Heads;
 /// <param name="MismatchedReference">The same under the reference.</param>
 internal sealed record UnpairedScores(Tensor Model, Tensor Reference, Tensor Desirable, Tensor? Mismatched, Tensor? MismatchedReference);
 
-/// <summary>By what a model learns from completions with a label each; made by <see cref="UnpairedLosses"/>.</summary>
+/// <summary>By what a model learns from completions with a label each; made by <see cref="PreferenceLoss"/>.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
-internal abstract record UnpairedLoss
+internal abstract class UnpairedLoss : PreferenceLoss<UnpairedPreference>
 {
-    private protected UnpairedLoss(double beta) => Beta = beta;
+    private protected UnpairedLoss(double beta)
+        : base(beta)
+    {
+    }
 
-    /// <summary>How strongly the model is held to its reference.</summary>
-    public double Beta { get; }
+    internal sealed override bool NeedsReference => true;
 
     /// <summary>Whether completions of other prompts are scored too, to estimate how far the model has moved.</summary>
     internal abstract bool NeedsMismatched { get; }
@@ -32,26 +37,13 @@ internal abstract record UnpairedLoss
     /// <returns>The reward of each row, [rows], without gradient.</returns>
     internal Tensor Rewards(UnpairedScores scores) => (scores.Model - scores.Reference).detach() * Held(Beta);
 
-    internal virtual void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
-}
+    internal override TunableModel<UnpairedPreference> On(PreferenceSource source, OutputHead? reference) => new UnpairedTuning(source, this, reference);
 
-/// <summary>The losses over labelled completions.</summary>
-internal static class UnpairedLosses
-{
-    /// <summary>Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8).</summary>
-    /// <param name="beta">How strongly the model is held to its reference, above 0. Default 0.1.</param>
-    /// <param name="desirableWeight">What desirable completions count, above 0.</param>
-    /// <param name="undesirableWeight">What undesirable completions count, above 0.</param>
-    public static UnpairedLoss Kto(double beta = 0.1, double desirableWeight = 1, double undesirableWeight = 1) =>
-        new KtoLoss(beta, desirableWeight, undesirableWeight);
-
-    /// <summary>Anchored preference optimisation over labelled completions (D'Oosterlinck et al. 2024, equation 7, side by side).</summary>
-    /// <param name="beta">Above 0. Default 0.1.</param>
-    public static UnpairedLoss ApoZero(double beta = 0.1) => new AnchoredUnpairedLoss(beta);
+    internal override void CollectViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
 }
 
 /// <summary>w (1 - s(b (l - z))) where desirable, w (1 - s(b (z - l))) where not; z is how far the model has moved on average, at least 0.</summary>
-internal sealed record KtoLoss(double Beta, double DesirableWeight, double UndesirableWeight) : UnpairedLoss(Beta)
+internal sealed class KtoLoss(double beta, double desirableWeight, double undesirableWeight) : UnpairedLoss(beta)
 {
     internal override bool NeedsMismatched => true;
 
@@ -67,20 +59,20 @@ internal sealed record KtoLoss(double Beta, double DesirableWeight, double Undes
     {
         Tensor moved = scores.Model - scores.Reference - Shift(scores), undesirable = Minus(1, scores.Desirable);
         // The sign turns around where the completion is undesirable.
-        Tensor sign = scores.Desirable - undesirable, weight = (scores.Desirable * Held(DesirableWeight)).Plus(undesirable * Held(UndesirableWeight));
+        Tensor sign = scores.Desirable - undesirable, weight = (scores.Desirable * Held(desirableWeight)).Plus(undesirable * Held(undesirableWeight));
         return weight * Minus(1, (moved * sign * Held(Beta)).sigmoid());
     }
 
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
-        PreferenceRules.Positive(DesirableWeight, "desirableWeight", violations);
-        PreferenceRules.Positive(UndesirableWeight, "undesirableWeight", violations);
+        PreferenceRules.Positive(desirableWeight, "desirableWeight", violations);
+        PreferenceRules.Positive(undesirableWeight, "undesirableWeight", violations);
     }
 }
 
 /// <summary>1 - s(b l) where desirable, s(b l) where not.</summary>
-internal sealed record AnchoredUnpairedLoss(double Beta) : UnpairedLoss(Beta)
+internal sealed class AnchoredUnpairedLoss(double beta) : UnpairedLoss(beta)
 {
     internal override bool NeedsMismatched => false;
 

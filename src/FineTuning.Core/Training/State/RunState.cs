@@ -35,7 +35,8 @@ internal sealed record RunState : IDisposable
     /// <summary>What a plateau schedule knows; null for any other schedule.</summary>
     public required PlateauValues? Plateau { get; init; }
 
-    /// <summary>Tensors by name, on the CPU: weights/NAME, best/NAME, optimizer/NAME/MOMENT and those of features.</summary>
+    /// <summary>Tensors by name, on the CPU: weights/NAME, best/NAME, optimizer/NAME/MOMENT, what the model computed before the run, and those of
+    /// features.</summary>
     public required IReadOnlyDictionary<string, Tensor> Tensors { get; init; }
 
     /// <summary>Numbers by name: optimizer/NAME/step and those of features.</summary>

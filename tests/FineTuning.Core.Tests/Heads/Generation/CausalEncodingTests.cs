@@ -81,7 +81,7 @@ public sealed class CausalEncodingTests
             if (encoding.Encode(pair, report) is { } row)
             {
                 Assert.True(row.Chosen.Targets > 0 && row.Rejected.Targets > 0);
-                Assert.True(row.Length <= length);
+                Assert.True(row.Chosen.Length <= length && row.Rejected.Length <= length);
             }
             else
             {

@@ -1,3 +1,4 @@
+using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Tests.Models;
 using TorchSharp;
@@ -14,32 +15,32 @@ public sealed class PreferenceLawTests
 
     public static TheoryData<string> Names => [.. All.Keys];
 
-    private static Dictionary<string, PreferenceLoss> All { get; } = new()
+    private static Dictionary<string, PreferenceLoss<PreferencePair>> All { get; } = new()
     {
-        ["dpo"] = PreferenceLosses.Dpo(),
-        ["dpo smoothed"] = PreferenceLosses.Dpo(0.3, 0.2),
-        ["dpo forward"] = PreferenceLosses.Dpo(0.3, 0.2, PolicyDivergence.ForwardKullbackLeibler),
-        ["dpo jensen-shannon"] = PreferenceLosses.Dpo(0.3, 0, PolicyDivergence.JensenShannon),
-        ["dpo alpha"] = PreferenceLosses.Dpo(0.3, 0, PolicyDivergence.Alpha, 0.5),
-        ["normalized"] = PreferenceLosses.NormalizedDpo(0.7),
-        ["ipo"] = PreferenceLosses.Ipo(),
-        ["robust"] = PreferenceLosses.Robust(),
-        ["exo"] = PreferenceLosses.Exo(),
-        ["discopop"] = PreferenceLosses.DiscoPop(0.4, 0.5),
-        ["nca"] = PreferenceLosses.Nca(),
-        ["bco"] = PreferenceLosses.Bco(),
-        ["sppo"] = PreferenceLosses.Sppo(),
-        ["aot"] = PreferenceLosses.Aot(0.3, 0.1),
-        ["aot unpaired"] = PreferenceLosses.AotUnpaired(),
-        ["apo zero"] = PreferenceLosses.ApoZero(),
-        ["apo down"] = PreferenceLosses.ApoDown(),
-        ["cpo"] = PreferenceLosses.Cpo(),
-        ["cpo identity"] = PreferenceLosses.CpoIdentity(),
-        ["simpo"] = PreferenceLosses.SimPo(),
-        ["alphapo"] = PreferenceLosses.SimPo(2, 0.5, 0.1, 0.25, 0.5),
-        ["orpo"] = PreferenceLosses.Orpo(),
-        ["likelihood"] = PreferenceLosses.Likelihood(),
-        ["combined"] = PreferenceLosses.Combined((PreferenceLosses.Dpo(), 0.5), (PreferenceLosses.Likelihood(), 2)),
+        ["dpo"] = PreferenceLoss.Dpo(),
+        ["dpo smoothed"] = PreferenceLoss.Dpo(0.3, 0.2),
+        ["dpo forward"] = PreferenceLoss.Dpo(0.3, 0.2, PolicyDivergence.ForwardKullbackLeibler),
+        ["dpo jensen-shannon"] = PreferenceLoss.Dpo(0.3, 0, PolicyDivergence.JensenShannon),
+        ["dpo alpha"] = PreferenceLoss.Dpo(0.3, 0, PolicyDivergence.Alpha, 0.5),
+        ["normalized"] = PreferenceLoss.NormalizedDpo(0.7),
+        ["ipo"] = PreferenceLoss.Ipo(),
+        ["robust"] = PreferenceLoss.Robust(),
+        ["exo"] = PreferenceLoss.Exo(),
+        ["discopop"] = PreferenceLoss.DiscoPop(0.4, 0.5),
+        ["nca"] = PreferenceLoss.Nca(),
+        ["bco"] = PreferenceLoss.Bco(),
+        ["sppo"] = PreferenceLoss.Sppo(),
+        ["aot"] = PreferenceLoss.Aot(0.3, 0.1),
+        ["aot unpaired"] = PreferenceLoss.AotUnpaired(),
+        ["apo zero"] = PreferenceLoss.ApoZero(),
+        ["apo down"] = PreferenceLoss.ApoDown(),
+        ["cpo"] = PreferenceLoss.Cpo(),
+        ["cpo identity"] = PreferenceLoss.CpoIdentity(),
+        ["simpo"] = PreferenceLoss.SimPo(),
+        ["alphapo"] = PreferenceLoss.SimPo(2, 0.5, 0.1, 0.25, 0.5),
+        ["orpo"] = PreferenceLoss.Orpo(),
+        ["likelihood"] = PreferenceLoss.Likelihood(),
+        ["combined"] = PreferenceLoss.Combined((PreferenceLoss.Dpo(), 0.5), (PreferenceLoss.Likelihood(), 2)),
     };
 
     [Theory]
@@ -48,7 +49,20 @@ public sealed class PreferenceLawTests
     {
         using var scope = NewDisposeScope();
         Tensor logs = Logs(1).requires_grad_(true);
-        GradientCheck.Check(() => All[name].PerPair(Scores(logs)).sum(), [("logs", logs)]);
+        GradientCheck.Check(() => ((PairLoss)All[name]).PerPair(Scores(logs)).sum(), [("logs", logs)]);
+    }
+
+    [Fact]
+    public void Gradients_of_labelled_completions_and_of_rewards_are_those_of_their_formulas()
+    {
+        using var scope = NewDisposeScope();
+        Tensor own = Logs(2).sum(1).requires_grad_(true), reference = Reference(), desirable = tensor(new double[] { 1, 0, 1, 1, 0, 0, 1, 0, 1, 0 });
+        // The shift has no gradient: it is the same at every step of the differences.
+        var scores = new UnpairedScores(own, reference, desirable, reference.Plus(0.4), reference);
+        GradientCheck.Check(() => ((UnpairedLoss)PreferenceLoss.Kto(0.3, 1.2, 0.7)).PerRow(scores).sum(), [("logs", own)]);
+        GradientCheck.Check(() => ((UnpairedLoss)PreferenceLoss.ApoZeroUnpaired(0.3)).PerRow(scores).sum(), [("logs", own)]);
+        Tensor chosen = Logs(3).sum(1).requires_grad_(true), rejected = Logs(4).sum(1).requires_grad_(true);
+        GradientCheck.Check(() => RewardLoss.PerPair(chosen, rejected, desirable, 0.1).sum(), [("chosen", chosen), ("rejected", rejected)]);
     }
 
     [Theory]
@@ -57,7 +71,7 @@ public sealed class PreferenceLawTests
     {
         using var scope = NewDisposeScope();
         Tensor logs = Logs(1), other = logs.masked_fill(Mask().eq(Held(0)), Held(double.NegativeInfinity));
-        Assert.Equal(All[name].PerPair(Scores(logs)).data<double>().ToArray(), All[name].PerPair(Scores(other)).data<double>().ToArray());
+        Assert.Equal(((PairLoss)All[name]).PerPair(Scores(logs)).data<double>().ToArray(), ((PairLoss)All[name]).PerPair(Scores(other)).data<double>().ToArray());
     }
 
     [Theory]
@@ -66,8 +80,8 @@ public sealed class PreferenceLawTests
     {
         using var scope = NewDisposeScope();
         Tensor order = tensor(new long[] { 3, 1, 4, 0, 2 }), both = cat([order, order.Plus((long)Pairs)], 0), logs = Logs(1);
-        double plain = All[name].PerPair(Scores(logs)).mean().item<double>();
-        double turned = All[name].PerPair(PreferenceScores.Of(logs.index_select(0, both), Mask().index_select(0, both), Reference().index_select(0, both))).mean().item<double>();
+        double plain = ((PairLoss)All[name]).PerPair(Scores(logs)).mean().item<double>();
+        double turned = ((PairLoss)All[name]).PerPair(PreferenceScores.Of(logs.index_select(0, both), Mask().index_select(0, both), Reference().index_select(0, both))).mean().item<double>();
         Assert.Equal(plain, turned, 1e-12);
     }
 
@@ -75,9 +89,9 @@ public sealed class PreferenceLawTests
     public void Bad_settings_are_all_named_at_once()
     {
         var violations = new List<string>();
-        PreferenceLosses.Combined((PreferenceLosses.Dpo(0, 0.5), 1), (PreferenceLosses.Exo(0.1, 0), -1), (PreferenceLosses.SimPo(double.NaN, -1), 1)).CollectViolations(violations);
+        PreferenceLoss.Combined((PreferenceLoss.Dpo(0, 0.5), 1), (PreferenceLoss.Exo(0.1, 0), -1), (PreferenceLoss.SimPo(double.NaN, -1), 1)).CollectViolations(violations);
         Assert.Equal(6, violations.Count);
-        UnpairedLosses.Kto(-1, 0, double.PositiveInfinity).CollectViolations(violations);
+        PreferenceLoss.Kto(-1, 0, double.PositiveInfinity).CollectViolations(violations);
         Assert.Equal(9, violations.Count);
     }
 
