@@ -11,6 +11,8 @@ using FineTuning.Benchmarks.Tokenizing;
 // tokenize-compare: generated texts through all pipelines, here and in npm's tokenizers;
 // tokenize-long: one text of 100 MB, ten million spaces; vocabulary: trained vocabularies beside those of npm's tokenizers;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
+// estimate: the peak memory of recipes, estimated and measured; decoder: training steps of a small decoder beside the idiomatic loop, packed and not;
+// gsm8k: a small LLaMA learns packed and unpacked, step by step the same;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -50,6 +52,15 @@ switch (args.FirstOrDefault())
         break;
     case "chunked-loss":
         ChunkedLossCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "estimate":
+        EstimateCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "decoder":
+        DecoderCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "gsm8k":
+        GsmCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

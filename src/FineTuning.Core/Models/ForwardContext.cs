@@ -19,6 +19,9 @@ public sealed class ForwardContext
         (_dropout, ComputeType, _casts, _scopes) = (dropout, computeType, casts ?? [], scopes);
     }
 
+    private ForwardContext(ForwardContext other, DropoutStream? dropout, Dictionary<(Weight, bool), Tensor> casts, int scopes)
+        : this(dropout, other.ComputeType, casts, scopes) => (Embedded, Normalized, Recomputed) = (other.Embedded, other.Normalized, other.Recomputed);
+
     /// <summary>Whether dropout is drawn.</summary>
     public bool IsTraining => _dropout is not null;
 
@@ -27,6 +30,9 @@ public sealed class ForwardContext
 
     /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
     internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+
+    /// <summary>The layers whose insides are not kept for the backward pass but computed again there. Null: all are kept.</summary>
+    internal RecomputedLayers? Recomputed { get; init; }
 
     /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
@@ -48,8 +54,8 @@ public sealed class ForwardContext
     /// <summary>A pass without dropout in another type than float32.</summary>
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
 
-    internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
-        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
+    internal static ForwardContext For(DropoutStream? dropout, Precision precision, RecomputedLayers? recomputed = null) =>
+        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32) { Recomputed = recomputed };
 
     /// <summary>
     /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside
@@ -66,7 +72,7 @@ public sealed class ForwardContext
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+        new(this, drops ? _dropout?.Layer(layer) : null, _casts, _scopes);
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -75,7 +81,16 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Part(int part) => new(this, _dropout?.Part(part), _casts, _scopes + 1);
+
+    /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
+    internal ForwardContext Inside() => new(this, _dropout, _casts, _scopes + 1);
+
+    /// <summary>The same pass with casts of its own, which end with the dispose scope that it is used in: what is computed again shares none.</summary>
+    internal ForwardContext Again() => new(this, _dropout, [], 0);
+
+    /// <summary>The same pass over other rows: dropout of its own, and casts that end with its scope.</summary>
+    internal ForwardContext Apart(int part) => new(this, _dropout?.Part(part), [], 0);
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

@@ -38,7 +38,7 @@ public sealed class OutputHead : IDisposable
     {
         (Trunk trunk, HeadKind kind, int outputs) = (Trunk, Kind, Outputs);
         HeadSource from = HeadSource.Of(kind, new CheckpointHead(trunk.Config), reader.Options.FreshHead);
-        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan, from);
+        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan, _plan, from);
         int depth = Weights.HeadDepth, hidden = trunk.Plan.HiddenSize;
         bool hasDense = _plan.Dense is { } dense && (!_plan.IsOptional || builder.Holds(dense.Name));
         HeadDense? below = hasDense ? HeadDense.Make(builder, _plan.Dense!, depth, hidden) : null;
@@ -252,10 +252,23 @@ public sealed class OutputHead : IDisposable
                 SoftCap = _plan.Output!.SoftCap, Smoothing = smoothing, TokenWeights = tokenWeights,
             });
         }
-        // What an adapter adds has gradients of its own: here the scores are made, and autograd keeps them.
-        Tensor logs = nn.functional.log_softmax(Project(features, own), -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
+        // What an adapter adds has gradients of its own, which autograd makes: the scores of a few tokens at a time, and again in the backward pass.
+        Tensor sum = zeros([], own.ResultType, features.device);
+        long start = 0;
+        foreach (Tensor part in features.split(LinearTargets.TokensAtOnce, 0))
+        {
+            (Tensor ids, Tensor? counts) = (targets.narrow(0, start, part.shape[0]), tokenWeights?.narrow(0, start, part.shape[0]));
+            sum = sum.Plus(Recomputation.Of(read => SumOf(Project(read[0], own.Again()), ids, counts, smoothing), [part]));
+            start += part.shape[0];
+        }
+        return sum;
+    }
+
+    private static Tensor SumOf(Tensor scores, Tensor targets, Tensor? weights, double smoothing)
+    {
+        Tensor logs = nn.functional.log_softmax(scores, -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
         if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
-        return (tokenWeights is null ? losses : losses * tokenWeights).sum();
+        return (weights is null ? losses : losses * weights).sum();
     }
 
     private Tensor Features(Tensor hidden, ForwardContext context)

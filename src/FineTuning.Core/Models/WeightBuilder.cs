@@ -11,10 +11,10 @@ namespace FineTuning.Models;
 /// <param name="reader">The checkpoint.</param>
 /// <param name="weights">Gets the weights.</param>
 /// <param name="modules">Gets the modules.</param>
-/// <param name="deviation">Standard deviation of fresh matrices.</param>
+/// <param name="plan">Says how fresh matrices are drawn.</param>
 /// <param name="head">The head's plan. Null: the weights are the trunk's.</param>
 /// <param name="from">What of the checkpoint's head is taken over.</param>
-internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation,
+internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, TrunkPlan plan,
     HeadPlan? head = null, HeadSource from = default)
 {
     private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
@@ -40,7 +40,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <summary>A table of vectors.</summary>
     public EmbeddingTable Table(string name, int paddingRow, long rows, long width)
     {
-        var table = new EmbeddingTable(Make(name + ".weight", WeightKind.Embedding, 0, rows, width), paddingRow);
+        var table = new EmbeddingTable(Make(name + ".weight", [(name + ".weight", rows)], WeightKind.Embedding, 0, [width], paddingRow: paddingRow), paddingRow);
         modules.Add(table);
         return table;
     }
@@ -76,7 +76,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <summary>
     /// A weight of several pieces stacked along dimension 0, each with its name; pieces that the checkpoint holds as one tensor are read as one.
     /// </summary>
-    private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1)
+    private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1,
+        int paddingRow = -1)
     {
         var parts = new List<WeightPart>();
         Tensor value;
@@ -97,7 +98,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
                     rows += pieces[j].Rows;
                 }
                 long[] shape = [rows, .. tail];
-                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, shape, kind, initialGain)));
+                string own = pieces[i].Name;
+                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, shape, generator => Draw(own, kind, shape, generator, initialGain, paddingRow))));
                 parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
                 start += rows;
                 i += count;
@@ -109,23 +111,26 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         return weight;
     }
 
-    private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)
+    private Tensor Read(TensorName name, long[] shape, Func<Generator, Tensor> draw)
     {
         TensorLayout layout = name.Row.Layout;
         // A pooler belongs to the trunk, but a head of a task was tuned with it.
         bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
         bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
-        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(draw(generator)));
     }
 
     private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) =>
         head is not null && head.Marks.Any(name => reader.Names.TryMap(name + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole));
 
-    private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch
+    private Tensor Draw(string name, WeightKind kind, long[] shape, Generator generator, double initialGain, int paddingRow)
     {
-        WeightKind.Bias => zeros(shape),
-        WeightKind.Norm => full(shape, Held((float)initialGain), ScalarType.Float32),
-        _ => randn(shape, generator: generator).mul_(Held(deviation)),
-    };
+        if (kind == WeightKind.Bias) return zeros(shape);
+        if (kind == WeightKind.Norm) return full(shape, Held((float)initialGain), ScalarType.Float32);
+        Tensor drawn = randn(shape, generator: generator).mul_(Held(plan.DeviationOf(name)));
+        // Padding is nothing, and stays so: its row gets no gradient.
+        if (paddingRow >= 0 && paddingRow < shape[0]) drawn.narrow(0, paddingRow, 1).zero_();
+        return drawn;
+    }
 }

@@ -20,7 +20,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     private RunCounters _counters = new();
     private StepHistory _history = new();
     private TimeSpan _before;
-    private long _tokensOfStep, _evaluationStarted;
+    private long _tokensOfStep, _computedOfStep, _evaluationStarted;
 
     /// <summary>The metric by which weights are compared.</summary>
     public string Metric { get; } = options.Metric ?? model.PrimaryMetric;
@@ -73,12 +73,12 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         Warn($"the evaluation after step {Steps} was given up: the time limit ({options.TimeLimit}) was over; it counts nowhere");
     }
 
-    public void BeginStep() => _tokensOfStep = 0;
+    public void BeginStep() => (_tokensOfStep, _computedOfStep) = (0, 0);
 
     public void AddTokens(Batch batch)
     {
         _tokensOfStep += batch.RealTokens;
-        _counters = _counters with { ComputedTokens = _counters.ComputedTokens + ((long)batch.PaddedLength * batch.Rows.Count) };
+        _computedOfStep += (long)batch.PaddedLength * batch.Rows.Count;
     }
 
     public void AddStep(double loss, double rate, double norm, TimeSpan duration)
@@ -173,7 +173,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         _history.Add(step);
         _counters = _counters with
         {
-            Steps = steps, LossSinceEvaluation = _counters.LossSinceEvaluation + loss, StepsSinceEvaluation = _counters.StepsSinceEvaluation + 1,
+            Steps = steps, ComputedTokens = _counters.ComputedTokens + _computedOfStep, LossSinceEvaluation = _counters.LossSinceEvaluation + loss, StepsSinceEvaluation = _counters.StepsSinceEvaluation + 1,
         };
         return step;
     }

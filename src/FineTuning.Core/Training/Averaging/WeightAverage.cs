@@ -10,6 +10,8 @@ public sealed record WeightAverage(double Decay) : RunFeature
 {
     internal override LoopFeature Start() => new WeightAveraging(Decay);
 
+    internal override int CopiesOfWeights => 1;
+
     internal override void CollectViolations(List<string> violations, bool hasValidation)
     {
         if (Decay is not (>= 0 and < 1)) violations.Add($"the decay of the weight average is {Decay}: it is from 0 to below 1");

@@ -20,6 +20,9 @@ public abstract record RunFeature
     {
     }
 
+    /// <summary>How many copies of the weights that train it keeps during the run.</summary>
+    internal virtual int CopiesOfWeights => 0;
+
     /// <summary>Adds what is wrong with the settings.</summary>
     internal virtual void CollectViolations(List<string> violations, bool hasValidation)
     {

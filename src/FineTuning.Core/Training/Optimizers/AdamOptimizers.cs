@@ -27,6 +27,8 @@ public sealed record AdamWOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: true);
 
+    internal override long MomentCount(Weight weight) => (AmsGrad ? 3 : 2) * weight.Value.numel();
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -56,6 +58,8 @@ public sealed record AdamOptimizer : Optimizer
     public bool AmsGrad { get; init; }
 
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: false);
+
+    internal override long MomentCount(Weight weight) => (AmsGrad ? 3 : 2) * weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {

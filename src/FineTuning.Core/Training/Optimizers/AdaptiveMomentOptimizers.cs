@@ -24,6 +24,8 @@ public sealed record RAdamOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new State(this);
 
+    internal override long MomentCount(Weight weight) => 2 * weight.Value.numel();
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -77,6 +79,8 @@ public sealed record NAdamOptimizer : Optimizer
     public double MomentumDecay { get; init; }
 
     internal override OptimizerState CreateState() => new State(this);
+
+    internal override long MomentCount(Weight weight) => 2 * weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {

@@ -21,6 +21,8 @@ public sealed record SgdOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new State(this);
 
+    internal override long MomentCount(Weight weight) => Momentum > 0 ? weight.Value.numel() : 0;
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -63,6 +65,8 @@ public sealed record RmsPropOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new State(this);
 
+    internal override long MomentCount(Weight weight) => (Momentum > 0 ? 2 : 1) * weight.Value.numel();
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -101,6 +105,8 @@ public sealed record AdagradOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new State(this);
 
+    internal override long MomentCount(Weight weight) => weight.Value.numel();
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -133,6 +139,8 @@ public sealed record LionOptimizer : Optimizer
     public double Beta2 { get; init; }
 
     internal override OptimizerState CreateState() => new State(this);
+
+    internal override long MomentCount(Weight weight) => weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {

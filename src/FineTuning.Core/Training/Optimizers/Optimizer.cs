@@ -1,3 +1,5 @@
+using FineTuning.Models;
+
 namespace FineTuning.Training;
 
 /// <summary>How weights follow their gradients: a plain value, compared and stored by its settings.</summary>
@@ -105,6 +107,9 @@ public abstract record Optimizer
         new(learningRate, weightDecay, beta1, beta2);
 
     internal abstract OptimizerState CreateState();
+
+    /// <summary>How many numbers are kept for a weight from its first update on.</summary>
+    internal abstract long MomentCount(Weight weight);
 
     internal virtual void CollectViolations(List<string> violations)
     {
