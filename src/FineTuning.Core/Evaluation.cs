@@ -6,10 +6,20 @@ using FineTuning.Training;
 namespace FineTuning;
 
 /// <summary>How far an evaluation is.</summary>
-/// <param name="ExamplesEncoded">Examples that became tokens.</param>
-/// <param name="RowsEvaluated">Rows that went through the model; a long text may be several.</param>
-/// <param name="Rows">All rows; 0 while examples are still being encoded.</param>
-public sealed record EvaluationProgress(long ExamplesEncoded, int RowsEvaluated, int Rows);
+public sealed class EvaluationProgress
+{
+    internal EvaluationProgress(long examplesEncoded, int rowsEvaluated, int rows) =>
+        (ExamplesEncoded, RowsEvaluated, Rows) = (examplesEncoded, rowsEvaluated, rows);
+
+    /// <summary>Examples that became tokens.</summary>
+    public long ExamplesEncoded { get; }
+
+    /// <summary>Rows that went through the model; a long text may be several.</summary>
+    public int RowsEvaluated { get; }
+
+    /// <summary>All rows; 0 while examples are still being encoded.</summary>
+    public int Rows { get; }
+}
 
 /// <summary>Measures models on data.</summary>
 public static class Evaluation

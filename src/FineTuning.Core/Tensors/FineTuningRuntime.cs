@@ -88,43 +88,47 @@ public static class FineTuningRuntime
 }
 
 /// <summary>What a machine offers and what was done to load libtorch.</summary>
-public sealed record RuntimeDiagnosis
+public sealed class RuntimeDiagnosis
 {
+    internal RuntimeDiagnosis()
+    {
+    }
+
     /// <summary>This library's version.</summary>
-    public required string Library { get; init; }
+    public string Library { get; internal init; } = "";
 
     /// <summary>TorchSharp's version.</summary>
-    public required string TorchSharp { get; init; }
+    public string TorchSharp { get; internal init; } = "";
 
     /// <summary>libtorch's version. Null: it is not loaded.</summary>
-    public required string? LibTorch { get; init; }
+    public string? LibTorch { get; internal init; }
 
     /// <summary>The .NET runtime.</summary>
-    public required string DotNet { get; init; }
+    public string DotNet { get; internal init; } = "";
 
     /// <summary>The operating system.</summary>
-    public required string OperatingSystem { get; init; }
+    public string OperatingSystem { get; internal init; } = "";
 
     /// <summary>The processor's architecture.</summary>
-    public required string Processor { get; init; }
+    public string Processor { get; internal init; } = "";
 
     /// <summary>Instruction sets that matter for speed, for example <c>avx2</c>, <c>avx512</c>, <c>avx512_bf16</c>, <c>amx</c>.</summary>
-    public required IReadOnlyList<string> ProcessorFeatures { get; init; }
+    public IReadOnlyList<string> ProcessorFeatures { get; internal init; } = [];
 
     /// <summary>Logical cores.</summary>
-    public required int Cores { get; init; }
+    public int Cores { get; internal init; }
 
     /// <summary>Threads that one tensor operation uses; 0: libtorch is not loaded.</summary>
-    public required int Threads { get; init; }
+    public int Threads { get; internal init; }
 
     /// <summary>Where tensors can be: <c>cpu</c>, <c>cuda:0</c> and so on.</summary>
-    public required IReadOnlyList<string> Devices { get; init; }
+    public IReadOnlyList<string> Devices { get; internal init; } = [];
 
     /// <summary>What was done to load libtorch.</summary>
-    public required string Loading { get; init; }
+    public string Loading { get; internal init; } = "";
 
     /// <summary>What is wrong and what to install. Null: nothing.</summary>
-    public required string? Problem { get; init; }
+    public string? Problem { get; internal init; }
 
     /// <inheritdoc/>
     public override string ToString()

@@ -192,7 +192,17 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
 }
 
 /// <summary>What the training of a few-shot classifier gives.</summary>
-/// <param name="Tuning">The run over the pairs; null where there was none (no pairs were asked for).</param>
-/// <param name="HeadIterations">Steps that the logistic regression took to its optimum.</param>
-/// <param name="TrainingAccuracy">The share of the training texts that the model labels right.</param>
-public sealed record FewShotResult(TrainingResult? Tuning, int HeadIterations, double TrainingAccuracy);
+public sealed class FewShotResult
+{
+    internal FewShotResult(TrainingResult? tuning, int headIterations, double trainingAccuracy) =>
+        (Tuning, HeadIterations, TrainingAccuracy) = (tuning, headIterations, trainingAccuracy);
+
+    /// <summary>The run over the pairs; null where there was none (no pairs were asked for).</summary>
+    public TrainingResult? Tuning { get; }
+
+    /// <summary>Steps that the logistic regression took to its optimum.</summary>
+    public int HeadIterations { get; }
+
+    /// <summary>The share of the training texts that the model labels right.</summary>
+    public double TrainingAccuracy { get; }
+}
