@@ -72,7 +72,7 @@ internal sealed class IdiomaticDecoder : Module<Tensor, Tensor>
             Tensor logits = forward(tensor(ids))[.., ..^1];
             Tensor loss = functional.cross_entropy(logits.reshape(-1, logits.shape[2]), tensor(targets).reshape(-1), ignore_index: -100);
             loss.backward();
-            utils.clip_grad_norm_(parameters(), 1.0);
+            nn.utils.clip_grad_norm_(parameters(), 1.0);
             optimizer.step();
             _ = loss.item<float>();
         }

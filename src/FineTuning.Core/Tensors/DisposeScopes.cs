@@ -10,8 +10,12 @@ internal static class DisposeScopes
     /// <param name="tensor">What is kept.</param>
     /// <param name="scope">Where it lives on. Null: in no scope; its owner disposes it.</param>
     /// <returns>The tensor.</returns>
-    public static Tensor KeptIn(this Tensor tensor, DisposeScope? scope) =>
-        scope is null ? tensor.DetachFromDisposeScope() : tensor.MoveToOtherDisposeScope(scope);
+    public static Tensor KeptIn(this Tensor tensor, DisposeScope? scope)
+    {
+        if (scope is null) return tensor.DetachFromDisposeScope();
+        // TorchSharp forgets a tensor that is moved to the scope it is in: nobody frees it then, and its finalizer ends the process.
+        return scope.Contains(tensor) ? tensor : tensor.MoveToOtherDisposeScope(scope);
+    }
 
     /// <summary>
     /// Computes in a scope of its own and keeps the result alone. What the backward pass needs of the rest stays alive by itself, and is freed as soon as the

@@ -17,6 +17,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 {
     private readonly BatchRules _rules = options.RulesFor(train.Lengths);
     private readonly MicroBatches _microBatches = new(model);
+    private readonly HeapRoom _room = new();
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
@@ -113,6 +114,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, ForwardContext context)
     {
+        _room.Before((long)planned.PaddedLength * planned.Rows.Length);
         using var scope = NewDisposeScope();
         Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);

@@ -17,6 +17,7 @@ public sealed class ProcessTests
     [InlineData("dispose-while-predicting")]
     [InlineData("dispose-while-training")]
     [InlineData("second-run")]
+    [InlineData("memory-limit")]
     public async Task It_ends_well(string scenario)
     {
         // Beside this project's folder of binaries lies that of the program, of the same configuration.

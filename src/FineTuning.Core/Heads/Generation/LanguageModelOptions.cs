@@ -30,10 +30,16 @@ public record GenerativeOptions
     /// <summary>Dropout of hidden states and attention, from 0 to 0.99; null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
+    /// <summary>
+    /// The type in which the trunk is kept, frozen for good: bfloat16 halves its memory, and what trains is the head or an adapter. Null (default): float32,
+    /// and it trains. A trunk in memory stays as it is.
+    /// </summary>
+    public Precision? FrozenPrecision { get; init; }
+
     /// <summary>Told which generation options change nothing. Null: nobody is.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal virtual void CollectViolations(List<string> violations)
     {
@@ -41,6 +47,7 @@ public record GenerativeOptions
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (!Enum.IsDefined(Precision)) violations.Add($"Precision is {Precision}: it is {string.Join(" or ", Enum.GetNames<Precision>())}");
         Limits.Dropout(Dropout, violations);
+        Limits.Frozen(FrozenPrecision, violations);
     }
 }
 
