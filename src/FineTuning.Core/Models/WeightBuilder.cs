@@ -40,7 +40,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <summary>A table of vectors.</summary>
     public EmbeddingTable Table(string name, int paddingRow, long rows, long width)
     {
-        var table = new EmbeddingTable(Make(name + ".weight", [(name + ".weight", rows)], WeightKind.Embedding, 0, [width], paddingRow: paddingRow), paddingRow);
+        Weight weight = Make(name + ".weight", [(name + ".weight", rows)], WeightKind.Embedding, 0, [width], paddingRow: paddingRow);
+        var table = new EmbeddingTable(weight, paddingRow);
         modules.Add(table);
         return table;
     }

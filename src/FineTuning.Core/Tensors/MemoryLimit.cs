@@ -32,7 +32,8 @@ internal static class MemoryLimit
             for (string? path = parts[2].Trim('/'); path is not null; path = path.Length == 0 ? null : Path.GetDirectoryName(path) ?? "")
             {
                 string? text = Lines(Path.Combine(mount, path, second ? "memory.max" : "memory.limit_in_bytes")).FirstOrDefault();
-                if (long.TryParse(text, CultureInfo.InvariantCulture, out long limit) && limit is > 0 and < Unlimited) smallest = Math.Min(smallest ?? limit, limit);
+                bool isLimit = long.TryParse(text, CultureInfo.InvariantCulture, out long limit) && limit is > 0 and < Unlimited;
+                if (isLimit) smallest = Math.Min(smallest ?? limit, limit);
             }
         }
         return smallest;

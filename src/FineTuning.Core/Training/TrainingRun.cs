@@ -37,19 +37,20 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
     public MemoryEstimate Estimate(IEnumerable<TExample> data, CancellationToken cancellation)
     {
         RunPass pass = RunPass.Register(Model.Weights);
-        return DedicatedThread.Run(ThreadName, () => Taken(data, pass, cancellation, (train, validation, stop) =>
-            new MemoryForecast(Model, train, validation, Options, stop).Make()));
+        return DedicatedThread.Run(ThreadName, () => Taken(data, pass, (train, validation, stop) =>
+            new MemoryForecast(Model, train, validation, Options, stop).Make(), cancellation));
     }
 
     private TrainingResult Run(IEnumerable<TExample> data, RunPass pass, CancellationToken cancellation)
     {
         // What reading takes is part of the run's time.
         var clock = Stopwatch.StartNew();
-        return Taken(data, pass, cancellation, (train, validation, stop) => new TrainingLoop(Model, train, validation, Options, Observer, stop, clock).Run());
+        return Taken(data, pass, (train, validation, stop) =>
+            new TrainingLoop(Model, train, validation, Options, Observer, stop, clock).Run(), cancellation);
     }
 
     // Encodes the data and takes the weights for this thread.
-    private T Taken<T>(IEnumerable<TExample> data, RunPass pass, CancellationToken cancellation, Func<RowSet, RowSet?, CancellationToken, T> use)
+    private T Taken<T>(IEnumerable<TExample> data, RunPass pass, Func<RowSet, RowSet?, CancellationToken, T> use, CancellationToken cancellation)
     {
         using RunPass own = pass;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, pass.Stop);

@@ -68,16 +68,17 @@ public sealed class EstimateTests
     [Fact]
     public void Checkpointing_takes_a_fraction_of_the_memory()
     {
-        using RowsClassifier model = Model();
-        IdsWithLabel[] data = Data(32, 128);
+        // One layer's insides are there at a time, of twelve.
+        using RowsClassifier model = new(OutputHead.Create(Config.Replace("\"num_hidden_layers\":6", "\"num_hidden_layers\":12", StringComparison.Ordinal), HeadKind.SequenceClassification, 3));
+        IdsWithLabel[] data = Data(16, 128);
         long Rise(bool again)
         {
-            FineTuner<IdsWithLabel> tuner = FineTuner.For(model).BatchSize(32).Steps(1);
+            FineTuner<IdsWithLabel> tuner = FineTuner.For(model).BatchSize(16).Steps(1);
             if (again) tuner = tuner.WithGradientCheckpointing();
             return ProcessMemory.Rise(() => tuner.Train(data));
         }
         Rise(false);
-        long plain = Rise(false), less = Rise(true), few = ProcessMemory.Rise(() => FineTuner.For(model).BatchSize(1).Steps(1).Train(data[..1]));
-        Assert.True(less < 0.6 * plain, $"{less >> 20} MB with, {plain >> 20} MB without, {few >> 20} MB for one row");
+        long plain = Rise(false), less = Rise(true);
+        Assert.True(less < 0.5 * plain, $"{less >> 20} MB with, {plain >> 20} MB without");
     }
 }

@@ -41,7 +41,8 @@ public record TextOptions
     /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal virtual NullMembers Members() => new NullMembers().Value(Device, nameof(Device));
 

@@ -39,7 +39,8 @@ public record GenerativeOptions
     /// <summary>Told which generation options change nothing. Null: nobody is.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal virtual void CollectViolations(List<string> violations)
     {

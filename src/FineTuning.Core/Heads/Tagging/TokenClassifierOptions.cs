@@ -98,7 +98,8 @@ public sealed record TokenClassifierOptions
     /// </summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal void Validate()
     {

@@ -7,7 +7,7 @@ namespace FineTuning.Training;
 /// <remarks>
 /// Measured on a few rows of the largest batches and extended to their real sizes: memory grows evenly with the rows of a batch. Immutable and thread-safe.
 /// </remarks>
-public sealed record MemoryEstimate
+public sealed class MemoryEstimate
 {
     internal MemoryEstimate(BatchMemory plain, BatchMemory recomputed) => (Plain, Recomputed) = (plain, recomputed);
 
