@@ -38,7 +38,7 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
     private MemoryEstimate Make(RunParts run)
     {
         (PlannedBatch largest, bool evaluatesBefore) = Largest();
-        long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.CopiesOfWeights) * gradients;
+        long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.WeightCopies) * gradients;
         // Of a snapshot that is made at the end no batch knows any more.
         if (validation is not null && options.KeepBest && evaluatesBefore) copies += gradients;
         // What every pass needs once, code and kernels, is there before anything is measured.
