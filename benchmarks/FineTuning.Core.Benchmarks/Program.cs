@@ -15,6 +15,8 @@ using FineTuning.Benchmarks.Tokenizing;
 // checkpoint: what a checkpoint every 100 steps costs a run; endurance: memory over some hundred thousand micro-steps of a tiny model;
 // chunked-loss: a loss over a large vocabulary chunk by chunk beside whole logits, in time and peak memory;
 // decode: tokens a second of a language model beside the memory's speed and beside llama.cpp, and what a prompt costs;
+// estimate: the peak memory of recipes, estimated and measured; decoder: training steps of a small decoder beside the idiomatic loop, packed and not;
+// gsm8k: a small LLaMA learns packed and unpacked, step by step the same;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // finite: what it costs that every answer is checked for NaN and infinity;
 // anything else goes to BenchmarkDotNet's switcher.
@@ -67,6 +69,15 @@ switch (args.FirstOrDefault())
         break;
     case "decode":
         DecodeCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "estimate":
+        EstimateCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "decoder":
+        DecoderCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "gsm8k":
+        GsmCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "chinese":
         ChineseCommand.Run(Arguments.Parse(args[1..]));

@@ -1,3 +1,5 @@
+using FineTuning.Tensors;
+
 namespace FineTuning.Heads;
 
 /// <summary>What numbers may be so that float32 computes with them: beyond, they vanish or become infinite in silence.</summary>
@@ -27,6 +29,11 @@ internal static class Limits
     public static void Dropout(double? dropout, List<string> violations)
     {
         if (dropout is not (null or (>= 0 and <= LargestDropout))) violations.Add($"Dropout is {dropout}: it is from 0 to {LargestDropout}");
+    }
+
+    public static void Frozen(Precision? precision, List<string> violations)
+    {
+        if (precision is { } named && !Enum.IsDefined(named)) violations.Add(HeadErrors.NotOneOf("FrozenPrecision", named));
     }
 
     /// <summary>Weights by label: each of a label there is, each a weight.</summary>

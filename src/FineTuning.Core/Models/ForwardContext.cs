@@ -19,6 +19,10 @@ public sealed class ForwardContext
         (_dropout, ComputeType, _casts, _scopes) = (dropout, computeType, casts ?? [], scopes);
     }
 
+    private ForwardContext(ForwardContext other, DropoutStream? dropout, Dictionary<(Weight, bool), Tensor> casts, int scopes)
+        : this(dropout, other.ComputeType, casts, scopes) =>
+        (Embedded, Normalized, Recomputed, Kept, Rows) = (other.Embedded, other.Normalized, other.Recomputed, other.Kept, other.Rows);
+
     /// <summary>Whether dropout is drawn.</summary>
     public bool IsTraining => _dropout is not null;
 
@@ -27,6 +31,9 @@ public sealed class ForwardContext
 
     /// <summary>The type in which scores are given: float32, or that of the computation where it is wider.</summary>
     internal ScalarType ResultType => ComputeType == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+
+    /// <summary>The layers whose insides are not kept for the backward pass but computed again there. Null: all are kept.</summary>
+    internal RecomputedLayers? Recomputed { get; init; }
 
     /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
@@ -57,8 +64,11 @@ public sealed class ForwardContext
     /// <summary>A pass of many, without dropout and gradients, between which casts of weights are kept.</summary>
     internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => For(null, precision).With(kept);
 
-    internal static ForwardContext For(DropoutStream? dropout, Precision precision) =>
-        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32) { Rows = dropout is null ? RowAdapters.Current : null };
+    internal static ForwardContext For(DropoutStream? dropout, Precision precision, RecomputedLayers? recomputed = null) =>
+        new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32)
+        {
+            Rows = dropout is null ? RowAdapters.Current : null, Recomputed = recomputed,
+        };
 
     /// <summary>
     /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside
@@ -74,16 +84,13 @@ public sealed class ForwardContext
         return _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
     }
 
-    private ForwardContext With(WeightCasts kept) => new(_dropout, ComputeType, _casts, _scopes) { Kept = kept, Rows = Rows };
-
-    private ForwardContext Like(DropoutStream? dropout, int scopes) =>
-        new(dropout, ComputeType, _casts, scopes) { Embedded = Embedded, Normalized = Normalized, Kept = Kept, Rows = Rows };
+    private ForwardContext With(WeightCasts kept) => new(this, _dropout, _casts, _scopes) { Kept = kept };
 
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        Like(drops ? _dropout?.Layer(layer) : null, _scopes);
+        new(this, drops ? _dropout?.Layer(layer) : null, _casts, _scopes);
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -92,11 +99,19 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => Like(_dropout?.Part(part), _scopes + 1);
+    internal ForwardContext Part(int part) => new(this, _dropout?.Part(part), _casts, _scopes + 1);
+
+    /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
+    internal ForwardContext Inside() => new(this, _dropout, _casts, _scopes + 1);
+
+    /// <summary>The same pass with casts of its own, which end with the dispose scope that it is used in: what is computed again shares none.</summary>
+    internal ForwardContext Again() => new(this, _dropout, [], 0);
+
+    /// <summary>The same pass over other rows: dropout of its own, and casts that end with its scope.</summary>
+    internal ForwardContext Apart(int part) => new(this, _dropout?.Part(part), [], 0);
 
     /// <summary>The same pass without dropout.</summary>
-    internal ForwardContext WithoutDropout() =>
-        _dropout is null ? this : new(null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext WithoutDropout() => _dropout is null ? this : new(this, null, _casts, _scopes);
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

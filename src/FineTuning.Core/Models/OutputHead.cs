@@ -39,7 +39,7 @@ public sealed class OutputHead : IDisposable
     {
         (Trunk trunk, HeadKind kind, int outputs) = (Trunk, Kind, Outputs);
         HeadSource from = HeadSource.Of(kind, new CheckpointHead(trunk.Config), reader.Options.FreshHead);
-        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan.InitializerRange, _plan, from);
+        var builder = new WeightBuilder(reader, Weights, Modules, trunk.Plan, _plan, from);
         int depth = Weights.HeadDepth, hidden = trunk.Plan.HiddenSize;
         bool hasDense = _plan.Dense is { } dense && (!_plan.IsOptional || builder.Holds(dense.Name));
         HeadDense? below = hasDense ? HeadDense.Make(builder, _plan.Dense!, depth, hidden) : null;
@@ -274,9 +274,23 @@ public sealed class OutputHead : IDisposable
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
         if (Plain(features, targets, own) is { } layer) return ChunkedCrossEntropy.Sum(layer with { Smoothing = smoothing, TokenWeights = tokenWeights });
-        Tensor logs = nn.functional.log_softmax(Project(features, own), -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
+        // What an adapter adds has gradients of its own, which autograd makes: the scores of a few tokens at a time, and again in the backward pass.
+        Tensor sum = zeros([], own.ResultType, features.device);
+        long start = 0;
+        foreach (Tensor part in features.split(LinearTargets.TokensAtOnce, 0))
+        {
+            (Tensor ids, Tensor? counts) = (targets.narrow(0, start, part.shape[0]), tokenWeights?.narrow(0, start, part.shape[0]));
+            sum = sum.Plus(Recomputation.Of(read => SumOf(Project(read[0], own.Again()), ids, counts, smoothing), [part]));
+            start += part.shape[0];
+        }
+        return sum;
+    }
+
+    private static Tensor SumOf(Tensor scores, Tensor targets, Tensor? weights, double smoothing)
+    {
+        Tensor logs = nn.functional.log_softmax(scores, -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
         if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
-        return (tokenWeights is null ? losses : losses * tokenWeights).sum();
+        return (weights is null ? losses : losses * weights).sum();
     }
 
     /// <summary>The log-probability of each target of a head over the vocabulary; its scores never exist whole.</summary>

@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -39,20 +40,24 @@ internal sealed class Stack
         ForwardContext Of(int key, int depth) => context.IsTraining ? context.Layer(key, !weights.IsFrozen(depth)) : context;
         Tensor hidden = pass.First > 0 || input.States is not null
             ? input.States ?? throw new ArgumentException($"a pass that begins at layer {pass.First} needs the states that enter it (States)", nameof(pass))
-            : _embeddings.Forward(input, Of(EmbeddingsKey + _below, 0));
+            : Embed(input, Of(EmbeddingsKey + _below, 0));
         pass.States?.Add(hidden);
         Tensor? positions = null;
         AttentionInput?[] inputs = _positions.Prepare(input, () => positions ??= _embeddings.PositionsOf(input), pass.Memory, pass.First, pass.End);
         for (int i = pass.First; i < pass.End; i++)
         {
-            (ILayer[] layers, int depth) = _steps[i];
+            (int number, int depth, AttentionInput around, Tensor entered) = (i, _steps[i].Depth, inputs[i]!, hidden);
             ForwardContext own = Of(_below + i + 1, depth);
-            for (int j = 0; j < layers.Length; j++)
-            {
-                bool ends = i == pass.End - 1 && j == layers.Length - 1;
-                hidden = layers[j].Forward(hidden, inputs[i]!, ends ? pass.Wanted : null, j == 0 ? own : own.Layer(j));
-            }
-            if (i == Count - 1) hidden = Finish(hidden, own);
+            IReadOnlyList<Tensor> read = [entered, .. around.Differentiable()];
+            // Where nothing trains, here and below, nothing is kept anyway; a cache would be written twice.
+            bool again = own.Recomputed?.Contains(depth) == true && input.Cache is null && is_grad_enabled()
+                && (!weights.IsFrozen(depth) || read.Any(tensor => tensor.requires_grad));
+            if (again) own.Recomputed!.Add();
+            hidden = again
+                ? Recomputation.Of(given => Step(pass, number, given[0], around.WithDifferentiable([.. given.Skip(1)]), own.Again().Inside()), read)
+                : Step(pass, number, entered, around, own.Inside());
+            // Made here and read by nobody else.
+            if (pass.States is null && i > pass.First && !ReferenceEquals(entered, hidden)) entered.Dispose();
             pass.States?.Add(hidden);
         }
         if (pass.First == pass.End && pass.Wanted is not null) hidden = pass.Wanted.Of(hidden);
@@ -75,10 +80,33 @@ internal sealed class Stack
         return new(plan, embeddings, positions, steps, norm, below);
     }
 
+    // One step of the stack: a layer, or those of a group that shares its weights; each in a scope of its own.
+    private Tensor Step(StackPass pass, int number, Tensor hidden, AttentionInput around, ForwardContext own)
+    {
+        ILayer[] layers = _steps[number].Layers;
+        for (int j = 0; j < layers.Length; j++)
+        {
+            (Tensor entered, ILayer layer, bool isTop) = (hidden, layers[j], j == layers.Length - 1);
+            (Wanted? wanted, ForwardContext inner) = (isTop && number == pass.End - 1 ? pass.Wanted : null, j == 0 ? own : own.Layer(j));
+            bool isHighest = isTop && number == Count - 1;
+            hidden = DisposeScopes.Within(() =>
+            {
+                Tensor left = layer.Forward(entered, around, wanted, inner);
+                return isHighest ? Finish(left, own) : left;
+            });
+            if (j > 0 && !ReferenceEquals(entered, hidden)) entered.Dispose();
+        }
+        return hidden;
+    }
+
+    // What observes the embeddings may hold on to what it is shown.
+    private Tensor Embed(TrunkInput input, ForwardContext context) => context is { Embedded: null, Normalized: null }
+        ? DisposeScopes.Within(() => _embeddings.Forward(input, context.Inside())) : _embeddings.Forward(input, context);
+
     private Tensor Finish(Tensor hidden, ForwardContext context)
     {
         if (_norm is null) return hidden;
-        return context.Dropout(_norm.Forward(hidden), _plan.Dropout, Tensors.DropoutSite.FinalNorm);
+        return context.Dropout(_norm.Forward(hidden), _plan.Dropout, DropoutSite.FinalNorm);
     }
 
     private static (ILayer[] Layers, int Depth)[] MakeEach(WeightBuilder builder, StackPlan plan, int width, int below) =>

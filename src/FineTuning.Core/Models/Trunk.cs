@@ -37,7 +37,7 @@ public sealed class Trunk : IDisposable
 
     private (EmbeddingTable Tokens, Stack? Encoder, Stack? Decoder) Make(CheckpointReader reader)
     {
-        var builder = new WeightBuilder(reader, Weights, Modules, Plan.InitializerRange);
+        var builder = new WeightBuilder(reader, Weights, Modules, Plan);
         EmbeddingTable tokens = builder.Table("embeddings.token", Plan.Embedding.PaddingRow, Plan.VocabularySize, Plan.EmbeddingSize);
         Stack? encoder = Plan.Encoder is null ? null : Stack.Make(builder, Plan, Plan.Encoder, tokens, 0);
         Stack? decoder = Plan.Decoder is null ? null : Stack.Make(builder, Plan, Plan.Decoder, tokens, Plan.Encoder?.Layers.Count ?? 0);

@@ -11,10 +11,10 @@ namespace FineTuning.Models;
 /// <param name="reader">The checkpoint.</param>
 /// <param name="weights">Gets the weights.</param>
 /// <param name="modules">Gets the modules.</param>
-/// <param name="deviation">Standard deviation of fresh matrices.</param>
+/// <param name="plan">Says how fresh matrices are drawn.</param>
 /// <param name="head">The head's plan. Null: the weights are the trunk's.</param>
 /// <param name="from">What of the checkpoint's head is taken over.</param>
-internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, double deviation,
+internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, ModuleIndex modules, TrunkPlan plan,
     HeadPlan? head = null, HeadSource from = default)
 {
     private readonly ScalarType _type = head is null && reader.Options.FrozenPrecision == Precision.BFloat16 ? ScalarType.BFloat16 : reader.Options.MasterType;
@@ -40,7 +40,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <summary>A table of vectors.</summary>
     public EmbeddingTable Table(string name, int paddingRow, long rows, long width)
     {
-        var table = new EmbeddingTable(Make(name + ".weight", WeightKind.Embedding, 0, rows, width), paddingRow);
+        Weight weight = Make(name + ".weight", [(name + ".weight", rows)], WeightKind.Embedding, 0, [width], paddingRow: paddingRow);
+        var table = new EmbeddingTable(weight, paddingRow);
         modules.Add(table);
         return table;
     }
@@ -84,7 +85,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     /// <summary>
     /// A weight of several pieces stacked along dimension 0, each with its name; pieces that the checkpoint holds as one tensor are read as one.
     /// </summary>
-    private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1)
+    private Weight Make(string name, IReadOnlyList<(string Name, long Rows)> pieces, WeightKind kind, int depth, long[] tail, double initialGain = 1,
+        int paddingRow = -1)
     {
         var parts = new List<WeightPart>();
         Tensor value;
@@ -92,9 +94,10 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         {
             var tensors = new List<Tensor>();
             long start = 0;
-            foreach ((TensorName theirs, long rows) in Stored(name, pieces))
+            foreach ((TensorName theirs, string own, long rows) in Stored(name, pieces))
             {
-                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, [rows, .. tail], kind, initialGain)));
+                long[] shape = [rows, .. tail];
+                tensors.Add(theirs.Row.Layout.FromFile(Read(theirs, shape, generator => Draw(own, kind, shape, generator, initialGain, paddingRow))));
                 parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
                 start += rows;
             }
@@ -108,18 +111,18 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     // Null: a quantised checkpoint holds this layer as floating point, on purpose.
     private QuantizedMatrix? Quantized(string name, IReadOnlyList<(string Name, long Rows)> pieces, int depth, long inputs, WeightQuantization quantization)
     {
-        (TensorName Theirs, long Rows)[] stored = [.. Stored(name, pieces)];
-        bool[] quantized = [.. stored.Select(own => reader.IsQuantized(own.Theirs.Whole))];
-        if (reader.HoldsQuantized && !Array.Exists(quantized, own => own)) return null;
+        (TensorName Theirs, string Own, long Rows)[] stored = [.. Stored(name, pieces)];
+        bool[] quantized = [.. stored.Select(tensor => reader.IsQuantized(tensor.Theirs.Whole))];
+        if (reader.HoldsQuantized && !Array.Exists(quantized, held => held)) return null;
         var parts = new List<WeightPart>();
         var matrices = new List<QuantizedRows>();
         long start = 0;
         for (int i = 0; i < stored.Length; i++)
         {
-            (TensorName theirs, long rows) = stored[i];
+            (TensorName theirs, string own, long rows) = stored[i];
             using var scope = NewDisposeScope();
             matrices.Add(quantized[i] ? reader.ReadQuantized(theirs.Whole, rows, inputs, theirs.Row.Layout)
-                : QuantizedRows.Of(theirs.Row.Layout.FromFile(Read(theirs, [rows, inputs], WeightKind.Matrix, 1)), quantization, reader.Device));
+                : QuantizedRows.Of(theirs.Row.Layout.FromFile(Read(theirs, [rows, inputs], generator => Draw(own, WeightKind.Matrix, [rows, inputs], generator, 1, -1))), quantization, reader.Device));
             parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
             start += rows;
         }
@@ -129,7 +132,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
     }
 
     // The checkpoint's tensors of which a weight is stacked, with their rows.
-    private IEnumerable<(TensorName Theirs, long Rows)> Stored(string name, IReadOnlyList<(string Name, long Rows)> pieces)
+    private IEnumerable<(TensorName Theirs, string Own, long Rows)> Stored(string name, IReadOnlyList<(string Name, long Rows)> pieces)
     {
         for (int i = 0; i < pieces.Count;)
         {
@@ -143,28 +146,31 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
                     throw new InvalidOperationException($"the name table's row of '{pieces[i].Name}' is not a run of the pieces of '{name}'");
                 rows += pieces[j].Rows;
             }
-            yield return (theirs, rows);
+            yield return (theirs, pieces[i].Name, rows);
             i += count;
         }
     }
 
-    private Tensor Read(TensorName name, long[] shape, WeightKind kind, double initialGain)
+    private Tensor Read(TensorName name, long[] shape, Func<Generator, Tensor> draw)
     {
         TensorLayout layout = name.Row.Layout;
         // A pooler belongs to the trunk, but a head of a task was tuned with it.
         bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
         bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
-        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(draw(generator)));
     }
 
     private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) =>
         head is not null && head.Marks.Any(name => reader.Names.TryMap(name + ".weight", head.Names) is { } mark && reader.Holds(mark.Whole));
 
-    private Tensor Draw(WeightKind kind, long[] shape, Generator generator, double initialGain) => kind switch
+    private Tensor Draw(string name, WeightKind kind, long[] shape, Generator generator, double initialGain, int paddingRow)
     {
-        WeightKind.Bias => zeros(shape),
-        WeightKind.Norm => full(shape, Held((float)initialGain), ScalarType.Float32),
-        _ => randn(shape, generator: generator).mul_(Held(deviation)),
-    };
+        if (kind == WeightKind.Bias) return zeros(shape);
+        if (kind == WeightKind.Norm) return full(shape, Held((float)initialGain), ScalarType.Float32);
+        Tensor drawn = randn(shape, generator: generator).mul_(Held(plan.DeviationOf(name)));
+        // Padding is nothing, and stays so: its row gets no gradient.
+        if (paddingRow >= 0 && paddingRow < shape[0]) drawn.narrow(0, paddingRow, 1).zero_();
+        return drawn;
+    }
 }

@@ -141,6 +141,15 @@ public abstract class TunableModel : IDisposable
         return sum;
     }
 
+    /// <summary>
+    /// Whether the sum over a batch is that over its parts: a run that is short of memory then computes a batch in parts. False where rows of a batch are
+    /// compared with each other. Default true.
+    /// </summary>
+    public virtual bool LossAddsOverRows => true;
+
+    /// <summary>Whether all that <see cref="SumLoss"/> keeps exists before the backward pass begins.</summary>
+    internal virtual bool KeepsWholeGraph => true;
+
     /// <summary>A fresh evaluation over a data set; batches are added to it one by one. To measure a model on data, call <c>Evaluate(data)</c>.</summary>
     public abstract IEvaluation NewEvaluation();
 

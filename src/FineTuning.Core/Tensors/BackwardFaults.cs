@@ -15,6 +15,9 @@ internal static class BackwardFaults
     /// <summary>Keeps a fault; only the first counts.</summary>
     public static void Keep(Exception fault) => Interlocked.CompareExchange(ref _first, fault, null);
 
+    /// <summary>Forgets what was kept: the backward pass has ended otherwise.</summary>
+    public static void Forget() => Interlocked.Exchange(ref _first, null);
+
     /// <summary>Throws what was kept, as it was thrown, and forgets it.</summary>
     public static void ThrowKept()
     {

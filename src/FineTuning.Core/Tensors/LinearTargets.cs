@@ -14,7 +14,7 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
     public const long Ignored = -100;
 
     // A 64th of the logits of 8,192 tokens: one buffer of them, and what a cast or a soft cap needs beside it, stay below a 32nd.
-    private const int TokensAtOnce = 128;
+    public const int TokensAtOnce = 128;
 
     /// <summary>c of c tanh(logits / c), as Gemma 2 caps its logits; null: they are taken as they are.</summary>
     public double? SoftCap { get; init; }

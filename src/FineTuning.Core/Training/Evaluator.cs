@@ -57,14 +57,15 @@ internal static class Evaluator
         };
     }
 
-    // With many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.
-    private static List<PlannedBatch> Plan(TunableModel model, RowSet rows)
+    /// <summary>The batches of an evaluation; with many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.</summary>
+    public static List<PlannedBatch> Plan(TunableModel model, RowSet rows)
     {
         int tokens = Math.Clamp(ScoresInABatch / Math.Max(1, model.OutputsPerToken), 1, TokensInABatch);
         return BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, tokens, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);
     }
 
-    private static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation)
+    /// <summary>Adds one of them.</summary>
+    public static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation)
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();

@@ -3,6 +3,7 @@ using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 
 namespace FineTuning.Training;
 
@@ -23,6 +24,7 @@ internal sealed class RunParts : IDisposable
         _freezing = new FreezeState(model.Weights, options);
         Trained = [.. model.Weights.Where(weight => weight.CanTrain && !options.Frozen.Matches(weight, model.Weights.HeadDepth))];
         _optimizer = options.Optimizer.CreateState();
+        Recomputed = LayersOf(options.GradientCheckpointing);
         Gradients = new GradientStep(options, _optimizer);
         Best = new BestWeights(Trained);
         CompareBy(MetricDirection.Higher);
@@ -41,6 +43,9 @@ internal sealed class RunParts : IDisposable
 
     /// <summary>The weights that train at some time of the run.</summary>
     public IReadOnlyList<Weight> Trained { get; }
+
+    /// <summary>The layers that are computed again in the backward pass. Null: none.</summary>
+    public RecomputedLayers? Recomputed { get; private set; }
 
     /// <summary>From gradients to updates.</summary>
     public GradientStep Gradients { get; }
@@ -75,6 +80,25 @@ internal sealed class RunParts : IDisposable
         Direction = direction;
         Selection = new Selection(higher, Options.EarlyStopping);
         Plateau = Options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higher) : null;
+    }
+
+    /// <summary>The pass of a micro-batch, with dropout by its seed, step and number.</summary>
+    public ForwardContext Pass(long step, int microBatch) => ForwardContext.For(new DropoutStream(Options.Seed, step, microBatch), Options.Precision, Recomputed);
+
+    /// <summary>From now on all layers are computed again in the backward pass; false where they are already.</summary>
+    public bool RecomputeAll()
+    {
+        RecomputedLayers all = LayersOf(new WeightFilter().Layers(..))!;
+        if (Recomputed is { } own && all.Depths.All(own.Contains)) return false;
+        Recomputed = all;
+        return true;
+    }
+
+    private RecomputedLayers? LayersOf(WeightFilter filter)
+    {
+        int head = Model.Weights.HeadDepth;
+        HashSet<int> depths = [.. Model.Weights.Where(weight => weight.Depth > 0 && weight.Depth < head && filter.Matches(weight, head)).Select(weight => weight.Depth)];
+        return filter.Rules.Count == 0 ? null : new RecomputedLayers(depths);
     }
 
     /// <summary>Sets which weights train in an epoch.</summary>

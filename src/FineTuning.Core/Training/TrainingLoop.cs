@@ -15,9 +15,9 @@ namespace FineTuning.Training;
 internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer,
     CancellationToken cancellation, Stopwatch? clock = null)
 {
-    private readonly BatchRules _rules = new(
-        options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf,
-        train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
+    private readonly BatchRules _rules = options.RulesFor(train.Lengths);
+    private readonly MicroBatches _microBatches = new(model);
+    private readonly HeapRoom _room = new();
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
@@ -87,12 +87,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private bool Step(RunParts run, PlannedBatch[] window, long epoch)
     {
         long started = Stopwatch.GetTimestamp();
-        _record.BeginStep();
-        StepTally tally = default;
-        for (int micro = 0; micro < window.Length && !tally.IsOver; micro++)
-        {
-            tally += _record.ShouldEnd(cancellation) ? StepTally.Stop : Backward(run, window[micro], epoch, micro);
-        }
+        StepTally tally = _microBatches.Gather(run, () => Gradients(run, window, epoch));
         if (run.Gradients.Any()) tally += StepTally.Gradient;
         tally = run.Reduce(tally);
         if (tally.Failures > 0) return Recovered(run, window, $"the loss is {tally.Loss}");
@@ -129,15 +124,34 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return true;
     }
 
-    private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, int micro)
+    private StepTally Gradients(RunParts run, PlannedBatch[] window, long epoch)
     {
+        _record.BeginStep();
+        StepTally tally = default;
+        for (int micro = 0; micro < window.Length; micro++)
+        {
+            int part = 0;
+            foreach (PlannedBatch planned in _microBatches.Parts(window[micro]))
+            {
+                if (tally.IsOver) return tally;
+                ForwardContext context = run.Pass(_record.Steps + 1, micro);
+                tally += _record.ShouldEnd(cancellation) ? StepTally.Stop : Backward(run, planned, epoch, part == 0 ? context : context.Apart(part));
+                part++;
+            }
+        }
+        return tally;
+    }
+
+    private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, ForwardContext context)
+    {
+        _room.Before((long)planned.PaddedLength * planned.Rows.Length);
         using var scope = NewDisposeScope();
         Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
         if (batch.TargetCount <= 0) return default;
-        ForwardContext context = ForwardContext.For(new DropoutStream(options.Seed, _record.Steps + 1, micro), options.Precision);
         run.At(feature => feature.BeforeForward(run, batch));
         double sum = model.AddGradients(batch, context);
+        BackwardFaults.ThrowKept();
         if (!double.IsFinite(sum)) return new(sum, batch.TargetCount, 0, 1, 0);
         run.At(feature => feature.AfterBackward(run, batch, context));
         return new(sum, batch.TargetCount, 0, 0, 0);
@@ -182,16 +196,21 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private void DryRun(RunParts run)
     {
         PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
-        using (var scope = NewDisposeScope())
-        {
-            Batch batch = model.Collate(RowsOf(largest), largest.PaddedLength, new BatchMoment(options.Seed, 0));
-            double loss = model.AddGradients(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
-            run.FirstLoss = loss;
-            if (!double.IsFinite(loss)) throw Diverged([largest], $"the loss is {loss} before the first step");
-        }
+        run.FirstLoss = _microBatches.Gather(run, () => _microBatches.Parts(largest).Sum(part => Rehearse(run, part)));
+        if (run.Recomputed is { Count: 0 })
+            _record.Warn("GradientCheckpointing changes nothing: none of the chosen layers is computed by this model, or nothing trains in them and below");
         _record.NoteIdleWeights(run.Gradients.Idle());
         run.Gradients.Clear();
         if (validation is not null) run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
+    }
+
+    private double Rehearse(RunParts run, PlannedBatch planned)
+    {
+        using var scope = NewDisposeScope();
+        Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, 0));
+        double loss = model.AddGradients(batch, run.Pass(0, 0));
+        BackwardFaults.ThrowKept();
+        return double.IsFinite(loss) ? loss : throw Diverged([planned], $"the loss is {loss} before the first step");
     }
 
     private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => train.Rows[index])];

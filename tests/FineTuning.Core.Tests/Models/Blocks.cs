@@ -19,7 +19,7 @@ internal sealed class Blocks : IDisposable
     private readonly CheckpointReader _reader = new(
         null, new NameTable("", [.. Modules.Select(module => (NameRow)(module, module))]), "", new ModelLoadOptions { MasterType = ScalarType.Float64 });
 
-    public Blocks() => Builder = new(_reader, new WeightSet(), new ModuleIndex(), 0.4);
+    public Blocks() => Builder = new(_reader, new WeightSet(), new ModuleIndex(), new TrunkPlan { InitializerRange = 0.4 });
 
     public WeightBuilder Builder { get; }
 

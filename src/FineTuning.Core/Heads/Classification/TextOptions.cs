@@ -1,5 +1,6 @@
 using FineTuning.Errors;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using FineTuning.Text;
 using Microsoft.Extensions.Logging;
 
@@ -32,10 +33,17 @@ public record TextOptions
     /// <summary>Dropout of the trunk's hidden states and attention, and of the head, from 0 to 0.99. Null: what config.json says.</summary>
     public double? Dropout { get; init; }
 
+    /// <summary>
+    /// The type in which the trunk is kept, frozen for good: bfloat16 halves its memory, and what trains is the head or an adapter. Null (default): float32,
+    /// and it trains. A trunk in memory stays as it is.
+    /// </summary>
+    public Precision? FrozenPrecision { get; init; }
+
     /// <summary>Told what was assumed, and where a head that nothing has trained is asked for an answer. Null: no one is told.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal virtual NullMembers Members() => new NullMembers().Value(Device, nameof(Device));
 
@@ -44,6 +52,7 @@ public record TextOptions
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a text needs at least 3 tokens");
         if (!Enum.IsDefined(Truncation)) violations.Add(HeadErrors.NotOneOf(nameof(Truncation), Truncation));
         Limits.Dropout(Dropout, violations);
+        Limits.Frozen(FrozenPrecision, violations);
     }
 }
 

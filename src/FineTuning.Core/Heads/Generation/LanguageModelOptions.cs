@@ -17,7 +17,7 @@ public record GenerativeOptions
 
     /// <summary>
     /// The type in which the trunk's weights are kept, frozen for good: bfloat16 halves their memory, for a model that only writes or that an adapter tunes; it
-    /// writes fastest with <see cref="Precision"/> of the same type. Null (default): float32, and they train.
+    /// writes fastest with <see cref="Precision"/> of the same type. Null (default): float32, and they train. A trunk in memory stays as it is.
     /// </summary>
     public Precision? FrozenPrecision { get; init; }
 
@@ -39,20 +39,15 @@ public record GenerativeOptions
     /// <summary>Told which generation options change nothing. Null: nobody is.</summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new()
-    {
-        Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision,
-    };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal virtual void CollectViolations(List<string> violations)
     {
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (!Enum.IsDefined(Precision)) violations.Add($"Precision is {Precision}: it is {string.Join(" or ", Enum.GetNames<Precision>())}");
-        if (FrozenPrecision is { } kept && !Enum.IsDefined(kept))
-        {
-            violations.Add($"FrozenPrecision is {kept}: it is null or {string.Join(" or ", Enum.GetNames<Precision>())}");
-        }
         Limits.Dropout(Dropout, violations);
+        Limits.Frozen(FrozenPrecision, violations);
     }
 }
 

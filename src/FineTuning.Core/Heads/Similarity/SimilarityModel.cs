@@ -19,6 +19,11 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
 
     public override string PrimaryMetric => loss.PrimaryMetric;
 
+    // Losses may compare every text of a batch with every other.
+    public override bool LossAddsOverRows => false;
+
+    internal override bool KeepsWholeGraph => chunkSize is null;
+
     public override EncodedRow? Encode(TExample example, EncodingReport report)
     {
         ArgumentNullException.ThrowIfNull(example);

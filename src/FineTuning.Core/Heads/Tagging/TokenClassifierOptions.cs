@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Models;
+using FineTuning.Tensors;
 using Microsoft.Extensions.Logging;
 
 namespace FineTuning.Heads;
@@ -87,11 +88,18 @@ public sealed record TokenClassifierOptions
     public double? Dropout { get; init; }
 
     /// <summary>
+    /// The type in which the trunk is kept, frozen for good: bfloat16 halves its memory, and what trains is the head or an adapter. Null (default): float32,
+    /// and it trains. A trunk in memory stays as it is.
+    /// </summary>
+    public Precision? FrozenPrecision { get; init; }
+
+    /// <summary>
     /// Told where a head that nothing has trained is asked for an answer. Null: no one is told; see <see cref="TokenClassifier.HasUntrainedHead"/>.
     /// </summary>
     public ILogger? Logger { get; init; }
 
-    internal ModelLoadOptions LoadOptions() => new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device };
+    internal ModelLoadOptions LoadOptions() =>
+        new() { Seed = Seed, Dropout = Dropout, FreshHead = FreshHead, Device = Device, FrozenPrecision = FrozenPrecision };
 
     internal void Validate()
     {
@@ -99,6 +107,7 @@ public sealed record TokenClassifierOptions
         var violations = new List<string>();
         if (MaximumLength is < 3) violations.Add($"MaximumLength is {MaximumLength}: a window needs at least 3 tokens");
         Limits.Dropout(Dropout, violations);
+        Limits.Frozen(FrozenPrecision, violations);
         if (LabelSmoothing is not (>= 0 and < 1)) violations.Add($"LabelSmoothing is {LabelSmoothing}: it is from 0 to below 1");
         if (LabelSmoothing > 0 && Crf == true) violations.Add("LabelSmoothing and Crf are both set: a CRF's loss has no smoothing");
         if (ContextTokens < 0) violations.Add($"ContextTokens is {ContextTokens}: it is 0 or more");

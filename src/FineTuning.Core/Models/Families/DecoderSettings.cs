@@ -19,6 +19,9 @@ internal sealed record DecoderSettings
 
     public double InitializerRange { get; init; } = 0.02;
 
+    /// <summary>Matrices that are drawn with another deviation, by the end of their name.</summary>
+    public IReadOnlyList<(string Ending, double Deviation)> Deviations { get; init; } = [];
+
     /// <summary>Whether the output matrix is that of the token embeddings, unless the file holds another one.</summary>
     public bool TiesOutput { get; init; }
 
@@ -80,6 +83,7 @@ internal sealed record DecoderSettings
         HiddenSize = HiddenSize,
         PadTokenId = PadTokenId,
         InitializerRange = InitializerRange,
+        Deviations = Deviations,
         Labels = config.Labels(),
         ProblemType = config.Text("problem_type"),
         Embedding = Embedding with { Rule = PositionRule.RealTokens },

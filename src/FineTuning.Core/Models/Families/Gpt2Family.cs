@@ -57,8 +57,11 @@ internal static class Gpt2Family
         {
             Positions = new(config.Count("n_positions", 1024)), Dropout = config.Dropout("embd_pdrop", 0.1),
         };
+        // What is added to the stream is drawn smaller, so that its sum over the layers is not (Radford et al. 2019, section 2.3).
+        double added = config.Number("initializer_range", 0.02, 0, 10) / Math.Sqrt(2.0 * layers);
         return DecoderSettings.Of(config, "gpt2", hidden, embedding, plans, norm) with
         {
+            Deviations = [("attention.output.weight", added), ("feed_forward.outer.weight", added)],
             TiesOutput = config.Flag("tie_word_embeddings", true),
             TokenDropout = config.Dropout(config.Has("classifier_dropout") ? "classifier_dropout" : "hidden_dropout", 0.1),
         };

@@ -47,7 +47,7 @@ internal static class T5Family
             HiddenSize = hidden,
             PadTokenId = config.Count("pad_token_id", 0, least: 0),
             DecoderStartTokenId = config.Count("decoder_start_token_id", config.Count("pad_token_id", 0, least: 0), least: 0),
-            InitializerRange = config.Number("initializer_factor", 1, 0, 10) * 0.05,
+            Deviations = Deviations(config, config.Number("initializer_factor", 1, 0, 10), hidden, (double)heads * attention.Width),
             Labels = config.Labels(),
             ProblemType = config.Text("problem_type"),
             Embedding = new(config.Count("vocab_size", 32128), hidden) { Dropout = dropout, Rule = PositionRule.Index },
@@ -57,6 +57,14 @@ internal static class T5Family
                 { Prefix = "decoder.", Norm = norm, Dropout = dropout, RelativeBias = new(buckets, buckets, farthest, BothSides: false) },
         };
     }
+
+    // Scores have no scale: it is in how queries are drawn (Raffel et al. 2020; the reference's initialisation).
+    private static IReadOnlyList<(string Ending, double Deviation)> Deviations(ConfigFile config, double factor, double hidden, double inner) =>
+    [
+        ("embeddings.token.weight", factor), ("head.output.weight", factor), (".query.weight", factor / Math.Sqrt(hidden * config.Count("d_kv", 64))),
+        ("attention.output.weight", factor / Math.Sqrt(inner)), ("cross.output.weight", factor / Math.Sqrt(inner)),
+        (".outer.weight", factor / Math.Sqrt(config.Count("d_ff", 2048))), ("", factor / Math.Sqrt(hidden)),
+    ];
 
     private static FeedForwardPlan FeedForwardOf(ConfigFile config, double dropout)
     {

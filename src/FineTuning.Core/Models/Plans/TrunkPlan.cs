@@ -62,6 +62,19 @@ public sealed class TrunkPlan
     /// <summary>Standard deviation of fresh matrices.</summary>
     internal double InitializerRange { get; init; } = 0.02;
 
+    /// <summary>Matrices that are drawn with another deviation, by the end of this library's name of them; the first that fits counts.</summary>
+    internal IReadOnlyList<(string Ending, double Deviation)> Deviations { get; init; } = [];
+
+    /// <summary>The standard deviation of a fresh matrix.</summary>
+    internal double DeviationOf(string name)
+    {
+        foreach ((string ending, double deviation) in Deviations)
+        {
+            if (name.EndsWith(ending, StringComparison.Ordinal)) return deviation;
+        }
+        return InitializerRange;
+    }
+
     /// <summary>What enters the lowest layer; an encoder-decoder uses it on both sides.</summary>
     internal EmbeddingPlan Embedding { get; init; } = new(1, 1);
 

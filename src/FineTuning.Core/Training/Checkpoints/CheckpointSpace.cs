@@ -13,8 +13,9 @@ internal static class CheckpointSpace
     {
         long weights = run.Trained.Sum(weight => weight.Value.numel() * weight.Value.element_size());
         bool keepsBest = run.Options.KeepBest && run.Record.Rows.Validation is not null;
-        int copies = 1 + run.Options.Optimizer.WeightCopies + (keepsBest ? 1 : 0) + run.Options.Features.Sum(feature => feature.WeightCopies);
-        return Besides + (weights * copies);
+        long moments = run.Trained.Sum(weight => run.Options.Optimizer.MomentCount(weight) * weight.Value.element_size());
+        int copies = 1 + (keepsBest ? 1 : 0) + run.Options.Features.Sum(feature => feature.WeightCopies);
+        return Besides + moments + (weights * copies);
     }
 
     /// <summary>Checks that all fit that are kept, and the one that is being written.</summary>

@@ -17,6 +17,7 @@ internal sealed class FreezeState
         var violations = options.Frozen.Idle(weights).Select(rule => $"Freeze: {rule} means no weight of this model").ToList();
         violations.AddRange(options.RateFactors.SelectMany(rate => rate.Weights.Idle(weights))
             .Select(rule => $"a rate factor's {rule} means no weight of this model"));
+        violations.AddRange(options.GradientCheckpointing.Idle(weights).Select(rule => $"GradientCheckpointing: {rule} means no weight of this model"));
         if (weights.All(weight => options.Frozen.Matches(weight, weights.HeadDepth)))
             violations.Add($"Freeze ({options.Frozen}) leaves nothing to train: freeze less");
         if (violations.Count > 0) throw new InvalidOptionsException(violations);

@@ -25,9 +25,9 @@ public sealed record AdamWOptimizer : Optimizer
     /// <summary>Whether the highest second moment is used.</summary>
     public bool AmsGrad { get; init; }
 
-    internal override int WeightCopies => AmsGrad ? 3 : 2;
-
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: true);
+
+    internal override long MomentCount(Weight weight) => (AmsGrad ? 3 : 2) * weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {
@@ -57,9 +57,9 @@ public sealed record AdamOptimizer : Optimizer
     /// <summary>Whether the highest second moment is used.</summary>
     public bool AmsGrad { get; init; }
 
-    internal override int WeightCopies => AmsGrad ? 3 : 2;
-
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: false);
+
+    internal override long MomentCount(Weight weight) => (AmsGrad ? 3 : 2) * weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {

@@ -19,9 +19,9 @@ public sealed record SgdOptimizer : Optimizer
     /// <summary>Whether the gradient is taken ahead of the momentum.</summary>
     public bool Nesterov { get; init; }
 
-    internal override int WeightCopies => Momentum > 0 ? 1 : 0;
-
     internal override OptimizerState CreateState() => new State(this);
+
+    internal override long MomentCount(Weight weight) => Momentum > 0 ? weight.Value.numel() : 0;
 
     internal override void CollectViolations(List<string> violations)
     {
@@ -63,9 +63,9 @@ public sealed record RmsPropOptimizer : Optimizer
     /// <summary>Added to the root of the mean square.</summary>
     public double Epsilon { get; init; }
 
-    internal override int WeightCopies => Momentum > 0 ? 2 : 1;
-
     internal override OptimizerState CreateState() => new State(this);
+
+    internal override long MomentCount(Weight weight) => (Momentum > 0 ? 2 : 1) * weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {
@@ -105,6 +105,8 @@ public sealed record AdagradOptimizer : Optimizer
 
     internal override OptimizerState CreateState() => new State(this);
 
+    internal override long MomentCount(Weight weight) => weight.Value.numel();
+
     internal override void CollectViolations(List<string> violations)
     {
         base.CollectViolations(violations);
@@ -137,6 +139,8 @@ public sealed record LionOptimizer : Optimizer
     public double Beta2 { get; init; }
 
     internal override OptimizerState CreateState() => new State(this);
+
+    internal override long MomentCount(Weight weight) => weight.Value.numel();
 
     internal override void CollectViolations(List<string> violations)
     {

@@ -1,3 +1,5 @@
+using FineTuning.Models;
+
 namespace FineTuning.Training;
 
 /// <summary>How weights follow their gradients: a plain value, compared and stored by its settings.</summary>
@@ -106,8 +108,8 @@ public abstract record Optimizer
 
     internal abstract OptimizerState CreateState();
 
-    /// <summary>How many copies of the weights its state holds, at most.</summary>
-    internal virtual int WeightCopies => 1;
+    /// <summary>How many numbers are kept for a weight from its first update on.</summary>
+    internal abstract long MomentCount(Weight weight);
 
     internal virtual void CollectViolations(List<string> violations)
     {

@@ -1,0 +1,138 @@
+using FineTuning.Batching;
+using FineTuning.Models;
+using FineTuning.Tasks;
+using FineTuning.Tensors;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace FineTuning.Training;
+
+/// <summary>
+/// Estimates the memory of a recipe: weights are counted, passes are measured on a few rows of the largest batch, padded as it is. No weight changes.
+/// </summary>
+/// <remarks>On the thread of a run that has the weights for itself.</remarks>
+internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, CancellationToken cancellation)
+{
+    // Looking further ahead costs more than a batch that is larger by a row of tokens.
+    private const int EpochsAhead = 8;
+
+    public MemoryEstimate Make()
+    {
+        // All that trains at some time of the run.
+        TrainingOptions thawed = options with { UnfreezeEvery = null };
+        (Weight Weight, bool Trains)[] before = [.. model.Weights.Select(weight => (weight, weight.IsTrainable))];
+        var record = new RunRecord(model, train, validation, thawed, new RunObserver());
+        using var run = new RunParts(model, thawed, record);
+        try
+        {
+            run.BeginEpoch(0);
+            return Make(run);
+        }
+        finally
+        {
+            run.Gradients.Clear();
+            foreach ((Weight weight, bool trains) in before) weight.IsTrainable = trains;
+        }
+    }
+
+    private MemoryEstimate Make(RunParts run)
+    {
+        (PlannedBatch largest, bool evaluatesBefore) = Largest();
+        long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.WeightCopies) * gradients;
+        // Of a snapshot that is made at the end no batch knows any more.
+        if (validation is not null && options.KeepBest && evaluatesBefore) copies += gradients;
+        // What every pass needs once, code and kernels, is there before anything is measured.
+        Train(run, largest, 1)();
+        BatchMemory plain = OfTraining(run, largest);
+        if (validation is not null) Evaluate(1).Pass();
+        long evaluation = validation is null ? 0 : OfEvaluation();
+        BatchMemory recomputed = run.RecomputeAll() ? OfTraining(run, largest) : plain;
+        run.Gradients.Clear();
+        ProcessMemory.Trim();
+        return new MemoryEstimate(plain, recomputed)
+        {
+            Present = ProcessMemory.Current, Gradients = gradients, Copies = copies,
+            OptimizerState = run.Trained.Sum(weight => options.Optimizer.MomentCount(weight) * weight.Value.element_size()),
+            Training = plain.Of(largest.Rows.Length), Evaluation = evaluation, Rows = largest.Rows.Length, Tokens = largest.PaddedLength,
+        };
+    }
+
+    // The largest batch of the epochs that are seen, the rehearsed one among them; and whether training goes on after an evaluation.
+    private (PlannedBatch Largest, bool EvaluatesBefore) Largest()
+    {
+        BatchRules rules = options.RulesFor(train.Lengths);
+        long steps = (BatchPlan.Count(train.Lengths, rules) + options.Accumulation - 1) / options.Accumulation;
+        long total = options.Steps ?? (options.Epochs ?? 3) * steps;
+        PlannedBatch largest = default;
+        for (long epoch = 0; epoch < EpochsAhead && epoch * steps < total; epoch++)
+        {
+            PlannedBatch own = BatchPlan.Of(train.Lengths, rules, options.Seed, epoch).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+            if (largest.Rows is null || (long)own.PaddedLength * own.Rows.Length > (long)largest.PaddedLength * largest.Rows.Length) largest = own;
+        }
+        return (largest, options.EvaluateEvery.Resolve(steps) < total);
+    }
+
+    private BatchMemory OfTraining(RunParts run, PlannedBatch largest)
+    {
+        (int few, int more) = Counts(largest.Rows.Length);
+        MemoryLine highest = Line(few, more, count => Measured(run, Train(run, largest, count), Train(run, largest, 1)));
+        if (!model.KeepsWholeGraph) return new(highest, highest);
+        // Gradients of earlier micro-batches are there already when the next begins.
+        long earlier = options.Accumulation > 1 ? run.Trained.Sum(Bytes) : 0;
+        MemoryLine kept = Line(few, more, count => Measured(run, Forward(run, largest, count), null));
+        return new(kept with { Base = kept.Base + earlier }, highest);
+    }
+
+    private long OfEvaluation()
+    {
+        (Action _, int rows) = Evaluate(1);
+        (int few, int more) = Counts(rows);
+        return Line(few, more, count => ProcessMemory.Rise(Evaluate(count).Pass)).Of(rows);
+    }
+
+    // Few enough to fit where the whole does, enough for a slope.
+    private static (int Few, int More) Counts(int rows) => rows == 1 ? (1, 1) : (Math.Max(1, rows / 8), Math.Max(2, rows / 4));
+
+    private static MemoryLine Line(int few, int more, Func<int, long> measure) => MemoryLine.Through(few, few == more ? 0 : measure(few), more, measure(more));
+
+    // With accumulation the gradients of an earlier micro-batch stay while the next is computed.
+    private long Measured(RunParts run, Action pass, Action? earlier)
+    {
+        run.Gradients.Clear();
+        return ProcessMemory.Rise(() =>
+        {
+            if (options.Accumulation > 1) earlier?.Invoke();
+            pass();
+        });
+    }
+
+    private Action Train(RunParts run, PlannedBatch largest, int count) => () =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        using var scope = NewDisposeScope();
+        model.AddGradients(Collated(largest, count), run.Pass(0, 0));
+        BackwardFaults.ThrowKept();
+    };
+
+    private Action Forward(RunParts run, PlannedBatch largest, int count) => () =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        using var scope = NewDisposeScope();
+        model.SumLoss(Collated(largest, count), run.Pass(0, 0));
+    };
+
+    private (Action Pass, int Rows) Evaluate(int count)
+    {
+        PlannedBatch longest = Evaluator.Plan(model, validation!).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+        PlannedBatch part = longest with { Rows = Part(longest.Rows, count) };
+        return (() => Evaluator.Add(model, validation!, part, model.NewEvaluation()), longest.Rows.Length);
+    }
+
+    private Batch Collated(PlannedBatch planned, int count) =>
+        model.Collate([.. Part(planned.Rows, count).Select(index => train.Rows[index])], planned.PaddedLength, new BatchMoment(options.Seed, 0));
+
+    // Rows of the batch, evenly over their lengths; what is trained on counts, so that a row with little to learn stands for no others.
+    private static int[] Part(int[] rows, int count) => [.. Enumerable.Range(0, count).Select(i => rows[(int)(((2L * i) + 1) * rows.Length / (2L * count))])];
+
+    private static long Bytes(Weight weight) => weight.Value.numel() * weight.Value.element_size();
+}

@@ -1,0 +1,84 @@
+using FineTuning.Errors;
+using FineTuning.Models;
+using FineTuning.Tensors;
+using FineTuning.Training;
+using Xunit;
+
+namespace FineTuning.Tests.Training;
+
+/// <summary>What is said of a run's memory before it begins.</summary>
+[Collection(AloneInTheProcess.Name)]
+public sealed class EstimateTests
+{
+    private const string Config = """
+        {"model_type":"bert","vocab_size":400,"hidden_size":128,"num_hidden_layers":6,"num_attention_heads":4,"intermediate_size":512,
+         "max_position_embeddings":256,"type_vocab_size":2,"hidden_dropout_prob":0.1,"attention_probs_dropout_prob":0.1}
+        """;
+
+    private static RowsClassifier Model() => new(OutputHead.Create(Config, HeadKind.SequenceClassification, 3));
+
+    private static IdsWithLabel[] Data(int count, int length) => [.. Enumerable.Range(0, count).Select(i => new IdsWithLabel([.. Enumerable.Range(1, length - (i % 3))], i % 3))];
+
+    [Fact]
+    public void An_estimate_counts_weights_and_leaves_the_model_as_it_was()
+    {
+        using RowsClassifier model = Model();
+        float[] before = TinyRun.Values(model);
+        IdsWithLabel[] data = Data(40, 64);
+        FineTuner<IdsWithLabel> tuner = FineTuner.For(model).BatchSize(16).Epochs(2).ValidateOn(data);
+        MemoryEstimate estimate = tuner.Estimate(data), frozen = tuner.Freeze(l => l.Embeddings().Layers(..5)).Estimate(data);
+        long bytes = model.Weights.ParameterCount() * sizeof(float);
+        Assert.Equal((bytes, 2 * bytes, bytes), (estimate.Gradients, estimate.OptimizerState, estimate.Copies));
+        Assert.Equal((16, 64), (estimate.Rows, estimate.Tokens));
+        Assert.True(estimate.Peak >= estimate.Present + (4 * bytes), estimate.ToString());
+        Assert.True(frozen.Training < estimate.Training / 2, $"{frozen}; {estimate}");
+        Assert.Equal(before, TinyRun.Values(model));
+        Assert.All(model.Weights, weight => Assert.True(weight.IsTrainable && weight.Value.grad is null));
+        Assert.Equal(0, FineTuner.For(model).Epochs(1).Estimate(data).Copies);
+        Assert.Equal(bytes, FineTuner.For(model).Epochs(1).WithWeightAverage().Estimate(data).Copies);
+    }
+
+    [Fact]
+    public void A_budget_chooses_micro_batches_and_then_checkpointing_and_keeps_the_effective_batch()
+    {
+        using RowsClassifier model = Model();
+        IdsWithLabel[] data = Data(64, 128);
+        FineTuner<IdsWithLabel> tuner = FineTuner.For(model).BatchSize(32, accumulation: 2).Steps(2);
+        MemoryEstimate estimate = tuner.Estimate(data);
+        Assert.True(estimate.Fits(estimate.Peak) && !estimate.Fits(estimate.Peak - 1));
+        Assert.True(estimate.LargestBatch(estimate.Peak) >= 32);
+        Assert.Equal(0, estimate.LargestBatch(estimate.Present));
+        long quarter = estimate.Fixed + (estimate.Training / 3);
+        int rows = estimate.LargestBatch(quarter);
+        Assert.InRange(rows, 1, 16);
+        Assert.True(estimate.LargestBatch(quarter, gradientCheckpointing: true) > rows, estimate.ToString());
+        TrainingOptions fitted = RecipeFitting.Into(tuner.Options, estimate, quarter);
+        Assert.Equal(64, fitted.BatchSize * fitted.Accumulation);
+        Assert.InRange(fitted.BatchSize, 1, rows);
+        Assert.Empty(fitted.GradientCheckpointing.Rules);
+        long between = estimate.Fixed + ((estimate.Plain.Of(1) + estimate.Recomputed.Of(1)) / 2);
+        if (estimate.Recomputed.Of(1) < estimate.Plain.Of(1)) Assert.NotEmpty(RecipeFitting.Into(tuner.Options, estimate, between).GradientCheckpointing.Rules);
+        Assert.Contains("does not fit", Assert.Throws<InvalidOptionsException>(() => RecipeFitting.Into(tuner.Options, estimate, estimate.Present)).Message, StringComparison.Ordinal);
+        Assert.Same(tuner.Options, RecipeFitting.Into(tuner.Options, estimate, long.MaxValue));
+        TrainingOptions tokens = RecipeFitting.Into(tuner.TokenBudget(4096).Options, estimate, quarter);
+        Assert.True(tokens.TokenBudget < 4096 && tokens.Accumulation > 2);
+        Assert.Equal(64, tuner.FitInto(data).Options.BatchSize * 2);
+    }
+
+    [Fact]
+    public void Checkpointing_takes_a_fraction_of_the_memory()
+    {
+        // One layer's insides are there at a time, of twelve.
+        using RowsClassifier model = new(OutputHead.Create(Config.Replace("\"num_hidden_layers\":6", "\"num_hidden_layers\":12", StringComparison.Ordinal), HeadKind.SequenceClassification, 3));
+        IdsWithLabel[] data = Data(16, 128);
+        long Rise(bool again)
+        {
+            FineTuner<IdsWithLabel> tuner = FineTuner.For(model).BatchSize(16).Steps(1);
+            if (again) tuner = tuner.WithGradientCheckpointing();
+            return ProcessMemory.Rise(() => tuner.Train(data));
+        }
+        Rise(false);
+        long plain = Rise(false), less = Rise(true);
+        Assert.True(less < 0.5 * plain, $"{less >> 20} MB with, {plain >> 20} MB without");
+    }
+}
