@@ -77,6 +77,9 @@ public sealed class ForwardContext
     /// </summary>
     internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
 
+    /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
+    internal ForwardContext Inside() => new(_dropout, ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
     /// <returns>The shape of the weight.</returns>

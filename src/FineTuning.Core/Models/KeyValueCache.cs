@@ -6,7 +6,8 @@ namespace FineTuning.Models;
 /// <summary>Keys and values of the tokens that a decoder has read, layer by layer; tokens that follow are appended.</summary>
 /// <remarks>
 /// A pass appends to every layer once and then counts its tokens. What stands in the cache before the first pass is seen by every token as if it had been
-/// read (a shared prompt, the learned vectors of prefix tuning, which may carry gradients). For one thread; the caller disposes it.
+/// read (a shared prompt, the learned vectors of prefix tuning, which may carry gradients). A layer's temporaries end with it: what an implementation keeps
+/// beyond a call it detaches from the dispose scope. For one thread; the caller disposes it.
 /// </remarks>
 internal abstract class KeyValueCache : IDisposable
 {

@@ -1,3 +1,4 @@
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -39,20 +40,27 @@ internal sealed class Stack
         ForwardContext Of(int key, int depth) => context.IsTraining ? context.Layer(key, !weights.IsFrozen(depth)) : context;
         Tensor hidden = pass.First > 0 || input.States is not null
             ? input.States ?? throw new ArgumentException($"a pass that begins at layer {pass.First} needs the states that enter it (States)", nameof(pass))
-            : _embeddings.Forward(input, Of(EmbeddingsKey + _below, 0));
+            : Embed(input, Of(EmbeddingsKey + _below, 0));
         pass.States?.Add(hidden);
         Tensor? positions = null;
         AttentionInput?[] inputs = _positions.Prepare(input, () => positions ??= _embeddings.PositionsOf(input), pass.Memory, pass.First, pass.End);
         for (int i = pass.First; i < pass.End; i++)
         {
             (ILayer[] layers, int depth) = _steps[i];
-            ForwardContext own = Of(_below + i + 1, depth);
+            (AttentionInput around, ForwardContext own) = (inputs[i]!, Of(_below + i + 1, depth).Inside());
             for (int j = 0; j < layers.Length; j++)
             {
-                bool ends = i == pass.End - 1 && j == layers.Length - 1;
-                hidden = layers[j].Forward(hidden, inputs[i]!, ends ? pass.Wanted : null, j == 0 ? own : own.Layer(j));
+                (Tensor entered, ILayer layer, bool isTop) = (hidden, layers[j], j == layers.Length - 1);
+                (Wanted? wanted, ForwardContext inner) = (isTop && i == pass.End - 1 ? pass.Wanted : null, j == 0 ? own : own.Layer(j));
+                bool isHighest = isTop && i == Count - 1;
+                hidden = DisposeScopes.Within(() =>
+                {
+                    Tensor left = layer.Forward(entered, around, wanted, inner);
+                    return isHighest ? Finish(left, own) : left;
+                });
+                // Made here and read by nobody else.
+                if (pass.States is null && (i > pass.First || j > 0) && !ReferenceEquals(entered, hidden)) entered.Dispose();
             }
-            if (i == Count - 1) hidden = Finish(hidden, own);
             pass.States?.Add(hidden);
         }
         if (pass.First == pass.End && pass.Wanted is not null) hidden = pass.Wanted.Of(hidden);
@@ -75,10 +83,14 @@ internal sealed class Stack
         return new(plan, embeddings, positions, steps, norm, below);
     }
 
+    // What observes the embeddings may hold on to what it is shown.
+    private Tensor Embed(TrunkInput input, ForwardContext context) => context is { Embedded: null, Normalized: null }
+        ? DisposeScopes.Within(() => _embeddings.Forward(input, context.Inside())) : _embeddings.Forward(input, context);
+
     private Tensor Finish(Tensor hidden, ForwardContext context)
     {
         if (_norm is null) return hidden;
-        return context.Dropout(_norm.Forward(hidden), _plan.Dropout, Tensors.DropoutSite.FinalNorm);
+        return context.Dropout(_norm.Forward(hidden), _plan.Dropout, DropoutSite.FinalNorm);
     }
 
     private static (ILayer[] Layers, int Depth)[] MakeEach(WeightBuilder builder, StackPlan plan, int width, int below) =>

@@ -21,6 +21,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
+    private readonly HeapRoom _room = new();
+
     /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 
@@ -101,6 +103,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, int micro)
     {
+        _room.Before((long)planned.PaddedLength * planned.Rows.Length);
         using var scope = NewDisposeScope();
         Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);

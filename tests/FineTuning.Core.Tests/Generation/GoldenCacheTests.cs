@@ -87,12 +87,26 @@ public sealed class GoldenCacheTests
 
         public override long Length => _cache.Length;
 
-        public override (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values) => Own[layer] = _cache.Append(layer, keys, values);
+        public override (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+        {
+            (Tensor Keys, Tensor Values) all = _cache.Append(layer, keys, values);
+            // A layer's temporaries end with it.
+            Own[layer] = (all.Keys.alias().DetachFromDisposeScope(), all.Values.alias().DetachFromDisposeScope());
+            return all;
+        }
 
         public override (Tensor Keys, Tensor Values) Cross(int layer, Func<(Tensor Keys, Tensor Values)> make) => Crossed[layer] = _cache.Cross(layer, make);
 
         public override void Advance(long tokens) => _cache.Advance(tokens);
 
-        protected override void Dispose(bool disposing) => _cache.Dispose();
+        protected override void Dispose(bool disposing)
+        {
+            foreach ((Tensor keys, Tensor values) in Own.Values)
+            {
+                keys.Dispose();
+                values.Dispose();
+            }
+            _cache.Dispose();
+        }
     }
 }

@@ -14,6 +14,8 @@ internal sealed class AttentionMask
     /// </summary>
     public const float Never = -3.38e38f;
 
+    // Layers ask in scopes of their own for what all of them share.
+    private readonly DisposeScope? _scope = CurrentDisposeScope;
     private Tensor? _allowed;
     private Tensor? _forbidden;
     private Tensor? _added;
@@ -26,10 +28,10 @@ internal sealed class AttentionMask
     public bool IsTriangle => Triangle is not null;
 
     /// <summary>True where a key may be attended to, broadcast to [batch, heads, tokens, keys].</summary>
-    public Tensor Allowed => _allowed ??= Within(Triangle!.Value.Tokens, 0, null, 0, Triangle.Value.Device);
+    public Tensor Allowed => _allowed ??= Within(Triangle!.Value.Tokens, 0, null, 0, Triangle.Value.Device).KeptIn(_scope);
 
     /// <summary>True where it may not, of the shape of <see cref="Allowed"/>.</summary>
-    public Tensor Forbidden => _forbidden ??= Allowed.logical_not();
+    public Tensor Forbidden => _forbidden ??= Allowed.logical_not().KeptIn(_scope);
 
     private (long Tokens, Device Device)? Triangle { get; }
 
@@ -80,7 +82,7 @@ internal sealed class AttentionMask
     }
 
     /// <summary>0 where a key may be attended to and <see cref="Never"/> where it may not, float32, to be added to scores.</summary>
-    public Tensor Added() => _added ??= zeros(Allowed.shape, ScalarType.Float32, Allowed.device).masked_fill_(Forbidden, Held(Never));
+    public Tensor Added() => _added ??= zeros(Allowed.shape, ScalarType.Float32, Allowed.device).masked_fill_(Forbidden, Held(Never)).KeptIn(_scope);
 
     /// <summary>The mask of one query a row.</summary>
     public AttentionMask Of(Wanted wanted) => Triangle is null && Allowed.shape[2] == 1 ? this : new(wanted.Along(Allowed, 2));
