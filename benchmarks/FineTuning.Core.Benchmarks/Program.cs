@@ -6,7 +6,7 @@ using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
 // fewshot: classification from a few texts of each label; starter: the same for the sample's checkpoint, beside random weights;
-// memory: where the memory of a run goes;
+// memory: where the memory of a run goes; labels: what an evaluation over thousands of labels costs; gate: what entering the weights costs a prediction;
 // adapters: what adapters and quantised matrices cost; --what real is a table of methods on real tasks;
 // heads: training steps of every head beside plain classification;
 // tokenize: ids and offsets, cold and warm, on one thread and two; tokenize-beside: beside the other tokenizers of .NET, with offsets and ids alone;
@@ -39,6 +39,12 @@ switch (args.FirstOrDefault())
         break;
     case "memory":
         MemoryCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "labels":
+        LabelsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "gate":
+        GateCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));

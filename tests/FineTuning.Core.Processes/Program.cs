@@ -5,7 +5,8 @@ using FineTuning.Heads;
 using FineTuning.Processes;
 
 // FineTuning.Core.Processes SCENARIO CHECKPOINT: does one thing that used to end a process with a signal, and ends with 0 where all went well.
-// FineTuning.Core.Processes repeat COUNT CHECKPOINT: starts each scenario so often, in processes of their own.
+// FineTuning.Core.Processes repeat COUNT CHECKPOINT [SCENARIO ..]: starts each scenario, or those, so often, in processes of their own.
+if (args is ["repeat", { } count, { } folder, .. { } only]) return Repetition.Run(int.Parse(count, CultureInfo.InvariantCulture), folder, only);
 // FineTuning.Core.Processes kill-test COUNT CHECKPOINT [SEED]: kills a training process so often; its run ends with the bits of the run that nobody killed.
 if (args is ["kill-test", { } kills, { } model]) return KillTest.Run(int.Parse(kills, CultureInfo.InvariantCulture), model, 1);
 if (args is ["kill-test", { } more, { } other, { } seed])
@@ -13,10 +14,9 @@ if (args is ["kill-test", { } more, { } other, { } seed])
 if (args is ["kill-worker", { } run, { } into]) return KillWorker.Run(run, into);
 // FineTuning.Core.Processes own-task: the sample of docs/custom-task.md as the first code of a process.
 if (args is ["own-task"]) return OwnTask.Run();
-if (args is ["repeat", { } count, { } folder]) return Repetition.Run(int.Parse(count, CultureInfo.InvariantCulture), folder);
 if (args is not [{ } name, { } checkpoint] || !Scenarios.All.TryGetValue(name, out Func<TextClassifier<string>, int>? scenario))
 {
-    await Console.Error.WriteLineAsync($"the arguments are a scenario ({string.Join(", ", Scenarios.All.Keys)}) and a checkpoint of a classifier, or: repeat COUNT CHECKPOINT");
+    await Console.Error.WriteLineAsync($"the arguments are a scenario ({string.Join(", ", Scenarios.All.Keys)}) and a checkpoint of a classifier, or: repeat COUNT CHECKPOINT [SCENARIO ..]");
     return 64;
 }
 return scenario(Pretrained.TextClassifier<string>(checkpoint));

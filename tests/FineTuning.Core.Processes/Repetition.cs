@@ -6,14 +6,23 @@ namespace FineTuning.Processes;
 /// <summary>Each scenario many times, in processes of their own.</summary>
 internal static class Repetition
 {
-    public static int Run(int count, string checkpoint)
+    private const int TimeOut = int.MinValue;
+
+    // Long, since other work may share the machine: a process that hangs never ends.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+
+    /// <param name="count">How often.</param>
+    /// <param name="checkpoint">Of a classifier.</param>
+    /// <param name="only">Names of scenarios. Empty: all.</param>
+    public static int Run(int count, string checkpoint, IReadOnlyCollection<string> only)
     {
         int failures = 0;
-        foreach (string scenario in Scenarios.All.Keys)
+        foreach (string scenario in Scenarios.All.Keys.Where(name => only.Count == 0 || only.Contains(name)))
         {
-            int failed = Enumerable.Range(0, count).Count(_ => Once(scenario, checkpoint) != 0);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{scenario}: {count - failed} of {count} ended well"));
-            failures += failed;
+            int[] failed = [.. Enumerable.Range(0, count).Select(_ => Once(scenario, checkpoint)).Where(code => code != 0)];
+            string how = failed.Length == 0 ? "" : $"; the others with {string.Join(", ", failed.Select(code => code == TimeOut ? "no end" : $"code {code}"))}";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{scenario}: {count - failed.Length} of {count} ended well{how}"));
+            failures += failed.Length;
         }
         return failures == 0 ? 0 : 1;
     }
@@ -21,8 +30,8 @@ internal static class Repetition
     private static int Once(string scenario, string checkpoint)
     {
         using Process process = Process.Start(Environment.ProcessPath!, [scenario, checkpoint]);
-        if (process.WaitForExit(TimeSpan.FromMinutes(2))) return process.ExitCode;
+        if (process.WaitForExit(Longest)) return process.ExitCode;
         process.Kill(entireProcessTree: true);
-        return -1;
+        return TimeOut;
     }
 }

@@ -113,6 +113,9 @@ public sealed class ForwardContext
     /// <summary>The same pass without dropout.</summary>
     internal ForwardContext WithoutDropout() => _dropout is null ? this : new(this, null, _casts, _scopes);
 
+    /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
+    internal ForwardContext Inside() => new(_dropout, ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>
     /// <returns>The shape of the weight.</returns>

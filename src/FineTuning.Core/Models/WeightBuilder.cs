@@ -122,7 +122,8 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
             (TensorName theirs, string own, long rows) = stored[i];
             using var scope = NewDisposeScope();
             matrices.Add(quantized[i] ? reader.ReadQuantized(theirs.Whole, rows, inputs, theirs.Row.Layout)
-                : QuantizedRows.Of(theirs.Row.Layout.FromFile(Read(theirs, [rows, inputs], generator => Draw(own, WeightKind.Matrix, [rows, inputs], generator, 1, -1))), quantization, reader.Device));
+                : QuantizedRows.Of(theirs.Row.Layout.FromFile(Read(theirs, [rows, inputs], Drawn)), quantization, reader.Device));
+            Tensor Drawn(Generator generator) => Draw(own, WeightKind.Matrix, [rows, inputs], generator, 1, -1);
             parts.Add(new(theirs.Prefix, theirs.Name, start, rows, theirs.Row.Layout));
             start += rows;
         }

@@ -21,6 +21,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
+    private readonly HeapRoom _room = new();
+
     /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 

@@ -12,6 +12,7 @@ internal sealed class Blocks : IDisposable
     [
         "block", "block.norm", "block.inner", "block.outer", "block.query", "block.key", "block.value", "block.output", "block.projection", "block.position_key",
         "block.position_query", "block.gate", "block.up", "block.query_norm", "block.key_norm", "block.memory", "relative", "relative.norm", "convolution", "convolution.norm",
+        .. new[] { "query", "key", "value", "output", "norm" }.Select(module => "block.attention." + module), .. new[] { "inner", "outer", "norm" }.Select(module => "block.feed_forward." + module),
     ];
 
     private readonly Generator _generator = new(9);

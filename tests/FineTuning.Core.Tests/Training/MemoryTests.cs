@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using FineTuning.Examples;
+using FineTuning.Heads;
+using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Training;
 using TorchSharp;
@@ -40,5 +43,37 @@ public sealed class MemoryTests
         Assert.True(late.Tensors <= early.Tensors, $"{late.Tensors - early.Tensors} tensors more after 8,000 steps");
         // A tensor of 4 KB lost in each step would be 32 MB; the allocator's own breathing is far less.
         Assert.True(late.Bytes - early.Bytes < 24 << 20, $"{(late.Bytes - early.Bytes) >> 20} MB more after 8,000 steps");
+    }
+
+    /// <summary>
+    /// A square of the labels is nowhere: 20,000 of them would take 3,200 MB. What is allocated grows with the rows times the labels, which pass through, and what
+    /// stays grows with the labels.
+    /// </summary>
+    [Fact]
+    public void Evaluating_on_many_labels_takes_memory_by_the_label_and_not_by_their_square()
+    {
+        const int few = 5000, many = 20_000, rows = 40;
+        (long smallAllocated, long smallKept) = Cost(few);
+        (long allocated, long kept) = Cost(many);
+        // Scores and probabilities of a row are read once each, and a label has its counts, its name and its scores.
+        long bound = (rows * many * 4L * sizeof(float)) + (many * 1000L);
+        Assert.True(allocated < bound, $"{allocated >> 20} MB were allocated for {many} labels; {bound >> 20} were allowed");
+        Assert.True(kept < many * 500L, $"{kept >> 10} KB of {many} labels stay");
+        Assert.True(allocated < 5 * smallAllocated, $"four times the labels allocated {allocated / (double)smallAllocated:0.0} times as much");
+        Assert.True(kept < 5 * Math.Max(smallKept, 1 << 20), $"of four times the labels {kept / (double)smallKept:0.0} times as much stays");
+
+        static (long Allocated, long Kept) Cost(int labels)
+        {
+            string folder = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+            using TextClassifier<int> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<int> { Labels = [.. Enumerable.Range(0, labels)] });
+            LabeledText<int>[] data = [.. Enumerable.Range(0, rows).Select(i => new LabeledText<int>("please reset my password", i * 97 % labels))];
+            model.Evaluate(data[..1]);
+            long held = GC.GetTotalMemory(forceFullCollection: true), before = GC.GetTotalAllocatedBytes(precise: true);
+            MetricReport report = model.Evaluate(data);
+            long allocated = GC.GetTotalAllocatedBytes(precise: true) - before, kept = GC.GetTotalMemory(forceFullCollection: true) - held;
+            Assert.Equal(rows, report.Confusion!.Total);
+            Assert.Equal(labels, report.Classes.Count);
+            return (allocated, kept);
+        }
     }
 }
