@@ -38,6 +38,12 @@ public sealed class ForwardContext
     /// <summary>What replaces the sum of all embeddings behind its norm, [batch, tokens, width]. Null: it is taken as it is.</summary>
     internal Func<Tensor, Tensor>? Normalized { get; private init; }
 
+    /// <summary>What is added to the token embeddings in training. Null: nothing.</summary>
+    internal EmbeddingNoise? Noise { get; private init; }
+
+    /// <summary>The same pass with noise on the token embeddings.</summary>
+    internal ForwardContext With(EmbeddingNoise noise) => new(_dropout, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Noise = noise };
+
     /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
     /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with. Null: they stay.</param>
     /// <param name="normalized">Is given the sum of all embeddings behind the norm, and gives what is computed on with. Null: it stays.</param>
@@ -66,7 +72,8 @@ public sealed class ForwardContext
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized };
+        new(drops ? _dropout?.Layer(layer) : null, ComputeType, _casts, _scopes)
+            { Embedded = Embedded, Normalized = Normalized, Noise = Noise?.Layer(layer) };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -75,7 +82,12 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext Part(int part) =>
+        new(_dropout?.Part(part), ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized, Noise = Noise?.Part(part) };
+
+    /// <summary>The same pass once more, with dropout and noise of its own.</summary>
+    internal ForwardContext Again() =>
+        new(_dropout?.Part(int.MaxValue), ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Noise = Noise?.Part(int.MaxValue) };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

@@ -15,9 +15,9 @@ namespace FineTuning.Training;
 internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer,
     CancellationToken cancellation, Stopwatch? clock = null)
 {
-    private readonly BatchRules _rules = new(
+    private readonly EpochPlan _plan = train.Plan(new(
         options.BatchSize, options.TokenBudget, options.GroupByLength, options.Shuffle, options.PadToMultipleOf,
-        train.Lengths.Count == 0 ? 1 : train.Lengths.Max());
+        train.Lengths.Count == 0 ? 1 : train.Lengths.Max()));
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
@@ -36,7 +36,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             {
                 (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
                 run.BeginEpoch(epoch);
-                foreach (PlannedBatch[] window in BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch).Chunk(options.Accumulation).Skip((int)done))
+                foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Chunk(options.Accumulation).Skip((int)done))
                 {
                     if (_record.IsOver || !Step(run, window, epoch)) break;
                     Evaluate(run);
@@ -58,7 +58,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private void Begin(RunParts run)
     {
-        long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
+        long stepsInAnEpoch = (_plan.Count + options.Accumulation - 1) / options.Accumulation;
         run.BeginEpoch((From?.Counters.Steps ?? 0) / stepsInAnEpoch);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
@@ -71,6 +71,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     {
         long started = Stopwatch.GetTimestamp();
         _record.BeginStep();
+        run.At(feature => feature.BeginWindow(run, [.. window.Select(RowsOf)]));
         StepTally tally = default;
         for (int micro = 0; micro < window.Length && !tally.IsOver; micro++)
         {
@@ -105,9 +106,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
         if (batch.TargetCount <= 0) return default;
-        ForwardContext context = ForwardContext.For(new DropoutStream(options.Seed, _record.Steps + 1, micro), options.Precision);
+        ForwardContext context = run.Shape(ForwardContext.For(new DropoutStream(options.Seed, _record.Steps + 1, micro), options.Precision));
         run.At(feature => feature.BeforeForward(run, batch));
-        double sum = model.AddGradients(batch, context);
+        double sum = run.AddGradients(batch, context);
         if (!double.IsFinite(sum)) return new(sum, batch.TargetCount, 0, 1, 0);
         run.At(feature => feature.AfterBackward(run, batch, context));
         return new(sum, batch.TargetCount, 0, 0, 0);
@@ -151,7 +152,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
     private void DryRun(RunParts run)
     {
-        PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+        PlannedBatch largest = _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         using (var scope = NewDisposeScope())
         {
             Batch batch = model.Collate(RowsOf(largest), largest.PaddedLength, new BatchMoment(options.Seed, 0));
@@ -168,7 +169,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private DivergedException Diverged(PlannedBatch[] window, string problem)
     {
         long step = _record.Steps + 1;
-        string rows = string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20));
+        string rows = string.Join(", ", window.SelectMany(RowsOf).OrderBy(row => row.Index).Take(20).Select(row => row.Name));
         TrainingLog.Diverged(observer.Logger, step, problem);
         return new DivergedException(step, $"in step {step} {problem}; training records {rows}. "
             + $"Lower the learning rate ({options.Optimizer.LearningRate}), lengthen the warm-up, clip harder, or look at these records.");

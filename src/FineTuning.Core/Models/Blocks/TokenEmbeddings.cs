@@ -64,6 +64,7 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
     {
         Tensor sum = input.Embeddings ?? tokens.Forward(input.Ids, context);
         if (context.Embedded is { } embedded) sum = embedded(sum);
+        if (context.Noise is { } noise) sum = noise.Add(sum, input.Mask);
         if (plan.Scale != 1) sum = sum * Held(plan.Scale);
         if (types is not null) sum = sum.Plus(input.Types is null ? types.Weight.Value.narrow(0, 0, 1) : types.Forward(input.Types, context));
         if (plan.Positions is not { } table) return sum;
