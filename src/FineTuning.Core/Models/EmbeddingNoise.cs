@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>Noise on the token embeddings of one micro-step (NEFTune, Jain et al. 2023): U(-1, 1) alpha / sqrt(L d) for a text of L tokens and width d.</summary>
+/// <summary>
+/// Noise on the token embeddings of one micro-step (NEFTune, Jain et al. 2023): U(-1, 1) alpha / sqrt(L d) for a text of L tokens and width d.
+/// </summary>
 /// <param name="Alpha">0 or more.</param>
 /// <param name="Stream">What it is drawn from: the same step draws the same noise.</param>
 internal sealed record EmbeddingNoise(double Alpha, DropoutStream Stream)

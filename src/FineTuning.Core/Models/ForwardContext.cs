@@ -42,7 +42,8 @@ public sealed class ForwardContext
     internal EmbeddingNoise? Noise { get; private init; }
 
     /// <summary>The same pass with noise on the token embeddings.</summary>
-    internal ForwardContext With(EmbeddingNoise noise) => new(_dropout, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Noise = noise };
+    internal ForwardContext With(EmbeddingNoise noise) =>
+        new(_dropout, ComputeType, _casts, _scopes) { Embedded = Embedded, Normalized = Normalized, Noise = noise };
 
     /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
     /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with. Null: they stay.</param>

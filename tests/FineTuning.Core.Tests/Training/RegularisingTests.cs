@@ -81,7 +81,7 @@ public sealed class RegularisingTests
         int offset = (int)moved.Weights.TakeWhile(weight => weight != table).Sum(weight => weight.Value.numel()), count = (int)table.Value.numel();
         double[] own = gradient[offset..(offset + count)];
         double norm = Math.Sqrt(own.Sum(value => value * value));
-        using (no_grad()) table.Value.add_(tensor(own.Select(value => (float)(epsilon * value / norm)).ToArray(), table.Value.shape));
+        using (no_grad()) table.Value.PlusInPlace(tensor(own.Select(value => (float)(epsilon * value / norm)).ToArray(), table.Value.shape));
         float[] from = TinyRun.Values(moved);
         TinyRun.Run(moved, Plain(1));
         double[] second = [.. TinyRun.Values(moved).Zip(from, (after, before) => (before - after) / Rate)];

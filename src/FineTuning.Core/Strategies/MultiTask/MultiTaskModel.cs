@@ -73,7 +73,8 @@ internal sealed class MultiTaskModel : TunableModel
     /// <summary>The share of the step's batches that are a task's.</summary>
     public double ShareOf(int task) => _step.GetValueOrDefault(task).Share;
 
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length));
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
+        Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length));
 
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) =>
         Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length, moment));
@@ -107,7 +108,8 @@ internal sealed class MultiTaskModel : TunableModel
     }
 
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => _tasks.SelectMany((task, index) => task.Model
-        .WarningsAbout([.. rows.Where(row => ((TaskRow)row).Task == index).Select(row => ((TaskRow)row).Row)]).Select(warning => $"task '{task.Name}': {warning}"));
+        .WarningsAbout([.. rows.Where(row => ((TaskRow)row).Task == index).Select(row => ((TaskRow)row).Row)])
+        .Select(warning => $"task '{task.Name}': {warning}"));
 
     /// <summary>Rows of one task or of several, each collated by its own model and padded for itself.</summary>
     private TaskBatch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, Func<TunableModel, IReadOnlyList<EncodedRow>, int, Batch> collate)

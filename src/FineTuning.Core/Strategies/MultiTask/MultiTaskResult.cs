@@ -36,7 +36,8 @@ public sealed class MultiTaskResult
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TaskResult
 {
-    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone) => (Name, Metric, Together, Alone) = (name, metric, together, alone);
+    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone) =>
+        (Name, Metric, Together, Alone) = (name, metric, together, alone);
 
     /// <summary>Its name.</summary>
     public string Name { get; }

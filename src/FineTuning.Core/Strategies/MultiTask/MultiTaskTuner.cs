@@ -128,9 +128,11 @@ public sealed class MultiTaskTuner
             if (task.Name.AsSpan().ContainsAny('.', '/')) violations.Add($"the task's name '{task.Name}' has a dot or a slash");
             if (!ReferenceEquals(task.Model.SharedTrunk, _trunk))
                 violations.Add($"the model of the task '{task.Name}' does not sit on the tuner's trunk: make it with Pretrained...(trunk)");
-            if (task.Model.ActiveAdapter is not null) violations.Add($"the model of the task '{task.Name}' has an active adapter: take it off (WithoutAdapter)");
+            if (task.Model.ActiveAdapter is not null)
+                violations.Add($"the model of the task '{task.Name}' has an active adapter: take it off (WithoutAdapter)");
             if (task.Weight is not (> 0 and < 1e6)) violations.Add($"the weight of the task '{task.Name}' is {task.Weight}: it is above 0 and below 1,000,000");
-            if (task.ScoreWeight is not (>= 0 and < 1e6)) violations.Add($"the score weight of the task '{task.Name}' is {task.ScoreWeight}: it is 0 or more");
+            if (task.ScoreWeight is not (>= 0 and < 1e6))
+                violations.Add($"the score weight of the task '{task.Name}' is {task.ScoreWeight}: it is 0 or more");
         }
         bool hasValidation = _tasks.Any(task => task.HasValidation);
         if (hasValidation && !(_tasks.Where(task => task.HasValidation).Sum(task => task.ScoreWeight) > 0))

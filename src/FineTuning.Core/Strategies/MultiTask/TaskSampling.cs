@@ -19,7 +19,9 @@ public abstract record TaskSampling
     /// <param name="cap">Rows beyond it do not count. Default: all do.</param>
     public static TaskSampling Temperature(double temperature, int cap = int.MaxValue) => new TemperatureSampling(temperature, cap);
 
-    /// <summary>p of n^a with a = 1 - 0.8 (e - 1) / (E - 1) in epoch e of E (Stickland and Murray 2019, section 3.2): proportional first, nearly equal last.</summary>
+    /// <summary>
+    /// p of n^a with a = 1 - 0.8 (e - 1) / (E - 1) in epoch e of E (Stickland and Murray 2019, section 3.2): proportional first, nearly equal last.
+    /// </summary>
     public static TaskSampling Annealed { get; } = new AnnealedSampling();
 
     /// <summary>The exponent of the numbers of rows in an epoch, and how many rows count.</summary>

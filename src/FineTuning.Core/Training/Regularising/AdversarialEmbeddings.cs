@@ -12,7 +12,7 @@ namespace FineTuning.Training;
 /// </summary>
 /// <remarks>Both losses count, so gradients are about twice as long. The loss that is reported is that of the texts as they are.</remarks>
 /// <param name="Epsilon">How far, above 0. Default 1.</param>
-public sealed record AdversarialEmbeddings(double Epsilon = 1) : RunFeature
+internal sealed record AdversarialEmbeddings(double Epsilon = 1) : RunFeature
 {
     private const string Table = "embeddings.token.weight";
 
@@ -28,7 +28,8 @@ public sealed record AdversarialEmbeddings(double Epsilon = 1) : RunFeature
         private Weight? _table;
         private Tensor? _before;
 
-        public override void Begin(RunParts run) => _table = run.Trained.FirstOrDefault(weight => weight.Name == Table || weight.Name.EndsWith("/" + Table, StringComparison.Ordinal))
+        public override void Begin(RunParts run) => _table =
+            run.Trained.FirstOrDefault(weight => weight.Name == Table || weight.Name.EndsWith("/" + Table, StringComparison.Ordinal))
             ?? throw new InvalidOptionsException(["adversarial embeddings need the token embeddings to train: do not freeze them, or leave them out"]);
 
         // What earlier micro-batches of the step left is set aside: the attack is against this one.

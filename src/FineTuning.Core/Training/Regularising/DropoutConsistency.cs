@@ -12,7 +12,7 @@ namespace FineTuning.Training;
 /// </summary>
 /// <remarks>For heads that choose among labels: classifiers and taggers. The loss that is reported is this one.</remarks>
 /// <param name="Alpha">How much they are to agree, 0 or more. Default 1.</param>
-public sealed record DropoutConsistency(double Alpha = 1) : RunFeature
+internal sealed record DropoutConsistency(double Alpha = 1) : RunFeature
 {
     internal override LoopFeature Start() => new TwoPasses(Alpha);
 

@@ -12,7 +12,7 @@ namespace FineTuning.Training;
 /// It needs the memory of two more copies of the matrices that train.
 /// </summary>
 /// <param name="Probability">From 0 to below 1; the authors take 0.7 to 0.9.</param>
-public sealed record Mixout(double Probability) : RunFeature
+internal sealed record Mixout(double Probability) : RunFeature
 {
     internal override LoopFeature Start() => new Mixing(Probability);
 
@@ -24,7 +24,7 @@ public sealed record Mixout(double Probability) : RunFeature
     private sealed class Mixing(double probability) : LoopFeature
     {
         private readonly WeightCopies _start = new("mixout/"), _own = new("");
-        private IReadOnlyList<Weight> _weights = [];
+        private Weight[] _weights = [];
 
         public override void Begin(RunParts run)
         {
@@ -38,7 +38,7 @@ public sealed record Mixout(double Probability) : RunFeature
             _own.Keep(_weights);
             using var scope = NewDisposeScope();
             using var none = no_grad();
-            for (int i = 0; i < _weights.Count; i++)
+            for (int i = 0; i < _weights.Length; i++)
             {
                 Tensor weight = _weights[i].Value;
                 weight.sub_(_start[i]).mul_(Mask(run, i)).PlusInPlace(_start[i]);
@@ -55,7 +55,7 @@ public sealed record Mixout(double Probability) : RunFeature
         {
             using var scope = NewDisposeScope();
             using var none = no_grad();
-            for (int i = 0; i < _weights.Count; i++) _weights[i].Value.grad?.mul_(Mask(run, i));
+            for (int i = 0; i < _weights.Length; i++) _weights[i].Value.grad?.mul_(Mask(run, i));
         }
 
         // Where a run fails inside a step.

@@ -8,7 +8,7 @@ namespace FineTuning.Training;
 /// Noise on the token embeddings during training: U(-1, 1) alpha / sqrt(L d) for a text of L tokens and width d (NEFTune, Jain et al. 2023).
 /// </summary>
 /// <param name="Alpha">Above 0; the authors take 5 to 15. Default 5.</param>
-public sealed record NoisyEmbeddings(double Alpha = 5) : RunFeature
+internal sealed record NoisyEmbeddings(double Alpha = 5) : RunFeature
 {
     internal override LoopFeature Start() => new Noise(Alpha);
 

@@ -11,7 +11,7 @@ namespace FineTuning.Training;
 /// biases 0, norms 1.
 /// </summary>
 /// <param name="Count">How many, 1 or more; the authors take 1 to 5 of 12 or 24.</param>
-public sealed record ReinitialisedLayers(int Count = 1) : RunFeature
+internal sealed record ReinitialisedLayers(int Count = 1) : RunFeature
 {
     internal override LoopFeature Start() => new Redraw(Count);
 

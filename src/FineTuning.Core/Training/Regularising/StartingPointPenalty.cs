@@ -11,7 +11,7 @@ namespace FineTuning.Training;
 /// <remarks>The penalty is added to the mean loss by its gradient; the loss that is reported is without it.</remarks>
 /// <param name="Alpha">Of what was pretrained; 0 or more.</param>
 /// <param name="Beta">Of the head; 0 or more.</param>
-public sealed record StartingPointPenalty(double Alpha, double Beta) : RunFeature
+internal sealed record StartingPointPenalty(double Alpha, double Beta) : RunFeature
 {
     internal override LoopFeature Start() => new Pull(Alpha, Beta);
 
