@@ -27,6 +27,8 @@ internal sealed class NormedTasks(GradientNormBalancing settings) : GradientsByT
     private GradientNormWeights? _weights;
     private string[] _names = [];
 
+    public override string? StatePath => Path;
+
     public override void Begin(RunParts run)
     {
         base.Begin(run);

@@ -7,6 +7,8 @@ namespace FineTuning.Strategies;
 /// <param name="Balancing">How their losses are weighed.</param>
 internal sealed record MultiTaskTraining(TaskSampling Sampling, TaskBalancing Balancing) : RunFeature
 {
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => Balancing switch
     {
         ProjectedBalancing => new ProjectedTasks(),

@@ -16,6 +16,8 @@ internal sealed record AdversarialEmbeddings(double Epsilon = 1) : RunFeature
 {
     private const string Table = "embeddings.token.weight";
 
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new Attack(Epsilon);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

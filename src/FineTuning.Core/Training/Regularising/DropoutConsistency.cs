@@ -14,6 +14,8 @@ namespace FineTuning.Training;
 /// <param name="Alpha">How much they are to agree, 0 or more. Default 1.</param>
 internal sealed record DropoutConsistency(double Alpha = 1) : RunFeature
 {
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new TwoPasses(Alpha);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

@@ -14,6 +14,10 @@ namespace FineTuning.Training;
 /// <param name="Probability">From 0 to below 1; the authors take 0.7 to 0.9.</param>
 internal sealed record Mixout(double Probability) : RunFeature
 {
+    internal override bool CanResume => true;
+
+    internal override int WeightCopies => 1;
+
     internal override LoopFeature Start() => new Mixing(Probability);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)
@@ -23,8 +27,12 @@ internal sealed record Mixout(double Probability) : RunFeature
 
     private sealed class Mixing(double probability) : LoopFeature
     {
-        private readonly WeightCopies _start = new("mixout/"), _own = new("");
+        private const string Path = "mixout/";
+
+        private readonly WeightCopies _start = new(Path), _own = new("");
         private Weight[] _weights = [];
+
+        public override string? StatePath => Path;
 
         public override void Begin(RunParts run)
         {

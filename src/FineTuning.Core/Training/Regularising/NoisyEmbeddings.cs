@@ -10,6 +10,8 @@ namespace FineTuning.Training;
 /// <param name="Alpha">Above 0; the authors take 5 to 15. Default 5.</param>
 internal sealed record NoisyEmbeddings(double Alpha = 5) : RunFeature
 {
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new Noise(Alpha);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

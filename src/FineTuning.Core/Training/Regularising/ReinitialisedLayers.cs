@@ -13,6 +13,8 @@ namespace FineTuning.Training;
 /// <param name="Count">How many, 1 or more; the authors take 1 to 5 of 12 or 24.</param>
 internal sealed record ReinitialisedLayers(int Count = 1) : RunFeature
 {
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new Redraw(Count);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

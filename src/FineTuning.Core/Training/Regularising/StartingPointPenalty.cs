@@ -13,6 +13,10 @@ namespace FineTuning.Training;
 /// <param name="Beta">Of the head; 0 or more.</param>
 internal sealed record StartingPointPenalty(double Alpha, double Beta) : RunFeature
 {
+    internal override bool CanResume => true;
+
+    internal override int WeightCopies => 1;
+
     internal override LoopFeature Start() => new Pull(Alpha, Beta);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)
@@ -23,7 +27,11 @@ internal sealed record StartingPointPenalty(double Alpha, double Beta) : RunFeat
 
     private sealed class Pull(double alpha, double beta) : LoopFeature
     {
-        private readonly WeightCopies _start = new("start/");
+        private const string Path = "start/";
+
+        private readonly WeightCopies _start = new(Path);
+
+        public override string? StatePath => Path;
 
         public override void Begin(RunParts run) => _start.Keep(run.Trained);
 
