@@ -1,3 +1,5 @@
+using FineTuning.Models;
+using FineTuning.Strategies;
 using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
@@ -15,6 +17,14 @@ public static class FineTuner
     {
         ArgumentNullException.ThrowIfNull(model);
         return new(model);
+    }
+
+    /// <summary>A tuner of several tasks whose heads sit on one trunk: <c>FineTuner.For(trunk).Task("mood", classifier, reviews)</c>.</summary>
+    /// <param name="trunk">Tuned in place with its heads; the caller keeps owning it.</param>
+    public static MultiTaskTuner For(Trunk trunk)
+    {
+        ArgumentNullException.ThrowIfNull(trunk);
+        return new(trunk);
     }
 }
 

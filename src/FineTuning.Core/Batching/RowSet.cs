@@ -9,11 +9,12 @@ internal sealed class RowSet
 {
     private const int ExamplesInAChunk = 1024;
 
-    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report)
+    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report, Func<BatchRules, EpochPlan>? plan = null)
     {
         Rows = rows;
         Report = report;
         Lengths = [.. rows.Select(row => row.Length)];
+        Plan = plan ?? (rules => new EpochPlan(Lengths, rules));
     }
 
     public IReadOnlyList<EncodedRow> Rows { get; }
@@ -22,6 +23,17 @@ internal sealed class RowSet
 
     /// <summary>What happened to the examples.</summary>
     public EncodingSummary Report { get; }
+
+    /// <summary>How the rows are put into batches.</summary>
+    public Func<BatchRules, EpochPlan> Plan { get; private init; }
+
+    /// <summary>The rows of several sets as one, in the sets' order, with batches as a plan of its own says.</summary>
+    /// <param name="sets">At least one.</param>
+    /// <param name="wrap">Makes a row of the whole of the row of a set: the set's index, the row.</param>
+    /// <param name="plan">Null: batches may hold rows of several sets.</param>
+    /// <param name="report">What happened to the examples of all.</param>
+    public static RowSet Join(IReadOnlyList<RowSet> sets, Func<int, EncodedRow, EncodedRow> wrap, EncodingSummary report, Func<BatchRules, EpochPlan>? plan) =>
+        new([.. sets.SelectMany((set, index) => set.Rows.Select(row => wrap(index, row)))], report, plan);
 
     /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>
     /// <param name="model">Encodes.</param>

@@ -112,6 +112,14 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
+    internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
+    {
+        _head.Learns(context);
+        var tokens = (TokenizedBatch)batch;
+        Tensor logits = Head.Logits(tokens.Input, context);
+        return (LossOf(logits, tokens), logits);
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

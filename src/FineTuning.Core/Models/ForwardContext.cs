@@ -21,7 +21,8 @@ public sealed class ForwardContext
 
     private ForwardContext(ForwardContext other, DropoutStream? dropout, Dictionary<(Weight, bool), Tensor> casts, int scopes)
         : this(dropout, other.ComputeType, casts, scopes) =>
-        (Embedded, Normalized, Recomputed, Kept, Rows) = (other.Embedded, other.Normalized, other.Recomputed, other.Kept, other.Rows);
+        (Embedded, Normalized, Noise, Recomputed, Kept, Rows) =
+            (other.Embedded, other.Normalized, other.Noise, other.Recomputed, other.Kept, other.Rows);
 
     /// <summary>Whether dropout is drawn.</summary>
     public bool IsTraining => _dropout is not null;
@@ -50,6 +51,13 @@ public sealed class ForwardContext
 
     /// <summary>What replaces the sum of all embeddings behind its norm, [batch, tokens, width]. Null: it is taken as it is.</summary>
     internal Func<Tensor, Tensor>? Normalized { get; private init; }
+
+    /// <summary>What is added to the token embeddings in training. Null: nothing.</summary>
+    internal EmbeddingNoise? Noise { get; private init; }
+
+    /// <summary>The same pass with noise on the token embeddings, drawn from what dropout is drawn from; outside training the pass itself.</summary>
+    internal ForwardContext WithNoise(double alpha) =>
+        _dropout is null ? this : new(this, _dropout, _casts, _scopes) { Noise = new EmbeddingNoise(alpha, _dropout) };
 
     /// <summary>The same kind of pass, without dropout, with other embeddings: to differentiate by them.</summary>
     /// <param name="embedded">Is given the token embeddings before sum and norm, and gives what is computed on with. Null: they stay.</param>
@@ -90,7 +98,7 @@ public sealed class ForwardContext
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
     /// <param name="drops">Whether it drops: what does not train does not.</param>
     internal ForwardContext Layer(int layer, bool drops = true) =>
-        new(this, drops ? _dropout?.Layer(layer) : null, _casts, _scopes);
+        new(this, drops ? _dropout?.Layer(layer) : null, _casts, _scopes) { Noise = Noise?.Layer(layer) };
 
     /// <summary>The pass of a head.</summary>
     /// <param name="drops">Whether it drops.</param>
@@ -99,7 +107,7 @@ public sealed class ForwardContext
     /// <summary>
     /// The pass over one part of a batch, with dropout of its own that is the same each time it is asked for. Used inside one dispose scope more.
     /// </summary>
-    internal ForwardContext Part(int part) => new(this, _dropout?.Part(part), _casts, _scopes + 1);
+    internal ForwardContext Part(int part) => new(this, _dropout?.Part(part), _casts, _scopes + 1) { Noise = Noise?.Part(part) };
 
     /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
     internal ForwardContext Inside() => new(this, _dropout, _casts, _scopes + 1);
@@ -107,14 +115,11 @@ public sealed class ForwardContext
     /// <summary>The same pass with casts of its own, which end with the dispose scope that it is used in: what is computed again shares none.</summary>
     internal ForwardContext Again() => new(this, _dropout, [], 0);
 
-    /// <summary>The same pass over other rows: dropout of its own, and casts that end with its scope.</summary>
-    internal ForwardContext Apart(int part) => new(this, _dropout?.Part(part), [], 0);
+    /// <summary>The same pass over other rows, or once more: dropout of its own, and casts that end with its scope.</summary>
+    internal ForwardContext Apart(int part) => new(this, _dropout?.Part(part), [], 0) { Noise = Noise?.Part(part) };
 
     /// <summary>The same pass without dropout.</summary>
-    internal ForwardContext WithoutDropout() => _dropout is null ? this : new(this, null, _casts, _scopes);
-
-    /// <summary>The same pass, used inside one dispose scope more: weights that are cast there outlive it.</summary>
-    internal ForwardContext Inside() => new(_dropout, ComputeType, _casts, _scopes + 1) { Embedded = Embedded, Normalized = Normalized };
+    internal ForwardContext WithoutDropout() => _dropout is null ? this : new(this, null, _casts, _scopes) { Noise = null };
 
     /// <summary>The weight in <see cref="ComputeType"/>: itself, or a cast through which the gradient flows back to the float32 master.</summary>
     /// <param name="weight">A weight of the model.</param>

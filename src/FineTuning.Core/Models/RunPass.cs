@@ -53,8 +53,8 @@ internal sealed class RunPass : IDisposable
     /// <summary>Whether the run writes any of them; before it has begun it writes none.</summary>
     public bool Writes(WeightSet weights) => _written is { } written && weights.Any(weight => written.Contains(weight.Value.Handle));
 
-    /// <summary>Whether the run was registered with that set.</summary>
-    public bool Trains(WeightSet weights) => ReferenceEquals(weights, _trained);
+    /// <summary>Whether the run was registered with that set, or with one that was joined from it.</summary>
+    public bool Trains(WeightSet weights) => ReferenceEquals(weights, _trained) || _trained.IsJoinedFrom(weights);
 
     public void Cancel() => _stop.Cancel();
 

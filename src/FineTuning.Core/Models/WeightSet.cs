@@ -14,6 +14,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly List<Weight> _own = [];
     private readonly Dictionary<string, Weight> _byName = new(StringComparer.Ordinal);
     private readonly List<QuantizedMatrix> _quantized = [];
+    private readonly List<WeightSet> _joined = [];
+    private readonly HashSet<Weight> _lent = [];
     private WeightSet[] _guests = [];
     private int _headDepth = 1;
     private int _version;
@@ -29,6 +31,31 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         _shown = [.. shown];
         Gate = shown.Length > 0 ? shown[0].Gate : new WeightGate();
     }
+
+    /// <summary>The weights of several heads on one trunk as one set: the trunk's once, and each head's own under its name.</summary>
+    /// <param name="shared">The trunk's.</param>
+    /// <param name="heads">By name; their tensors stay theirs.</param>
+    internal static WeightSet Join(WeightSet shared, IEnumerable<(string Name, WeightSet Weights)> heads)
+    {
+        var joined = new WeightSet(shared);
+        HashSet<nint> known = [.. shared.Select(weight => weight.Value.Handle)];
+        foreach ((string name, WeightSet weights) in heads)
+        {
+            joined._joined.Add(weights);
+            foreach (Weight weight in weights.Where(weight => known.Add(weight.Value.Handle)))
+            {
+                var view = new Weight($"{name}/{weight.Name}", weight.Value, weight.Kind, weight.Depth, weight.Parts);
+                if (!weight.CanTrain) view.Freeze();
+                joined._byName.Add(view.Name, view);
+                joined._own.Add(view);
+                joined._lent.Add(view);
+            }
+        }
+        return joined;
+    }
+
+    /// <summary>Whether it was made by joining that set to others.</summary>
+    internal bool IsJoinedFrom(WeightSet weights) => _joined.Contains(weights);
 
     // A guest of a set: what an adapter trains besides the model's own weights.
     internal WeightSet(WeightGate gate) => (_shown, Gate) = ([], gate);
@@ -158,6 +185,12 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>Owns such a matrix from now on.</summary>
     internal void Keep(QuantizedMatrix matrix) => _quantized.Add(matrix);
+
+    /// <summary>Frees what a joined set has of its own, once nothing reads or trains it.</summary>
+    internal void FreeOwn()
+    {
+        foreach (Weight weight in _own.Where(weight => !_lent.Contains(weight))) weight.Own.Dispose();
+    }
 
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);

@@ -14,6 +14,9 @@ public abstract class EncodedRow(int length)
     /// </summary>
     public int Index { get; set; }
 
+    /// <summary>How messages name it.</summary>
+    internal virtual string Name => Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>
     /// What the loss of the row is divided by: 1 for a labelled text, the number of labelled tokens for a tagger, 0 where nothing is to be learned.
     /// </summary>

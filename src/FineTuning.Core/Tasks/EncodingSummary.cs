@@ -28,6 +28,19 @@ public sealed class EncodingSummary
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Names { get; internal init; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>What happened to the examples of several data sets, each reason with the name of its set.</summary>
+    internal static EncodingSummary Join(IReadOnlyList<(string Name, EncodingSummary Summary)> sets)
+    {
+        Dictionary<string, T> All<T>(Func<EncodingSummary, IReadOnlyDictionary<string, T>> of) =>
+            sets.SelectMany(set => of(set.Summary).Select(pair => KeyValuePair.Create($"{set.Name}: {pair.Key}", pair.Value))).ToDictionary();
+        return new()
+        {
+            TruncatedExamples = sets.Sum(set => set.Summary.TruncatedExamples), TruncatedTokens = sets.Sum(set => set.Summary.TruncatedTokens),
+            EmptyTexts = sets.Sum(set => set.Summary.EmptyTexts), Skipped = All(summary => summary.Skipped), Notes = All(summary => summary.Notes),
+            Names = All(summary => summary.Names),
+        };
+    }
+
     /// <summary>The names kept for a reason, for a message; empty where there are none.</summary>
     internal string NamesOf(string reason) => Names.TryGetValue(reason, out IReadOnlyList<string>? names) ? $" (for example {string.Join(", ", names)})" : "";
 }

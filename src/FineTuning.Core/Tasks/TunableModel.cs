@@ -33,6 +33,12 @@ public abstract class TunableModel : IDisposable
     /// <summary>The head whose modules adapters are put on; null: the model takes none.</summary>
     private protected virtual OutputHead? AdaptedHead => null;
 
+    /// <summary>The trunk that the model's head sits on; null: the model is no head on a trunk.</summary>
+    internal Trunk? SharedTrunk => AdaptedHead?.Trunk;
+
+    /// <summary>How many scores the head gives; 1 where it is no head on a trunk.</summary>
+    internal int HeadOutputs => AdaptedHead?.Outputs ?? 1;
+
     /// <summary>The active adapter; null: none is.</summary>
     internal BuiltAdapter? ActiveAdapter => (SharedAdapters ?? _adapters)?.Current;
 
@@ -110,6 +116,13 @@ public abstract class TunableModel : IDisposable
     internal virtual void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault)
     {
     }
+
+    /// <summary>Whether <see cref="ScoredLoss"/> is there: the head chooses among labels.</summary>
+    internal virtual bool GivesScores => false;
+
+    /// <summary>The sum of the losses with the scores it is of, one row a target: [targets, labels].</summary>
+    internal virtual (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context) =>
+        throw new NotSupportedException($"{GetType().Name} does not choose among labels");
 
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];

@@ -47,6 +47,19 @@ internal sealed class DropoutStream
         return mask.to(like.dtype);
     }
 
+    /// <summary>Numbers between -1 and 1, evenly spread; element i is a function of the stream, the site and i.</summary>
+    /// <param name="shape">Any.</param>
+    /// <param name="site">Where in the layer.</param>
+    /// <returns>float32, in the processor's memory</returns>
+    public unsafe Tensor Uniform(long[] shape, int site)
+    {
+        ulong key = Combine(_key, (ulong)site);
+        Tensor numbers = empty(shape, ScalarType.Float32, CPU);
+        var values = (float*)numbers.DataPointer();
+        for (long i = 0; i < numbers.numel(); i++) values[i] = (float)(((Combine(key, (ulong)i) >> 11) * (2.0 / (1L << 53))) - 1);
+        return numbers;
+    }
+
     // SplitMix64's finalizer (Steele, Lea and Flood 2014) over a running sum.
     internal static ulong Combine(ulong key, ulong value)
     {

@@ -43,9 +43,7 @@ internal static class Evaluator
     /// <exception cref="InvalidOptionsException">The metric is not one of the model's, or it has no direction.</exception>
     public static MetricDirection DryRun(TunableModel model, RowSet rows, string metric)
     {
-        IEvaluation evaluation = model.NewEvaluation();
-        Add(model, rows, Plan(model, rows)[^1], evaluation);
-        MetricReport report = evaluation.Report();
+        MetricReport report = Shape(model, rows);
         MetricDirection? direction = report.Find(metric)?.Direction;
         return direction switch
         {
@@ -55,6 +53,14 @@ internal static class Evaluator
                 throw new InvalidOptionsException([$"the metric '{metric}' is neither better nor worse for being larger: weights cannot be compared by it"]),
             { } known => known,
         };
+    }
+
+    /// <summary>What an evaluation gives, from one batch, the longest: names and directions; the numbers mean little.</summary>
+    public static MetricReport Shape(TunableModel model, RowSet rows)
+    {
+        IEvaluation evaluation = model.NewEvaluation();
+        Add(model, rows, Plan(model, rows)[^1], evaluation);
+        return evaluation.Report();
     }
 
     /// <summary>The batches of an evaluation; with many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.</summary>

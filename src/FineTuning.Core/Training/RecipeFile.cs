@@ -9,8 +9,6 @@ namespace FineTuning.Training;
 internal static class RecipeFile
 {
     private const string TypeKey = "type";
-    private static readonly Type[] Bases = [typeof(Optimizer), typeof(Schedule), typeof(WeightRule), typeof(RunFeature)];
-
     private static readonly JsonSerializerOptions Json = new()
     {
         WriteIndented = true,
@@ -43,7 +41,7 @@ internal static class RecipeFile
     // The kinds are those that the assembly has: a feature need not be named in a list.
     private static void AddTypes(JsonTypeInfo info)
     {
-        if (!Bases.Contains(info.Type)) return;
+        if (!info.Type.IsAbstract || info.Type.IsInterface || info.Type.Assembly != typeof(RecipeFile).Assembly) return;
         info.PolymorphismOptions = new JsonPolymorphismOptions
             { TypeDiscriminatorPropertyName = TypeKey, UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization };
         foreach (Type kind in info.Type.Assembly.GetTypes().Where(type => !type.IsAbstract && type.IsSubclassOf(info.Type))

@@ -110,6 +110,13 @@ internal sealed class RunParts : IDisposable
     /// <summary>Calls each feature, in the order of the recipe.</summary>
     public void At(Action<LoopFeature> point) => Array.ForEach(_features, point);
 
+    /// <summary>How a micro-batch is computed, as all features shape it.</summary>
+    public ForwardContext Shape(ForwardContext context) => _features.Aggregate(context, (shaped, feature) => feature.Shape(this, shaped));
+
+    /// <summary>Loss and gradients of a micro-batch: a feature's own way, or the model's.</summary>
+    public double AddGradients(Batch batch, ForwardContext context) =>
+        _features.Select(feature => feature.AddGradients(this, batch, context)).FirstOrDefault(sum => sum is not null) ?? Model.AddGradients(batch, context);
+
     /// <summary>The tally after all features have reduced it.</summary>
     public StepTally Reduce(StepTally tally) => _features.Aggregate(tally, (reduced, feature) => feature.Reduce(reduced));
 

@@ -15,13 +15,11 @@ namespace FineTuning.Training;
 internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer,
     CancellationToken cancellation, Stopwatch? clock = null)
 {
-    private readonly BatchRules _rules = options.RulesFor(train.Lengths);
+    private readonly EpochPlan _plan = train.Plan(options.RulesFor(train.Lengths));
     private readonly MicroBatches _microBatches = new(model);
     private readonly HeapRoom _room = new();
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
-
-    private readonly HeapRoom _room = new();
 
     /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
@@ -60,8 +58,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         {
             (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
             run.BeginEpoch(epoch);
-            List<PlannedBatch> plan = BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch);
-            foreach (PlannedBatch[] window in plan.Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
+            foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
             {
                 long next = _record.Steps + 1;
                 if (_record.IsOver || !Step(run, window, epoch)) break;
@@ -76,7 +73,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private void Begin(RunParts run)
     {
-        long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
+        long stepsInAnEpoch = (_plan.Count + options.Accumulation - 1) / options.Accumulation;
         run.BeginEpoch(0);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
@@ -129,6 +126,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private StepTally Gradients(RunParts run, PlannedBatch[] window, long epoch)
     {
         _record.BeginStep();
+        run.At(feature => feature.BeginWindow(run, [.. window.Select(RowsOf)]));
         StepTally tally = default;
         for (int micro = 0; micro < window.Length; micro++)
         {
@@ -136,7 +134,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             foreach (PlannedBatch planned in _microBatches.Parts(window[micro]))
             {
                 if (tally.IsOver) return tally;
-                ForwardContext context = run.Pass(_record.Steps + 1, micro);
+                ForwardContext context = run.Shape(run.Pass(_record.Steps + 1, micro));
                 tally += _record.ShouldEnd(cancellation) ? StepTally.Stop : Backward(run, planned, epoch, part == 0 ? context : context.Apart(part));
                 part++;
             }
@@ -152,7 +150,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         _record.AddTokens(batch);
         if (batch.TargetCount <= 0) return default;
         run.At(feature => feature.BeforeForward(run, batch));
-        double sum = model.AddGradients(batch, context);
+        double sum = run.AddGradients(batch, context);
         BackwardFaults.ThrowKept();
         if (!double.IsFinite(sum)) return new(sum, batch.TargetCount, 0, 1, 0);
         run.At(feature => feature.AfterBackward(run, batch, context));
@@ -197,7 +195,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
     private void DryRun(RunParts run)
     {
-        PlannedBatch largest = BatchPlan.Of(train.Lengths, _rules, options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+        PlannedBatch largest = _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
         run.FirstLoss = _microBatches.Gather(run, () => _microBatches.Parts(largest).Sum(part => Rehearse(run, part)));
         if (run.Recomputed is { Count: 0 })
             _record.Warn("GradientCheckpointing changes nothing: none of the chosen layers is computed by this model, or nothing trains in them and below");
@@ -225,5 +223,5 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     }
 
     private string Described(PlannedBatch[] window, string problem) => $"in step {_record.Steps + 1} {problem}; "
-        + $"training records {string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20))}";
+        + $"training records {string.Join(", ", window.SelectMany(RowsOf).OrderBy(row => row.Index).Take(20).Select(row => row.Name))}";
 }

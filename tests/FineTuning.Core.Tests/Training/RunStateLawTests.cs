@@ -59,6 +59,22 @@ public sealed class RunStateLawTests
         }
     }
 
+    public static TheoryData<RunFeature> Regularising => [new StartingPointPenalty(0.1, 0.01), new Mixout(0.5), new AdversarialEmbeddings(), new NoisyEmbeddings(), new ReinitialisedLayers(1)];
+
+    [Theory]
+    [MemberData(nameof(Regularising))]
+    public void It_does_with_what_regularises(RunFeature feature)
+    {
+        foreach (int accumulation in Accumulations)
+        {
+            AssertSame(new TrainingOptions
+            {
+                Optimizer = Optimizer.AdamW(1e-2), Accumulation = accumulation, Steps = StepsOfARun, BatchSize = 4, EvaluateEvery = EvaluationInterval.Steps(2), KeepBest = false,
+                Features = [feature, new ExportOnce(2 + accumulation, AfterEvaluation: accumulation == 2)],
+            });
+        }
+    }
+
     private static void AssertSame(TrainingOptions options)
     {
         using RowsClassifier whole = TinyRun.Model(), fresh = TinyRun.Model();

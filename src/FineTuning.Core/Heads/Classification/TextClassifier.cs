@@ -96,6 +96,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
         return MissingClasses.Of("labels", LabelSet.Names, present.Contains);
     }
 
+    internal override bool GivesScores => true;
+
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.SingleLabel);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch)

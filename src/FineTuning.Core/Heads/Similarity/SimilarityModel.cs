@@ -13,6 +13,8 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
 {
     private protected override ModelAdapters? SharedAdapters => encoder.Adapters;
 
+    private protected override OutputHead? AdaptedHead => encoder.Head;
+
     public override WeightSet Weights => encoder.Weights;
 
     public override Device Device => encoder.Device;

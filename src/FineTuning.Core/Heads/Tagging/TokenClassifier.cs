@@ -198,6 +198,16 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return LossOf(UnitLogits(tokens, context), tokens);
     }
 
+    internal override bool GivesScores => !_chain.IsCrf;
+
+    internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
+    {
+        _head.Learns(context);
+        var tokens = (TokenizedBatch)batch;
+        Tensor scores = UnitLogits(tokens, context);
+        return (LossOf(scores, tokens), scores);
+    }
+
     /// <summary>What a user's metric gets: the true tags of a sentence and the predicted ones, in the model's scheme.</summary>
     public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(IReadOnlyList<string>));
 

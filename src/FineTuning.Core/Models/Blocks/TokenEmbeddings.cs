@@ -65,6 +65,7 @@ internal sealed class TokenEmbeddings(EmbeddingTable tokens, EmbeddingTable? pos
         long learned = input.Prompt?.shape[0] ?? 0;
         Tensor sum = input.Embeddings ?? tokens.Forward(learned == 0 ? input.Ids : input.Ids.narrow(1, learned, input.Tokens - learned), context);
         if (context.Embedded is { } embedded) sum = embedded(sum);
+        if (context.Noise is { } noise) sum = noise.Add(sum, input.Mask);
         if (plan.Scale != 1) sum = sum * Held(plan.Scale);
         if (input.Prompt is { } prompt) sum = cat([prompt.to(sum.dtype).unsqueeze(0).expand(sum.shape[0], -1, -1), sum], 1);
         if (types is not null) sum = sum.Plus(input.Types is null ? types.Weight.Value.narrow(0, 0, 1) : types.Forward(input.Types, context));

@@ -22,10 +22,24 @@ internal abstract class LoopFeature : IDisposable
     {
     }
 
+    /// <summary>Before the first micro-batch of a step; again where the step begins again because memory ended.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="batches">The rows of each micro-batch of the step.</param>
+    public virtual void BeginWindow(RunParts run, IReadOnlyList<IReadOnlyList<EncodedRow>> batches)
+    {
+    }
+
     /// <summary>Before the forward pass of a micro-batch, in its scope.</summary>
     public virtual void BeforeForward(RunParts run, Batch batch)
     {
     }
+
+    /// <summary>How a micro-batch is computed; by default as it is.</summary>
+    public virtual ForwardContext Shape(RunParts run, ForwardContext context) => context;
+
+    /// <summary>Computes loss and gradients of a micro-batch in its own way, as <see cref="TunableModel.AddGradients"/> does.</summary>
+    /// <returns>The sum of the losses. Null: it is computed as ever.</returns>
+    public virtual double? AddGradients(RunParts run, Batch batch, ForwardContext context) => null;
 
     /// <summary>After the backward pass of a micro-batch, in its scope: its gradients are added to those of the window, as sums.</summary>
     public virtual void AfterBackward(RunParts run, Batch batch, ForwardContext context)

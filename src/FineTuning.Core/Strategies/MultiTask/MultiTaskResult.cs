@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+using FineTuning.Metrics;
+using FineTuning.Training;
+
+namespace FineTuning.Strategies;
+
+/// <summary>What a run over several tasks gave: numbers only. The trunk and the heads were tuned in place.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed class MultiTaskResult
+{
+    internal MultiTaskResult(TrainingResult run, IReadOnlyList<TaskResult> tasks) => (Run, Tasks) = (run, tasks);
+
+    /// <summary>The run; its metrics have the tasks' names before their own, and <c>score</c> is the weighted mean of the main ones.</summary>
+    public TrainingResult Run { get; }
+
+    /// <summary>Each task, in the order in which they were added.</summary>
+    public IReadOnlyList<TaskResult> Tasks { get; }
+
+    /// <summary>A task by its name.</summary>
+    /// <param name="name">As it was added.</param>
+    /// <exception cref="KeyNotFoundException">There is no such task; the message lists those there are.</exception>
+    public TaskResult this[string name] => Tasks.FirstOrDefault(task => task.Name == name)
+        ?? throw new KeyNotFoundException($"there is no task '{name}'; there are {string.Join(", ", Tasks.Select(task => task.Name))}");
+
+    /// <summary>The run in a few lines, then a line for each task: its main metric together, alone, and what that means.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder(Run.ToString());
+        foreach (TaskResult task in Tasks) text.AppendLine().Append(task);
+        return text.ToString();
+    }
+}
+
+/// <summary>What became of one task.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed class TaskResult
+{
+    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone) =>
+        (Name, Metric, Together, Alone) = (name, metric, together, alone);
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>The metric by which it is compared.</summary>
+    public string Metric { get; }
+
+    /// <summary>Its validation data measured after the run over all tasks. Null: it has none.</summary>
+    public MetricReport? Together { get; }
+
+    /// <summary>Its validation data measured after a run over it alone, from the same start. Null: it was not asked for.</summary>
+    public MetricReport? Alone { get; }
+
+    /// <summary>Whether it is worse together than alone. False where either is not known.</summary>
+    public bool IsHarmed => Alone?.Find(Metric) is { } alone && Together?.Find(Metric) is { } together
+        && (alone.Direction == MetricDirection.Lower ? together.Value > alone.Value : together.Value < alone.Value);
+
+    /// <summary>Its main metric in one line.</summary>
+    public override string ToString()
+    {
+        if (Together is null) return $"{Name}: no validation data";
+        string text = string.Create(CultureInfo.InvariantCulture, $"{Name}: {Metric} {Together[Metric]:0.####}");
+        if (Alone is null) return text;
+        text += string.Create(CultureInfo.InvariantCulture, $" together, {Alone[Metric]:0.####} alone");
+        return IsHarmed ? text + ": the other tasks harm it; train it alone, or give it more weight" : text;
+    }
+}

@@ -1,0 +1,41 @@
+using FineTuning.Batching;
+using FineTuning.Tasks;
+
+namespace FineTuning.Strategies;
+
+/// <summary>One of several tasks: its name, its model, its data.</summary>
+/// <param name="Name">Names it in messages and metrics.</param>
+/// <param name="Model">A head on the shared trunk.</param>
+/// <param name="Weight">What its loss is multiplied by.</param>
+/// <param name="ScoreWeight">What its metric is multiplied by in the weighted mean.</param>
+internal abstract record TaskEntry(string Name, TunableModel Model, double Weight, double ScoreWeight)
+{
+    /// <summary>Whether there is validation data.</summary>
+    public abstract bool HasValidation { get; }
+
+    /// <summary>Encodes the training data.</summary>
+    public abstract RowSet Train(Action<long>? encoded, Func<bool> isTimeUp, CancellationToken cancellation);
+
+    /// <summary>Encodes the validation data. Null: there is none.</summary>
+    public abstract RowSet? Validate(Func<bool> isTimeUp, CancellationToken cancellation);
+}
+
+/// <inheritdoc cref="TaskEntry"/>
+/// <param name="Name">Names it in messages and metrics.</param>
+/// <param name="Typed">A head on the shared trunk.</param>
+/// <param name="Data">Training data.</param>
+/// <param name="Validation">Validation data. Null: there is none.</param>
+/// <param name="Weight">What its loss is multiplied by.</param>
+/// <param name="ScoreWeight">What its metric is multiplied by in the weighted mean.</param>
+internal sealed record TaskEntry<TExample>(
+    string Name, TunableModel<TExample> Typed, IEnumerable<TExample> Data, IEnumerable<TExample>? Validation, double Weight, double ScoreWeight)
+    : TaskEntry(Name, Typed, Weight, ScoreWeight)
+{
+    public override bool HasValidation => Validation is not null;
+
+    public override RowSet Train(Action<long>? encoded, Func<bool> isTimeUp, CancellationToken cancellation) =>
+        RowSet.Encode(Typed, Data, $"training data of the task '{Name}'", encoded, cancellation, null, isTimeUp);
+
+    public override RowSet? Validate(Func<bool> isTimeUp, CancellationToken cancellation) => Validation is null || isTimeUp() ? null
+        : RowSet.Encode(Typed, Validation, $"validation data of the task '{Name}'", null, cancellation, null, isTimeUp);
+}

@@ -1,0 +1,66 @@
+using FineTuning.Examples;
+using FineTuning.Heads;
+using FineTuning.Metrics;
+using FineTuning.Models;
+using FineTuning.Strategies;
+using FineTuning.Training;
+using Xunit;
+
+namespace FineTuning.Tests.Documentation;
+
+/// <summary>The code of docs/strategies.md, compiled and run.</summary>
+public sealed class StrategyPageTests
+{
+    private static readonly string Checkpoint = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+
+    [Fact]
+    public void Several_tasks_share_a_run()
+    {
+        (string checkpoint, string folder) = (Checkpoint, Directory.CreateTempSubdirectory("tasks").FullName);
+        LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] moreReviews = reviews[..4];
+        TaggedText[] sentences = [.. Enumerable.Range(0, 4).Select(i => (TaggedText)new TaggedWords(["anna", "paid"], ["B-person", "O"]))];
+        TaggedText[] moreSentences = sentences[..2];
+        {
+            // snippet: several-tasks
+            using Trunk trunk = Pretrained.Trunk(checkpoint);
+            using TextClassifier<string> moods = Pretrained.TextClassifier(trunk, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+            using TokenClassifier names = Pretrained.TokenClassifier(trunk, ["person"]);
+
+            MultiTaskResult result = FineTuner.For(trunk)
+                .Task("mood", moods, reviews, validation: moreReviews)
+                .Task("names", names, sentences, validation: moreSentences, weight: 0.5)
+                .WithSampling(TaskSampling.Temperature(2))
+                .WithBalancing(TaskBalancing.Uncertainty)
+                .ComparedWithAlone()                        // trains each alone first, from the same weights
+                .With(o => o with { Epochs = 2 })
+                .Train();
+
+            MetricReport mood = result["mood"].Together!;   // the task's own report
+            bool harmed = result["mood"].IsHarmed;          // worse than alone?
+            moods.Save(Path.Combine(folder, "mood"));       // each task as a folder of its own
+            names.Save(Path.Combine(folder, "names"));
+            // end
+            Assert.Equal(harmed, mood["accuracy"] < result["mood"].Alone!["accuracy"]);
+            Assert.True(File.Exists(Path.Combine(folder, "names", "model.safetensors")));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Over_fitting_is_held_against()
+    {
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..4];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        // snippet: against-over-fitting
+        TrainingResult result = FineTuner.For(model)
+            .WithDropoutConsistency(alpha: 1)           // R-Drop
+            .WithWeightAverage(decay: 0.99)
+            .StopEarly(patience: 2)
+            .ValidateOn(dev)
+            .Train(train);
+        // end
+        Assert.True(result.Steps > 0);
+    }
+}

@@ -1,0 +1,203 @@
+using FineTuning.Errors;
+using FineTuning.Examples;
+using FineTuning.Heads;
+using FineTuning.Models;
+using FineTuning.Strategies;
+using FineTuning.Training;
+using Xunit;
+
+namespace FineTuning.Tests.Strategies;
+
+/// <summary>Several heads on one trunk in one run: what the loss is, who gets which share, and what the result says.</summary>
+public sealed class MultiTaskTests
+{
+    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string[] Words = ["please", "reset", "my", "password", "anna", "paid", "the", "invoice"];
+
+    private static readonly LabeledText<string>[] Moods = [.. Enumerable.Range(0, 16).Select(i => new LabeledText<string>(Text(i), i % 3 == 0 ? "good" : "bad"))];
+    private static readonly TaggedText[] Names = [.. Enumerable.Range(0, 8).Select(i => (TaggedText)new TaggedWords(Text(i + 3).Split(' '), [.. Text(i + 3).Split(' ').Select(word => word == "anna" ? "B-PER" : "O")]))];
+    private static readonly ScoredText[] Stars = [.. Enumerable.Range(0, 8).Select(i => new ScoredText(Text(i), i % 5))];
+
+    public static TheoryData<string> Balancings => new("fixed", "outputs", "uncertainty", "norms", "projected");
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void The_loss_of_a_step_is_each_tasks_own_mean_weighed(int batch)
+    {
+        using var heads = new Heads();
+        double mood = heads.Mood.Evaluate(Moods[..4])["loss"], names = heads.Tagger.Evaluate(Names[..4])["loss"];
+        // All eight rows are in one step, whatever the micro-batches are.
+        MultiTaskResult result = FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods[..4], weight: 3).Task("names", heads.Tagger, Names[..4])
+            .With(o => o with { Steps = 1, BatchSize = batch, Accumulation = 8 / batch, Optimizer = Optimizer.Sgd(1e-9) }).Train();
+        Assert.Equal((3 * mood / 2) + (names / 2), result.Run.FinalLoss, 1e-4);
+    }
+
+    [Fact]
+    public void Accumulated_equals_whole()
+    {
+        float[] Tuned(int batch)
+        {
+            using var heads = new Heads();
+            FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods[..4]).Task("names", heads.Tagger, Names[..4])
+                .With(o => o with { Steps = 2, BatchSize = batch, Accumulation = 8 / batch, Optimizer = Optimizer.Sgd(1e-2), Shuffle = false }).Train();
+            return heads.Values();
+        }
+        Assert.All(Tuned(1).Zip(Tuned(4)), pair => Assert.Equal(pair.First, pair.Second, 2e-5));
+    }
+
+    [Theory]
+    [MemberData(nameof(Balancings))]
+    public void A_run_repeats_to_the_bit_moves_all_heads_and_its_recipe_is_data(string balancing)
+    {
+        (float[] Values, TrainingResult Run) Tuned()
+        {
+            using var heads = new Heads(0.1);
+            float[] before = heads.Values();
+            MultiTaskResult result = heads.Tuner().WithBalancing(Balancing(balancing)).With(o => o with { Steps = 4, BatchSize = 4 }).Train();
+            Assert.All(new[] { "mood", "names", "stars" }, name => Assert.True(result.Run.Best!.Metrics.TryGet($"{name}.loss", out double loss) && double.IsFinite(loss)));
+            Assert.Contains(heads.Values().Zip(before), pair => pair.First != pair.Second);
+            Assert.Equal(result.Run.Options, TrainingOptions.FromJson(result.Run.Options.ToJson()));
+            return (heads.Values(), result.Run);
+        }
+        (float[] first, TrainingResult run) = Tuned();
+        Assert.Equal(first, Tuned().Values);
+        Assert.All(run.History, step => Assert.True(double.IsFinite(step.Loss) && step.GradientNorm > 0));
+    }
+
+    [Fact]
+    public void Every_task_is_measured_together_and_alone_and_comparing_changes_nothing()
+    {
+        (float[] Values, MultiTaskResult Result) Tuned(bool compared)
+        {
+            using var heads = new Heads();
+            MultiTaskTuner tuner = heads.Tuner().With(o => o with { Epochs = 2, BatchSize = 4 });
+            MultiTaskResult result = (compared ? tuner.ComparedWithAlone() : tuner).Train();
+            Assert.Equal(heads.Mood.Evaluate(Moods)["loss"], result["mood"].Together!["loss"], 1e-12);
+            return (heads.Values(), result);
+        }
+        (float[] plain, MultiTaskResult alone) = Tuned(false);
+        (float[] compared, MultiTaskResult both) = Tuned(true);
+        Assert.Equal(plain, compared);
+        Assert.Null(alone["mood"].Alone);
+        Assert.All(both.Tasks, task => Assert.NotNull(task.Alone));
+        Assert.Contains("together", both.ToString(), StringComparison.Ordinal);
+        // Alone is what the tuner of one model gives.
+        using var single = new Heads();
+        TrainingResult own = FineTuner.For(single.Mood).Epochs(2).BatchSize(4).ValidateOn(Moods).Train(Moods);
+        Assert.Equal(own.Metrics!["loss"], both["mood"].Alone!["loss"], 1e-12);
+    }
+
+    [Fact]
+    public void The_heads_share_one_trunk_and_save_as_folders_of_their_own()
+    {
+        using var heads = new Heads();
+        heads.Tuner().With(o => o with { Steps = 2 }).Train();
+        string folder = Directory.CreateTempSubdirectory("tasks").FullName;
+        heads.Mood.Save(Path.Combine(folder, "mood"));
+        heads.Tagger.Save(Path.Combine(folder, "names"));
+        using TextClassifier<string> mood = Pretrained.TextClassifier<string>(Path.Combine(folder, "mood"));
+        Assert.Equal(heads.Mood.Predict(Text(1)).Scores.Select(score => score.Score), mood.Predict(Text(1)).Scores.Select(score => score.Score));
+        using TokenClassifier names = Pretrained.TokenClassifier(Path.Combine(folder, "names"));
+        Assert.Equal(names.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()), mood.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Shares_are_what_they_say()
+    {
+        Assert.Equal([0.75, 0.25], TaskSampling.Proportional.Shares([300, 100], 0, 3));
+        Assert.Equal([0.5, 0.5], TaskSampling.Equal.Shares([300, 100], 0, 3));
+        Assert.Equal(Math.Sqrt(3) / (1 + Math.Sqrt(3)), TaskSampling.Temperature(2).Shares([300, 100], 0, 3)[0], 1e-12);
+        Assert.Equal([0.5, 0.5], TaskSampling.Temperature(1, cap: 100).Shares([300, 100], 0, 3));
+        Assert.Equal([0.75, 0.25], TaskSampling.Annealed.Shares([300, 100], 0, 3));
+        double last = Math.Pow(3, 0.2);
+        Assert.Equal(last / (1 + last), TaskSampling.Annealed.Shares([300, 100], 2, 3)[0], 1e-12);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Each_task_goes_through_its_own_rows_evenly(bool together)
+    {
+        int[][] lengths = [[.. Enumerable.Repeat(5, 37)], [.. Enumerable.Repeat(7, 10)]];
+        var rules = new FineTuning.Batching.BatchRules(4, null, true, true, 1, 100);
+        var plan = new TaskEpochPlan(lengths, rules, TaskSampling.Equal, 3, together);
+        var seen = new int[47];
+        for (int epoch = 0; epoch < 5; epoch++)
+        {
+            IReadOnlyList<FineTuning.Batching.PlannedBatch> batches = plan.Of(7, epoch);
+            Assert.Equal(plan.Count, batches.Count);
+            Assert.Equal(batches.Select(batch => batch.Rows), plan.Of(7, epoch).Select(batch => batch.Rows));
+            Assert.All(batches, batch => Assert.True(batch.Rows.All(row => row < 37) || batch.Rows.All(row => row >= 37)));
+            if (together) Assert.All(batches.Chunk(2), pair => Assert.NotEqual(pair[0].Rows[0] < 37, pair[1].Rows[0] < 37));
+            foreach (int row in batches.SelectMany(batch => batch.Rows)) seen[row]++;
+        }
+        Assert.True(seen[..37].Max() - seen[..37].Min() <= 1 && seen[37..].Max() - seen[37..].Min() <= 1);
+        Assert.True(Math.Abs(seen[..37].Sum() - seen[37..].Sum()) < 37, "half of the batches are the smaller task's");
+    }
+
+    [Fact]
+    public void What_is_wrong_with_tasks_is_said_at_once_before_data_is_read()
+    {
+        using var heads = new Heads();
+        using var other = new Heads();
+        IEnumerable<TaggedText> Unread()
+        {
+            throw new InvalidOperationException("the data was read");
+#pragma warning disable CS0162 // Makes the method an iterator.
+            yield break;
+#pragma warning restore CS0162
+        }
+        var failure = Assert.Throws<InvalidOptionsException>(() => FineTuner.For(heads.Trunk).Task("a.b", heads.Mood, Moods, weight: 0)
+            .Task("names", other.Tagger, Unread()).Task("names", heads.Tagger, Unread()).With(o => o with { BatchSize = 0 }).WithSampling(TaskSampling.Temperature(0.5)).Train());
+        Assert.Equal(6, failure.Violations.Count);
+        Assert.Throws<InvalidOptionsException>(() => FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods).Train());
+        var data = Assert.Throws<TrainingDataException>(() => FineTuner.For(heads.Trunk).Task("mood", heads.Mood, [new LabeledText<string>("x", "unknown")]).Task("names", heads.Tagger, Names).Train());
+        Assert.Contains("'mood'", data.Message, StringComparison.Ordinal);
+    }
+
+    private static TaskBalancing Balancing(string name) => name switch
+    {
+        "fixed" => TaskBalancing.Fixed,
+        "outputs" => TaskBalancing.ByOutputs,
+        "uncertainty" => TaskBalancing.Uncertainty,
+        "norms" => TaskBalancing.GradientNorms(),
+        _ => TaskBalancing.ProjectedGradients,
+    };
+
+    private static string Text(int i) => string.Join(' ', Enumerable.Range(0, 3 + (i * 5 % 7)).Select(j => Words[(i + (j * j)) % Words.Length]));
+
+    /// <summary>Three heads on one trunk.</summary>
+    private sealed class Heads : IDisposable
+    {
+        public Heads(double dropout = 0)
+        {
+            Trunk = Pretrained.Trunk(Starter, new ModelLoadOptions { Dropout = dropout });
+            Mood = Pretrained.TextClassifier(Trunk, new TextClassifierOptions<string> { Labels = ["good", "bad"], Dropout = dropout });
+            Tagger = Pretrained.TokenClassifier(Trunk, ["PER"], new TokenClassifierOptions { Dropout = dropout });
+            Rater = Pretrained.TextRegressor(Trunk, new TextOptions { Dropout = dropout });
+        }
+
+        public Trunk Trunk { get; }
+
+        public TextClassifier<string> Mood { get; }
+
+        public TokenClassifier Tagger { get; }
+
+        public TextRegressor Rater { get; }
+
+        public MultiTaskTuner Tuner() => FineTuner.For(Trunk).Task("mood", Mood, Moods, Moods).Task("names", Tagger, Names, Names).Task("stars", Rater, Stars, Stars);
+
+        public float[] Values() => [.. Mood.Weights.Concat(Tagger.Head.Weights).Concat(Rater.Weights).SelectMany(weight => weight.Value.data<float>().ToArray())];
+
+        public void Dispose()
+        {
+            Mood.Dispose();
+            Tagger.Dispose();
+            Rater.Dispose();
+            Trunk.Dispose();
+        }
+    }
+}
