@@ -17,7 +17,11 @@ internal static class CallTest
     {
         bool nullsAlone = only == NullsAlone;
         if (nullsAlone) only = null;
-        using var watchdog = new Timer(_ => Environment.Exit(Worker.Hung));
+        TimeSpan processor = default;
+        using var watchdog = new Timer(_ =>
+        {
+            if (Environment.CpuUsage.TotalTime - processor > Longest) Environment.Exit(Worker.Hung);
+        });
         FineTuningRuntime.Load();
         for (int calls = 0, bad = 0; member < Surface.Members.Count; member++, from = 0)
         {
@@ -36,7 +40,8 @@ internal static class CallTest
             {
                 if (number >= 0) calls++;
                 File.WriteAllText(state, string.Create(CultureInfo.InvariantCulture, $"{member}\n{number}\n{calls}\n{bad}\n{Surface.Name(called)}: {Worker.Storable(call)}"));
-                watchdog.Change(Longest, Timeout.InfiniteTimeSpan);
+                processor = Environment.CpuUsage.TotalTime;
+                watchdog.Change(Longest, TimeSpan.FromSeconds(1));
             }
         }
         return 0;

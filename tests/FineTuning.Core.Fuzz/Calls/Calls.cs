@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Diagnostics;
 using System.Reflection;
 using FineTuning.Errors;
 using FineTuning.Examples;
@@ -39,17 +38,18 @@ internal static class Calls
             {
                 if (wanted is not null && !wanted(variant)) continue;
                 count?.Invoke(variant.ToString());
-                if (Problem(member, i, variant) is { } problem) yield return new(Surface.Name(member), variant.ToString(), problem);
+                if (Problem(member, i, variant, wantsTime: count is not null) is { } problem) yield return new(Surface.Name(member), variant.ToString(), problem);
             }
         }
     }
 
-    private static string? Problem(MethodBase member, int index, Variant variant)
+    private static string? Problem(MethodBase member, int index, Variant variant, bool wantsTime)
     {
         if (variant.Refusal is { } refusal) return refusal is ArgumentException && (!variant.ForbiddenNull || Names(refusal, variant.Path)) ? null : Describe(refusal);
-        long start = Stopwatch.GetTimestamp();
+        TimeSpan processor = Environment.CpuUsage.TotalTime;
         Exception? fault = Call(member, (index, variant));
-        if (Stopwatch.GetElapsedTime(start) > Longest) return $"it took {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s";
+        TimeSpan taken = Environment.CpuUsage.TotalTime - processor;
+        if (wantsTime && taken > Longest) return $"it took {taken.TotalSeconds:0} s of the processor's time";
         if (fault is not null && !IsTyped(fault)) return Describe(fault);
         // A record that only holds what it is given is looked at where it is used.
         if (!variant.ForbiddenNull || (fault is null && IsCarrier(member, variant.Path))) return null;

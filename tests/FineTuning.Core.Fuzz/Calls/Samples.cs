@@ -180,6 +180,7 @@ internal sealed class Samples : IDisposable
         "folder" when owner == typeof(ZeroShotClassifier) => Checkpoints.Inference,
         "folder" when owner is not null && (typeof(TunableModel).IsAssignableFrom(owner) || owner == typeof(SentenceEncoder) || owner == typeof(FewShotClassifier<string>))
             => Checkpoints.Fresh(),
+        "folder" when owner == typeof(CheckpointVerbs) => Checkpoints.Fresh(),
         "folder" when owner == typeof(TrainedVocabulary) => Directory.CreateTempSubdirectory("written").FullName,
         "folder" when owner == typeof(PretrainedTokenizer) => Checkpoints.Copy(Checkpoints.Causal),
         "folder" when owner == typeof(OutputHead) => Checkpoints.Copy(Checkpoints.Classifier),

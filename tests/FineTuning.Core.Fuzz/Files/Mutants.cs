@@ -7,7 +7,7 @@ namespace FineTuning.Fuzz;
 internal static class Mutants
 {
     private const long MostBytes = 2L << 30;
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10), LongestWaiting = TimeSpan.FromSeconds(120);
 
     /// <summary>Runs mutants of a target in this process and gives what is wrong with them.</summary>
     /// <param name="target">The kind.</param>
@@ -33,7 +33,15 @@ internal static class Mutants
     public static int Work(FuzzTarget target, IReadOnlyList<string> seeds, int from, int to, int seed, string findings)
     {
         string current = Path.Combine(findings, "current"), text = Path.Combine(findings, "current-input");
-        using var watchdog = new Timer(_ => Environment.Exit(Worker.Hung));
+        TimeSpan processor = default;
+        long begun = 0;
+        // On a busy machine time passes without a turn: what hangs takes the processor's time, or far longer.
+        using var watchdog = new Timer(_ =>
+        {
+            if (Environment.CpuUsage.TotalTime - processor > Longest || Stopwatch.GetElapsedTime(begun) > LongestWaiting) Environment.Exit(Worker.Hung);
+        });
+        // What is loaded and compiled once is no mutant's time.
+        if (seeds.Count > 0) target.Run(seeds[0]);
         foreach ((int number, string input, string problem) in Run(target, seeds, from, to, seed, Begin))
         {
             string file = Path.Combine(findings, $"{target.Name}-{number}");
@@ -45,9 +53,12 @@ internal static class Mutants
 
         void Begin(int number, string input)
         {
-            File.WriteAllText(current, number.ToString(CultureInfo.InvariantCulture));
             File.WriteAllText(text, input);
-            watchdog.Change(Longest, Timeout.InfiniteTimeSpan);
+            // Whole or not there, whenever the process ends.
+            File.WriteAllText(current + ".new", number.ToString(CultureInfo.InvariantCulture));
+            File.Move(current + ".new", current, overwrite: true);
+            (processor, begun) = (Environment.CpuUsage.TotalTime, Stopwatch.GetTimestamp());
+            watchdog.Change(Longest, TimeSpan.FromSeconds(1));
         }
     }
 
@@ -91,6 +102,7 @@ internal static class Mutants
     private static string? Problem(FuzzTarget target, string input)
     {
         long bytes = GC.GetTotalAllocatedBytes(), start = Stopwatch.GetTimestamp();
+        TimeSpan processor = Environment.CpuUsage.TotalTime;
         try
         {
             target.Run(input);
@@ -104,6 +116,7 @@ internal static class Mutants
         // The peak is the process's: native memory counts too, and what is found once is not asked for again.
         using Process own = Process.GetCurrentProcess();
         if (own.PeakWorkingSet64 > MostBytes) return $"the process grew to {own.PeakWorkingSet64 >> 20} MB";
-        return Stopwatch.GetElapsedTime(start) > Longest ? $"it took {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s" : null;
+        TimeSpan taken = Environment.CpuUsage.TotalTime - processor;
+        return taken > Longest && Stopwatch.GetElapsedTime(start) > Longest ? string.Create(CultureInfo.InvariantCulture, $"it took {taken.TotalSeconds:0} s of the processor's time") : null;
     }
 }
