@@ -55,8 +55,6 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
-    private protected override OutputHead? AdaptedHead => Head;
-
     private protected CausalEncoding Encoding { get; }
 
     /// <summary>Whether a text is a turn of a conversation.</summary>

@@ -63,8 +63,6 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
-    private protected override OutputHead? AdaptedHead => Head;
-
     internal TextGenerator Generator { get; }
 
     /// <summary>Loads an encoder-decoder; see <c>Pretrained.TextToText</c>.</summary>

@@ -94,7 +94,7 @@ internal sealed class MultiTaskModel : TunableModel
         return sum ?? zeros(1).sum(ScalarType.Float32);
     }
 
-    internal override bool LossAddsOverRows => _tasks.All(task => task.Model.LossAddsOverRows);
+    public override bool LossAddsOverRows => _tasks.All(task => task.Model.LossAddsOverRows);
 
     public override IEvaluation NewEvaluation() => new TaskEvaluation(this);
 
