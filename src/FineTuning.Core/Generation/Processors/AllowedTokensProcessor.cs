@@ -24,7 +24,7 @@ internal sealed class AllowedTokensProcessor(AllowedTokens allowed, int vocabula
     private IReadOnlyList<int> Ask(in ItemScores item, int row)
     {
         IReadOnlyList<int> tokens = allowed(item.Prompt.Index, item.Tokens(row));
-        if (tokens is null) throw new ArgumentException($"PrefixAllowedTokens gave null for prompt {item.Prompt.Index}: it gives one token or more", "options");
+        if (tokens is null) throw new ArgumentException($"PrefixAllowedTokens gave null for prompt {item.Prompt.Index}: it gives one token or more");
         if (tokens.Count == 0) throw Fault(item, "no token: it gives one or more, for example the end token");
         for (int i = 0; i < tokens.Count; i++)
         {
