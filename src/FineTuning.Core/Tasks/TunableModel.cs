@@ -107,6 +107,9 @@ public abstract class TunableModel : IDisposable
     {
     }
 
+    /// <summary>Below which name a run's state has what was computed before it; null: nothing was.</summary>
+    internal virtual string? PrecomputedPath => null;
+
     /// <summary>Hands what was computed before the run to the run's state, by name.</summary>
     internal virtual void ExportPrecomputed(Action<string, Tensor> write)
     {

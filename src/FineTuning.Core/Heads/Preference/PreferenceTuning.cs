@@ -49,6 +49,8 @@ internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source
     internal sealed override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation) =>
         _reference?.Compute(rows.Cast<TRow>(), (head, some, length) => Reference(head, some, length), cancellation);
 
+    internal sealed override string? PrecomputedPath => _reference is null ? null : ReferenceScores.StatePath;
+
     internal sealed override void ExportPrecomputed(Action<string, Tensor> write) => _reference?.Export(write);
 
     internal sealed override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault) => _reference?.Import(read, fault);

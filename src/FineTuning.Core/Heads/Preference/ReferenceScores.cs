@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using FineTuning.Batching;
 using FineTuning.Models;
@@ -23,7 +24,10 @@ internal interface IReferencedRow
 /// <param name="onBase">Calls with the reference as it is to be computed: adapters switched off.</param>
 internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
 {
-    private const string Keys = "reference/keys", Values = "reference/log_probabilities";
+    /// <summary>Below which name a run's state has the values.</summary>
+    public const string StatePath = "reference/";
+
+    private const string Keys = StatePath + "keys", Values = StatePath + "log_probabilities", Weights = StatePath + "weights";
     private const long NumbersAtOnce = 1 << 24;
 
     private readonly Dictionary<UInt128, (float First, float Second)> _values = [];
@@ -62,25 +66,35 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
         long[] keys = [.. _values.Keys.SelectMany(key => new[] { (long)(ulong)(key >> 64), (long)(ulong)key })];
         write(Keys, tensor(keys, [_values.Count, 2], ScalarType.Int64));
         write(Values, tensor(_values.Values.SelectMany(value => new[] { value.First, value.Second }).ToArray(), [_values.Count, 2], ScalarType.Float32));
+        if (_fingerprint is not null) write(Weights, tensor(MemoryMarshal.Cast<byte, long>(_fingerprint).ToArray(), ScalarType.Int64));
     }
 
-    /// <summary>Takes values over from a run's state: they count, whatever the model that the run continues with would give.</summary>
+    /// <summary>
+    /// Takes values over from a run's state: they count, whatever the model that the run goes on with would give. Rows that are not among them are those of a
+    /// branch with other data; what was computed for these counts where it was computed with the weights that the run began with.
+    /// </summary>
     public void Import(Func<string, Tensor?> read, Action<string> fault)
     {
-        (Tensor? keys, Tensor? values) = (read(Keys), read(Values));
-        if (keys is null || values is null || keys.dim() != 2 || keys.dtype != ScalarType.Int64 || keys.shape[1] != 2
-            || values.dtype != ScalarType.Float32 || !values.shape.SequenceEqual(keys.shape))
+        (Tensor? keys, Tensor? values, Tensor? weights) = (read(Keys), read(Values), read(Weights));
+        if (keys is null || values is null || weights is null || keys.dim() != 2 || keys.dtype != ScalarType.Int64 || keys.shape[1] != 2
+            || values.dtype != ScalarType.Float32 || !values.shape.SequenceEqual(keys.shape) || weights.dtype != ScalarType.Int64)
         {
-            fault($"'{Keys}' and '{Values}' are missing, or do not have two numbers for each row");
+            fault($"'{Keys}', '{Values}' or '{Weights}' is missing, or does not have two numbers for each row");
             return;
         }
         long[] parts = keys.data<long>().ToArray();
         float[] numbers = values.data<float>().ToArray();
+        byte[] fingerprint = MemoryMarshal.AsBytes<long>(weights.data<long>().ToArray()).ToArray();
         var found = new Dictionary<UInt128, (float, float)>();
         for (int i = 0; i < parts.Length; i += 2) found[new UInt128((ulong)parts[i], (ulong)parts[i + 1])] = (numbers[i], numbers[i + 1]);
         int missing = _values.Keys.Count(key => !found.ContainsKey(key));
-        if (missing > 0) fault($"{missing} rows have no log-probabilities under the reference in it: give the same data");
+        if (missing > 0 && _fingerprint is { } own && !own.AsSpan().SequenceEqual(fingerprint))
+        {
+            fault($"{missing} rows have no log-probabilities under the reference in it, and the model is not the one that the run began with: "
+                + "give the same data, or that model");
+        }
         foreach ((UInt128 key, (float, float) value) in found) _values[key] = value;
+        _fingerprint = fingerprint;
     }
 
     /// <summary>The hash of token ids and masks.</summary>
@@ -91,8 +105,8 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
         {
             hash.AppendData(BitConverter.GetBytes(row?.Length ?? -1));
             if (row is null) continue;
-            hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(row.TokenIds.AsSpan()));
-            hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(row.Learned.AsSpan()));
+            hash.AppendData(MemoryMarshal.AsBytes(row.TokenIds.AsSpan()));
+            hash.AppendData(MemoryMarshal.AsBytes(row.Learned.AsSpan()));
         }
         return BitConverter.ToUInt128(hash.GetHashAndReset());
     }

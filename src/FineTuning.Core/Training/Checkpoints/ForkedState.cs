@@ -54,6 +54,7 @@ internal static class ForkedState
         bool IsKept(string name)
         {
             if (left.Exists(path => name.StartsWith(path, StringComparison.Ordinal))) return false;
+            if (run.Model.PrecomputedPath is { } computed && name.StartsWith(computed, StringComparison.Ordinal)) return true;
             if (name.StartsWith("weights/", StringComparison.Ordinal)) return run.Model.Weights.Find(name["weights/".Length..]) is not null;
             if (name.StartsWith(Optimizer, StringComparison.Ordinal))
             {

@@ -192,6 +192,29 @@ public sealed class PreferenceTuningTests : IDisposable
         Assert.Equal(expected, actual);
     }
 
+    [Fact]
+    public void A_checkpoint_holds_the_reference_also_for_a_branch()
+    {
+        string runs = Path.Combine(_files.Folder, "runs");
+        string Folder(string name) => Path.Combine(runs, name);
+        using CausalLanguageModel whole = Open(), again = Open(), branch = Open();
+        FineTuner<PreferencePair> Recipe(CausalLanguageModel model) => FineTuner.For(model.With(PreferenceLoss.Dpo())).WithOptimizer(Optimizer.AdamW(learningRate: 2e-3)).Steps(6).BatchSize(2)
+            .CheckpointTo(Folder("whole"), every: 2, keepLast: 5).WithCheckpoints(settings => settings with { Waits = true });
+        TrainingResult expected = Recipe(whole).Train(Pairs);
+        TrainingResult actual = Recipe(again).Fork(2, Folder("again"), options => options).Train(Pairs);
+        Assert.Equal(Losses(expected), Losses(actual));
+        Assert.Equal(whole.Weights.SelectMany(weight => weight.Value.detach().data<float>().ToArray()), again.Weights.SelectMany(weight => weight.Value.detach().data<float>().ToArray()));
+        // Another recipe and another pair: its reference is that of the weights that the run began with.
+        PreferencePair[] others = [.. Pairs[..^1], new("Another ", "one", "pair")];
+        TrainingResult branched = Recipe(branch).Fork(2, Folder("branch"), options => options with { Schedule = Schedule.Cosine() })
+            .WithCheckpoints(settings => settings with { Origin = settings.Origin! with { Accepted = AcceptedChanges.Recipe | AcceptedChanges.Data } }).Train(others);
+        Assert.Equal(6, branched.Steps);
+        Assert.All(branched.History, step => Assert.True(step.Loss < 2));
+        InvalidOptionsException fault = Assert.ThrowsAny<InvalidOptionsException>(() => Recipe(again).Fork(2, Folder("wrong"), options => options with { Schedule = Schedule.Cosine() })
+            .WithCheckpoints(settings => settings with { Origin = settings.Origin! with { Accepted = AcceptedChanges.Recipe | AcceptedChanges.Data | AcceptedChanges.Model } }).Train(others));
+        Assert.Contains("that model", fault.Message, StringComparison.Ordinal);
+    }
+
     private static float[] Run(CausalLanguageModel model, bool unpaired, TrainingOptions options, RunState? from, bool other = false)
     {
         if (unpaired) Loop(model.With(PreferenceLoss.Kto()), other ? [.. Labeled[..^1], new("Another", " one", true)] : Labeled, options, from);
