@@ -44,7 +44,7 @@ public sealed class AdaptedOutputLossTests
         {
             adapters.Add(Adapter.Lora(rank: 2, alpha: 4).On(l => l.Named("lm_head")));
             using var still = no_grad();
-            foreach (Weight weight in model.Weights.Where(weight => weight.IsTrainable)) weight.Value.add_(randn(weight.Value.shape, weight.Value.dtype, generator: generator));
+            foreach (Weight weight in model.Weights.Where(weight => weight.IsTrainable)) weight.Value.add_(randn(weight.Value.shape, weight.Value.dtype, generator: generator), Held(1));
         }
         Tensor hidden = randn([Tokens, 16], ScalarType.Float64, generator: generator).requires_grad_(true), targets = randint(0, 50, [Tokens], ScalarType.Int64, generator: generator);
         Tensor? weights = weighted ? rand([Tokens], ScalarType.Float64, generator: generator) : null;
