@@ -137,7 +137,8 @@ internal static unsafe class TokenStep
 
     private static void Widen(TokenPart part, int rows, int width, float* to)
     {
-        Tensor from = (part.Of.dtype is ScalarType.Float32 or ScalarType.BFloat16 ? part.Of : part.Of.to(ScalarType.Float32)).contiguous();
+        Tensor from = part.Of.dtype is ScalarType.Float32 or ScalarType.BFloat16 ? part.Of : part.Of.to(ScalarType.Float32);
+        if (!from.is_contiguous()) from = from.contiguous();
         long apart = from.numel() / rows;
         nint source = from.DataPointer();
         for (int row = 0; row < rows; row++, to += width)
