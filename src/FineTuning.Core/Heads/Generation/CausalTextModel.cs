@@ -27,6 +27,8 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     /// <summary>The output layer, and the trunk that it sits on.</summary>
     public OutputHead Head { get; }
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     /// <summary>The trunk, on which other heads may sit too.</summary>
     public Trunk Trunk => Head.Trunk;
 
@@ -52,8 +54,6 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
-
-    private protected override OutputHead? AdaptedHead => Head;
 
     private protected CausalEncoding Encoding { get; }
 

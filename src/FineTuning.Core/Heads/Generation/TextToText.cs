@@ -32,6 +32,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <summary>The output layer, and the trunk that it sits on.</summary>
     public OutputHead Head { get; }
 
+    private protected override OutputHead? AdaptedHead => Head;
+
     /// <summary>The trunk, on which other heads may sit too.</summary>
     public Trunk Trunk => Head.Trunk;
 
@@ -60,8 +62,6 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
-
-    private protected override OutputHead? AdaptedHead => Head;
 
     internal TextGenerator Generator { get; }
 
