@@ -24,15 +24,23 @@ internal static class KillTest
             int longest = Math.Max(1, (int)whole.Time.TotalMilliseconds / 2);
             var random = new Random(seed);
             int kills = 0, asked = 0, resumed = 0, finished = 0;
+            var told = new List<string>();
             while (kills < count)
             {
                 bool asks = random.Next(OneInFiveIsAsked) == 0;
                 var life = new Life(checkpoint, runs);
-                if (life.KillAfter(random.Next(longest), asks) is { } last)
+                string? last = life.KillAfter(random.Next(longest), asks);
+                told.Add($"life {told.Count + 1}: from step {life.FirstStep}, {(asks ? "SIGTERM" : "SIGKILL")}: {life.Last}{life.Warnings}");
+                if (last is not null)
                 {
                     finished++;
-                    if (last != expected) return Fail($"after {kills} kills the run ended with {last}; {expected} was expected");
+                    if (last != expected) return Fail($"after {kills} kills the run ended with {last}; {expected} was expected\n{string.Join('\n', told)}");
                     Directory.Delete(runs, recursive: true);
+                    told.Clear();
+                }
+                else if (!life.WasKilled)
+                {
+                    return Fail($"a process ended by itself with {life.ExitCode}\n{string.Join('\n', told)}");
                 }
                 else
                 {
@@ -45,7 +53,7 @@ internal static class KillTest
             string end = new Life(checkpoint, runs).ToEnd();
             if (end != expected) return Fail($"the last run ended with {end}; {expected} was expected");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{kills} kills ({asked} of them by SIGTERM), {resumed} runs went on from a checkpoint, {finished + 1} came to their end: each with the hash of the whole run, {expected[^16..]}"));
+                $"{kills} kills ({asked} of them by SIGTERM), {resumed} runs went on from a checkpoint, {finished + 1} came to their end: each with the hash of the whole run, {expected}"));
             return 0;
         }
         finally
@@ -71,6 +79,12 @@ internal static class KillTest
 
         public int ExitCode { get; private set; }
 
+        /// <summary>Whether it was alive when it was to be killed.</summary>
+        public bool WasKilled { get; private set; }
+
+        /// <summary>What its run warned of.</summary>
+        public string? Warnings { get; private set; }
+
         /// <summary>Its last line.</summary>
         public string? Last { get; private set; }
 
@@ -86,6 +100,7 @@ internal static class KillTest
             {
                 if (line.Data?.Split(' ') is ["step", { } step] && FirstStep == 0) FirstStep = int.Parse(step, CultureInfo.InvariantCulture);
                 if (line.Data?.Split(' ') is ["hash", { } found]) hash = found;
+                if (line.Data?.StartsWith("warnings", StringComparison.Ordinal) == true) Warnings = $" ({line.Data})";
                 Last = line.Data ?? Last;
                 // Null: the process has ended.
                 if (FirstStep > 0 || hash is not null || line.Data is null) begun.Set();
@@ -95,6 +110,7 @@ internal static class KillTest
             long started = Stopwatch.GetTimestamp();
             if (milliseconds is { } wait && !process.WaitForExit(wait))
             {
+                WasKilled = true;
                 if (asks) Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
                 else process.Kill();
             }

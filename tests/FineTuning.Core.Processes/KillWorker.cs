@@ -51,8 +51,8 @@ internal static class KillWorker
         string numbers = string.Join('\n', result.History.Select(step => string.Create(CultureInfo.InvariantCulture, $"{step.Step} {step.Loss:R} {step.LearningRate:R} {step.GradientNorm:R}"))
             .Concat(result.Evaluations.Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Step} {entry.TrainingLoss:R} {entry.Metrics["accuracy"]:R} {entry.Metrics["loss"]:R} {entry.IsBest}")))
             .Concat(result.Warnings));
-        hash.AppendData(Encoding.UTF8.GetBytes(numbers));
-        return Convert.ToHexStringLower(hash.GetCurrentHash());
+        // Two parts, so that it shows whether weights or numbers differ.
+        return $"{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(numbers)))[..16]}";
     }
 
     private static LabeledText<string>[] Data(TextClassifier<string> model, int count, int seed)

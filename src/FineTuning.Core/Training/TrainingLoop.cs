@@ -184,7 +184,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // The next step ends the run.
+            // Also where it was the last: a run that lacks an evaluation is not completed.
+            _record.ShouldEnd(cancellation);
         }
         finally
         {

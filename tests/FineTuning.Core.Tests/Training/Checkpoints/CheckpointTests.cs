@@ -129,6 +129,27 @@ public sealed class CheckpointTests : IDisposable
         KilledRun.AssertSame(expected, result);
     }
 
+    [Theory]
+    [InlineData(6)]
+    [InlineData(12)]
+    public void A_run_that_is_cancelled_while_it_evaluates_is_not_complete_and_evaluates_when_it_goes_on(long step)
+    {
+        (TrainingResult expected, string weights) = KilledRun.Whole(TinyRun.Model, Recipe, TinyRun.Data(10));
+        using var stop = new CancellationTokenSource();
+        using (RowsClassifier model = TinyRun.Model())
+        {
+            TrainingResult cancelled = Recipe(model).CheckpointTo(_folder, 4).OnProgress(progress =>
+            {
+                if (progress.Phase == TrainingPhase.Evaluating && progress.Step == step) stop.Cancel();
+            }).Train(TinyRun.Data(10), stop.Token);
+            Assert.Equal((StopReason.Cancelled, step), (cancelled.StopReason, cancelled.Steps));
+            Assert.Equal(KilledRun.PathOf(_folder, step), cancelled.Checkpoint);
+        }
+        using RowsClassifier fresh = TinyRun.Model();
+        KilledRun.AssertSame(expected, Recipe(fresh).CheckpointTo(_folder, 4).Resume().Train(TinyRun.Data(10)));
+        Assert.Equal(weights, WeightHash.Of(fresh.Weights));
+    }
+
     [Fact]
     public void Early_stopping_is_remembered()
     {
