@@ -116,7 +116,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
         bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
-        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, _type, generator => layout.ToFile(Draw(kind, shape, generator, initialGain)));
     }
 
     private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) =>
