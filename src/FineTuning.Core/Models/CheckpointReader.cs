@@ -82,8 +82,9 @@ internal sealed class CheckpointReader : IDisposable
     /// <param name="shape">The shape it must have in the file.</param>
     /// <param name="isFresh">Whether it is drawn, whatever the checkpoint holds.</param>
     /// <param name="advice">What an error adds.</param>
+    /// <param name="type">In which type what is stored is wanted.</param>
     /// <param name="draw">Draws it.</param>
-    public Tensor Read(string name, long[] shape, bool isFresh, string advice, Func<Generator, Tensor> draw)
+    public Tensor Read(string name, long[] shape, bool isFresh, string advice, ScalarType type, Func<Generator, Tensor> draw)
     {
         _budget.Ask(name, shape);
         if (_source is null) return draw(_generator);
@@ -109,7 +110,7 @@ internal sealed class CheckpointReader : IDisposable
             return StandIn(shape);
         }
         _mapped.Add(stored);
-        return _source.ReadWeight(stored);
+        return _source.ReadWeight(stored, type);
     }
 
     /// <exception cref="CheckpointException">Tensors are missing or have another shape; all are listed.</exception>

@@ -37,6 +37,8 @@ internal static class SharedPrefix
 
         public Tensor Read(string name) => source.Read(prefix + name);
 
+        public Tensor ReadAs(string name, ScalarType type) => source.ReadAs(prefix + name, type);
+
         public void Dispose() => source.Dispose();
     }
 }

@@ -159,7 +159,7 @@ internal sealed class WeightBuilder(CheckpointReader reader, WeightSet weights, 
         bool isPooler = head is not null && name.Row.Ours[0] == BertFamily.Pooler.Name;
         bool isFresh = head is not null && !_hasHead && !(isPooler && _keepsPooler && reader.Holds(name.Whole));
         string advice = head is null ? "" : "; ask for a fresh head (FreshHead = true) if it is to be replaced";
-        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, generator => layout.ToFile(draw(generator)));
+        return reader.Read(name.Whole, layout.FileShape(shape), isFresh, advice, _type, generator => layout.ToFile(draw(generator)));
     }
 
     private static bool HoldsHead(CheckpointReader reader, HeadPlan? head) =>

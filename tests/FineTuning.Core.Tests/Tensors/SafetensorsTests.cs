@@ -55,6 +55,15 @@ public sealed class SafetensorsTests
         using var file = SafetensorsFile.Open(path);
         Assert.Equal("pt", file.Metadata["format"]);
         Assert.True(file.Read("a.weight").eq(a).all().item<bool>());
+        foreach (torch.ScalarType type in new[] { torch.ScalarType.BFloat16, torch.ScalarType.Float16, torch.ScalarType.Float32, torch.ScalarType.Float64 })
+        {
+            foreach (string name in new[] { "a.weight", "half" })
+            {
+                torch.Tensor read = file.ReadAs(name, type), expected = file.Read(name).to(type);
+                Assert.Equal(type, read.dtype);
+                Assert.True(read.eq(expected).all().item<bool>(), $"{name} as {type}");
+            }
+        }
         Assert.True(file.Read("transposed").eq(a.t()).all().item<bool>());
         Assert.True(file.Read("b").eq(b).all().item<bool>());
         Assert.Equal([0, 3], file.Read("none").shape);

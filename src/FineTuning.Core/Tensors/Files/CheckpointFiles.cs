@@ -90,8 +90,12 @@ internal static class CheckpointFiles
         public IReadOnlyDictionary<string, StoredTensor> Tensors { get; } =
             files.ToDictionary(pair => pair.Key, pair => shards[pair.Value].Tensors[pair.Key], StringComparer.Ordinal);
 
-        public Tensor Read(string name) => files.TryGetValue(name, out string? file)
-            ? shards[file].Read(name)
+        public Tensor Read(string name) => ShardOf(name).Read(name);
+
+        public Tensor ReadAs(string name, ScalarType type) => ShardOf(name).ReadAs(name, type);
+
+        private ITensorSource ShardOf(string name) => files.TryGetValue(name, out string? file)
+            ? shards[file]
             : throw new CheckpointException(index, $"it names no tensor '{Shorten(name)}'");
 
         public void Dispose()

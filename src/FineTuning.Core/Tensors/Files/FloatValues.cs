@@ -11,11 +11,14 @@ internal static class FloatValues
     public const double LargestBFloat16 = 3.3895313892515355e38;
 
     /// <summary>A tensor of weights.</summary>
+    /// <param name="source">The file.</param>
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="type">In which type it is wanted.</param>
     /// <exception cref="CheckpointException">The file holds integers of that name, or numbers beyond float32.</exception>
-    public static Tensor ReadWeight(this ITensorSource source, string name)
+    public static Tensor ReadWeight(this ITensorSource source, string name, ScalarType type = ScalarType.Float32)
     {
         StoredTensor entry = source.Tensors[name];
-        if (entry.DataType is "F64" or "F32" or "F16" or "BF16" || StoredTypes.TypeOf(entry.DataType) is null) return source.Read(name);
+        if (entry.DataType is "F64" or "F32" or "F16" or "BF16" || StoredTypes.TypeOf(entry.DataType) is null) return source.ReadAs(name, type);
         throw new CheckpointException(
             entry.File,
             $"tensor '{name}' holds integers ({entry.DataType}) where the numbers of a weight (F32, F16, BF16 or F64) were expected: "

@@ -51,19 +51,10 @@ internal sealed class SafetensorsFile : ITensorSource
     public Tensor Read(string name)
     {
         Tensor stored = ReadStored(name);
-        try
-        {
-            if (!StoredTypes.IsFloatingPoint(stored.dtype) || stored.dtype == ScalarType.Float32) return stored;
-            Tensor single = FloatValues.ToFloat32(stored, _path, name);
-            stored.Dispose();
-            return single;
-        }
-        catch
-        {
-            stored.Dispose();
-            throw;
-        }
+        return StoredTypes.IsFloatingPoint(stored.dtype) ? Converted(stored, name, ScalarType.Float32) : stored;
     }
+
+    public Tensor ReadAs(string name, ScalarType type) => Converted(ReadStored(name), name, type);
 
     /// <summary>A fresh tensor with the contents, in the type that they are stored in.</summary>
     /// <exception cref="CheckpointException">No tensor of that name, or of a type that cannot be computed with.</exception>
@@ -90,6 +81,19 @@ internal sealed class SafetensorsFile : ITensorSource
     }
 
     public void Dispose() => _stream.Dispose();
+
+    private Tensor Converted(Tensor stored, string name, ScalarType type)
+    {
+        if (stored.dtype == type && type != ScalarType.Float64) return stored;
+        using (stored)
+        {
+            // Numbers beyond float32 are refused in every type.
+            if (stored.dtype != ScalarType.Float64) return stored.to(type);
+            Tensor single = FloatValues.ToFloat32(stored, _path, name);
+            if (type == ScalarType.Float32) return single;
+            using (single) return single.to(type);
+        }
+    }
 
     private unsafe void CopyInto(Tensor tensor, string name, long offset, long length)
     {

@@ -19,6 +19,17 @@ internal interface ITensorSource : IDisposable
     /// <summary>A fresh tensor with the contents; floating point of any width becomes float32, the rest stays.</summary>
     /// <exception cref="CheckpointException">No tensor of that name, or of a type that cannot be computed with.</exception>
     Tensor Read(string name);
+
+    /// <summary>A fresh tensor with the contents of a tensor of floating point, in a type; where the file holds that one, no wider copy is made.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="type">A floating-point type.</param>
+    /// <exception cref="CheckpointException">As for <see cref="Read"/>, or a finite number is beyond float32.</exception>
+    Tensor ReadAs(string name, ScalarType type)
+    {
+        Tensor value = Read(name);
+        if (value.dtype == type) return value;
+        using (value) return value.to(type);
+    }
 }
 
 /// <summary>The element types of safetensors: bits an element, and the type a tensor of them has here.</summary>
