@@ -5,6 +5,8 @@ namespace FineTuning.Examples;
 /// <summary>From a sentence's tags to its entities and back.</summary>
 public static class TagSequence
 {
+    private const int MostWords = 1 << 24;
+
     private static readonly (TaggingScheme Scheme, string[] Prefixes)[] Detected =
     [
         (TaggingScheme.Iob2, ["BIO", "BI", "BO", "B"]),
@@ -81,6 +83,7 @@ public static class TagSequence
     {
         ArgumentNullException.ThrowIfNull(entities);
         ArgumentOutOfRangeException.ThrowIfNegative(words);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(words, MostWords);
         SchemeRules.Of(scheme);
         var tags = new string[words];
         Array.Fill(tags, TagParts.OutsideTag);
