@@ -9,9 +9,10 @@ internal sealed class RowSet
 {
     private const int ExamplesInAChunk = 1024;
 
-    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report)
+    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report, IReadOnlyList<WritingCase> cases)
     {
         Rows = rows;
+        Cases = cases;
         Report = report;
         Lengths = [.. rows.Select(row => row.Length)];
     }
@@ -19,6 +20,9 @@ internal sealed class RowSet
     public IReadOnlyList<EncodedRow> Rows { get; }
 
     public IReadOnlyList<int> Lengths { get; }
+
+    /// <summary>What the model could write in an evaluation, in the order of the data; empty where it writes nothing.</summary>
+    public IReadOnlyList<WritingCase> Cases { get; }
 
     /// <summary>What happened to the examples.</summary>
     public EncodingSummary Report { get; }
@@ -31,13 +35,15 @@ internal sealed class RowSet
     /// <param name="cancellation">Looked at before every record.</param>
     /// <param name="mostRows">After so many rows no more are read, where the number of rows is unknown. Null: all are read.</param>
     /// <param name="isTimeUp">Asked before every record: once it is true, no more are read. Null: there is no limit.</param>
+    /// <param name="evaluates">Whether the rows are evaluated on, so that cases to write are kept.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
         TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation,
-        long? mostRows = null, Func<bool>? isTimeUp = null)
+        long? mostRows = null, Func<bool>? isTimeUp = null, bool evaluates = false)
     {
         var report = new EncodingReport();
         var rows = new List<EncodedRow>();
+        List<WritingCase>? cases = evaluates && model.Writes ? [] : null;
         long most = examples.TryGetNonEnumeratedCount(out _) ? long.MaxValue : mostRows ?? long.MaxValue;
         int index = 0;
         bool timeIsUp = false;
@@ -55,7 +61,7 @@ internal sealed class RowSet
                 if (index > int.MaxValue - ExamplesInAChunk)
                     throw new TrainingDataException(
                         $"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
-                EncodeChunk(model, [.. chunk], index, name, rows, report);
+                EncodeChunk(model, [.. chunk], index, name, rows, cases, report);
                 index += chunk.Count;
                 if (chunk.Count > 0) encoded?.Invoke(index);
                 chunk.Clear();
@@ -72,14 +78,14 @@ internal sealed class RowSet
             string reasons = string.Join(", ", report.Summary().Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(model.PrepareRows(rows), report.Summary());
+        return new(model.PrepareRows(rows), report.Summary(), cases ?? []);
     }
 
     private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>
         examples.GetEnumerator() ?? throw new TrainingDataException($"the {name} gave no enumerator: GetEnumerator returned null");
 
     private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name,
-        List<EncodedRow> rows, EncodingReport report)
+        List<EncodedRow> rows, List<WritingCase>? cases, EncodingReport report)
     {
         var encoded = new EncodedRow?[chunk.Length];
         var failures = new Exception?[chunk.Length];
@@ -102,6 +108,7 @@ internal sealed class RowSet
             if (encoded[i] is not { } row) continue;
             row.Index = first + i;
             rows.Add(row);
+            if (cases is not null && model.CaseOf(chunk[i]) is { } written) cases.Add(written);
         }
     }
 }
