@@ -163,6 +163,14 @@ public sealed class FineTuner<TExample>
         return new(_model, Options, _validation, _observer with { Evaluated = _observer.Evaluated + handler });
     }
 
+    /// <summary>Told after every checkpoint, written or failed, on the run's thread. What it throws ends the run.</summary>
+    /// <param name="handler">Added to those there are.</param>
+    public FineTuner<TExample> OnCheckpoint(Action<CheckpointReport> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return new(_model, Options, _validation, _observer with { Checkpoint = _observer.Checkpoint + handler });
+    }
+
     /// <summary>Tunes the model in place and returns when the run has ended; it computes on a thread of its own.</summary>
     /// <param name="data">Read once, before the first step.</param>
     /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded,

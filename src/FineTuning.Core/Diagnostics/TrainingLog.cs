@@ -20,6 +20,9 @@ internal static partial class TrainingLog
     [LoggerMessage(5, LogLevel.Warning, "{Warning}")]
     public static partial void Warning(ILogger logger, string warning);
 
+    [LoggerMessage(7, LogLevel.Debug, "Checkpoint of step {Step} in {Folder}, {Bytes} bytes")]
+    public static partial void Checkpoint(ILogger logger, long step, string folder, long bytes);
+
     [LoggerMessage(6, LogLevel.Error, "Step {Step} diverged: {Problem}")]
     public static partial void Diverged(ILogger logger, long step, string problem);
 }

@@ -60,6 +60,10 @@ public sealed class ConfusionMatrix
 
     internal ConfusionMatrix Copy() => new(this);
 
+    /// <summary>What was counted: reference, prediction and weight of each pair that occurred, in order.</summary>
+    internal IEnumerable<(int Reference, int Predicted, double Weight)> Counted =>
+        _counts.OrderBy(pair => pair.Key).Select(pair => (pair.Key.Reference, pair.Key.Predicted, pair.Value));
+
     internal double Row(int reference) => _rows[reference];
 
     internal double Column(int predicted) => _columns[predicted];

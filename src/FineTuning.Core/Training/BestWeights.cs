@@ -45,7 +45,8 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
 
     public void Import(StateReader state)
     {
-        if (state.Below(Path).Count > 0) _copies = state.Copies(Path, weights);
+        Dispose();
+        _copies = state.Below(Path).Count > 0 ? state.Copies(Path, weights) : null;
     }
 
     public void Dispose()

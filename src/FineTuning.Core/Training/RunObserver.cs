@@ -13,6 +13,9 @@ internal sealed record RunObserver
     /// <summary>Raised after every evaluation.</summary>
     public Action<EvaluationRecord>? Evaluated { get; init; }
 
+    /// <summary>Raised after every checkpoint, written or failed.</summary>
+    public Action<CheckpointReport>? Checkpoint { get; init; }
+
     /// <summary>Told what a log should hold.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 

@@ -13,6 +13,9 @@ internal sealed class RunParts : IDisposable
     private readonly FreezeState _freezing;
     private readonly LoopFeature[] _features;
 
+    // Weights that an earlier part of the run has trained and this one does not: a fork with another recipe.
+    private Weight[] _trainedBefore = [];
+
     /// <exception cref="InvalidOptionsException">A rule of the recipe means no weight, or nothing is left to train.</exception>
     public RunParts(TunableModel model, TrainingOptions options, RunRecord record)
     {
@@ -23,7 +26,8 @@ internal sealed class RunParts : IDisposable
         Gradients = new GradientStep(options, _optimizer);
         Best = new BestWeights(Trained);
         CompareBy(MetricDirection.Higher);
-        _features = [.. options.Features.Select(feature => feature.Start())];
+        // Who watches sees the weights before who changes them for an evaluation or at the end.
+        _features = [.. options.Features.OrderBy(feature => feature.ChangesTheResult).Select(feature => feature.Start())];
     }
 
     /// <summary>What is trained.</summary>
@@ -47,17 +51,28 @@ internal sealed class RunParts : IDisposable
     /// <summary>Which evaluation is the best.</summary>
     public Selection Selection { get; private set; }
 
+    /// <summary>Which way the metric gets better.</summary>
+    public MetricDirection Direction { get; private set; }
+
+    /// <summary>The loss of the largest batch before the first step; null where there was no time to compute it.</summary>
+    public double? FirstLoss { get; set; }
+
+    /// <summary>Whether the state is that between two steps; false while the weights are being changed.</summary>
+    public bool IsBetweenSteps { get; set; } = true;
+
     /// <summary>How far a plateau schedule has fallen; null for any other schedule.</summary>
     public PlateauState? Plateau { get; private set; }
 
     /// <summary>The rate of the next step.</summary>
-    public double Rate => Options.Optimizer.LearningRate * Options.Schedule.Factor(Record.Steps, Record.Length.TotalSteps) * (Plateau?.Values.Factor ?? 1);
+    public double Rate => Options.Optimizer.LearningRate * Options.Schedule.Factor(Record.Steps, Record.Length.TotalSteps) * (Plateau?.Values.Factor ?? 1)
+        * _features.Aggregate(1.0, (factor, feature) => factor * feature.RateFactor);
 
     /// <summary>Sets which way the metric gets better, once an evaluation has said so; nothing was compared before.</summary>
     [MemberNotNull(nameof(Selection))]
     public void CompareBy(MetricDirection direction)
     {
         bool higher = direction == MetricDirection.Higher;
+        Direction = direction;
         Selection = new Selection(higher, Options.EarlyStopping);
         Plateau = Options.Schedule is PlateauSchedule schedule ? new PlateauState(schedule, higher) : null;
     }
@@ -74,6 +89,16 @@ internal sealed class RunParts : IDisposable
     /// <summary>The tally after all features have reduced it.</summary>
     public StepTally Reduce(StepTally tally) => _features.Aggregate(tally, (reduced, feature) => feature.Reduce(reduced));
 
+    /// <summary>The state that a feature offers to go on from; null: the run begins.</summary>
+    /// <returns>The caller disposes it.</returns>
+    public RunState? Restore() => _features.Select(feature => feature.Restore(this)).FirstOrDefault(state => state is not null);
+
+    /// <summary>Whether a feature reads what a state has under that name.</summary>
+    public bool Reads(string name) => Array.Exists(_features, feature => feature.StatePath is { } path && name.StartsWith(path, StringComparison.Ordinal));
+
+    /// <summary>Whether a feature lets the run go on though a loss or gradient is not finite.</summary>
+    public bool Recover(string problem) => Array.Exists(_features, feature => feature.Recover(this, problem));
+
     /// <summary>The state between two steps.</summary>
     /// <returns>The caller disposes it.</returns>
     public RunState Export()
@@ -81,7 +106,7 @@ internal sealed class RunParts : IDisposable
         var state = new StateWriter();
         try
         {
-            foreach (Weight weight in Trained) state.Add(WeightPath + weight.Name, weight.Value);
+            foreach (Weight weight in Trained.Concat(_trainedBefore)) state.Add(WeightPath + weight.Name, weight.Value);
             _optimizer.Export(state);
             Best.Export(state);
             At(feature => feature.Export(state));
@@ -100,11 +125,13 @@ internal sealed class RunParts : IDisposable
     }
 
     /// <summary>Takes over a state; everything is checked, and all that does not fit is reported at once.</summary>
+    /// <param name="state">Of this run or of an earlier one.</param>
+    /// <param name="isReturn">Whether it is an earlier state of this run.</param>
     /// <exception cref="InvalidOptionsException">It is that of another recipe, of other data or of another model.</exception>
-    public void Import(RunState state)
+    public void Import(RunState state, bool isReturn = false)
     {
         var faults = new List<string>();
-        if (state.Recipe != Options) faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
+        if (state.Recipe.WithoutWatchers() != Options.WithoutWatchers()) faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
         if (state.Length != Record.Length)
         {
             faults.Add($"the state is that of {state.Length.StepsInAnEpoch} steps an epoch and {state.Length.TotalSteps} in all; "
@@ -112,16 +139,19 @@ internal sealed class RunParts : IDisposable
         }
         if (faults.Count > 0) throw new InvalidOptionsException(faults);
         var reader = new StateReader(state);
-        foreach (Weight weight in Trained) reader.CopyTo(WeightPath + weight.Name, weight.Value);
+        _trainedBefore = [.. Model.Weights.Except(Trained).Where(weight => state.Tensors.ContainsKey(WeightPath + weight.Name))];
+        foreach (Weight weight in Trained.Concat(_trainedBefore)) reader.CopyTo(WeightPath + weight.Name, weight.Value);
         _optimizer.Import(reader, Trained);
         Best.Import(reader);
         At(feature => feature.Import(this, reader));
         faults.AddRange(reader.Faults.Select(fault => $"the run's state does not fit the model: {fault}"));
         faults.AddRange(reader.Unread.Select(name => $"the run's state does not fit the model: nothing here is named '{name}'"));
         if (faults.Count > 0) throw new InvalidOptionsException(faults);
-        Record.Import(state);
+        Record.Import(state, isReturn);
         Selection.Values = state.Selection;
         if (Plateau is not null && state.Plateau is not null) Plateau.Values = state.Plateau;
+        // The evaluation that used the patience up is not done again.
+        if (Selection.ShouldStop && !Record.IsOver) Record.Stop = StopReason.StoppedEarly;
     }
 
     public void Dispose()

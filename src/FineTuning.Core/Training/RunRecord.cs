@@ -13,6 +13,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
 {
     // An evaluation may take so much more than the limit.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
+    private const int LeapsShown = 3;
 
     private readonly Stopwatch _clock = clock ?? Stopwatch.StartNew();
     private readonly List<EvaluationRecord> _evaluations = [];
@@ -20,7 +21,19 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     private RunCounters _counters = new();
     private StepHistory _history = new();
     private TimeSpan _before;
-    private long _tokensOfStep, _evaluationStarted;
+    private long _tokensOfStep, _computedOfStep, _evaluationStarted;
+
+    /// <summary>What is trained and evaluated on.</summary>
+    public (RowSet Train, RowSet? Validation) Rows => (train, validation);
+
+    /// <summary>The last evaluation; null before the first.</summary>
+    public EvaluationRecord? LastEvaluation => _evaluations.LastOrDefault();
+
+    /// <summary>What ended the run before it was over.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>The newest checkpoint that is whole; null: there is none.</summary>
+    public string? Checkpoint { get; set; }
 
     /// <summary>The metric by which weights are compared.</summary>
     public string Metric { get; } = options.Metric ?? model.PrimaryMetric;
@@ -73,19 +86,30 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         Warn($"the evaluation after step {Steps} was given up: the time limit ({options.TimeLimit}) was over; it counts nowhere");
     }
 
-    public void BeginStep() => _tokensOfStep = 0;
+    public void BeginStep() => (_tokensOfStep, _computedOfStep) = (0, 0);
 
     public void AddTokens(Batch batch)
     {
         _tokensOfStep += batch.RealTokens;
-        _counters = _counters with { ComputedTokens = _counters.ComputedTokens + ((long)batch.PaddedLength * batch.Rows.Count) };
+        _computedOfStep += (long)batch.PaddedLength * batch.Rows.Count;
     }
 
+    /// <summary>Counts a step.</summary>
     public void AddStep(double loss, double rate, double norm, TimeSpan duration)
     {
         _counters = _counters with { Training = _counters.Training + duration, Tokens = _counters.Tokens + _tokensOfStep };
-        StepRecord step = Add(loss, rate, norm);
-        observer.Step(Progress(TrainingPhase.Training), step, _tokensOfStep, duration);
+        Watch(loss);
+        Add(loss, rate, norm);
+    }
+
+    /// <summary>Tells of the step that was counted last: who is told may throw, and the run's state is whole.</summary>
+    public void TellStep(TimeSpan duration) => observer.Step(Progress(TrainingPhase.Training), _history.Last!.Value, _tokensOfStep, duration);
+
+    /// <summary>Tells of a checkpoint.</summary>
+    public void Tell(CheckpointReport report)
+    {
+        if (report.Problem is null) TrainingLog.Checkpoint(observer.Logger, report.Step, report.Folder, report.Bytes);
+        observer.Checkpoint?.Invoke(report);
     }
 
     public void AddEmptyStep(double rate)
@@ -95,6 +119,9 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         _counters = _counters with { EmptySteps = _counters.EmptySteps + 1 };
         Add(0, rate, 0);
     }
+
+    /// <summary>Counts a step that was left out.</summary>
+    public void AddSkippedStep(double rate) => Add(0, rate, 0);
 
     public void BeginEvaluation()
     {
@@ -128,12 +155,19 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     public (RunCounters Counters, HistoryValues History, IReadOnlyList<EvaluationRecord> Evaluations, IReadOnlyList<string> Warnings) Export() =>
         (_counters with { Elapsed = Elapsed }, _history.Values(), [.. _evaluations], [.. _warnings]);
 
-    public void Import(RunState state)
+    /// <param name="state">What is taken over.</param>
+    /// <param name="isReturn">Whether it is an earlier state of this run: its time is spent all the same, its tokens are computed.</param>
+    public void Import(RunState state, bool isReturn)
     {
-        (_counters, _history, _before) = (state.Counters, StepHistory.From(state.History), state.Counters.Elapsed);
+        (RunCounters now, _counters, _history) = (_counters, state.Counters, StepHistory.From(state.History));
+        if (isReturn) _counters = _counters with { Training = now.Training, Tokens = now.Tokens, ComputedTokens = now.ComputedTokens };
+        else _before = state.Counters.Elapsed;
+        _evaluations.Clear();
         _evaluations.AddRange(state.Evaluations);
-        // What this run has said already in the same words is not said twice.
-        _warnings.InsertRange(0, state.Warnings.Except(_warnings));
+        // What was said already in the same words is not said twice.
+        string[] own = [.. _warnings.Except(state.Warnings)];
+        _warnings.Clear();
+        _warnings.AddRange([.. state.Warnings, .. own]);
     }
 
     public TrainingResult Finish()
@@ -141,9 +175,16 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         // The allocator keeps what batches of varying shapes leave behind; a service that trained should not.
         ProcessMemory.Trim();
         StopReason reason = Stop ?? StopReason.Completed;
-        HistoryValues history = _history.Values();
+        if (_counters.Leaps.Count > LeapsShown) Warn($"the loss leapt in {_counters.Leaps.Count} steps in all");
         TrainingLog.Finished(observer.Logger, reason.ToString(), Steps, Elapsed.TotalSeconds, Metric, Best?.Metrics[Metric] ?? double.NaN);
         observer.Progress?.Invoke(Progress(TrainingPhase.Finished));
+        return Result(reason);
+    }
+
+    /// <summary>What the run has come to so far.</summary>
+    public TrainingResult Result(StopReason reason)
+    {
+        HistoryValues history = _history.Values();
         return new TrainingResult
         {
             StopReason = reason,
@@ -151,7 +192,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
             Epochs = Epochs,
             History = history.Steps,
             SmoothedLoss = history.SmoothedLoss,
-            Evaluations = _evaluations,
+            Evaluations = [.. _evaluations],
             Best = Best,
             Metric = Metric,
             TrainingData = train.Report,
@@ -165,20 +206,32 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
             PaddingShare = _counters.ComputedTokens == 0 ? 0 : 1 - (_counters.Tokens / (double)_counters.ComputedTokens),
             PeakMemory = ProcessMemory.Peak,
             Options = options,
-            Warnings = _warnings,
+            Warnings = [.. _warnings],
+            Checkpoint = Checkpoint,
         };
     }
 
-    private StepRecord Add(double loss, double rate, double norm)
+    private void Watch(double loss)
+    {
+        LossLeaps leaps = _counters.Leaps;
+        if (leaps.IsLeap(loss) && leaps.Count < LeapsShown)
+        {
+            Warn(string.Create(CultureInfo.InvariantCulture,
+                $"the loss leapt to {loss:g4} in step {Steps + 1}; the steps before it had {leaps.Mean:g4} on average: look at the records of this step"));
+        }
+        _counters = _counters with { Leaps = leaps.With(loss) };
+    }
+
+    private void Add(double loss, double rate, double norm)
     {
         long steps = Steps + 1;
         var step = new StepRecord(steps, steps / (double)Length.StepsInAnEpoch, loss, rate, norm);
         _history.Add(step);
         _counters = _counters with
         {
-            Steps = steps, LossSinceEvaluation = _counters.LossSinceEvaluation + loss, StepsSinceEvaluation = _counters.StepsSinceEvaluation + 1,
+            Steps = steps, ComputedTokens = _counters.ComputedTokens + _computedOfStep,
+            LossSinceEvaluation = _counters.LossSinceEvaluation + loss, StepsSinceEvaluation = _counters.StepsSinceEvaluation + 1,
         };
-        return step;
     }
 
     // Confusion matrices of many labels and written texts are large, and only those of the best and of the last evaluation are looked at.
@@ -217,6 +270,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     /// <summary>Tells the user something that is worth knowing.</summary>
     public void Warn(string warning)
     {
+        if (_warnings.Contains(warning)) return;
         _warnings.Add(warning);
         TrainingLog.Warning(observer.Logger, warning);
     }

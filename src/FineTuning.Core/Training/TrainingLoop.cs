@@ -30,19 +30,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         Begin(run);
         try
         {
-            run.At(feature => feature.Begin(run));
-            Evaluate(run);
-            while (!_record.IsOver)
-            {
-                (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
-                run.BeginEpoch(epoch);
-                foreach (PlannedBatch[] window in BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch).Chunk(options.Accumulation).Skip((int)done))
-                {
-                    if (_record.IsOver || !Step(run, window, epoch)) break;
-                    Evaluate(run);
-                }
-            }
-            if (!cancellation.IsCancellationRequested) Evaluate(run, last: true);
+            Train(run);
+        }
+        catch (Exception failure)
+        {
+            _record.Failure = failure;
+            throw;
         }
         finally
         {
@@ -50,20 +43,44 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             run.Gradients.Clear();
             run.At(feature => feature.End(run));
             if (run.Best.Any && options.KeepBest) run.Best.Restore();
+            if (_record.Failure is not null) TrainingFailure.Attach(_record.Failure, _record);
         }
         TrainingResult result = _record.Finish();
         if (result.Metrics is { } metrics) model.Calibrate(metrics);
         return result;
     }
 
+    private void Train(RunParts run)
+    {
+        run.At(feature => feature.Begin(run));
+        Evaluate(run);
+        while (!_record.IsOver)
+        {
+            (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
+            run.BeginEpoch(epoch);
+            List<PlannedBatch> plan = BatchPlan.Of(train.Lengths, _rules, options.Seed, epoch);
+            foreach (PlannedBatch[] window in plan.Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
+            {
+                long next = _record.Steps + 1;
+                if (_record.IsOver || !Step(run, window, epoch)) break;
+                Evaluate(run);
+                run.At(feature => feature.BetweenSteps(run));
+                // A feature has gone back to an earlier step: its windows follow.
+                if (_record.Steps != next) break;
+            }
+        }
+        if (!cancellation.IsCancellationRequested) Evaluate(run, last: true);
+    }
+
     private void Begin(RunParts run)
     {
         long stepsInAnEpoch = (BatchPlan.Count(train.Lengths, _rules) + options.Accumulation - 1) / options.Accumulation;
-        run.BeginEpoch((From?.Counters.Steps ?? 0) / stepsInAnEpoch);
+        run.BeginEpoch(0);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
         if (!_record.ShouldEnd(cancellation)) DryRun(run);
-        if (From is not null) run.Import(From);
+        using RunState? restored = From is null ? run.Restore() : null;
+        if ((From ?? restored) is { } state) run.Import(state);
     }
 
     /// <summary>One optimizer step over a window of micro-batches; false where the run ends instead, and nothing was changed.</summary>
@@ -78,7 +95,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         }
         if (run.Gradients.Any()) tally += StepTally.Gradient;
         tally = run.Reduce(tally);
-        if (tally.Failures > 0) throw Diverged(window, $"the loss is {tally.Loss}");
+        if (tally.Failures > 0) return Recovered(run, window, $"the loss is {tally.Loss}");
         if (tally.Stops > 0 || tally.Targets <= 0)
         {
             // A window without anything to learn is counted; one in which the run ends is not.
@@ -89,13 +106,26 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         if (tally.Gradients == 0)
             throw new InvalidOptionsException(
                 [$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
+        run.IsBetweenSteps = false;
         run.At(feature => feature.AfterGradients(run, tally.Targets));
         double rate = run.Rate, norm = run.Gradients.Norm(tally.Targets);
-        if (!double.IsFinite(norm)) throw Diverged(window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
+        if (!double.IsFinite(norm)) return Recovered(run, window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
         run.Gradients.Apply(rate, tally.Targets, norm);
         run.Gradients.Clear();
-        _record.AddStep(tally.Loss / tally.Targets, rate, norm, Stopwatch.GetElapsedTime(started));
+        TimeSpan duration = Stopwatch.GetElapsedTime(started);
+        _record.AddStep(tally.Loss / tally.Targets, rate, norm, duration);
         run.At(feature => feature.AfterStep(run));
+        run.IsBetweenSteps = true;
+        _record.TellStep(duration);
+        return true;
+    }
+
+    // Nothing was changed in the step: a feature may leave it out, or go back.
+    private bool Recovered(RunParts run, PlannedBatch[] window, string problem)
+    {
+        run.Gradients.Clear();
+        run.IsBetweenSteps = true;
+        if (!run.Recover(Described(window, problem))) throw Diverged(window, problem);
         return true;
     }
 
@@ -157,6 +187,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         {
             Batch batch = model.Collate(RowsOf(largest), largest.PaddedLength, new BatchMoment(options.Seed, 0));
             double loss = model.AddGradients(batch, ForwardContext.For(new DropoutStream(options.Seed, 0, 0), options.Precision));
+            run.FirstLoss = loss;
             if (!double.IsFinite(loss)) throw Diverged([largest], $"the loss is {loss} before the first step");
         }
         _record.NoteIdleWeights(run.Gradients.Idle());
@@ -168,10 +199,11 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private DivergedException Diverged(PlannedBatch[] window, string problem)
     {
-        long step = _record.Steps + 1;
-        string rows = string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20));
-        TrainingLog.Diverged(observer.Logger, step, problem);
-        return new DivergedException(step, $"in step {step} {problem}; training records {rows}. "
+        TrainingLog.Diverged(observer.Logger, _record.Steps + 1, problem);
+        return new DivergedException(_record.Steps + 1, $"{Described(window, problem)}. "
             + $"Lower the learning rate ({options.Optimizer.LearningRate}), lengthen the warm-up, clip harder, or look at these records.");
     }
+
+    private string Described(PlannedBatch[] window, string problem) => $"in step {_record.Steps + 1} {problem}; "
+        + $"training records {string.Join(", ", window.SelectMany(RowsOf).Select(row => row.Index).Order().Take(20))}";
 }

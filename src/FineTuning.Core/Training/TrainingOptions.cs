@@ -109,6 +109,9 @@ public sealed record TrainingOptions
         init => field = ValueList<RunFeature>.Of(value ?? throw new ArgumentNullException(nameof(Features)));
     } = ValueList<RunFeature>.Empty;
 
+    /// <summary>The recipe without what only watches the run: two runs of one are equal.</summary>
+    internal TrainingOptions WithoutWatchers() => this with { Features = [.. Features.Where(feature => feature.ChangesTheResult)] };
+
     /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
     public string ToJson() => RecipeFile.Write(this);
 
@@ -158,7 +161,11 @@ public sealed record TrainingOptions
         EvaluateEvery.CollectViolations(violations);
         Optimizer.CollectViolations(violations);
         Schedule.CollectViolations(violations);
-        foreach (RunFeature feature in Features) feature.CollectViolations(violations, hasValidation);
+        foreach (RunFeature feature in Features)
+        {
+            feature.CollectViolations(violations, hasValidation);
+            feature.CollectConflicts(violations, this);
+        }
         violations.AddRange(Features.GroupBy(feature => feature.GetType()).Where(group => group.Count() > 1)
             .Select(group => $"{group.Key.Name} stands {group.Count()} times among the features: once is enough"));
         if (EarlyStopping is { } stopping)

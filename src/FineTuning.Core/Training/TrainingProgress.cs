@@ -89,4 +89,7 @@ public enum StopReason
 
     /// <summary>The caller cancelled.</summary>
     Cancelled,
+
+    /// <summary>An exception ended it; see <see cref="TrainingFailure"/>.</summary>
+    Failed,
 }

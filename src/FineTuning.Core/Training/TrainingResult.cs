@@ -70,6 +70,9 @@ public sealed class TrainingResult
     /// <summary>What the user should know: truncated texts, skipped examples, weights without gradient.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
+    /// <summary>The folder of the newest checkpoint of the run; null: none was written.</summary>
+    public string? Checkpoint { get; init; }
+
     /// <summary>The metrics of <see cref="Best"/>; null without validation data.</summary>
     public MetricReport? Metrics => Best?.Metrics;
 

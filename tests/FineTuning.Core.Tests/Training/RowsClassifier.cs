@@ -11,11 +11,13 @@ namespace FineTuning.Tests.Training;
 internal sealed record IdsWithLabel(int[] Ids, int Label);
 
 /// <summary>A classifier over rows of token ids: the loop without a tokenizer. Dropout is as the model was loaded.</summary>
-internal sealed class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithLabel>
+internal class RowsClassifier(OutputHead encoder) : TunableModel<IdsWithLabel>
 {
     public OutputHead Encoder => encoder;
 
     public override WeightSet Weights => encoder.Weights;
+
+    private protected override OutputHead? AdaptedHead => encoder;
 
     public override string PrimaryMetric => "accuracy";
 

@@ -15,6 +15,8 @@ internal sealed class RowsWriter(OutputHead head, double smoothing) : TunableMod
 
     public override WeightSet Weights => head.Weights;
 
+    private protected override OutputHead? AdaptedHead => head;
+
     private TrunkPlan Plan => head.Trunk.Plan;
 
     public override EncodedRow? Encode(IdsWithTargets example, EncodingReport report) => Plan.Encoder is not null

@@ -7,7 +7,7 @@ namespace FineTuning.Tests.Training;
 /// <summary>A classifier of a few hundred numbers, its data, and runs of it on the calling thread.</summary>
 internal static class TinyRun
 {
-    private const string Config = """
+    public const string Config = """
         {"model_type":"bert","vocab_size":24,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":8,
          "max_position_embeddings":16,"type_vocab_size":1,"hidden_dropout_prob":0.1,"attention_probs_dropout_prob":0.1}
         """;

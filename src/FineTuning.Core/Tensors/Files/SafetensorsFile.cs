@@ -50,6 +50,25 @@ internal sealed class SafetensorsFile : ITensorSource
 
     public Tensor Read(string name)
     {
+        Tensor stored = ReadStored(name);
+        try
+        {
+            if (!StoredTypes.IsFloatingPoint(stored.dtype) || stored.dtype == ScalarType.Float32) return stored;
+            Tensor single = FloatValues.ToFloat32(stored, _path, name);
+            stored.Dispose();
+            return single;
+        }
+        catch
+        {
+            stored.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A fresh tensor with the contents, in the type that they are stored in.</summary>
+    /// <exception cref="CheckpointException">No tensor of that name, or of a type that cannot be computed with.</exception>
+    public Tensor ReadStored(string name)
+    {
         ObjectDisposedException.ThrowIf(_file.IsClosed, this);
         if (!_header.Entries.TryGetValue(name, out SafetensorsHeader.Entry? entry)) throw new CheckpointException(_path, $"it holds no tensor '{name}'");
         if (StoredTypes.TypeOf(entry.DataType) is not { } type)
@@ -61,10 +80,7 @@ internal sealed class SafetensorsFile : ITensorSource
         try
         {
             CopyInto(stored, name, _header.BodyStart + entry.Start, entry.End - entry.Start);
-            if (!StoredTypes.IsFloatingPoint(type) || type == ScalarType.Float32) return stored;
-            Tensor single = FloatValues.ToFloat32(stored, _path, name);
-            stored.Dispose();
-            return single;
+            return stored;
         }
         catch
         {

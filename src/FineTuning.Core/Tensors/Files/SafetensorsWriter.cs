@@ -20,8 +20,7 @@ internal static class SafetensorsWriter
         {
             using (var stream = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
             {
-                stream.Write(Header(tensors, metadata));
-                foreach ((string _, Tensor value) in tensors) WriteBody(stream, value);
+                Write(stream, tensors, metadata);
                 stream.Flush(flushToDisk: true);
             }
             File.Move(fresh, path, overwrite: true);
@@ -30,6 +29,13 @@ internal static class SafetensorsWriter
         {
             File.Delete(fresh);
         }
+    }
+
+    /// <summary>Writes tensors in the order given; each is read when its turn comes.</summary>
+    public static void Write(Stream stream, IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        stream.Write(Header(tensors, metadata));
+        foreach ((string _, Tensor value) in tensors) WriteBody(stream, value);
     }
 
     private static byte[] Header(IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata)
@@ -69,7 +75,7 @@ internal static class SafetensorsWriter
         return header;
     }
 
-    private static unsafe void WriteBody(FileStream stream, Tensor value)
+    private static unsafe void WriteBody(Stream stream, Tensor value)
     {
         using var scope = NewDisposeScope();
         Tensor flat = value.detach().cpu().contiguous();

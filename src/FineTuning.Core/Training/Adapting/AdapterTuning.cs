@@ -18,6 +18,8 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
     [JsonIgnore]
     internal Adapter? Adapter { get; init; }
 
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new Tuning();
 
     /// <inheritdoc/>

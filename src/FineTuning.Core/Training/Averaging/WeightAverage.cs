@@ -8,6 +8,10 @@ namespace FineTuning.Training;
 /// <param name="Decay">The share of the average that stays with each step, from 0 to below 1.</param>
 public sealed record WeightAverage(double Decay) : RunFeature
 {
+    internal override bool CanResume => true;
+
+    internal override int WeightCopies => 1;
+
     internal override LoopFeature Start() => new WeightAveraging(Decay);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

@@ -11,6 +11,8 @@ internal sealed class WeightAveraging(double decay) : LoopFeature
     private IReadOnlyList<Weight> _weights = [];
     private Tensor[]? _average;
 
+    public override string StatePath => Path;
+
     public override void Begin(RunParts run)
     {
         if (_average is not null) return;
@@ -43,14 +45,21 @@ internal sealed class WeightAveraging(double decay) : LoopFeature
 
     public override void Import(RunParts run, StateReader state)
     {
+        Free();
         _weights = run.Trained;
-        _average = state.Copies(Path, _weights);
+        // A run whose recipe was changed may have had none.
+        _average = state.Below(Path).Count > 0 ? state.Copies(Path, _weights) : null;
     }
 
     public override void Dispose()
     {
-        foreach (Tensor copy in _average ?? []) copy.Dispose();
+        Free();
         base.Dispose();
+    }
+
+    private void Free()
+    {
+        foreach (Tensor copy in _average ?? []) copy.Dispose();
     }
 
     // To the bit, there and back, with the memory of one weight.

@@ -7,6 +7,16 @@ namespace FineTuning.Training;
 /// <remarks>All members are called on the run's thread. What they throw ends the run. Tensors that outlive a call are the feature's own to free.</remarks>
 internal abstract class LoopFeature : IDisposable
 {
+    /// <summary>What the rate of the next step is multiplied by.</summary>
+    public virtual double RateFactor => 1;
+
+    /// <summary>The name, with a slash at its end, below which it exports; null: it exports nothing.</summary>
+    public virtual string? StatePath => null;
+
+    /// <summary>The state that the run goes on from; null: it has none to offer. Asked once, before anything of the model is changed.</summary>
+    /// <returns>The caller disposes it.</returns>
+    public virtual RunState? Restore(RunParts run) => null;
+
     /// <summary>Before the first step, or before the first after a state was imported.</summary>
     public virtual void Begin(RunParts run)
     {
@@ -34,6 +44,16 @@ internal abstract class LoopFeature : IDisposable
 
     /// <summary>After a step has changed the weights and is counted.</summary>
     public virtual void AfterStep(RunParts run)
+    {
+    }
+
+    /// <summary>Where the loss or a gradient of a window is not finite, and nothing was changed: true where the run goes on, else it fails.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="problem">What is not finite, where, and in which records.</param>
+    public virtual bool Recover(RunParts run, string problem) => false;
+
+    /// <summary>Between two steps, the evaluation that was due done: the state can be exported.</summary>
+    public virtual void BetweenSteps(RunParts run)
     {
     }
 

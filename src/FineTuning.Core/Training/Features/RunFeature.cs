@@ -20,8 +20,22 @@ public abstract record RunFeature
     {
     }
 
+    /// <summary>Whether a run with it learns something else than a run without. False: it watches, and two recipes that differ in it are one.</summary>
+    internal virtual bool ChangesTheResult => true;
+
+    /// <summary>Whether it exports all that it carries from step to step. False: a run with it cannot be continued from a checkpoint.</summary>
+    internal virtual bool CanResume => false;
+
+    /// <summary>How many copies of the weights its state holds, at most.</summary>
+    internal virtual int WeightCopies => 0;
+
     /// <summary>Adds what is wrong with the settings.</summary>
     internal virtual void CollectViolations(List<string> violations, bool hasValidation)
+    {
+    }
+
+    /// <summary>Adds what does not go together with the rest of the recipe.</summary>
+    internal virtual void CollectConflicts(List<string> violations, TrainingOptions recipe)
     {
     }
 }

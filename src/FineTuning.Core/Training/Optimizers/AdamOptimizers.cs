@@ -25,6 +25,8 @@ public sealed record AdamWOptimizer : Optimizer
     /// <summary>Whether the highest second moment is used.</summary>
     public bool AmsGrad { get; init; }
 
+    internal override int WeightCopies => AmsGrad ? 3 : 2;
+
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: true);
 
     internal override void CollectViolations(List<string> violations)
@@ -54,6 +56,8 @@ public sealed record AdamOptimizer : Optimizer
 
     /// <summary>Whether the highest second moment is used.</summary>
     public bool AmsGrad { get; init; }
+
+    internal override int WeightCopies => AmsGrad ? 3 : 2;
 
     internal override OptimizerState CreateState() => new FusedAdamState(Beta1, Beta2, Epsilon, AmsGrad, decoupled: false);
 

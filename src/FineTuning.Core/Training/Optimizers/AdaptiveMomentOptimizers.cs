@@ -22,6 +22,8 @@ public sealed record RAdamOptimizer : Optimizer
     /// <summary>Added to the root of the second moment.</summary>
     public double Epsilon { get; init; }
 
+    internal override int WeightCopies => 2;
+
     internal override OptimizerState CreateState() => new State(this);
 
     internal override void CollectViolations(List<string> violations)
@@ -75,6 +77,8 @@ public sealed record NAdamOptimizer : Optimizer
 
     /// <summary>How fast the momentum approaches beta1.</summary>
     public double MomentumDecay { get; init; }
+
+    internal override int WeightCopies => 2;
 
     internal override OptimizerState CreateState() => new State(this);
 

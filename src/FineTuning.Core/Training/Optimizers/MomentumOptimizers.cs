@@ -19,6 +19,8 @@ public sealed record SgdOptimizer : Optimizer
     /// <summary>Whether the gradient is taken ahead of the momentum.</summary>
     public bool Nesterov { get; init; }
 
+    internal override int WeightCopies => Momentum > 0 ? 1 : 0;
+
     internal override OptimizerState CreateState() => new State(this);
 
     internal override void CollectViolations(List<string> violations)
@@ -60,6 +62,8 @@ public sealed record RmsPropOptimizer : Optimizer
 
     /// <summary>Added to the root of the mean square.</summary>
     public double Epsilon { get; init; }
+
+    internal override int WeightCopies => Momentum > 0 ? 2 : 1;
 
     internal override OptimizerState CreateState() => new State(this);
 

@@ -106,6 +106,9 @@ public abstract record Optimizer
 
     internal abstract OptimizerState CreateState();
 
+    /// <summary>How many copies of the weights its state holds, at most.</summary>
+    internal virtual int WeightCopies => 1;
+
     internal virtual void CollectViolations(List<string> violations)
     {
         if (LearningRate is not (>= SmallestRate and <= 1000))

@@ -29,6 +29,8 @@ internal abstract class OptimizerState : IDisposable
     /// <summary>Takes over the moments of these weights.</summary>
     public void Import(StateReader state, IReadOnlyList<Weight> weights)
     {
+        foreach (WeightMoments moments in _moments.Values) moments.Dispose();
+        _moments.Clear();
         foreach (Weight weight in weights)
         {
             string path = $"{Path}{weight.Name}/";

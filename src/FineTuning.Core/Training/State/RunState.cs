@@ -76,6 +76,9 @@ internal sealed record RunCounters
     /// <summary>How many steps that were.</summary>
     public long StepsSinceEvaluation { get; init; }
 
+    /// <summary>What is known of the losses, to tell where one leaps.</summary>
+    public LossLeaps Leaps { get; init; }
+
     /// <summary>The time of the run.</summary>
     public TimeSpan Elapsed { get; init; }
 
