@@ -51,6 +51,7 @@ public sealed partial class GeneratingSampleTests
     public void The_checkpoints_of_all_samples_together_are_small_and_stored_as_bfloat16()
     {
         string[] files = [.. new[] { "QuickStart", "Chat", "Translate" }.Select(sample => Path.Combine(Samples, sample, "starter", "model.safetensors"))];
+        if (files.FirstOrDefault(file => !File.Exists(file)) is { } missing) Assert.Skip($"{missing} is missing: make it with docs/samples/MakeStarter");
         Assert.InRange(files.Sum(file => new FileInfo(file).Length), 1, AllWeights);
         foreach (string file in files)
         {
@@ -60,12 +61,13 @@ public sealed partial class GeneratingSampleTests
     }
 
     [Theory]
-    [InlineData("Chat", "4", "When are you open?", 0.3)]
+    [InlineData("Chat", "4", "When are you open?", 0.6)]
     [InlineData("Translate", "4", "The lamp costs twelve euros.", 0.3)]
     public async Task A_short_run_ends_well_and_has_learned_something(string sample, string epochs, string asked, double least)
     {
         string own = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory), program = Path.Combine(own, "..", "..", sample, Path.GetFileName(own), sample + ".dll");
         if (!File.Exists(program)) Assert.Skip($"{program} is missing: build the whole solution");
+        if (!File.Exists(Path.Combine(Samples, sample, "starter", "config.json"))) Assert.Skip($"{sample} has no starter: make it with docs/samples/MakeStarter");
         var start = new ProcessStartInfo("dotnet", [program, "--epochs", epochs, "--ask", asked]) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
