@@ -19,6 +19,12 @@ public sealed class EvaluationProgress
 
     /// <summary>All rows; 0 while examples are still being encoded.</summary>
     public int Rows { get; }
+
+    /// <summary>Texts that the model has written.</summary>
+    public int TextsWritten { get; internal init; }
+
+    /// <summary>Texts that it writes in all; 0 where it writes none, or does not yet.</summary>
+    public int TextsToWrite { get; internal init; }
 }
 
 /// <summary>Measures models on data.</summary>
@@ -62,8 +68,13 @@ public static class Evaluation
         IProgress<EvaluationProgress>? progress, CancellationToken cancellation)
     {
         long examples = 0;
-        RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation);
+        RowSet rows = RowSet.Encode(model, data, DataName, count => progress?.Report(new(examples = count, 0, 0)), cancellation, evaluates: true);
         model.Precompute(rows.Rows, cancellation);
-        return Evaluator.Evaluate(model, rows, cancellation, done => progress?.Report(new(examples, done, rows.Rows.Count)))!;
+        int all = rows.Rows.Count;
+        return Evaluator.Evaluate(model, rows, new EvaluationWatch(cancellation)
+        {
+            Evaluated = done => progress?.Report(new(examples, done, all)),
+            Written = (texts, toWrite) => progress?.Report(new(examples, all, all) { TextsWritten = texts, TextsToWrite = toWrite }),
+        })!;
     }
 }

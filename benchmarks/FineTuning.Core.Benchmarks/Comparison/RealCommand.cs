@@ -17,6 +17,11 @@ internal static class RealCommand
             RealAnswering.Run(arguments);
             return;
         }
+        if (task == "e2e_nlg")
+        {
+            RealWriting.Run(arguments);
+            return;
+        }
         if (task == "wnut17")
         {
             RealTagging.Run(arguments);

@@ -29,6 +29,9 @@ internal sealed partial class Grammar
         if (missing.Length > 0) throw new TrainingDataException($"{path}: there is no rule for {string.Join(", ", missing)}");
     }
 
+    /// <summary>The names of all rules, in ordinal order.</summary>
+    public IReadOnlyList<string> Names => [.. _rules.Keys.Order(StringComparer.Ordinal)];
+
     /// <summary>Different sentences; fewer than asked for where the rules do not give as many.</summary>
     public IEnumerable<string> Draw(int count, int seed)
     {
@@ -36,10 +39,16 @@ internal sealed partial class Grammar
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (int tries = 0; seen.Count < count && tries < 4L * count; tries++)
         {
-            string sentence = Spaces().Replace(Expand("sentence", random, 0), " ").Trim().Replace(" .", ".", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal);
-            sentence = char.ToUpperInvariant(sentence[0]) + sentence[1..];
+            string sentence = Text("sentence", random);
             if (seen.Add(sentence)) yield return sentence;
         }
+    }
+
+    /// <summary>A text of a rule, with a capital at its beginning.</summary>
+    public string Text(string rule, Random random)
+    {
+        string text = Spaces().Replace(Expand(rule, random, 0), " ").Trim().Replace(" .", ".", StringComparison.Ordinal).Replace(" ?", "?", StringComparison.Ordinal);
+        return char.ToUpperInvariant(text[0]) + text[1..];
     }
 
     private string Expand(string name, Random random, int depth)

@@ -1,6 +1,7 @@
 // Makes the checkpoint that QuickStart carries: a compact BERT with a vocabulary of its own, trained on masked words of books, then
 // taught a larger encoder's vectors over unlabelled sentences. The README says with which files and what came out.
 // dotnet run --project docs/samples/MakeStarter --configuration Release -- --text BOOK... --unlabelled FILE... --teacher DIR
+// With chat or translate as its first word it makes the checkpoint of Chat or of Translate, from the grammars here alone.
 using System.Diagnostics;
 using FineTuning;
 using FineTuning.Errors;
@@ -15,6 +16,14 @@ const int HeldOutShare = 50, MaximumLength = 128;
 try
 {
     long started = Stopwatch.GetTimestamp();
+    if (args is ["chat" or "translate", ..])
+    {
+        SmallArguments small = SmallArguments.Parse(args[1..]);
+        if (args[0] == "chat") ChatStarter.Make(small);
+        else TranslateStarter.Make(small);
+        Console.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes");
+        return 0;
+    }
     StarterArguments arguments = StarterArguments.Parse(args);
     Corpus corpus = Corpus.Read(arguments);
     Console.WriteLine(corpus.Summary);

@@ -9,9 +9,11 @@ internal sealed class RowSet
 {
     private const int ExamplesInAChunk = 1024;
 
-    private RowSet(IReadOnlyList<EncodedRow> rows, EncodingSummary report, Func<BatchRules, EpochPlan>? plan = null)
+    private RowSet(
+        IReadOnlyList<EncodedRow> rows, EncodingSummary report, IReadOnlyList<WritingCase> cases, Func<BatchRules, EpochPlan>? plan = null)
     {
         Rows = rows;
+        Cases = cases;
         Report = report;
         Lengths = [.. rows.Select(row => row.Length)];
         Plan = plan ?? (rules => new EpochPlan(Lengths, rules));
@@ -20,6 +22,9 @@ internal sealed class RowSet
     public IReadOnlyList<EncodedRow> Rows { get; }
 
     public IReadOnlyList<int> Lengths { get; }
+
+    /// <summary>What the model could write in an evaluation, in the order of the data; empty where it writes nothing.</summary>
+    public IReadOnlyList<WritingCase> Cases { get; }
 
     /// <summary>What happened to the examples.</summary>
     public EncodingSummary Report { get; }
@@ -33,7 +38,7 @@ internal sealed class RowSet
     /// <param name="plan">Null: batches may hold rows of several sets.</param>
     /// <param name="report">What happened to the examples of all.</param>
     public static RowSet Join(IReadOnlyList<RowSet> sets, Func<int, EncodedRow, EncodedRow> wrap, EncodingSummary report, Func<BatchRules, EpochPlan>? plan) =>
-        new([.. sets.SelectMany((set, index) => set.Rows.Select(row => wrap(index, row)))], report, plan);
+        new([.. sets.SelectMany((set, index) => set.Rows.Select(row => wrap(index, row)))], report, [], plan);
 
     /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>
     /// <param name="model">Encodes.</param>
@@ -43,13 +48,15 @@ internal sealed class RowSet
     /// <param name="cancellation">Looked at before every record.</param>
     /// <param name="mostRows">After so many rows no more are read, where the number of rows is unknown. Null: all are read.</param>
     /// <param name="isTimeUp">Asked before every record: once it is true, no more are read. Null: there is no limit.</param>
+    /// <param name="evaluates">Whether the rows are evaluated on, so that cases to write are kept.</param>
     /// <exception cref="TrainingDataException">A record makes the run worthless, or no row is left to learn from; the first such record is named.</exception>
     public static RowSet Encode<TExample>(
         TunableModel<TExample> model, IEnumerable<TExample> examples, string name, Action<long>? encoded, CancellationToken cancellation,
-        long? mostRows = null, Func<bool>? isTimeUp = null)
+        long? mostRows = null, Func<bool>? isTimeUp = null, bool evaluates = false)
     {
         var report = new EncodingReport();
         var rows = new List<EncodedRow>();
+        List<WritingCase>? cases = evaluates && model.Writes ? [] : null;
         long most = examples.TryGetNonEnumeratedCount(out _) ? long.MaxValue : mostRows ?? long.MaxValue;
         int index = 0;
         bool timeIsUp = false;
@@ -67,7 +74,7 @@ internal sealed class RowSet
                 if (index > int.MaxValue - ExamplesInAChunk)
                     throw new TrainingDataException(
                         $"the {name} holds more than {int.MaxValue - ExamplesInAChunk:N0} records; name the Steps of the run, then only their rows are read");
-                EncodeChunk(model, [.. chunk], index, name, rows, report);
+                EncodeChunk(model, [.. chunk], index, name, rows, cases, report);
                 index += chunk.Count;
                 if (chunk.Count > 0) encoded?.Invoke(index);
                 chunk.Clear();
@@ -84,14 +91,14 @@ internal sealed class RowSet
             string reasons = string.Join(", ", report.Summary().Skipped.Select(pair => $"{pair.Key}: {pair.Value}"));
             throw new TrainingDataException($"of the {index} records of the {name} none has anything to learn{(reasons.Length > 0 ? $" ({reasons})" : "")}");
         }
-        return new(model.PrepareRows(rows), report.Summary());
+        return new(model.PrepareRows(rows), report.Summary(), cases ?? []);
     }
 
     private static IEnumerator<TExample> Enumerated<TExample>(IEnumerable<TExample> examples, string name) =>
         examples.GetEnumerator() ?? throw new TrainingDataException($"the {name} gave no enumerator: GetEnumerator returned null");
 
     private static void EncodeChunk<TExample>(TunableModel<TExample> model, TExample[] chunk, int first, string name,
-        List<EncodedRow> rows, EncodingReport report)
+        List<EncodedRow> rows, List<WritingCase>? cases, EncodingReport report)
     {
         var encoded = new EncodedRow?[chunk.Length];
         var failures = new Exception?[chunk.Length];
@@ -114,6 +121,7 @@ internal sealed class RowSet
             if (encoded[i] is not { } row) continue;
             row.Index = first + i;
             rows.Add(row);
+            if (cases is not null && model.CaseOf(chunk[i]) is { } written) cases.Add(written);
         }
     }
 }

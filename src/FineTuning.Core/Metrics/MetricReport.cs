@@ -41,6 +41,9 @@ public sealed class MetricReport
     /// <summary>How the data was read where the numbers depend on it, for example which tagging scheme; null where they do not.</summary>
     public string? Reading { get; init; }
 
+    /// <summary>Some of the texts that the model wrote, beside what was expected; empty where it wrote none.</summary>
+    public IReadOnlyList<GeneratedSample> Samples { get; init; } = [];
+
     /// <summary>A value by its name.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
     /// <exception cref="KeyNotFoundException">There is no such value; the message lists those there are.</exception>
@@ -72,8 +75,12 @@ public sealed class MetricReport
         var text = new StringBuilder(string.Join(", ", Metrics.Select(Describe)));
         if (Reading is not null) text.AppendLine().Append("  (").Append(Reading).Append(')');
         foreach (ClassScores scores in Classes) text.AppendLine().Append("  ").Append(scores);
+        foreach (GeneratedSample sample in Samples) text.AppendLine().Append("  ").Append(sample);
         return text.ToString();
     }
+
+    /// <summary>The same numbers without confusion matrix and samples, which are large.</summary>
+    internal MetricReport WithoutDetails() => new(Metrics, null, Classes) { Reading = Reading };
 
     private static string Describe(MetricValue metric) => metric.Undefined is { } reason ? $"{metric.Name} undefined ({reason})"
         : string.Create(CultureInfo.InvariantCulture, $"{metric.Name} {metric.Value:0.####}");

@@ -122,6 +122,6 @@ public sealed class MetricCollector<TTarget, TPrediction>
             .Select(entry => $"the metric '{entry.Metric.Name}' has the name of one of the model's; give it another")];
         if (taken.Length > 0) throw new InvalidOptionsException(taken);
         IEnumerable<MetricValue> own = _metrics.Select(entry => new MetricValue(entry.Metric.Name, entry.Rows.Value, entry.Metric.Direction));
-        return new MetricReport([.. report.Metrics, .. own], report.Confusion, report.Classes) { Reading = report.Reading };
+        return new MetricReport([.. report.Metrics, .. own], report.Confusion, report.Classes) { Reading = report.Reading, Samples = report.Samples };
     }
 }

@@ -175,6 +175,16 @@ public abstract class TunableModel : IDisposable
     /// <summary>What a user's metric gets of each row: the type of the target and that of the prediction. Null: the model takes none.</summary>
     public virtual (Type Target, Type Prediction)? MetricTypes => null;
 
+    /// <summary>Whether evaluations need texts that the model writes.</summary>
+    internal virtual bool Writes => false;
+
+    /// <summary>Lets the model write some of the cases and adds what the user's metrics say of them.</summary>
+    /// <param name="report">What was measured without writing.</param>
+    /// <param name="cases">All that could be written.</param>
+    /// <param name="watch">Told of it, and asked whether to go on.</param>
+    /// <returns>Null where the time was up first.</returns>
+    internal virtual MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) => report;
+
     /// <summary>
     /// Adds a metric of the user's own: every evaluation shows it from now on, in a run's validation too, where weights may be compared by it.
     /// </summary>
@@ -233,6 +243,10 @@ public abstract class TunableModel<TExample> : TunableModel
     /// <returns>The row. Null: nothing can be learned from the example, which <paramref name="report"/> has been told.</returns>
     /// <exception cref="TrainingDataException">The record makes the run worthless, for example its label is unknown.</exception>
     public abstract EncodedRow? Encode(TExample example, EncodingReport report);
+
+    /// <summary>What the model could write in an evaluation. Null: the example has nothing to write from.</summary>
+    /// <param name="example">One that was encoded.</param>
+    internal virtual WritingCase? CaseOf(TExample example) => null;
 }
 
 /// <summary>An evaluation that streams: batches go in one by one, numbers come out at the end.</summary>

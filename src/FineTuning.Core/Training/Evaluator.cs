@@ -18,32 +18,40 @@ internal static class Evaluator
     /// <summary>Evaluates all rows.</summary>
     /// <param name="model">The model.</param>
     /// <param name="rows">What it encoded.</param>
-    /// <param name="cancellation">Looked at before every batch.</param>
-    /// <param name="done">Told after every batch how many rows are done.</param>
-    /// <param name="isTimeUp">Asked before every batch. Null: there is no limit.</param>
+    /// <param name="watch">Told of every batch, and asked before it whether to go on.</param>
     /// <returns>The metrics; null where the time was up first: metrics of a part would not be comparable.</returns>
-    public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation, Action<int>? done = null, Func<bool>? isTimeUp = null)
+    public static MetricReport? Evaluate(TunableModel model, RowSet rows, EvaluationWatch watch)
     {
         using WeightPass pass = model.Weights.Enter();
         IEvaluation evaluation = model.NewEvaluation();
         int count = 0;
         foreach (PlannedBatch planned in Plan(model, rows))
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (isTimeUp?.Invoke() == true) return null;
+            watch.Cancellation.ThrowIfCancellationRequested();
+            if (watch.IsTimeUp?.Invoke() == true) return null;
             Add(model, rows, planned, evaluation);
             count += planned.Rows.Length;
-            done?.Invoke(count);
+            watch.Evaluated?.Invoke(count);
         }
-        return evaluation.Report();
+        MetricReport report = evaluation.Report();
+        return model.Writes ? model.AddWritten(report, rows.Cases, watch) : report;
     }
 
-    /// <summary>One batch, the longest, to see before the run that evaluation works and knows the metric; its numbers are dropped.</summary>
+    /// <summary>Evaluates all rows.</summary>
+    public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation) =>
+        Evaluate(model, rows, new EvaluationWatch(cancellation));
+
+    /// <summary>One batch, the longest, and one text where texts are written, to see before the run that evaluation works and knows the metric; its numbers are dropped.</summary>
     /// <returns>Which way the metric gets better.</returns>
     /// <exception cref="InvalidOptionsException">The metric is not one of the model's, or it has no direction.</exception>
     public static MetricDirection DryRun(TunableModel model, RowSet rows, string metric)
     {
         MetricReport report = Shape(model, rows);
+        if (model.Writes)
+        {
+            WritingCase[] longest = [.. rows.Cases.OrderByDescending(one => one.Source.Length).Take(1)];
+            report = model.AddWritten(report, longest, new EvaluationWatch(CancellationToken.None))!;
+        }
         MetricDirection? direction = report.Find(metric)?.Direction;
         return direction switch
         {

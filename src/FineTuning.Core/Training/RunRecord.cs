@@ -129,13 +129,16 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         observer.Progress?.Invoke(Progress(TrainingPhase.Evaluating));
     }
 
+    /// <summary>Tells the observer how many texts of an evaluation are written.</summary>
+    public void NoteWritten(int texts, int all) => observer.Progress?.Invoke(Progress(TrainingPhase.Evaluating, texts, all));
+
     public void AddEvaluation(MetricReport report, bool isBest)
     {
         double loss = _counters.StepsSinceEvaluation == 0 ? double.NaN : _counters.LossSinceEvaluation / _counters.StepsSinceEvaluation;
         var record = new EvaluationRecord(Steps, Epochs, loss, report, isBest);
         _counters = _counters with { StepsAtEvaluation = Steps, LossSinceEvaluation = 0, StepsSinceEvaluation = 0 };
         _evaluations.Add(record);
-        ThinConfusions();
+        ThinDetails();
         TrainingMeters.Evaluation(Stopwatch.GetElapsedTime(_evaluationStarted));
         TrainingLog.Evaluated(
             observer.Logger, Steps, Epochs,
@@ -231,27 +234,26 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         };
     }
 
-    // Of many labels a confusion matrix is large, and only those of the best and of the last evaluation are looked at.
-    private void ThinConfusions()
+    // Confusion matrices of many labels and written texts are large, and only those of the best and of the last evaluation are looked at.
+    private void ThinDetails()
     {
         EvaluationRecord? best = Best;
         for (int i = 0; i < _evaluations.Count - 1; i++)
         {
             EvaluationRecord record = _evaluations[i];
-            if (record.Metrics.Confusion is null || ReferenceEquals(record, best)) continue;
-            _evaluations[i] = record
-                with { Metrics = new MetricReport(record.Metrics.Metrics, null, record.Metrics.Classes) { Reading = record.Metrics.Reading } };
+            if ((record.Metrics.Confusion is null && record.Metrics.Samples.Count == 0) || ReferenceEquals(record, best)) continue;
+            _evaluations[i] = record with { Metrics = record.Metrics.WithoutDetails() };
         }
     }
 
-    private TrainingProgress Progress(TrainingPhase phase)
+    private TrainingProgress Progress(TrainingPhase phase, int written = 0, int toWrite = 0)
     {
         StepRecord last = _history.Last ?? new(0, 0, double.NaN, 0, 0);
         return new()
         {
             Phase = phase, Step = Steps, TotalSteps = Length.TotalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
             TokensPerSecond = _counters.Training > TimeSpan.Zero ? _counters.Tokens / _counters.Training.TotalSeconds : 0,
-            Elapsed = Elapsed,
+            Elapsed = Elapsed, TextsWritten = written, TextsToWrite = toWrite,
             Remaining = Steps == 0 ? null : TimeSpan.FromSeconds(Elapsed.TotalSeconds / Steps * Math.Max(0, Length.TotalSteps - Steps)),
         };
     }

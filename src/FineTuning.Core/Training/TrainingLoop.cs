@@ -168,7 +168,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
-            if (Evaluator.Evaluate(model, validation, cancellation, isTimeUp: _record.EvaluationIsLate) is not { } report)
+            var watch = new EvaluationWatch(cancellation) { Written = _record.NoteWritten, IsTimeUp = _record.EvaluationIsLate };
+            if (Evaluator.Evaluate(model, validation, watch) is not { } report)
             {
                 _record.GiveUpEvaluation();
                 return;

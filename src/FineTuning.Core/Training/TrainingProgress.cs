@@ -51,6 +51,12 @@ public sealed class TrainingProgress
 
     /// <summary>While encoding: examples done.</summary>
     public long ExamplesEncoded { get; init; }
+
+    /// <summary>While evaluating: texts that the model has written.</summary>
+    public int TextsWritten { get; init; }
+
+    /// <summary>While evaluating: texts that it writes in all; 0 where it writes none.</summary>
+    public int TextsToWrite { get; init; }
 }
 
 /// <summary>One optimizer step of a run's history.</summary>

@@ -57,7 +57,8 @@ internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, Train
         var clock = Stopwatch.StartNew();
         bool IsTimeUp() => Options.TimeLimit is { } limit && clock.Elapsed >= limit;
         RowSet train = RowSet.Encode(Model, data, DataName, Encoding, stop.Token, Options.RowsOfAllSteps, IsTimeUp);
-        RowSet? validation = Validation is null || IsTimeUp() ? null : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp);
+        RowSet? validation = Validation is null || IsTimeUp() ? null
+            : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp, evaluates: true);
         // Until here predictions go on: only now are weights written.
         pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
         Model.Precompute([.. train.Rows, .. validation?.Rows ?? []], stop.Token);

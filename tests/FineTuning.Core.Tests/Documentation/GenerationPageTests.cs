@@ -21,6 +21,14 @@ public sealed class GenerationPageTests : IDisposable
         if (Directory.Exists(output)) Directory.Delete(output, recursive: true);
     }
 
+    private string Written(string name, string content)
+    {
+        Directory.CreateDirectory(output);
+        string file = Path.Combine(output, name);
+        File.WriteAllText(file, content);
+        return file;
+    }
+
     [Fact]
     public async Task Texts()
     {
@@ -129,6 +137,58 @@ public sealed class GenerationPageTests : IDisposable
         string summary = model.Summarize("A long, slow and sad film.", new GenerationOptions { NumBeams = 4, MaxNewTokens = 12 });
         // end
         Assert.NotNull(summary);
+    }
+
+    [Fact]
+    public void Instructions()
+    {
+        using var model = Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate"));
+        string file = Written("instructions.jsonl", "{\"instruction\": \"Name the film.\", \"input\": \"\", \"output\": \"The film\"}\n");
+        // snippet: instructions
+        PromptCompletion[] instructions = [.. PromptCompletions.Read(file)];        // Alpaca's form, or prompt and completion: found out by the keys
+        FineTuner.For(model).Epochs(2).BatchSize(8).Train(instructions);
+        string done = model.Generate(instructions[0].Prompt.Text!, new GenerationOptions { MaxNewTokens = 30 });
+        // end
+        Assert.NotNull(done);
+        Assert.Equal("The film", instructions[0].Completion.Text);
+    }
+
+    [Fact]
+    public void Translation()
+    {
+        string checkpoint = Goldens.Require("pipelines", "t5-generate"), file = Written("pairs.tsv", "english\tgerman\nThe film was good.\tDer Film war gut.\n");
+        // snippet: translation
+        using var model = Pretrained.TextToText(checkpoint, new TextToTextOptions { Prefix = "translate English to German: " });
+
+        SourceTarget[] pairs = [.. Tsv.Read(file).SourceTargets(source: "english", target: "german")];
+        FineTuner.For(model).WithOptimizer(Optimizer.AdamW(learningRate: 1e-3)).Epochs(2).BatchSize(8).Train(pairs);
+
+        string translation = model.Translate("The film was long.", new GenerationOptions { MaxNewTokens = 20 });
+        // end
+        Assert.NotNull(translation);
+    }
+
+    [Fact]
+    public void Evaluation_by_generation()
+    {
+        using var model = Pretrained.TextToText(Goldens.Require("pipelines", "t5-generate"));
+        SourceTarget[] pairs = [new("A gripping, funny and moving film.", "a film"), new("I did not like it at all!", "not at all")], dev = pairs, test = pairs;
+        Directory.CreateDirectory(output);
+        // snippet: evaluation-by-generation
+        model.AddMetric(TextMetric.Of(new Chrf()));
+        model.AddMetric(TextMetric.ExactMatch());
+        model.AddMetric(TextMetric.Mean("too_long", MetricDirection.Lower, (output, references) => output.Length > 60 ? 1 : 0));
+        model.EvaluationSample = new EvaluationSample { Count = 100, Generation = new GenerationOptions { MaxNewTokens = 12 } };
+
+        TrainingResult result = FineTuner.For(model).Epochs(3).BatchSize(8).ValidateOn(dev).StopEarly(patience: 2, metric: "chrf").Train(pairs);
+        result.SaveReport(Path.Combine(output, "report.html"));                     // source, reference and output side by side
+
+        MetricReport tested = model.Evaluate(test);
+        foreach (GeneratedSample sample in tested.Samples) Console.WriteLine(sample);
+        // end
+        Assert.Equal(2, tested.Samples.Count);
+        Assert.Equal("chrf", result.Metric);
+        Assert.Contains("A gripping, funny and moving film.", File.ReadAllText(Path.Combine(output, "report.html")), StringComparison.Ordinal);
     }
 
     [Fact]

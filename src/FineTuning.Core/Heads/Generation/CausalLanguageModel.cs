@@ -36,6 +36,14 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <exception cref="InvalidOptionsException">The text has no tokens, or more than the model has positions.</exception>
     public SharedPrompt SharePrompt(string beginning) => Generator.Share(Ids(beginning));
 
+    // What Generate makes of the prompt; a plain text has nothing to write from.
+    internal override WritingCase? CaseOf(PromptCompletion example) => (example.Prompt.Text, example.Completion.Text) switch
+    {
+        ({ Length: > 0 } prompt, { } completion) => new(prompt, completion, () => Ids(prompt)),
+        (null, null) => ChatCase.Of(Tokenizer, [.. example.Prompt.Turns!, .. example.Completion.Turns!], example.Tools),
+        _ => null,
+    };
+
     /// <summary>What follows a text.</summary>
     /// <param name="prompt">The text; an empty one: the model begins by itself.</param>
     /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>

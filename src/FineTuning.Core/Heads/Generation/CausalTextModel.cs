@@ -1,6 +1,7 @@
 using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Generation;
+using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;
@@ -54,6 +55,27 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
+
+    /// <summary>
+    /// Which texts the model writes in an evaluation, and how. It writes where it has a metric of texts: <c>AddMetric(TextMetric.Of(new Bleu()))</c>.
+    /// </summary>
+    /// <exception cref="InvalidOptionsException">A number is out of range.</exception>
+    /// <remarks>Not set while the model is trained or evaluated.</remarks>
+    public EvaluationSample EvaluationSample
+    {
+        get;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            value.Validate();
+            field = value;
+        }
+    } = new();
+
+    /// <inheritdoc/>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(string));
+
+    internal override bool Writes => UserMetrics.Count > 0;
 
     private protected CausalEncoding Encoding { get; }
 
@@ -146,6 +168,9 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
 
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
+
+    internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
+        new SampleWriting(Generator, EvaluationSample).Add(report, cases, CollectMetrics<IReadOnlyList<string>, string>(), watch);
 
     /// <summary>
     /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is

@@ -43,6 +43,9 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     /// <exception cref="InvalidOptionsException">They have more tokens than the model has positions.</exception>
     public SharedPrompt SharePrompt(IReadOnlyList<ChatTurn> turns, ChatOptions? chat = null) => Generator.Share(Ids(turns, chat));
 
+    // What Reply answers to the turns before the last; a conversation that does not end with an answer has nothing to write.
+    internal override WritingCase? CaseOf(Conversation example) => ChatCase.Of(Tokenizer, example.Turns, example.Tools);
+
     /// <summary>The next answer of a conversation.</summary>
     /// <param name="turns">The conversation so far. Where its last turn is the assistant's, that turn is continued.</param>
     /// <param name="options">How it is generated; null, or what is null in it: as the checkpoint says.</param>

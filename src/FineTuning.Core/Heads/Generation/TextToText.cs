@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Generation;
+using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;
@@ -63,6 +64,27 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     /// <inheritdoc/>
     public override string PrimaryMetric => "perplexity";
 
+    /// <summary>
+    /// Which texts the model writes in an evaluation, and how. It writes where it has a metric of texts: <c>AddMetric(TextMetric.Of(new Bleu()))</c>.
+    /// </summary>
+    /// <exception cref="InvalidOptionsException">A number is out of range.</exception>
+    /// <remarks>Not set while the model is trained or evaluated.</remarks>
+    public EvaluationSample EvaluationSample
+    {
+        get;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            value.Validate();
+            field = value;
+        }
+    } = new();
+
+    /// <inheritdoc/>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(string));
+
+    internal override bool Writes => UserMetrics.Count > 0;
+
     internal TextGenerator Generator { get; }
 
     /// <summary>Loads an encoder-decoder; see <c>Pretrained.TextToText</c>.</summary>
@@ -94,6 +116,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         return new SourceTargetRow(read.Ids.ToArray(), written, example.Weight);
     }
 
+    internal override WritingCase? CaseOf(SourceTarget example) => new(example.Source, example.Target, () => Ids(example.Source));
+
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
@@ -114,6 +138,9 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
 
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
+
+    internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
+        new SampleWriting(Generator, EvaluationSample).Add(report, cases, CollectMetrics<IReadOnlyList<string>, string>(), watch);
 
     /// <summary>The text that the model makes of a text.</summary>
     /// <param name="source">

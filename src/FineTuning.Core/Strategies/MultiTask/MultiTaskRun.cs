@@ -109,5 +109,5 @@ internal sealed record MultiTaskRun(
     }
 
     private static MetricReport? Measure(TaskEntry task, RowSet? validation) =>
-        validation is null ? null : Evaluator.Evaluate(task.Model, validation, CancellationToken.None);
+        validation is null ? null : Evaluator.Evaluate(task.Model, validation, new EvaluationWatch(CancellationToken.None));
 }

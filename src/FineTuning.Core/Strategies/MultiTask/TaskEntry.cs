@@ -37,5 +37,5 @@ internal sealed record TaskEntry<TExample>(
         RowSet.Encode(Typed, Data, $"training data of the task '{Name}'", encoded, cancellation, null, isTimeUp);
 
     public override RowSet? Validate(Func<bool> isTimeUp, CancellationToken cancellation) => Validation is null || isTimeUp() ? null
-        : RowSet.Encode(Typed, Validation, $"validation data of the task '{Name}'", null, cancellation, null, isTimeUp);
+        : RowSet.Encode(Typed, Validation, $"validation data of the task '{Name}'", null, cancellation, null, isTimeUp, evaluates: true);
 }

@@ -80,16 +80,25 @@ internal sealed record RunFile
                 confusion = new ConfusionMatrix(values.Labels);
                 foreach (CellValues cell in values.Confusion ?? []) confusion.Add(cell.Reference, cell.Predicted, cell.Weight);
             }
-            return new MetricReport(values.Metrics, confusion, values.Classes) { Reading = values.Reading };
+            return new MetricReport(values.Metrics, confusion, values.Classes) { Reading = values.Reading, Samples = Samples(values.Samples ?? []) };
         }
 
-        public override void Write(Utf8JsonWriter writer, MetricReport value, JsonSerializerOptions options) => JsonSerializer.Serialize(writer, new ReportValues(
-            value.Metrics, value.Confusion?.Labels, value.Confusion?.Counted.Select(cell => new CellValues(cell.Reference, cell.Predicted, cell.Weight)).ToArray(),
-            value.Classes, value.Reading), options);
+        public override void Write(Utf8JsonWriter writer, MetricReport value, JsonSerializerOptions options)
+        {
+            CellValues[]? cells = value.Confusion?.Counted.Select(cell => new CellValues(cell.Reference, cell.Predicted, cell.Weight)).ToArray();
+            SampleValues[] samples = [.. value.Samples.Select(sample => new SampleValues(sample.Source, sample.References, sample.Output))];
+            JsonSerializer.Serialize(writer, new ReportValues(value.Metrics, value.Confusion?.Labels, cells, value.Classes, value.Reading, samples), options);
+        }
+
+        private static GeneratedSample[] Samples(IReadOnlyList<SampleValues> values) => [.. values.Select(sample =>
+            sample is null || sample.References.Contains(null!) ? throw new JsonException("a written text is null")
+                : new GeneratedSample(sample.Source, sample.References, sample.Output))];
     }
 
     private sealed record ReportValues(IReadOnlyList<MetricValue> Metrics, IReadOnlyList<string>? Labels, IReadOnlyList<CellValues>? Confusion,
-        IReadOnlyList<ClassScores> Classes, string? Reading);
+        IReadOnlyList<ClassScores> Classes, string? Reading, IReadOnlyList<SampleValues>? Samples = null);
+
+    private sealed record SampleValues(string Source, IReadOnlyList<string> References, string Output);
 
     private readonly record struct CellValues(int Reference, int Predicted, double Weight);
 }

@@ -13,7 +13,8 @@ internal static class HtmlReport
         body{font:15px/1.5 system-ui,sans-serif;color:#1f2328;background:#fff;max-width:1000px;margin:24px auto;padding:0 16px}
         h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}table{border-collapse:collapse}
         td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #d8dee4}
-        td:first-child,th:first-child{text-align:left}svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
+        td:first-child,th:first-child,.text td,.text th{text-align:left}
+        .text td{vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;width:33%}svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
         .grid{stroke:#e6e9ed}.best{stroke:#2a8f5b;stroke-dasharray:4 3}.cell{min-width:44px}
         .note{background:#fff8c5;padding:6px 10px;border-left:3px solid #b08800}
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}.wide{overflow-x:auto}
@@ -102,6 +103,7 @@ internal static class HtmlReport
             }
             html.Append("</table>");
         }
+        if (metrics.Samples.Count > 0) Samples(html, metrics.Samples);
         if (metrics.Confusion is not { } confusion || confusion.Labels.Count > 40) return;
         html.Append("<h2>Confusion matrix</h2><p>Rows: the true label. Columns: what the model said.</p><div class=\"wide\"><table><tr><th></th>");
         foreach (string label in confusion.Labels) html.Append("<th>").Append(Encode(label)).Append("</th>");
@@ -119,6 +121,17 @@ internal static class HtmlReport
             html.Append("</tr>");
         }
         html.Append("</table></div>");
+    }
+
+    private static void Samples(StringBuilder html, IReadOnlyList<GeneratedSample> samples)
+    {
+        html.Append("<h2>Written texts</h2><table class=\"text\"><tr><th>source</th><th>reference</th><th>output</th></tr>");
+        foreach (GeneratedSample sample in samples)
+        {
+            html.Append("<tr><td>").Append(Encode(sample.Source)).Append("</td><td>").AppendJoin("<br>", sample.References.Select(Encode))
+                .Append("</td><td>").Append(Encode(sample.Output)).Append("</td></tr>");
+        }
+        html.Append("</table>");
     }
 
     private static void Settings(StringBuilder html, TrainingOptions options)
