@@ -28,7 +28,7 @@ internal sealed class RowsWriter(OutputHead head, double smoothing) : TunableMod
 
     public override Tensor SumLoss(Batch batch, ForwardContext context) => LanguageLoss.Sum(head, (LanguageBatch)batch, smoothing, context);
 
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(head, CollectMetrics<int, int>());
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(head);
 
     protected override void Dispose(bool disposing)
     {

@@ -98,7 +98,7 @@ internal sealed class DistilledModel<TExample>(CausalTextModel<TExample> student
 
     private sealed class Evaluation(DistilledModel<TExample> model) : IEvaluation
     {
-        private readonly LanguageEvaluation _texts = new(model.Head, model.CollectMetrics<int, int>());
+        private readonly LanguageEvaluation _texts = new(model.Head);
         private readonly MeanLoss _loss = new();
 
         public void Add(Batch batch, ForwardContext context)

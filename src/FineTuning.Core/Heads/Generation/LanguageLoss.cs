@@ -33,8 +33,7 @@ internal static class LanguageLoss
 
 /// <summary>Loss without smoothing, perplexity and the share of tokens that are predicted rightly.</summary>
 /// <param name="head">A head over the vocabulary.</param>
-/// <param name="user">The user's metrics: the id of each token that is learned and the most probable one.</param>
-internal sealed class LanguageEvaluation(OutputHead head, MetricCollector<int, int> user) : IEvaluation
+internal sealed class LanguageEvaluation(OutputHead head) : IEvaluation
 {
     private const long TokensAtOnce = 128;
 
@@ -55,22 +54,15 @@ internal sealed class LanguageEvaluation(OutputHead head, MetricCollector<int, i
             long count = Math.Min(TokensAtOnce, rows.Tokens - start);
             Tensor logits = head.Score(hidden.narrow(0, start, count), context), targets = rows.Targets.narrow(0, start, count);
             sum += Losses.CrossEntropy(logits, targets, rows.Weights?.narrow(0, start, count), null, 0).Number();
-            Tensor best = logits.argmax(1);
-            right += best.eq(targets).sum().Number();
-            if (user.Any) AddToUserMetrics(targets, best);
+            right += logits.argmax(1).eq(targets).sum().Number();
         }
         _loss.Add(sum, rows.TargetCount);
         _right += right;
         _tokens += rows.Tokens;
     }
 
-    public MetricReport Report() => user.Extend(new([
+    public MetricReport Report() => new([
         MetricValue.Lower("loss", _loss.Value), MetricValue.Lower("perplexity", Math.Exp(_loss.Value)),
         MetricValue.Higher("token_accuracy", _right / _tokens, "no token was predicted"),
-    ]));
-
-    private void AddToUserMetrics(Tensor targets, Tensor best)
-    {
-        foreach ((long target, long token) in targets.cpu().data<long>().ToArray().Zip(best.cpu().data<long>().ToArray())) user.Add((int)target, (int)token);
-    }
+    ]);
 }

@@ -133,11 +133,8 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 
-    /// <summary>What a user's metric gets: the id of a token that is learned and the most probable one, each after the right tokens before it.</summary>
-    public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
-
     /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head, CollectMetrics<int, int>());
+    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
 
     internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
         new SampleWriting(Generator, EvaluationSample).Add(report, cases, CollectMetrics<IReadOnlyList<string>, string>(), watch);
