@@ -12,7 +12,7 @@ public sealed class DecodingMemoryTests
     [Theory]
     [InlineData(Precision.Float32, """ "model_type": "llama" """)]
     [InlineData(Precision.BFloat16, """ "model_type": "llama" """)]
-    [InlineData(Precision.Float32, """ "model_type": "qwen3", "head_dim": 8 """)]
+    [InlineData(Precision.Float32, """ "model_type": "qwen3", "head_dim": 8, "num_key_value_heads": 2 """)]
     [InlineData(Precision.Float32, """ "model_type": "mistral", "sliding_window": 20, "num_key_value_heads": 2 """)]
     [InlineData(Precision.Float32, """ "model_type": "gpt2", "n_embd": 32, "n_layer": 12, "n_head": 4, "n_positions": 512 """)]
     public void A_token_allocates_at_most_64_kilobytes_however_long_the_text_and_however_large_the_vocabulary(Precision precision, string family)
