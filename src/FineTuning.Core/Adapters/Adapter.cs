@@ -140,6 +140,7 @@ public static class AdapterVerbs
     {
         ArgumentNullException.ThrowIfNull(adapter);
         ArgumentNullException.ThrowIfNull(targets);
-        return (TAdapter)adapter.With(targets(adapter.Targets) ?? throw new ArgumentException("it gave null; give the targets it got, or others", nameof(targets)));
+        return (TAdapter)adapter.With(targets(adapter.Targets)
+            ?? throw new ArgumentException("it gave null; give the targets it got, or others", nameof(targets)));
     }
 }

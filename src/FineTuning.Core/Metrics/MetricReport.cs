@@ -52,7 +52,8 @@ public sealed class MetricReport
 
     /// <summary>A metric by its name. Null: there is none.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>
-    public MetricValue? Find(string name) => name is null ? throw new ArgumentNullException(nameof(name)) : Metrics.FirstOrDefault(metric => metric.Name == name);
+    public MetricValue? Find(string name) =>
+        name is null ? throw new ArgumentNullException(nameof(name)) : Metrics.FirstOrDefault(metric => metric.Name == name);
 
     /// <summary>A value by its name, where there is one.</summary>
     /// <param name="name">For example <c>accuracy</c>.</param>

@@ -31,7 +31,8 @@ internal static class QuantizedCheckpoint
                 : !section.Flag("load_in_4bit", false) ? null
                 : section.Text("bnb_4bit_quant_type") == "nf4" ? QuantizationKind.NormalFloat4 : QuantizationKind.Float4;
             isOurs = stored is not null && stored == asked?.Kind;
-            string way = stored is { } kind ? $". Or train adapters on it as it is: load the trunk (Pretrained.Trunk) with Quantization = new(QuantizationKind.{kind})" : "";
+            string way = stored is { } kind
+                ? $". Or train adapters on it as it is: load the trunk (Pretrained.Trunk) with Quantization = new(QuantizationKind.{kind})" : "";
             if (!isOurs)
                 throw config.Fault($"'quantization_config' says that the weights are quantized by {method}; numbers as F32, F16 or BF16 were expected. " +
                     $"{Remedy}{way}");

@@ -41,7 +41,9 @@ internal static class Evaluator
     public static MetricReport? Evaluate(TunableModel model, RowSet rows, CancellationToken cancellation) =>
         Evaluate(model, rows, new EvaluationWatch(cancellation));
 
-    /// <summary>One batch, the longest, and one text where texts are written, to see before the run that evaluation works and knows the metric; its numbers are dropped.</summary>
+    /// <summary>
+    /// One batch, the longest, and one text where texts are written, to see before the run that evaluation works and knows the metric; its numbers are dropped.
+    /// </summary>
     /// <returns>Which way the metric gets better.</returns>
     /// <exception cref="InvalidOptionsException">The metric is not one of the model's, or it has no direction.</exception>
     public static MetricDirection DryRun(TunableModel model, RowSet rows, string metric)

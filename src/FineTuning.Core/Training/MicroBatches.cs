@@ -59,7 +59,8 @@ internal sealed class MicroBatches(TunableModel model)
         }
         else
         {
-            string cannot = model.LossAddsOverRows ? "less at once is not possible" : "the loss compares the rows of a batch, which cannot be computed in parts";
+            string cannot = model.LossAddsOverRows ? "less at once is not possible"
+                : "the loss compares the rows of a batch, which cannot be computed in parts";
             throw new TrainingMemoryException($"{size} in step {run.Record.Steps + 1}, with gradient checkpointing, and {cannot}: "
                 + $"shorten the texts, freeze more, train an adapter, or choose a smaller BatchSize ({run.Options.BatchSize})", failure);
         }

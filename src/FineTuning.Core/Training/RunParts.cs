@@ -83,7 +83,8 @@ internal sealed class RunParts : IDisposable
     }
 
     /// <summary>The pass of a micro-batch, with dropout by its seed, step and number.</summary>
-    public ForwardContext Pass(long step, int microBatch) => ForwardContext.For(new DropoutStream(Options.Seed, step, microBatch), Options.Precision, Recomputed);
+    public ForwardContext Pass(long step, int microBatch) =>
+        ForwardContext.For(new DropoutStream(Options.Seed, step, microBatch), Options.Precision, Recomputed);
 
     /// <summary>From now on all layers are computed again in the backward pass; false where they are already.</summary>
     public bool RecomputeAll()
@@ -97,7 +98,8 @@ internal sealed class RunParts : IDisposable
     private RecomputedLayers? LayersOf(WeightFilter filter)
     {
         int head = Model.Weights.HeadDepth;
-        HashSet<int> depths = [.. Model.Weights.Where(weight => weight.Depth > 0 && weight.Depth < head && filter.Matches(weight, head)).Select(weight => weight.Depth)];
+        HashSet<int> depths =
+            [.. Model.Weights.Where(weight => weight.Depth > 0 && weight.Depth < head && filter.Matches(weight, head)).Select(weight => weight.Depth)];
         return filter.Rules.Count == 0 ? null : new RecomputedLayers(depths);
     }
 
@@ -163,7 +165,8 @@ internal sealed class RunParts : IDisposable
     public void Import(RunState state, bool isReturn = false)
     {
         var faults = new List<string>();
-        if (state.Recipe.WithoutWatchers() != Options.WithoutWatchers()) faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
+        if (state.Recipe.WithoutWatchers() != Options.WithoutWatchers())
+            faults.Add("the run's state is that of another recipe: continue with the recipe that it holds");
         if (state.Length != Record.Length)
         {
             faults.Add($"the state is that of {state.Length.StepsInAnEpoch} steps an epoch and {state.Length.TotalSteps} in all; "

@@ -17,7 +17,8 @@ internal static class FolderIdentity
         try
         {
             Add(text, folder, withTimes: false);
-            if (text.Length == 0 && Path.GetDirectoryName(Path.GetFullPath(Path.TrimEndingDirectorySeparator(folder))) is { } parent) Add(text, parent, withTimes: true);
+            if (text.Length == 0 && Path.GetDirectoryName(Path.GetFullPath(Path.TrimEndingDirectorySeparator(folder))) is { } parent)
+                Add(text, parent, withTimes: true);
             int count = 0;
             foreach (FileSystemInfo entry in Visible(folder))
             {
@@ -49,7 +50,8 @@ internal static class FolderIdentity
         {
             text.Append(path).Append('|').Append(status.Device).Append('|').Append(status.Number).Append('|').Append(status.Created);
             if (withTimes) text.Append('|').Append(status.Size).Append('|').Append(status.Modified).Append('|').Append(status.Changed);
-            // A folder that is moved away and back changes, but what is in it does not. Entries that come and go move both times: those are looked at themselves.
+            // A folder that is moved away and back changes, but what is in it does not.
+            // Entries that come and go move both times: those are looked at themselves.
             else if (status.Changed != status.Modified) text.Append('|').Append(status.Changed);
             text.Append('\n');
         }

@@ -14,7 +14,8 @@ internal static class SaveMarks
 
     /// <summary>Whether an entry of a folder has the name of one of these, and is no link.</summary>
     public static bool IsNamedSo(FileSystemInfo entry) => entry is DirectoryInfo && entry.LinkTarget is null
-        && entry.Name.Length == Prefix.Length + 32 && entry.Name.StartsWith(Prefix, StringComparison.Ordinal) && entry.Name[Prefix.Length..].All(char.IsAsciiHexDigit);
+        && entry.Name.Length == Prefix.Length + 32 && entry.Name.StartsWith(Prefix, StringComparison.Ordinal)
+        && entry.Name[Prefix.Length..].All(char.IsAsciiHexDigit);
 
     /// <summary>Whether an entry of a folder is one of these, by its name and its marker.</summary>
     public static bool IsOne(FileSystemInfo entry) => IsNamedSo(entry) && File.Exists(Path.Combine(entry.FullName, Marker));

@@ -146,7 +146,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(Tensor) => zeros(1),
         _ when type == typeof(Device) => CPU,
         _ when type == typeof(Conversation) => new Conversation([new("user", "a"), new("assistant", "b")]),
-        _ when type == typeof(Weight) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights.First(),
+        _ when type == typeof(Weight) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights[0],
         _ when type == typeof(ModuleTargets) => Adapter.Lora().Targets,
         _ when type == typeof(MetricCollector<string, string>) => ((TextClassifier<string>)Models(typeof(TextClassifier<string>))).CollectMetrics<string, string>(),
         _ when type == typeof(TrainingResult) => FineTuner.For((TextClassifier<string>)Models(typeof(TextClassifier<string>))).Steps(1).Train([new("a", "first0")]),
@@ -206,7 +206,7 @@ internal sealed class Samples : IDisposable
 
     private static int Number(string name) => name switch { "Size" => 60, "index" or "word" or "sequence" or "character" or "Start" or "start" => 0, "reference" or "predicted" or "Last" or "logLikelihood" => 0, "outputs" => 2, "paddedLength" => 8, _ => 1 };
 
-    private static object Filled(Array array, object? item)
+    private static Array Filled(Array array, object? item)
     {
         array.SetValue(item, 0);
         return array;

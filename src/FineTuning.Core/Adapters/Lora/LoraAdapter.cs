@@ -37,7 +37,8 @@ public sealed record LoraAdapter : Adapter
     public IReadOnlyList<KeyValuePair<string, int>> RankPatterns { get; init => field = value ?? throw new ArgumentNullException(nameof(RankPatterns)); } = [];
 
     /// <summary>Other alphas, by regular expressions over the ends of paths; the first that matches counts.</summary>
-    public IReadOnlyList<KeyValuePair<string, double>> AlphaPatterns { get; init => field = value ?? throw new ArgumentNullException(nameof(AlphaPatterns)); } = [];
+    public IReadOnlyList<KeyValuePair<string, double>> AlphaPatterns
+        { get; init => field = value ?? throw new ArgumentNullException(nameof(AlphaPatterns)); } = [];
 
     /// <summary>Ids of tokens whose embeddings train beside.</summary>
     public IReadOnlyList<int> TokenIds { get; init => field = value ?? throw new ArgumentNullException(nameof(TokenIds)); } = [];

@@ -28,7 +28,8 @@ public sealed class DelimitedRow : Row
     private protected override string Advice => _names is null && Line == 1 ? "; if the first line names the columns, set HasHeader = true" : "";
 
     /// <inheritdoc/>
-    public override bool Has(string column) => _names?.Find(column ?? throw new ArgumentNullException(nameof(column))) is { } index && index >= 0 && index < Values.Count;
+    public override bool Has(string column) =>
+        _names?.Find(column ?? throw new ArgumentNullException(nameof(column))) is { } index && index >= 0 && index < Values.Count;
 
     private protected override string Scalar(string column)
     {

@@ -31,7 +31,8 @@ public sealed class JsonRow : Row
     }
 
     /// <inheritdoc/>
-    public override bool Has(string column) => Element.TryGetProperty(column ?? throw new ArgumentNullException(nameof(column)), out JsonElement value) && value.ValueKind != JsonValueKind.Null;
+    public override bool Has(string column) =>
+        Element.TryGetProperty(column ?? throw new ArgumentNullException(nameof(column)), out JsonElement value) && value.ValueKind != JsonValueKind.Null;
 
     internal JsonElement Find(string column)
     {

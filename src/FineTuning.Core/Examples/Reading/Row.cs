@@ -37,7 +37,8 @@ public abstract class Row
 
     /// <summary>An error about this record: what was found, what was expected, what to do.</summary>
     /// <param name="message">File and line are added.</param>
-    public Errors.TrainingDataException Problem(string message) => message is null ? throw new ArgumentNullException(nameof(message)) : new(new DataProblem(File, Line, MessageText.Message(message), true).ToString());
+    public Errors.TrainingDataException Problem(string message) =>
+        message is null ? throw new ArgumentNullException(nameof(message)) : new(new DataProblem(File, Line, MessageText.Message(message), true).ToString());
 
     /// <summary>Whether the record has a value of that name.</summary>
     /// <param name="column">The column's name.</param>

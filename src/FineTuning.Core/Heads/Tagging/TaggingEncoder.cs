@@ -17,7 +17,8 @@ internal sealed class TaggingEncoder(PretrainedTokenizer tokenizer, bool takesTy
     {
         for (int i = 0; i < words.Count; i++)
         {
-            if (words[i] is null) throw new TrainingDataException($"word {i} of the record (Words[{i}]) is null; give an empty text, or leave word and tag out");
+            if (words[i] is null)
+                throw new TrainingDataException($"word {i} of the record (Words[{i}]) is null; give an empty text, or leave word and tag out");
         }
         CheckContext(before, after);
         string[] left = [.. before.TakeLast(contextTokens)], right = [.. after.Take(contextTokens)];

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace FineTuning.Tensors;
 
-/// <summary>Counts what a zip archive lists before a library makes an object of each entry: it reads on as long as headers come, whatever number the end states.</summary>
+/// <summary>
+/// Counts what a zip archive lists before a library makes an object of each entry: it reads on as long as headers come, whatever number the end states.
+/// </summary>
 internal static class ZipDirectory
 {
     private const uint EndSignature = 0x06054b50, LargeEndSignature = 0x06064b50, LocatorSignature = 0x07064b50, EntrySignature = 0x02014b50;

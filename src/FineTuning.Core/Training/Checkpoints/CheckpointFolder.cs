@@ -62,7 +62,8 @@ internal sealed class CheckpointFolder(string root, ICheckpointDisk disk)
             if (TryManifest(step) is { } manifest) manifests.Add(manifest);
         }
         IEnumerable<CheckpointManifest> best = manifests.Where(manifest => manifest.Score is not null)
-            .OrderByDescending(manifest => manifest.Score!.HigherIsBetter ? manifest.Score.Value : -manifest.Score.Value).ThenBy(manifest => manifest.Step).Take(keepBest);
+            .OrderByDescending(manifest => manifest.Score!.HigherIsBetter ? manifest.Score.Value : -manifest.Score.Value)
+            .ThenBy(manifest => manifest.Step).Take(keepBest);
         HashSet<long> kept = [.. manifests.OrderByDescending(manifest => manifest.Step).Take(keepLast).Concat(best).Select(manifest => manifest.Step)];
         foreach (CheckpointManifest manifest in manifests.Where(manifest => !kept.Contains(manifest.Step))) Discard(PathOf(manifest.Step));
         foreach (long step in Steps().Where(step => step > newest)) Discard(PathOf(step));
@@ -72,11 +73,13 @@ internal sealed class CheckpointFolder(string root, ICheckpointDisk disk)
     public void Sweep()
     {
         if (!Directory.Exists(root)) return;
-        foreach (DirectoryInfo entry in new DirectoryInfo(root).GetDirectories(".finetuning-*").Where(entry => IsTemporary(entry.Name))) TryDelete(entry.FullName);
+        foreach (DirectoryInfo entry in new DirectoryInfo(root).GetDirectories(".finetuning-*").Where(entry => IsTemporary(entry.Name)))
+            TryDelete(entry.FullName);
     }
 
     private static long StepOf(string name) =>
-        long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out long step) && name.Length >= Prefix.Length + 10 ? step : -1;
+        long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            && name.Length >= Prefix.Length + 10 ? step : -1;
 
     private static bool IsTemporary(string name)
     {
@@ -84,7 +87,8 @@ internal sealed class CheckpointFolder(string root, ICheckpointDisk disk)
         return prefix is not null && name.Length == prefix.Length + 32 && name[prefix.Length..].All(char.IsAsciiHexDigit);
     }
 
-    private static bool IsOurs(string file) => Path.GetFileName(file) is CheckpointManifest.Name or RunFile.Name || Path.GetExtension(file) == StateFiles.Extension;
+    private static bool IsOurs(string file) =>
+        Path.GetFileName(file) is CheckpointManifest.Name or RunFile.Name || Path.GetExtension(file) == StateFiles.Extension;
 
     private CheckpointManifest? TryManifest(long step)
     {

@@ -46,7 +46,8 @@ internal static class CheckpointSearch
             foreach (string problem in damaged) run.Record.Warn($"the run begins anew, since no checkpoint is whole: {problem}");
             return (null, fingerprint);
         }
-        string wanted = origin.Step is { } wish ? $"it holds no whole checkpoint of step {wish}; there are {string.Join(", ", folder.Steps())}" : "it holds no whole checkpoint";
+        string wanted = origin.Step is { } wish ? $"it holds no whole checkpoint of step {wish}; there are {string.Join(", ", folder.Steps())}"
+            : "it holds no whole checkpoint";
         throw new CheckpointException(origin.Folder, damaged.Count == 0 ? wanted : $"{wanted}: {string.Join("; ", damaged)}");
     }
 
@@ -57,7 +58,8 @@ internal static class CheckpointSearch
         (AcceptedChanges Kind, string Text)[] differences =
             [.. recipe.Select(text => (AcceptedChanges.Recipe, text)), .. fingerprint.DifferencesFrom(found.Fingerprint, sameRecipe: recipe.Count == 0)];
         string[] refused = [.. differences.Where(difference => !origin.Accepted.HasFlag(difference.Kind))
-            .Select(difference => $"{origin.Folder} is of another run: {difference.Text} (to go on all the same, accept {nameof(AcceptedChanges)}.{difference.Kind})")];
+            .Select(difference => $"{origin.Folder} is of another run: {difference.Text} (to go on all the same, "
+                + $"accept {nameof(AcceptedChanges)}.{difference.Kind})")];
         if (refused.Length > 0) throw new InvalidOptionsException(refused);
         if (differences.Length == 0) return found;
         foreach ((_, string text) in differences) run.Record.Warn($"the run goes on from a checkpoint of another: {text}");

@@ -40,7 +40,8 @@ internal static class ForkedState
         return state with
         {
             Recipe = run.Options, Length = run.Record.Length, Tensors = tensors, Numbers = state.Numbers.Where(pair => kept.Contains(pair.Key)).ToDictionary(),
-            Selection = keepsBest ? state.Selection : new(double.NaN, 0, double.NaN), Plateau = state.Recipe.Schedule == run.Options.Schedule ? state.Plateau : null,
+            Selection = keepsBest ? state.Selection : new(double.NaN, 0, double.NaN),
+            Plateau = state.Recipe.Schedule == run.Options.Schedule ? state.Plateau : null,
             Evaluations = keepsBest ? state.Evaluations : [.. state.Evaluations.Select(entry => entry with { IsBest = false })],
         };
 

@@ -77,7 +77,8 @@ internal static class RowHash
         Type type = value.GetType();
         if (type.IsEnum) Write(buffer, Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture));
         else if (type.IsPrimitive || value is decimal) AddNumber(buffer, value);
-        else if (value is not (Delegate or Pointer or Type or TorchSharp.torch.Tensor) && path.Count < Deepest && !path.Exists(above => ReferenceEquals(above, value)))
+        else if (value is not (Delegate or Pointer or Type or TorchSharp.torch.Tensor) && path.Count < Deepest
+            && !path.Exists(above => ReferenceEquals(above, value)))
         {
             buffer.Write(MemoryMarshal.AsBytes(type.Name.AsSpan()));
             if (!type.IsValueType) path.Add(value);

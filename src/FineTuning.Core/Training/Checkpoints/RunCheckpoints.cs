@@ -65,7 +65,8 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
         _fingerprint!.Remember(run.Model.Weights, settings.Folder!);
         var folder = new CheckpointFolder(settings.Folder!, settings.Disk);
         folder.Sweep();
-        if (settings.IsOrigin(settings.Folder!) && state is not null) (_last, run.Record.Checkpoint) = (state.Counters.Steps, folder.PathOf(state.Counters.Steps));
+        if (settings.IsOrigin(settings.Folder!) && state is not null)
+            (_last, run.Record.Checkpoint) = (state.Counters.Steps, folder.PathOf(state.Counters.Steps));
         CheckpointSpace.Require(settings, run, folder.Steps().Count);
     }
 

@@ -14,7 +14,8 @@ internal static class StateFiles
     /// <summary>Name and writer of each file: one of tensors for each part of the state (weights, optimizer, best, ...), and the rest as JSON.</summary>
     public static IEnumerable<(string Name, Action<Stream> Write)> Of(RunState state, RunFingerprint fingerprint)
     {
-        foreach (IGrouping<string, KeyValuePair<string, Tensor>> part in state.Tensors.GroupBy(pair => pair.Key[..pair.Key.IndexOf('/', StringComparison.Ordinal)]))
+        foreach (IGrouping<string, KeyValuePair<string, Tensor>> part in state.Tensors.GroupBy(pair =>
+            pair.Key[..pair.Key.IndexOf('/', StringComparison.Ordinal)]))
         {
             (string, Tensor)[] tensors = [.. part.Select(pair => (pair.Key[(part.Key.Length + 1)..], pair.Value))];
             yield return (part.Key + Extension, stream => SafetensorsWriter.Write(stream, tensors, Metadata));
@@ -68,7 +69,8 @@ internal static class StateFiles
             {
                 using FileStream stream = InputFile.Open(path);
                 if (stream.Length != file.Bytes) throw new CheckpointException(path, $"it has {stream.Length} bytes; {file.Bytes} were written");
-                if (Convert.ToHexStringLower(SHA256.HashData(stream)) != file.Sha256) throw new CheckpointException(path, "it was damaged: its hash is another");
+                if (Convert.ToHexStringLower(SHA256.HashData(stream)) != file.Sha256)
+                    throw new CheckpointException(path, "it was damaged: its hash is another");
             }
             catch (IOException failure)
             {

@@ -16,7 +16,8 @@ internal sealed record DivergenceGuard(int MostTimes, double? RateFactor = null,
     internal override void CollectViolations(List<string> violations, bool hasValidation)
     {
         if (MostTimes is not (>= 1 and <= 1_000_000)) violations.Add($"a run survives {MostTimes} divergences: it is from 1 to 1,000,000");
-        if (RateFactor is not (null or (> 0 and < 1))) violations.Add($"after a divergence the learning rate is multiplied by {RateFactor}: it is above 0 and below 1");
+        if (RateFactor is not (null or (> 0 and < 1)))
+            violations.Add($"after a divergence the learning rate is multiplied by {RateFactor}: it is above 0 and below 1");
         if (Every < 1) violations.Add($"good states are {Every} steps apart: it takes 1 or more");
     }
 }

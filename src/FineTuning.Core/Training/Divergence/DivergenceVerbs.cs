@@ -5,7 +5,9 @@ namespace FineTuning;
 /// <summary>The verbs that say what happens where the loss or a gradient is NaN or infinite; without them the run ends with an exception.</summary>
 public static class DivergenceVerbs
 {
-    /// <summary>Leaves such a step out: weights and optimizer stay as they are. It counts as a step with the loss 0, and is a warning with its records.</summary>
+    /// <summary>
+    /// Leaves such a step out: weights and optimizer stay as they are. It counts as a step with the loss 0, and is a warning with its records.
+    /// </summary>
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="tuner">Stays as it is.</param>
     /// <param name="most">How many steps may be left out, 1 or more. The next one ends the run.</param>

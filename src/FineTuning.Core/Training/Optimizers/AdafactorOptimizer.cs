@@ -22,7 +22,8 @@ public sealed record AdafactorOptimizer : Optimizer
     internal override OptimizerState CreateState() => new State(this);
 
     internal override long MomentCount(Weight weight) => weight.Value.dim() < 2 ? weight.Value.numel()
-        : weight.Parts.Sum(part => (part.Length * weight.Value.numel() / weight.Value.shape[0] / weight.Value.shape[^1]) + (weight.Value.numel() / weight.Value.shape[0]));
+        : weight.Parts.Sum(part => (part.Length * weight.Value.numel() / weight.Value.shape[0] / weight.Value.shape[^1])
+            + (weight.Value.numel() / weight.Value.shape[0]));
 
     private sealed class State(AdafactorOptimizer settings) : WeightwiseState
     {

@@ -74,7 +74,8 @@ public sealed class MemoryEstimate
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Peak / 1048576.0:0} MB at its highest: {Present / 1048576.0:0} MB now, optimizer {OptimizerState / 1048576.0:0} MB, copies {Copies / 1048576.0:0} MB, "
+        $"{Peak / 1048576.0:0} MB at its highest: {Present / 1048576.0:0} MB now, optimizer {OptimizerState / 1048576.0:0} MB, "
+        + $"copies {Copies / 1048576.0:0} MB, "
         + $"micro-batches of up to {Rows} x {Tokens} tokens {Training / 1048576.0:0} MB (gradients {Gradients / 1048576.0:0} MB), "
         + $"evaluation {Evaluation / 1048576.0:0} MB; the limit is {Limit / 1048576.0:0} MB");
 }
