@@ -143,7 +143,7 @@ public sealed class GenerationPageTests : IDisposable
     public void Instructions()
     {
         using var model = Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate"));
-        string file = Written("instructions.jsonl", "{\"instruction\": \"Name the film.\", \"input\": \"\", \"output\": \"The film\"}\n");
+        string file = Written("instructions.jsonl", "{\"prompt\": \"Name the film.\", \"completion\": \"The film\"}\n");
         // snippet: instructions
         PromptCompletion[] instructions = [.. PromptCompletions.Read(file)];        // Alpaca's form, or prompt and completion: found out by the keys
         FineTuner.For(model).Epochs(2).BatchSize(8).Train(instructions);

@@ -40,6 +40,7 @@ public sealed class GatedMemberTests : IDisposable
         [typeof(ZeroShotClassifier)] = () => Pretrained.ZeroShotClassifier(Path.Combine(Goldens.Repository, "tests", "goldens", "pipelines", "deberta-v2-nli")),
         [typeof(CausalLanguageModel)] = () => Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate")),
         [typeof(ChatModel)] = () => Pretrained.ChatModel(Goldens.Require("pipelines", "llama-chat")),
+        [typeof(RewardModel)] = () => Pretrained.RewardModel(Starter, new RewardModelOptions { FreshHead = true }),
         [typeof(TextToText)] = () => Pretrained.TextToText(Goldens.Require("pipelines", "t5-generate")),
     };
 
@@ -56,6 +57,8 @@ public sealed class GatedMemberTests : IDisposable
         ["SumLoss"] = "is the loop's, inside a run",
         ["AddGradients"] = "is the loop's, inside a run",
         ["With"] = "gives a view, whose members are those of a model that learns",
+        ["DistilledFrom"] = "gives a view, whose members are those of a model that learns",
+        ["SharePrompt"] = "reads the beginning when a prompt needs it, which enters",
         ["LoadAdapter"] = "changes the model, which has a rule of its own",
         ["UseAdapter"] = "changes the model, which has a rule of its own",
         ["WithoutAdapter"] = "changes the model, which has a rule of its own",
@@ -77,7 +80,7 @@ public sealed class GatedMemberTests : IDisposable
     {
         IEnumerable<Type> found = typeof(Trunk).Assembly.GetExportedTypes().Where(type => type is { IsClass: true, IsAbstract: false } && (IsModel(type) || HoldsOne(type)));
         // Adapters change a model or are written: both wait for all who are inside. A set of weights is what is entered.
-        Type[] others = [typeof(FineTuning.Adapters.ModelAdapters)];
+        Type[] others = [typeof(FineTuning.Adapters.ModelAdapters), typeof(MultiTaskTuner), typeof(SharedPrompt)];
         Assert.Equal(Makers.Keys.Concat(others).Select(type => type.Name).Order(StringComparer.Ordinal), found.Select(type => type.Name).Order(StringComparer.Ordinal));
     }
 
@@ -219,6 +222,7 @@ public sealed class GatedMemberTests : IDisposable
         if (type == typeof((string, string))) return () => (text, text);
         if (type == typeof(IReadOnlyList<(string, string)>)) return () => new[] { (text, text) };
         if (type == typeof(IReadOnlyList<TaggedText>)) return () => Examples<TaggedText>();
+        if (type == typeof(TextOrTurns)) return () => new TextOrTurns(text);
         if (type == typeof(FillOptions)) return () => new FillOptions();
         if (type == typeof(EntityOptions)) return () => new EntityOptions();
         if (type == typeof(IReadOnlyList<ChatTurn>)) return () => new[] { new ChatTurn("user", "ok") };
@@ -243,6 +247,7 @@ public sealed class GatedMemberTests : IDisposable
         if (type == typeof(string)) return new[] { Text };
         if (type == typeof(PromptCompletion)) return new PromptCompletion[] { new("The film", " is good") };
         if (type == typeof(Conversation)) return new Conversation[] { new([new("user", "ok"), new("assistant", "I say ok")]) };
+        if (type == typeof(PreferencePair)) return new PreferencePair[] { new("reset", "good", "bad") };
         if (type == typeof(SourceTarget)) return new SourceTarget[] { new("A gripping film.", "a film") };
         throw new ArgumentException($"there is no example of {type} here: add one", nameof(type));
     }

@@ -14,7 +14,8 @@ internal static class HtmlReport
         h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}table{border-collapse:collapse}
         td,th{padding:3px 10px;text-align:right;border-bottom:1px solid #d8dee4}
         td:first-child,th:first-child,.text td,.text th{text-align:left}
-        .text td{vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;width:33%}svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
+        .text td{vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;width:33%}
+        svg{width:100%;max-width:680px;font-size:11px}svg polyline{stroke-width:1.5}
         .grid{stroke:#e6e9ed}.best{stroke:#2a8f5b;stroke-dasharray:4 3}.cell{min-width:44px}
         .note{background:#fff8c5;padding:6px 10px;border-left:3px solid #b08800}
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:8px 24px}.wide{overflow-x:auto}
