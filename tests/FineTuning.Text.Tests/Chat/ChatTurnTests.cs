@@ -87,7 +87,7 @@ public sealed class ChatTurnTests
         for (int i = 0; i < 5000; i++) deep = new JsonArray(deep);
         Assert.Throws<ChatTemplateException>(() => new ChatTurn("user", "").With("x", deep));
         Assert.Equal("a\uD800\n\"/é", ChatTurn.ListFromJson("[{\"role\":\"user\",\"content\":\"a\\ud800\\n\\\"\\/\\u00e9\"}]")[0].Content);
-        Assert.Equal("two", ChatTurn.ListFromJson("[{\"role\":\"user\",\"content\":\"one\",\"content\":\"two\"}]")[0].Content);
+        Assert.Throws<TrainingDataException>(() => ChatTurn.ListFromJson("[{\"role\":\"user\",\"content\":\"one\",\"content\":\"two\"}]"));
         Assert.Equal("", ChatTurn.ListFromJson("[{}]")[0].Role);
     }
 }
