@@ -21,8 +21,8 @@ public sealed class EveryFileTests
         ["sentences"] = (Saved(() => Pretrained.SentenceEncoder(Checkpoints.Plain), (model, to) => model.Save(to)), folder => Pretrained.SentenceEncoder(folder).Dispose()),
         ["few-shot"] = (Saved(FewShot, (model, to) => model.Save(to)), folder => Pretrained.FewShotClassifier<string>(folder).Dispose()),
         ["answers"] = (Saved(() => Pretrained.QuestionAnswerer(Checkpoints.Plain, new() { AllowsNoAnswer = true }), (model, to) => model.Save(to)), folder => Pretrained.QuestionAnswerer(folder).Dispose()),
-        ["writer"] = (Saved(() => Pretrained.CausalLanguageModel(Checkpoints.Causal), (model, to) => model.Save(to)), folder => Pretrained.CausalLanguageModel(folder).Dispose()),
-        ["pair"] = (Saved(() => Pretrained.TextToText(Checkpoints.EncoderDecoder), (model, to) => model.Save(to)), folder => Pretrained.TextToText(folder).Dispose()),
+        ["writer"] = (Saved(() => Pretrained.CausalLanguageModel(Checkpoints.Causal), (model, to) => model.Save(to)), Chats),
+        ["pair"] = (Saved(() => Pretrained.TextToText(Checkpoints.EncoderDecoder), (model, to) => model.Save(to)), Asks),
         ["adapter"] = (Saved(Adapted, (model, to) => model.SaveAdapter(to)), Adapt),
     };
 
@@ -100,6 +100,19 @@ public sealed class EveryFileTests
         TextClassifier<string> model = Pretrained.TextClassifier<string>(Checkpoints.Classifier);
         model.Adapters.Add(FineTuning.Adapters.Adapter.Lora(2));
         return model;
+    }
+
+    // A chat template is read with the folder, and looked at where it is asked for.
+    private static void Chats(string folder)
+    {
+        using CausalLanguageModel model = Pretrained.CausalLanguageModel(folder);
+        _ = model.Tokenizer.ChatTemplate;
+    }
+
+    private static void Asks(string folder)
+    {
+        using TextToText model = Pretrained.TextToText(folder);
+        _ = model.Tokenizer.ChatTemplate;
     }
 
     private static void Adapt(string folder)
