@@ -68,6 +68,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(report);
         TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt");
         if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
+        if (example.Tools?.Contains(null!) == true) throw new TrainingDataException("Tools of the record holds null; leave it out");
         TokenizedRow chosen = Side("chosen", prompt, ExampleParts.Require(example.Chosen, "chosen"), example.Tools);
         TokenizedRow rejected = Side("rejected", prompt, ExampleParts.Require(example.Rejected, "rejected"), example.Tools);
         if (Math.Max(chosen.Length, rejected.Length) > _longest)
@@ -84,7 +85,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
         NullMembers.RequireEntries(rows, nameof(rows));
-        RewardRow[] pairs = [.. rows.Cast<RewardRow>()];
+        RewardRow[] pairs = [.. rows.Select(OwnRows.Of<RewardRow>)];
         EncodedRow[] sides = [.. pairs.Select(pair => pair.Chosen), .. pairs.Select(pair => pair.Rejected)];
         return new RewardBatch(rows, paddedLength, Stack(sides, paddedLength / 2));
     }
@@ -197,7 +198,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
 
     private (Tensor Chosen, Tensor Rejected) Rewards(Batch batch, ForwardContext context)
     {
-        Tensor rewards = Head.Logits(((RewardBatch)batch).Input, context).squeeze(1);
+        Tensor rewards = Head.Logits(OwnRows.Batch<RewardBatch>(batch).Input, context).squeeze(1);
         int pairs = batch.Rows.Count;
         return (rewards.narrow(0, 0, pairs), rewards.narrow(0, pairs, pairs));
     }
