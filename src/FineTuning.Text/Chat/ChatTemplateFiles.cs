@@ -133,7 +133,6 @@ internal static class ChatTemplateFiles
     // As the reference reads text files: line ends of every kind become \n, a byte order mark stays.
     private static FoundTemplate Decoded(byte[] contents, string path)
     {
-        if (contents.Length == 0) throw new CheckpointException(path, "it is empty, or no regular file; a chat template was expected");
         try
         {
             return new(Strict.GetString(contents).Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n'), path);
