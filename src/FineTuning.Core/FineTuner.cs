@@ -141,7 +141,8 @@ public sealed class FineTuner<TExample>
     public FineTuner<TExample> WithGradientCheckpointing(Func<WeightFilter, WeightFilter>? layers = null)
     {
         layers ??= filter => filter.Layers(..);
-        return With(options => options with { GradientCheckpointing = layers(options.GradientCheckpointing) });
+        WeightFilter chosen = layers(Options.GradientCheckpointing) ?? throw NoFilter(nameof(layers));
+        return With(options => options with { GradientCheckpointing = chosen });
     }
 
     /// <summary>Data to evaluate on during the run.</summary>
@@ -259,6 +260,7 @@ public sealed class FineTuner<TExample>
 
     private TrainingRun<TExample> Run(RunObserver observer)
     {
+        _model.Weights.ThrowIfClosed();
         foreach (RunFeature feature in Options.Features) feature.Prepare(_model);
         return new(_model, Options, observer) { Validation = _validation };
     }

@@ -19,6 +19,7 @@ public sealed class ModelAdapters : IDisposable
     private volatile Dictionary<string, BuiltAdapter> _adapters = new(StringComparer.Ordinal);
 
     private Weight? _untied;
+    private volatile bool _isDisposed;
 
     internal ModelAdapters(OutputHead head) => _head = head;
 
@@ -48,7 +49,12 @@ public sealed class ModelAdapters : IDisposable
 
     /// <summary>The paths of the modules that an adapter is on, as the checkpoint names them.</summary>
     /// <param name="name">The adapter's name.</param>
-    public IReadOnlyList<string> ModulesOf(string name) => Find(name).Paths;
+    public IReadOnlyList<string> ModulesOf(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ThrowIfDisposed();
+        return Find(name).Paths;
+    }
 
     /// <summary>Puts a fresh adapter on the model, which computes with it from now on; it begins as the base, but for starts that change nothing
     /// either.</summary>
@@ -88,9 +94,15 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>The same with given draws.</summary>
     internal void Combine(string name, AdapterCombination combination, Func<string, string, Tensor, Tensor>? keep, params (string Name, double Weight)[] parts)
     {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(combination);
         ArgumentNullException.ThrowIfNull(parts);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (parts[i].Name is null) throw new ArgumentException($"parts[{i}] has no name", nameof(parts));
+        }
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         AdapterTensors made;
         using (_head.Weights.Enter()) made = CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep);
         using AdapterTensors combined = made;
@@ -105,7 +117,10 @@ public sealed class ModelAdapters : IDisposable
     /// <exception cref="InvalidOptionsException">The adapter is no such LoRA, or there is one of the new name.</exception>
     public void Convert(string name, string plain)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentException.ThrowIfNullOrWhiteSpace(plain);
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         AdapterTensors made;
         using (_head.Weights.Enter()) made = PlainLora.Of(name, Find(name));
         using AdapterTensors tensors = made;
@@ -116,7 +131,9 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="name">Its name.</param>
     public void Use(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         BuiltAdapter built = Find(name);
         RequireUnmerged();
         if (Active == name) return;
@@ -134,6 +151,7 @@ public sealed class ModelAdapters : IDisposable
     public void UseNone()
     {
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         RequireUnmerged();
         if (Active is null) return;
         _head.Weights.Exclusively(() =>
@@ -170,7 +188,9 @@ public sealed class ModelAdapters : IDisposable
     /// <param name="name">Its name.</param>
     public void Remove(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         BuiltAdapter built = Find(name);
         if (Merged == name) throw new InvalidOperationException($"the adapter '{name}' is merged: unmerge it first");
         _head.Weights.Exclusively(() =>
@@ -202,6 +222,7 @@ public sealed class ModelAdapters : IDisposable
     {
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(predict);
+        ThrowIfDisposed();
         foreach (string name in names.OfType<string>()) Find(name);
         return new AdapterRequests(this, _head, [.. names]).During(predict);
     }
@@ -214,6 +235,7 @@ public sealed class ModelAdapters : IDisposable
     public void Merge(bool safe = false)
     {
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         RequireUnmerged();
         string name = Active ?? throw new InvalidOperationException("no adapter is active: there is nothing to merge (UseAdapter)");
         BuiltAdapter built = _adapters[name];
@@ -246,6 +268,7 @@ public sealed class ModelAdapters : IDisposable
     public void Unmerge()
     {
         using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
         string name = Merged ?? throw new InvalidOperationException("no adapter is merged");
         BuiltAdapter built = _adapters[name];
         _head.Weights.Exclusively(() =>
@@ -265,6 +288,7 @@ public sealed class ModelAdapters : IDisposable
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ThrowIfDisposed();
         BuiltAdapter built = Current ?? throw new InvalidOperationException("no adapter is active: there is nothing to save (UseAdapter)");
         if (built.Options.PeftType is null) throw new InvalidOperationException($"{built.Options.GetType().Name} has no form in a file of PEFT: merge it " +
             $"(Merge) and save the model");
@@ -288,9 +312,17 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>Frees the adapters' tensors; after the model's.</summary>
     public void Dispose()
     {
+        _isDisposed = true;
         foreach (BuiltAdapter built in _adapters.Values) built.Dispose();
         _adapters = new(StringComparer.Ordinal);
         (Active, Merged) = (null, null);
+    }
+
+    /// <exception cref="ObjectDisposedException">The adapters or the model were disposed.</exception>
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        _head.Weights.ThrowIfClosed();
     }
 
     private string? TaskType()
@@ -322,6 +354,7 @@ public sealed class ModelAdapters : IDisposable
     {
         using Lock.Scope alone = _changes.EnterScope();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ThrowIfDisposed();
         RequireUnmerged();
         if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on " +
             $"top. Give it another name, or remove the first (Adapters.Remove)"]);

@@ -193,8 +193,8 @@ public sealed class OutputHead : IDisposable
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(indices);
         ArgumentNullException.ThrowIfNull(context);
-        if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
         using WeightPass pass = Weights.Enter();
+        if (_plan.Reads != HeadReads.All) throw new InvalidOperationException("a head over sequences has no scores at indices of tokens");
         // Picking rows costs a copy forward and back, as wide as what is picked: of hidden states where few are wanted, else of the narrow scores.
         if (2 * indices.shape[0] <= input.Ids.numel() && context.Rows is null) return Score(Trunk.Hidden(input, context, WantedStates.At(indices)),
             Own(context));

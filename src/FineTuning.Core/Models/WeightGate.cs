@@ -33,6 +33,9 @@ internal sealed class WeightGate
     /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now.</summary>
     public int Changes => Volatile.Read(ref _runs);
 
+    /// <summary>Whether the trunk's weights are freed, and with them all that heads compute.</summary>
+    public bool IsClosed => (Volatile.Read(ref _state) & Closed) != 0;
+
     /// <summary>Whether the calling thread's own run writes: nobody else is inside.</summary>
     public bool IsOwnRun => _run is { IsOwnThread: true, IsWriting: true };
 
@@ -194,7 +197,7 @@ internal sealed class WeightGate
         throw new InvalidOperationException("the process is exiting: nothing can be computed any more");
     }
 
-    private static ObjectDisposedException Disposed() => new("model", "the model has been disposed: load it again");
+    public static ObjectDisposedException Disposed() => new("model", "the model has been disposed: load it again");
 
     private void StepOut()
     {

@@ -119,6 +119,13 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Whether the set was disposed.</summary>
     internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
+    /// <summary>Asked by whoever will read or change the weights and has more to check first.</summary>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    internal void ThrowIfClosed()
+    {
+        if (IsClosed || Gate.IsClosed) throw WeightGate.Disposed();
+    }
+
     /// <summary>Whether somebody reads the set.</summary>
     internal bool HasReaders => Volatile.Read(ref _readers) != 0;
 
@@ -127,10 +134,12 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <param name="value">float32 (or float64): becomes a leaf that requires gradients. Of another type it is frozen for good.</param>
     /// <param name="kind">What it is.</param>
     /// <param name="depth">0 for embeddings, 1 to L for layers, L + 1 above them.</param>
+    /// <exception cref="ObjectDisposedException">The set was disposed.</exception>
     public Weight Add(string name, Tensor value, WeightKind kind, int depth)
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(value);
+        ThrowIfClosed();
         return Add(name, value, kind, depth, [new WeightPart("", name, 0, value.dim() == 0 ? 1 : value.shape[0])]);
     }
 
@@ -157,8 +166,13 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>How many numbers the weights hold.</summary>
     /// <param name="trainableOnly">Count only those that train.</param>
-    public long ParameterCount(bool trainableOnly = false) => this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel())
-        + (trainableOnly ? 0 : Quantized.Sum(matrix => matrix.Rows * matrix.Columns));
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public long ParameterCount(bool trainableOnly = false)
+    {
+        ThrowIfClosed();
+        return this.Where(weight => !trainableOnly || weight.IsTrainable).Sum(weight => weight.Value.numel())
+            + (trainableOnly ? 0 : Quantized.Sum(matrix => matrix.Rows * matrix.Columns));
+    }
 
     /// <inheritdoc/>
     public IEnumerator<Weight> GetEnumerator() => _shown.SelectMany(set => set).Concat(_own).Concat(_guests.SelectMany(set => set)).GetEnumerator();

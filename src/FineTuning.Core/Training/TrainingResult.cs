@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using FineTuning.Errors;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Tasks;
@@ -99,7 +100,9 @@ public sealed class TrainingResult
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentNullException.ThrowIfNull(sections);
-        File.WriteAllText(path, Reports.HtmlReport.Of(this, sections));
+        IReportSection[] own = [.. sections];
+        NullMembers.RequireEntries(own, nameof(sections));
+        File.WriteAllText(path, Reports.HtmlReport.Of(this, own));
     }
 
     /// <summary>A summary of a few lines.</summary>

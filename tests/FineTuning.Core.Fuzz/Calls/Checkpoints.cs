@@ -59,7 +59,7 @@ internal static class Checkpoints
         File.WriteAllLines(Path.Combine(made, "vocab.txt"), [.. File.ReadAllLines(Path.Combine(folder, "vocab.txt")), .. more]);
         File.WriteAllText(Path.Combine(made, "tokenizer_config.json"), """
             {"tokenizer_class":"BertTokenizer","do_lower_case":true,"bos_token":"[CLS]","eos_token":"[SEP]","pad_token":"[PAD]","unk_token":"[UNK]",
-             "chat_template":"{% for m in messages %}{{ m['content'] }}{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"}
+             "chat_template":"{% for m in messages %}{% if m['role'] == 'assistant' %}{% generation %}{{ m['content'] }}{{ eos_token }}{% endgeneration %}{% else %}{{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}"}
             """);
         return made;
     }

@@ -24,6 +24,7 @@ internal sealed class Samples : IDisposable
     /// <summary>Types that stand for what is generic or abstract.</summary>
     public static Type Closed(Type parameter) => parameter.GetGenericParameterConstraints().FirstOrDefault(type => type.IsClass) is { } constraint
         ? constraint == typeof(TaggedText) ? typeof(TaggedWords) : typeof(LoraAdapter)
+        : parameter.Name == "TPreference" ? typeof(PreferencePair)
         : parameter.Name == "TExample" ? typeof(LabeledText<string>) : typeof(string);
 
     /// <summary>A right value.</summary>
@@ -79,6 +80,11 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(ZeroShotClassifier) => Pretrained.ZeroShotClassifier(Checkpoints.Inference),
         _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) => Pretrained.CausalLanguageModel(Checkpoints.Causal),
         _ when type == typeof(ChatModel) => Pretrained.ChatModel(Checkpoints.Causal),
+        _ when type == typeof(RewardModel) => Pretrained.RewardModel(Checkpoints.Plain),
+        _ when type == typeof(SharedPrompt) => Pretrained.CausalLanguageModel(Checkpoints.Causal).SharePrompt("a b"),
+        _ when type == typeof(StopSignal) => StopSignal.Listen(),
+        _ when type == typeof(MultiTaskTuner) => SeveralTasks(),
+        _ when type == typeof(MultiTaskResult) => SeveralTasks().Train(),
         _ when type == typeof(TextToText) => Pretrained.TextToText(Checkpoints.EncoderDecoder),
         _ when type == typeof(FewShotClassifier<string>) => FewShot(),
         _ when type == typeof(Trunk) => Pretrained.Trunk(Checkpoints.Classifier),
@@ -126,6 +132,8 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(SimilarityLoss<LabeledText<string>>) => SimilarityLoss.SupervisedContrastive(["first0", "second0"]),
         _ when type == typeof(TaggedText) => new TaggedWords(["a", "b"], ["B-PER", "O"]),
         _ when type == typeof(AnsweredQuestion) => new AnsweredQuestion("a", "b c", new GivenAnswer("b", 0)),
+        _ when type == typeof(PreferenceLoss<PreferencePair>) => PreferenceLoss.Dpo(),
+        _ when type == typeof(TextTriple) => new TextTriple("a", "b", "c") { Margin = 0.5 },
         _ when type == typeof(TextSpan) => new TextSpan("PER", 0, 1),
         _ when type == typeof(EntitySpan) => new EntitySpan("PER", 0, 1),
         _ when type == typeof(LabeledText<string>) => new LabeledText<string>("a b", "first0"),
@@ -175,6 +183,7 @@ internal sealed class Samples : IDisposable
         "folder" when owner == typeof(ModelAdapters) || owner == typeof(TunableModel) => Checkpoints.Adapter,
         "input" or "inputs" or "text" when owner == typeof(MaskedLanguageModel) => "[MASK] a",
         "label" when owner == typeof(TextClassifier<string>) => "first0",
+        "label" when owner == typeof(TextMultiLabeler<string>) => "a",
         "column" => "text",
         "name" when owner == typeof(MetricReport) => "loss",
         "folder" when owner == typeof(ZeroShotClassifier) => Checkpoints.Inference,
@@ -239,6 +248,15 @@ internal sealed class Samples : IDisposable
             : Array.Find(parameters, parameter => parameter.Type == invoke.ReturnType) is { } same ? same
             : Expression.Constant(Of(invoke.ReturnType, "result", null), invoke.ReturnType);
         return Expression.Lambda(type, body, parameters).Compile();
+    }
+
+    private static MultiTaskTuner SeveralTasks()
+    {
+        Trunk trunk = Pretrained.Trunk(Checkpoints.Plain);
+        LabeledText<string>[] data = [new("a b", "x"), new("c", "y")];
+        return FineTuner.For(trunk).With(options => options with { Steps = 2, BatchSize = 1 })
+            .Task("first", Pretrained.TextClassifier<string>(trunk, new() { Labels = ["x", "y"] }), data)
+            .Task("second", Pretrained.TextClassifier<string>(trunk, new() { Labels = ["x", "y"] }), data);
     }
 
     private static FewShotClassifier<string> FewShot()

@@ -19,7 +19,7 @@ internal static class Surface
     {
         const BindingFlags own = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
         IEnumerable<MethodBase> constructors = type.IsAbstract ? [] : type.GetConstructors();
-        return constructors.Concat(type.GetMethods(own).Where(method => !IsMade(method)).Select(Closed)).Where(member => member.GetParameters().All(CanPass));
+        return constructors.Concat(type.GetMethods(own).Where(method => !IsMade(method) && !method.ReturnType.IsByRefLike).Select(Closed)).Where(member => member.GetParameters().All(CanPass));
     }
 
     /// <summary>A name that is one member's own.</summary>

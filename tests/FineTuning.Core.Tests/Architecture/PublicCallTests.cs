@@ -1,7 +1,9 @@
 using System.Reflection;
 using FineTuning.Errors;
 using FineTuning.Fuzz;
+using FineTuning.Heads;
 using FineTuning.Metrics;
+using FineTuning.Models;
 using FineTuning.Tensors;
 using Xunit;
 
@@ -19,7 +21,7 @@ public sealed class PublicCallTests
     public void Null_where_it_is_forbidden_is_an_argument_error_that_names_the_member(string owner)
     {
         FineTuningRuntime.Load();
-        Assert.Empty(Surface.Members.Where(member => Owner(member) == owner)
+        None(Surface.Members.Where(member => Owner(member) == owner)
             .SelectMany(member => Calls.Wrong(member, variant => variant.ForbiddenNull, null)).Select(call => $"{call.Member}: {call.Arguments}: {call.Problem}"));
     }
 
@@ -28,7 +30,7 @@ public sealed class PublicCallTests
     public void A_disposed_object_says_so(string type)
     {
         FineTuningRuntime.Load();
-        Assert.Empty(Disposal.Faults(Disposal.Types.Single(other => other.Name == type)));
+        None(Disposal.Faults(Disposal.Types.Single(other => other.Name == type)));
     }
 
     [Fact]
@@ -47,6 +49,17 @@ public sealed class PublicCallTests
     }
 
     [Fact]
+    public void Disposed_weights_let_nobody_in()
+    {
+        FineTuningRuntime.Load();
+        using TextClassifier<string> model = Pretrained.TextClassifier<string>(Checkpoints.Classifier);
+        WeightSet weights = model.Weights;
+        weights.Enter().Dispose();
+        model.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => weights.Enter().Dispose());
+    }
+
+    [Fact]
     public void An_accumulator_bounds_what_it_is_given()
     {
         var several = new MultiLabelAccumulator(["a", "b"], 0.5);
@@ -55,6 +68,12 @@ public sealed class PublicCallTests
         var one = new ClassificationAccumulator(["a", "b"]);
         Assert.Throws<ArgumentException>(() => one.Add(0, []));
         Assert.Throws<ArgumentOutOfRangeException>(() => one.Add(2, [0.5f, 0.5f]));
+    }
+
+    private static void None(IEnumerable<string> faults)
+    {
+        string[] all = [.. faults];
+        Assert.True(all.Length == 0, string.Join("\n", all));
     }
 
     private static string Owner(MethodBase member) => member.DeclaringType!.Name;

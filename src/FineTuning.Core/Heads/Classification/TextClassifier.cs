@@ -82,7 +82,11 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
     /// <param name="pair">The second text. Null: there is none.</param>
     /// <param name="label">One of the model's labels.</param>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
-    public TextExplanation Explain(string text, string? pair, TLabel label) => Explain(text, pair, LabelSet.Require(label));
+    public TextExplanation Explain(string text, string? pair, TLabel label)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Explain(text, pair, LabelSet.Require(label));
+    }
 
     /// <summary>What a user's metric gets: the true label and the classification.</summary>
     public override (Type Target, Type Prediction)? MetricTypes => (typeof(TLabel), typeof(Classification<TLabel>));

@@ -84,6 +84,7 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     /// <exception cref="ArgumentException">The model has no such label.</exception>
     public TextExplanation Explain(string text, TLabel label, string? pair = null)
     {
+        ArgumentNullException.ThrowIfNull(text);
         int index = LabelSet.Require(label);
         return Explain(text, pair, _ => index, logits => (LabelSet.Names[index], Probabilities.Sigmoid(logits)[index]));
     }

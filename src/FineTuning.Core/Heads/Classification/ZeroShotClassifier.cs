@@ -113,6 +113,7 @@ public sealed class ZeroShotClassifier : IDisposable
     {
         options ??= new ZeroShotOptions();
         _ = Hypotheses(labels, options);
+        Head.Weights.ThrowIfClosed();
         return new FixedLabels(this, [.. labels], options);
     }
 

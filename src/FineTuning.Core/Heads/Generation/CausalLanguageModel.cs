@@ -34,7 +34,11 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     /// <param name="beginning">The text.</param>
     /// <returns>Dispose it when no more such prompts come.</returns>
     /// <exception cref="InvalidOptionsException">The text has no tokens, or more than the model has positions.</exception>
-    public SharedPrompt SharePrompt(string beginning) => Generator.Share(Ids(beginning));
+    public SharedPrompt SharePrompt(string beginning)
+    {
+        ArgumentNullException.ThrowIfNull(beginning);
+        return Generator.Share(Ids(beginning));
+    }
 
     // What Generate makes of the prompt; a plain text has nothing to write from.
     internal override WritingCase? CaseOf(PromptCompletion example) => (example.Prompt.Text, example.Completion.Text) switch

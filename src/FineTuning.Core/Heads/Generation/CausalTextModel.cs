@@ -103,6 +103,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     public TunableModel<TPreference> With<TPreference>(PreferenceLoss<TPreference> loss, OutputHead? reference = null)
     {
         ArgumentNullException.ThrowIfNull(loss);
+        Weights.ThrowIfClosed();
         var violations = new List<string>();
         loss.CollectViolations(violations);
         if (reference is not null && !loss.NeedsReference) violations.Add("the loss compares with no reference: give none");
@@ -127,6 +128,7 @@ public abstract class CausalTextModel<TExample> : TunableModel<TExample>
     public TunableModel<TExample> DistilledFrom(OutputHead teacher, double mixture = 0.5, double temperature = 1)
     {
         ArgumentNullException.ThrowIfNull(teacher);
+        Weights.ThrowIfClosed();
         var violations = new List<string>();
         if (mixture is not (>= 0 and <= 1)) violations.Add($"the mixture is {mixture}: it is from 0 to 1");
         if (!(temperature > 0 && double.IsFinite(temperature))) violations.Add($"the temperature is {temperature}: it is above 0 and finite");

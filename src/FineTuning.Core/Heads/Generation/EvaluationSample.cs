@@ -23,12 +23,14 @@ public sealed record EvaluationSample
     public GenerationOptions? Generation { get; init; }
 
     /// <exception cref="InvalidOptionsException">A number is out of range.</exception>
+    /// <exception cref="ArgumentException">A list in it holds null.</exception>
     internal void Validate()
     {
         var violations = new List<string>();
         if (Count < 1) violations.Add($"Count is {Count}: at least 1 text is written");
         if (BatchSize < 1) violations.Add($"BatchSize is {BatchSize}: it is 1 or more");
         if (Shown < 0) violations.Add($"Shown is {Shown}: it is 0 or more");
+        if (Generation is not null) OptionChecks.Collect(Generation, violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
 }

@@ -61,6 +61,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
     /// <exception cref="InvalidOptionsException">It has no tokens, or more than the model has positions.</exception>
     public SharedPrompt Share(int[] tokens)
     {
+        head.Weights.ThrowIfClosed();
         if (tokens.Length == 0) throw new InvalidOptionsException(["the beginning has no tokens: there is nothing to share"]);
         if (tokens.Length > Positions)
         {

@@ -68,6 +68,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(report);
         TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt");
         if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
+        if (example.Tools?.Contains(null!) == true) throw new TrainingDataException("Tools of the record holds null; leave it out");
         TokenizedRow chosen = Side("chosen", prompt, ExampleParts.Require(example.Chosen, "chosen"), example.Tools);
         TokenizedRow rejected = Side("rejected", prompt, ExampleParts.Require(example.Rejected, "rejected"), example.Tools);
         if (Math.Max(chosen.Length, rejected.Length) > _longest)
@@ -83,8 +84,8 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        ArgumentNullException.ThrowIfNull(rows);
-        RewardRow[] pairs = [.. rows.Cast<RewardRow>()];
+        NullMembers.RequireEntries(rows, nameof(rows));
+        RewardRow[] pairs = [.. rows.Select(OwnRows.Of<RewardRow>)];
         EncodedRow[] sides = [.. pairs.Select(pair => pair.Chosen), .. pairs.Select(pair => pair.Rejected)];
         return new RewardBatch(rows, paddedLength, Stack(sides, paddedLength / 2));
     }
@@ -99,6 +100,9 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         return Losses(batch, chosen, rejected).sum();
     }
 
+    /// <summary>What a user's metric gets: the margin of a pair (0 where it has none), and by how much the chosen score is above the rejected one.</summary>
+    public override (Type Target, Type Prediction)? MetricTypes => (typeof(double), typeof(double));
+
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 
@@ -106,7 +110,11 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     /// <param name="text">The whole text.</param>
     /// <exception cref="ArgumentException">The text is longer than the model takes.</exception>
     /// <exception cref="NonFiniteException">The model computed NaN or infinite numbers.</exception>
-    public double Score(string text) => Score("", new TextOrTurns(text));
+    public double Score(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Score("", new TextOrTurns(text));
+    }
 
     /// <summary>The score of a completion, read as in training.</summary>
     /// <param name="prompt">What the completion answers: a text, or turns.</param>
@@ -117,12 +125,16 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     public double Score(TextOrTurns prompt, TextOrTurns completion) => Score([Row(prompt, completion)], CancellationToken.None)[0];
 
     /// <inheritdoc/>
-    public double Predict(string input) => Score(input);
+    public double Predict(string input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Score(input);
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<double> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(inputs);
+        NullMembers.RequireEntries(inputs, nameof(inputs));
         return Score([.. inputs.Select(text => Row("", new TextOrTurns(text)))], cancellation);
     }
 
@@ -186,7 +198,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
 
     private (Tensor Chosen, Tensor Rejected) Rewards(Batch batch, ForwardContext context)
     {
-        Tensor rewards = Head.Logits(((RewardBatch)batch).Input, context).squeeze(1);
+        Tensor rewards = Head.Logits(OwnRows.Batch<RewardBatch>(batch).Input, context).squeeze(1);
         int pairs = batch.Rows.Count;
         return (rewards.narrow(0, 0, pairs), rewards.narrow(0, pairs, pairs));
     }
@@ -201,14 +213,17 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     private sealed class Evaluation(RewardModel model) : IEvaluation
     {
         private readonly PreferenceAccumulator _accumulator = new();
+        private readonly MetricCollector<double, double> _user = model.CollectMetrics<double, double>();
 
         public void Add(Batch batch, ForwardContext context)
         {
             (Tensor chosen, Tensor rejected) = model.Rewards(batch, context);
             double sum = model.Losses(batch, chosen, rejected).sum().Number();
-            _accumulator.Add(sum, chosen.cpu().data<float>().ToArray(), rejected.cpu().data<float>().ToArray());
+            (float[] above, float[] below) = (chosen.cpu().data<float>().ToArray(), rejected.cpu().data<float>().ToArray());
+            _accumulator.Add(sum, above, below);
+            for (int i = 0; i < above.Length && _user.Any; i++) _user.Add(((RewardRow)batch.Rows[i]).Margin ?? 0, (double)above[i] - below[i]);
         }
 
-        public MetricReport Report() => _accumulator.Report();
+        public MetricReport Report() => _user.Extend(_accumulator.Report());
     }
 }

@@ -142,6 +142,8 @@ internal sealed record CosineEmbeddingLoss(double Margin) : SimilarityLoss<Match
 internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining? Mining, double Parameter) : SimilarityLoss<LabeledText<TLabel>>
     where TLabel : notnull
 {
+    internal override bool ComparesInRow => false;
+
     internal override string PrimaryMetric => "accuracy";
 
     internal override (IReadOnlyList<string> Texts, double Target) Read(LabeledText<TLabel> example)

@@ -154,6 +154,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
     public TunableModel<TExample> With<TExample>(SimilarityLoss<TExample> loss, int? chunkSize = null)
     {
         ArgumentNullException.ThrowIfNull(loss);
+        Weights.ThrowIfClosed();
         var violations = new List<string>();
         loss.CollectViolations(violations);
         if (chunkSize is < 1) violations.Add($"the chunk size is {chunkSize}: it is 1 text or more");

@@ -16,6 +16,9 @@ public abstract record SimilarityLoss<TExample>
     /// <summary>The metric by which evaluations are compared where the user names none.</summary>
     internal abstract string PrimaryMetric { get; }
 
+    /// <summary>Whether a row has two texts that are compared; false: one, compared with those of other rows.</summary>
+    internal virtual bool ComparesInRow => true;
+
     /// <summary>An example's texts in order and its target.</summary>
     /// <exception cref="Errors.TrainingDataException">The record cannot be learned from.</exception>
     internal abstract (IReadOnlyList<string> Texts, double Target) Read(TExample example);

@@ -79,6 +79,7 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
     public FewShotResult Train(IEnumerable<LabeledText<TLabel>> examples, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(examples);
+        Encoder.Weights.ThrowIfClosed();
         LabeledText<TLabel>[] data = [.. examples];
         LabelSet<TLabel> labels = LabelsOf(data);
         int[] indices = LabelIndices(data, labels);

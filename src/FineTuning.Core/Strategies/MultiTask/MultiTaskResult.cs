@@ -20,8 +20,15 @@ public sealed class MultiTaskResult
     /// <summary>A task by its name.</summary>
     /// <param name="name">As it was added.</param>
     /// <exception cref="KeyNotFoundException">There is no such task; the message lists those there are.</exception>
-    public TaskResult this[string name] => Tasks.FirstOrDefault(task => task.Name == name)
-        ?? throw new KeyNotFoundException($"there is no task '{name}'; there are {string.Join(", ", Tasks.Select(task => task.Name))}");
+    public TaskResult this[string name]
+    {
+        get
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            return Tasks.FirstOrDefault(task => task.Name == name)
+                ?? throw new KeyNotFoundException($"there is no task '{name}'; there are {string.Join(", ", Tasks.Select(task => task.Name))}");
+        }
+    }
 
     /// <summary>The run in a few lines, then a line for each task: its main metric together, alone, and what that means.</summary>
     public override string ToString()

@@ -56,7 +56,8 @@ public sealed class MultiTaskTuner
     public MultiTaskTuner With(Func<TrainingOptions, TrainingOptions> change)
     {
         ArgumentNullException.ThrowIfNull(change);
-        return new(_trunk, _tasks, _training, change(Options), _observer, _compares);
+        TrainingOptions changed = change(Options) ?? throw new ArgumentException("it gave null; give options, for example the ones it got", nameof(change));
+        return new(_trunk, _tasks, _training, changed, _observer, _compares);
     }
 
     /// <summary>Which share of the batches each task gets.</summary>

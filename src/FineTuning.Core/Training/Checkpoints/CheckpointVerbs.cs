@@ -57,9 +57,10 @@ public static class CheckpointVerbs
         ArgumentNullException.ThrowIfNull(tuner);
         ArgumentNullException.ThrowIfNull(change);
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        FineTuner<TExample> changed = tuner.With(change);
         string from = tuner.Options.Features.OfType<CheckpointSettings>().FirstOrDefault()?.Folder
             ?? throw new InvalidOperationException("Fork branches off from the folder of CheckpointTo(...), and there is none: call that first");
-        return tuner.With(change).WithCheckpoints(settings => settings with
+        return changed.WithCheckpoints(settings => settings with
             { Folder = folder, Origin = new CheckpointOrigin(from, step, AcceptedChanges.Recipe, IsRequired: true) });
     }
 
