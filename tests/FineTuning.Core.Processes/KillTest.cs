@@ -20,6 +20,8 @@ internal static class KillTest
             string runs = Path.Combine(folder, "run");
             var whole = new Life(checkpoint, Path.Combine(folder, "whole"));
             string expected = whole.ToEnd();
+            string Differences(Life other, string found) => $"{found}; {expected} was expected\nwhole run:\n{string.Join('\n', whole.Numbers.Except(other.Numbers))}"
+                + $"\nthis run:\n{string.Join('\n', other.Numbers.Except(whole.Numbers))}";
             // A life is half of the run at most, so that a run takes several.
             int longest = Math.Max(1, (int)whole.Time.TotalMilliseconds / 2);
             var random = new Random(seed);
@@ -34,7 +36,7 @@ internal static class KillTest
                 if (last is not null)
                 {
                     finished++;
-                    if (last != expected) return Fail($"after {kills} kills the run ended with {last}; {expected} was expected\n{string.Join('\n', told)}");
+                    if (last != expected) return Fail($"after {kills} kills the run ended with {Differences(life, last)}\n{string.Join('\n', told)}");
                     Directory.Delete(runs, recursive: true);
                     told.Clear();
                 }
@@ -50,8 +52,9 @@ internal static class KillTest
                 }
                 if (life.FirstStep > 1) resumed++;
             }
-            string end = new Life(checkpoint, runs).ToEnd();
-            if (end != expected) return Fail($"the last run ended with {end}; {expected} was expected");
+            var ending = new Life(checkpoint, runs);
+            string end = ending.ToEnd();
+            if (end != expected) return Fail($"the last run ended with {Differences(ending, end)}\n{string.Join('\n', told)}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{kills} kills ({asked} of them by SIGTERM), {resumed} runs went on from a checkpoint, {finished + 1} came to their end: each with the hash of the whole run, {expected}"));
             return 0;
@@ -82,6 +85,9 @@ internal static class KillTest
         /// <summary>Whether it was alive when it was to be killed.</summary>
         public bool WasKilled { get; private set; }
 
+        /// <summary>What went into the second part of the hash, line by line.</summary>
+        public List<string> Numbers { get; } = [];
+
         /// <summary>What its run warned of.</summary>
         public string? Warnings { get; private set; }
 
@@ -100,6 +106,7 @@ internal static class KillTest
             {
                 if (line.Data?.Split(' ') is ["step", { } step] && FirstStep == 0) FirstStep = int.Parse(step, CultureInfo.InvariantCulture);
                 if (line.Data?.Split(' ') is ["hash", { } found]) hash = found;
+                if (line.Data?.StartsWith("number ", StringComparison.Ordinal) == true) Numbers.Add(line.Data);
                 if (line.Data?.StartsWith("warnings", StringComparison.Ordinal) == true) Warnings = $" ({line.Data})";
                 Last = line.Data ?? Last;
                 // Null: the process has ended.

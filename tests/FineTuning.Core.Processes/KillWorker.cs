@@ -48,11 +48,13 @@ internal static class KillWorker
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (Weight weight in model.Weights) hash.AppendData(MemoryMarshal.AsBytes(weight.Value.detach().data<float>().ToArray().AsSpan()));
-        string numbers = string.Join('\n', result.History.Select(step => string.Create(CultureInfo.InvariantCulture, $"{step.Step} {step.Loss:R} {step.LearningRate:R} {step.GradientNorm:R}"))
+        string[] numbers = [.. result.History.Select(step => string.Create(CultureInfo.InvariantCulture, $"{step.Step} {step.Loss:R} {step.LearningRate:R} {step.GradientNorm:R}"))
             .Concat(result.Evaluations.Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Step} {entry.TrainingLoss:R} {entry.Metrics["accuracy"]:R} {entry.Metrics["loss"]:R} {entry.IsBest}")))
-            .Concat(result.Warnings));
+            .Concat(result.Warnings)];
+        // What differs is told where the hash does.
+        foreach (string number in numbers) Say($"number {number}");
         // Two parts, so that it shows whether weights or numbers differ.
-        return $"{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(numbers)))[..16]}";
+        return $"{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', numbers))))[..16]}";
     }
 
     private static LabeledText<string>[] Data(TextClassifier<string> model, int count, int seed)

@@ -18,7 +18,6 @@ internal static class Scenarios
         ["dispose-while-predicting"] = DisposeWhilePredicting,
         ["dispose-while-training"] = DisposeWhileTraining,
         ["second-run"] = SecondRun,
-        ["memory-limit"] = MemoryLimit,
     };
 
     private static LabeledText<string>[] Data(TextClassifier<string> model) => [.. Texts.Select((text, i) => new LabeledText<string>(text, model.LabelSet.Labels[i % model.LabelSet.Count]))];
@@ -137,23 +136,6 @@ internal static class Scenarios
         if (run.IsCompleted) return 4;
         asked.Set();
         return 0;
-    }
-
-    // Memory that the system refuses: a batch that needs more than is left is computed in parts, and the run ends as it would have.
-    private static int MemoryLimit(TextClassifier<string> model)
-    {
-        const int rows = 1024;
-        const long room = 400L << 20;
-        if (!OperatingSystem.IsLinux()) return 0;
-        string text = string.Concat(Enumerable.Repeat("a long and dull evening of nothing at all ", 8));
-        LabeledText<string>[] data = [.. Enumerable.Range(0, rows).Select(i => new LabeledText<string>(text, model.LabelSet.Labels[i % model.LabelSet.Count]))];
-        // What every run needs once is there before the limit is.
-        FineTuner.For(model).Steps(1).BatchSize(32).Train(data.Take(64));
-        AddressSpace.Leave(room);
-        TrainingResult result = FineTuner.For(model).Steps(2).BatchSize(rows).Train(data);
-        if (result.Steps != 2 || result.History.Any(step => !double.IsFinite(step.Loss))) return 1;
-        if (result.Tokens != 2 * 64 * rows) return 2;
-        return result.Warnings.Any(warning => warning.Contains("same effective batch", StringComparison.Ordinal)) ? 0 : 3;
     }
 
     private static bool Refused(Action action)

@@ -53,6 +53,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private void Train(RunParts run)
     {
         run.At(feature => feature.Begin(run));
+        // An evaluation that the run still owes is made with the weights that trained in the last step: whether a weight trains may decide how torch computes.
+        run.BeginEpoch(Math.Max(0, _record.Steps - 1) / _record.Length.StepsInAnEpoch);
         Evaluate(run);
         while (!_record.IsOver)
         {

@@ -30,7 +30,6 @@ public sealed class ProcessTests
     [InlineData("dispose-while-predicting")]
     [InlineData("dispose-while-training")]
     [InlineData("second-run")]
-    [InlineData("memory-limit")]
     public async Task It_ends_well(string scenario)
     {
         for (int i = 0; i < Repetitions; i++) await EndsWell(scenario, Limit, scenario);
