@@ -134,8 +134,8 @@ public sealed class FineTuner<TExample>
     public FineTuner<TExample> WithPrecision(Precision precision) => With(options => options with { Precision = precision });
 
     /// <summary>
-    /// Keeps only what enters chosen layers, and computes their insides again in the backward pass: gradient checkpointing. Less memory, about a third more
-    /// time, the same gradients.
+    /// Keeps only what enters chosen layers, and computes their insides again in the backward pass: gradient checkpointing. Less memory, a second pass
+    /// forward, the same gradients.
     /// </summary>
     /// <param name="layers">For example <c>l => l.Layers(..8)</c>. Null: all layers.</param>
     public FineTuner<TExample> WithGradientCheckpointing(Func<WeightFilter, WeightFilter>? layers = null)

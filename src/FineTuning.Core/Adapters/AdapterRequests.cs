@@ -72,7 +72,8 @@ internal sealed class AdapterRequests(ModelAdapters adapters, OutputHead head, I
         return rows;
     }
 
-    private ArgumentException Unlike(string inputs) => new($"{names.Count} names of adapters were given and {inputs} inputs were predicted: each input has one, or null for " +
+    private ArgumentException Unlike(string inputs) => new(
+        $"{names.Count} names of adapters were given and {inputs} inputs were predicted: each input has one, or null for " +
         $"the base");
 
     private void Require(BuiltAdapter? built, string why)

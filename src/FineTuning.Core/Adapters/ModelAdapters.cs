@@ -325,14 +325,9 @@ public sealed class ModelAdapters : IDisposable
         _head.Weights.ThrowIfClosed();
     }
 
-    private string? TaskType()
-    {
-        if (_head.Kind == HeadKind.SequenceClassification) return "SEQ_CLS";
-        if (_head.Kind == HeadKind.TokenClassification) return "TOKEN_CLS";
-        if (_head.Kind == HeadKind.QuestionAnswering) return "QUESTION_ANS";
-        if (_head.Kind == HeadKind.CausalLanguage) return "CAUSAL_LM";
-        return _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
-    }
+    private string? TaskType() => _head.Kind == HeadKind.SequenceClassification ? "SEQ_CLS" : _head.Kind == HeadKind.TokenClassification ? "TOKEN_CLS"
+        : _head.Kind == HeadKind.QuestionAnswering ? "QUESTION_ANS" : _head.Kind == HeadKind.CausalLanguage ? "CAUSAL_LM"
+        : _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
 
     private BuiltAdapter Read(string folder, bool anyBase)
     {

@@ -119,11 +119,11 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Whether the set was disposed.</summary>
     internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
-    /// <summary>Asked by whoever will read or change the weights and has more to check first.</summary>
+    /// <summary>Asked by whoever will read or change the weights with more to check first. A run that ends because of the disposal is still inside.</summary>
     /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
     internal void ThrowIfClosed()
     {
-        if (IsClosed || Gate.IsClosed) throw WeightGate.Disposed();
+        if ((IsClosed || Gate.IsClosed) && !Gate.IsOwnRun) throw WeightGate.Disposed();
     }
 
     /// <summary>Whether somebody reads the set.</summary>

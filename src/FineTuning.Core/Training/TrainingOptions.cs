@@ -69,7 +69,7 @@ public sealed record TrainingOptions
     public WeightFilter Frozen { get; init => field = value ?? throw new ArgumentNullException(nameof(Frozen)); } = new();
 
     /// <summary>
-    /// Layers whose insides are not kept for the backward pass but computed again there, with the same dropout: less memory, about a third more time, the same
+    /// Layers whose insides are not kept for the backward pass but computed again there, with the same dropout: less memory, a second pass forward, the same
     /// gradients (Chen et al. 2016). Layers of which any weight is meant. Default: none.
     /// </summary>
     public WeightFilter GradientCheckpointing { get; init => field = value ?? throw new ArgumentNullException(nameof(GradientCheckpointing)); } = new();

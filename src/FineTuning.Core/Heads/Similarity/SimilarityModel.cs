@@ -82,7 +82,9 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         return value;
     }
 
-    /// <summary>What a user's metric gets: the row's target and the cosine of its first two texts. Null: a row has one text, of which nothing is predicted.</summary>
+    /// <summary>
+    /// What a user's metric gets: the row's target and the cosine of its first two texts. Null: a row has one text, of which nothing is predicted.
+    /// </summary>
     public override (Type Target, Type Prediction)? MetricTypes => loss.ComparesInRow ? (typeof(double), typeof(double)) : null;
 
     public override IEvaluation NewEvaluation() => new Evaluation(this, loss.Scores());

@@ -52,6 +52,7 @@ internal sealed record MultiTaskRun(
             RowSet[] train = [.. Tasks.Select(task => Encode(task, ref encoded, IsTimeUp, stop.Token))];
             RowSet?[] validation = [.. Tasks.Select(task => task.Validate(IsTimeUp, stop.Token))];
             pass.Begin(model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, model.Weights.HeadDepth)), stop.Token);
+            for (int i = 0; i < train.Length; i++) Tasks[i].Model.Precompute([.. train[i].Rows, .. validation[i]?.Rows ?? []], stop.Token);
             model.Shapes = [.. Tasks.Select((task, i) => validation[i] is { } rows ? Evaluator.Shape(task.Model, rows) : null)];
             MetricReport?[] alone = Compares ? TrainAlone(model, train, validation, clock, stop.Token) : new MetricReport?[Tasks.Count];
             TrainingResult result = new TrainingLoop(model, Join(train, true)!, Join(validation, false), Options, Observer, stop.Token, clock).Run();
