@@ -208,7 +208,7 @@ public sealed class FineTuner<TExample>
     {
         ArgumentNullException.ThrowIfNull(data);
         Options.Validate(_validation is not null);
-        return Run(_observer).Train(data, cancellation);
+        return Run(_observer, data).Train(cancellation);
     }
 
     /// <summary>Tunes the model in place on a thread of its own.</summary>
@@ -223,7 +223,7 @@ public sealed class FineTuner<TExample>
         ArgumentNullException.ThrowIfNull(data);
         Options.Validate(_validation is not null);
         RunObserver observer = progress is null ? _observer : _observer with { Progress = _observer.Progress + progress.Report };
-        return Run(observer).TrainAsync(data, cancellation);
+        return Run(observer, data).TrainAsync(cancellation);
     }
 
     private static ArgumentException NoFilter(string argument) => new("it gave null; a filter that matches nothing is new WeightFilter()", argument);
@@ -240,7 +240,7 @@ public sealed class FineTuner<TExample>
     {
         ArgumentNullException.ThrowIfNull(data);
         Options.Validate(_validation is not null);
-        return Run(_observer).Estimate(data, cancellation);
+        return Run(_observer, data).Estimate(cancellation);
     }
 
     /// <summary>
@@ -258,10 +258,12 @@ public sealed class FineTuner<TExample>
         return With(options => RecipeFitting.Into(options, estimate, budget));
     }
 
-    private TrainingRun<TExample> Run(RunObserver observer)
-    {
-        _model.Weights.ThrowIfClosed();
-        foreach (RunFeature feature in Options.Features) feature.Prepare(_model);
-        return new(_model, Options, observer) { Validation = _validation };
-    }
+    /// <summary>The recipe with a feature; one of the same kind is replaced.</summary>
+    internal FineTuner<TExample> With(RunFeature feature) => With(options => options.With(feature));
+
+    /// <summary>With a time of its own: the tests' time passes when they say so.</summary>
+    internal FineTuner<TExample> WithTime(TimeProvider time) => new(_model, Options, _validation, _observer with { Time = time });
+
+    private TrainingRun Run(RunObserver observer, IEnumerable<TExample> data) => new(_model, Options, observer, read =>
+        (read.Train(_model, data, mostRows: Options.RowsOfAllSteps), read.Validate(_model, _validation)));
 }

@@ -20,6 +20,7 @@ public sealed class WholeTokenizerTests : IDisposable
         string[] folders = [.. Enumerable.Range(1, 2).Select(Make)];
         Directory.Move(folders[0], Target);
         using var stop = new CancellationTokenSource();
+        using var begun = new AutoResetEvent(false);
         int exchanges = 0;
         Task writer = Task.Run(() =>
         {
@@ -29,14 +30,15 @@ public sealed class WholeTokenizerTests : IDisposable
                 Directory.Move(Target, away);
                 Directory.Move(next, Target);
                 Directory.Move(away, next = Path.Combine(_root, $"next{exchanges % 2}"));
-                // Time to read: what is exchanged without a pause never rests.
-                stop.Token.WaitHandle.WaitOne(20);
+                // One exchange while something is read: what is exchanged without a pause never rests.
+                WaitHandle.WaitAny([begun, stop.Token.WaitHandle]);
             }
         }, TestContext.Current.CancellationToken);
         var seen = new HashSet<int>();
         int loads = 0;
-        for (; (loads < 100 || exchanges < 20) && !writer.IsCompleted; loads++)
+        for (; (loads < 100 || exchanges < 20 || seen.Count < 2) && !writer.IsCompleted; loads++)
         {
+            begun.Set();
             // Between two moves there is no folder of that name.
             if (!Directory.Exists(Target)) continue;
             try

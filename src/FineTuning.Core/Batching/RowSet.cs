@@ -10,7 +10,7 @@ internal sealed class RowSet
     private const int ExamplesInAChunk = 1024;
 
     private RowSet(
-        IReadOnlyList<EncodedRow> rows, EncodingSummary report, IReadOnlyList<WritingCase> cases, Func<BatchRules, EpochPlan>? plan = null)
+        IReadOnlyList<EncodedRow> rows, EncodingSummary report, IReadOnlyList<WritingCase> cases, Func<BatchRules, IEpochPlan>? plan = null)
     {
         Rows = rows;
         Cases = cases;
@@ -30,14 +30,14 @@ internal sealed class RowSet
     public EncodingSummary Report { get; }
 
     /// <summary>How the rows are put into batches.</summary>
-    public Func<BatchRules, EpochPlan> Plan { get; private init; }
+    public Func<BatchRules, IEpochPlan> Plan { get; private init; }
 
     /// <summary>The rows of several sets as one, in the sets' order, with batches as a plan of its own says.</summary>
     /// <param name="sets">At least one.</param>
     /// <param name="wrap">Makes a row of the whole of the row of a set: the set's index, the row.</param>
     /// <param name="plan">Null: batches may hold rows of several sets.</param>
     /// <param name="report">What happened to the examples of all.</param>
-    public static RowSet Join(IReadOnlyList<RowSet> sets, Func<int, EncodedRow, EncodedRow> wrap, EncodingSummary report, Func<BatchRules, EpochPlan>? plan) =>
+    public static RowSet Join(IReadOnlyList<RowSet> sets, Func<int, EncodedRow, EncodedRow> wrap, EncodingSummary report, Func<BatchRules, IEpochPlan>? plan) =>
         new([.. sets.SelectMany((set, index) => set.Rows.Select(row => wrap(index, row)))], report, [], plan);
 
     /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>

@@ -190,7 +190,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         if (_shown.Length == 0) Gate.Close();
         else Gate.Drain(this);
-        foreach (Weight weight in _own) weight.Own.Dispose();
+        foreach (Weight weight in _own.Where(weight => !_lent.Contains(weight))) weight.Own.Dispose();
         foreach (QuantizedMatrix matrix in _quantized) matrix.Dispose();
     }
 
@@ -199,12 +199,6 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>Owns such a matrix from now on.</summary>
     internal void Keep(QuantizedMatrix matrix) => _quantized.Add(matrix);
-
-    /// <summary>Frees what a joined set has of its own, once nothing reads or trains it.</summary>
-    internal void FreeOwn()
-    {
-        foreach (Weight weight in _own.Where(weight => !_lent.Contains(weight))) weight.Own.Dispose();
-    }
 
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);

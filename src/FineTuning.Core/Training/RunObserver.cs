@@ -16,6 +16,9 @@ internal sealed record RunObserver
     /// <summary>Raised after every checkpoint, written or failed.</summary>
     public Action<CheckpointReport>? Checkpoint { get; init; }
 
+    /// <summary>Where the run's time comes from.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Told what a log should hold.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 

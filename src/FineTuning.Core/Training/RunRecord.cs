@@ -9,13 +9,13 @@ using FineTuning.Tensors;
 namespace FineTuning.Training;
 
 /// <summary>What is known of a run while it goes on: counts, times, history; it tells the observer and makes the result.</summary>
-internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, Stopwatch? clock = null)
+internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer, RunClock? clock = null)
 {
     // An evaluation may take so much more than the limit.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.5);
     private const int LeapsShown = 3;
 
-    private readonly Stopwatch _clock = clock ?? Stopwatch.StartNew();
+    private readonly RunClock _clock = clock ?? new RunClock(observer.Time, options.TimeLimit);
     private readonly List<EvaluationRecord> _evaluations = [];
     private readonly List<string> _warnings = [];
     private RunCounters _counters = new();

@@ -13,9 +13,9 @@ namespace FineTuning.Training;
 /// <summary>THE loop: it never asks which task it runs, nor which features hang on its points.</summary>
 /// <remarks>One run; all of it on the thread that calls <see cref="Run"/>.</remarks>
 internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, RunObserver observer,
-    CancellationToken cancellation, Stopwatch? clock = null)
+    CancellationToken cancellation, RunClock? clock = null)
 {
-    private readonly EpochPlan _plan = train.Plan(options.RulesFor(train.Lengths));
+    private readonly IEpochPlan _plan = train.Plan(options.RulesFor(train.Lengths));
     private readonly MicroBatches _microBatches = new(model);
     private readonly HeapRoom _room = new();
 

@@ -124,6 +124,10 @@ public sealed record TrainingOptions
         }
     } = ValueList<RunFeature>.Empty;
 
+    /// <summary>The recipe with a feature; one of the same kind is replaced.</summary>
+    internal TrainingOptions With(RunFeature feature) =>
+        this with { Features = [.. Features.Where(other => other.GetType() != feature.GetType()), feature] };
+
     /// <summary>The recipe without what only watches the run: two runs of one are equal.</summary>
     internal TrainingOptions WithoutWatchers() => this with { Features = [.. Features.Where(feature => feature.ChangesTheResult)] };
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using FineTuning.Batching;
 using FineTuning.Models;
 using FineTuning.Tasks;
@@ -9,61 +8,63 @@ namespace FineTuning.Training;
 /// <param name="Model">Tuned in place.</param>
 /// <param name="Options">Valid.</param>
 /// <param name="Observer">Told what happens.</param>
-internal sealed record TrainingRun<TExample>(TunableModel<TExample> Model, TrainingOptions Options, RunObserver Observer)
+/// <param name="Read">Reads the data, on the run's thread; validation data of null: there is none.</param>
+internal sealed record TrainingRun(TunableModel Model, TrainingOptions Options, RunObserver Observer, Func<RunData, (RowSet Train, RowSet? Validation)> Read)
 {
     private const string ThreadName = "FineTuning.Core run";
 
-    /// <summary>What the training data is called in messages.</summary>
-    public string DataName { get; init; } = "training data";
-
-    /// <summary>Data to evaluate on. Null: there is none.</summary>
-    public IEnumerable<TExample>? Validation { get; init; }
-
     /// <summary>Runs on a thread of its own and waits for it.</summary>
-    public TrainingResult Train(IEnumerable<TExample> data, CancellationToken cancellation)
-    {
-        RunPass pass = RunPass.Register(Model.Weights);
-        return DedicatedThread.Run(ThreadName, () => Run(data, pass, cancellation));
-    }
+    public TrainingResult Train(CancellationToken cancellation) => Run(Learn, cancellation);
 
     /// <summary>Runs on a thread of its own.</summary>
-    public Task<TrainingResult> TrainAsync(IEnumerable<TExample> data, CancellationToken cancellation)
-    {
-        RunPass pass = RunPass.Register(Model.Weights);
-        return DedicatedThread.Start(ThreadName, () => Run(data, pass, cancellation));
-    }
+    public Task<TrainingResult> TrainAsync(CancellationToken cancellation) => Start(Learn, cancellation);
 
     /// <summary>Measures what a run would take, on a thread of its own, and waits for it.</summary>
-    public MemoryEstimate Estimate(IEnumerable<TExample> data, CancellationToken cancellation)
+    public MemoryEstimate Estimate(CancellationToken cancellation) =>
+        Run(taken => new MemoryForecast(Model, taken.Train, taken.Validation, Options, taken.Stop).Make(), cancellation);
+
+    /// <summary>Encodes the data, takes the weights and uses both, on a thread of its own, and waits for it.</summary>
+    public T Run<T>(Func<TakenRun, T> use, CancellationToken cancellation)
     {
-        RunPass pass = RunPass.Register(Model.Weights);
-        return DedicatedThread.Run(ThreadName, () => Taken(data, pass, (train, validation, stop) =>
-            new MemoryForecast(Model, train, validation, Options, stop).Make(), cancellation));
+        RunPass pass = Register();
+        return DedicatedThread.Run(ThreadName, () => Take(pass, use, cancellation));
     }
 
-    private TrainingResult Run(IEnumerable<TExample> data, RunPass pass, CancellationToken cancellation)
+    /// <summary>The same without waiting.</summary>
+    public Task<T> Start<T>(Func<TakenRun, T> use, CancellationToken cancellation)
     {
-        // What reading takes is part of the run's time.
-        var clock = Stopwatch.StartNew();
-        return Taken(data, pass, (train, validation, stop) =>
-            new TrainingLoop(Model, train, validation, Options, Observer, stop, clock).Run(), cancellation);
+        RunPass pass = Register();
+        return DedicatedThread.Start(ThreadName, () => Take(pass, use, cancellation));
     }
 
-    // Encodes the data and takes the weights for this thread.
-    private T Taken<T>(IEnumerable<TExample> data, RunPass pass, Func<RowSet, RowSet?, CancellationToken, T> use, CancellationToken cancellation)
+    /// <summary>The loop over what was taken.</summary>
+    public TrainingResult Learn(TakenRun taken) =>
+        new TrainingLoop(Model, taken.Train, taken.Validation, Options, Observer, taken.Stop, taken.Clock).Run();
+
+    private RunPass Register()
+    {
+        Model.Weights.ThrowIfClosed();
+        foreach (RunFeature feature in Options.Features) feature.Prepare(Model);
+        return RunPass.Register(Model.Weights);
+    }
+
+    private T Take<T>(RunPass pass, Func<TakenRun, T> use, CancellationToken cancellation)
     {
         using RunPass own = pass;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, pass.Stop);
-        var clock = Stopwatch.StartNew();
-        bool IsTimeUp() => Options.TimeLimit is { } limit && clock.Elapsed >= limit;
-        RowSet train = RowSet.Encode(Model, data, DataName, Encoding, stop.Token, Options.RowsOfAllSteps, IsTimeUp);
-        RowSet? validation = Validation is null || IsTimeUp() ? null
-            : RowSet.Encode(Model, Validation, "validation data", null, stop.Token, null, IsTimeUp, evaluates: true);
+        // What reading takes is part of the run's time.
+        var clock = new RunClock(Observer.Time, Options.TimeLimit);
+        (RowSet train, RowSet? validation) = Read(new RunData(Observer, clock, stop.Token));
         // Until here predictions go on: only now are weights written.
         pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
         Model.Precompute([.. train.Rows, .. validation?.Rows ?? []], stop.Token);
-        return use(train, validation, stop.Token);
+        return use(new(train, validation, clock, stop.Token));
     }
-
-    private void Encoding(long count) => Observer.Progress?.Invoke(new TrainingProgress { Phase = TrainingPhase.Encoding, ExamplesEncoded = count });
 }
+
+/// <summary>What a run has once it has taken the weights for its thread.</summary>
+/// <param name="Train">Rows to learn from.</param>
+/// <param name="Validation">Rows to evaluate on. Null: there are none.</param>
+/// <param name="Clock">The run's time.</param>
+/// <param name="Stop">Cancelled where the run is to end.</param>
+internal sealed record TakenRun(RowSet Train, RowSet? Validation, RunClock Clock, CancellationToken Stop);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
@@ -145,63 +144,6 @@ public sealed class WeightGateTests
         WeightSet weights = Weights("w");
         using (WeightPass pass = weights.Enter()) Assert.Throws<InvalidOperationException>(weights.Dispose);
         weights.Dispose();
-    }
-
-    [Fact]
-    public void A_prediction_pays_nothing_that_could_be_measured()
-    {
-        WeightSet weights = Weights("w");
-        const int times = 1_000_000;
-        double best = double.MaxValue;
-        for (int round = 0; round < 5; round++)
-        {
-            long started = Stopwatch.GetTimestamp();
-            for (int i = 0; i < times; i++)
-            {
-                using WeightPass pass = weights.Enter();
-            }
-            best = Math.Min(best, Stopwatch.GetElapsedTime(started).TotalNanoseconds / times);
-        }
-        // The smallest prediction takes a hundred thousand: a thousandth of that would be too much, and this is far below.
-        TestContext.Current.SendDiagnosticMessage($"{best:0.0} ns a pass");
-        Assert.True(best < 500, $"{best} ns");
-    }
-
-    [Fact]
-    public void Every_predicting_member_of_every_head_is_refused_during_a_run_and_afterwards_answers_again()
-    {
-        string folder = Path.Combine(Goldens.Repository, "tests", "goldens", "pipelines");
-        using TextClassifier<string> classifier = Pretrained.TextClassifier<string>(Path.Combine(folder, "bert-classify"));
-        using TokenClassifier tagger = Pretrained.TokenClassifier(Path.Combine(folder, "bert-tokens"));
-        using QuestionAnswerer answerer = Pretrained.QuestionAnswerer(Path.Combine(folder, "bert-qa"));
-        using SentenceEncoder encoder = Pretrained.SentenceEncoder(Path.Combine(folder, "bert-sentences"));
-        using MaskedLanguageModel masked = Pretrained.MaskedLanguageModel(Path.Combine(folder, "bert-mask"));
-        using ZeroShotClassifier zeroShot = Pretrained.ZeroShotClassifier(Path.Combine(folder, "deberta-v2-nli"));
-        string mask = masked.Tokenizer.Token(masked.MaskId)!, saved = Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("N"));
-        (WeightSet Weights, Action Read)[] members =
-        [
-            (classifier.Weights, () => classifier.Predict("a text")), (classifier.Weights, () => classifier.PredictBatch(["a", "b"])), (classifier.Weights, () => classifier.Explain("a text")),
-            (classifier.Weights, () => classifier.Save(saved)), (classifier.Weights, () => classifier.Trunk.Copy().Dispose()),
-            (tagger.Weights, () => tagger.Predict("a text")), (tagger.Weights, () => tagger.Tag("a", "text")), (tagger.Weights, () => tagger.PredictWords([["a"]])), (tagger.Weights, () => tagger.Save(saved)),
-            (answerer.Weights, () => answerer.Predict("what?", "a text")), (answerer.Weights, () => answerer.Save(saved)),
-            (encoder.Weights, () => encoder.Encode("a text")), (encoder.Weights, () => encoder.Similarity("a", "b")), (encoder.Weights, () => encoder.Save(saved)),
-            (masked.Weights, () => masked.Predict($"a {mask}")), (masked.Weights, () => masked.Save(saved)),
-            (zeroShot.Head.Weights, () => zeroShot.Predict("a text", ["one", "two"])),
-        ];
-        foreach ((WeightSet weights, Action read) in members)
-        {
-            using (RunPass run = RunPass.Register(weights))
-            {
-                OnAnotherThread(() =>
-                {
-                    run.Begin(weights, default);
-                    return 0;
-                });
-                Assert.Contains("a run trains this model", Assert.Throws<InvalidOperationException>(read).Message, StringComparison.Ordinal);
-            }
-            read();
-        }
-        Directory.Delete(saved, recursive: true);
     }
 
     [Fact]

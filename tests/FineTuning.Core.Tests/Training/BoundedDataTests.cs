@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using FineTuning.Errors;
 using FineTuning.Examples;
@@ -18,12 +17,11 @@ public sealed class BoundedDataTests
 
     private static TextClassifier<string> Model() => Pretrained.TextClassifier(Starter, new TextClassifierOptions<string> { Labels = ["a", "b"] });
 
-    private static IEnumerable<LabeledText<string>> Endless(Action read, TimeSpan? pause = null)
+    private static IEnumerable<LabeledText<string>> Endless(Action read)
     {
         for (int i = 0; ; i++)
         {
             read();
-            if (pause is { } time) Thread.Sleep(time);
             yield return new LabeledText<string>($"text {i}", i % 2 == 0 ? "a" : "b");
         }
     }
@@ -53,17 +51,17 @@ public sealed class BoundedDataTests
     public void A_slow_source_counts_toward_the_time_limit()
     {
         using TextClassifier<string> model = Model();
-        var clock = Stopwatch.StartNew();
-        TrainingResult result = FineTuner.For(model).Steps(1_000_000).TimeLimit(TimeSpan.FromSeconds(0.5)).Train(Endless(() => { }, TimeSpan.FromMilliseconds(20)));
-        Assert.Equal(StopReason.TimeLimit, result.StopReason);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0.4, 10);
-        Assert.InRange(result.TrainingRows, 1, 40);
-        TrainingResult late = FineTuner.For(model).TimeLimit(TimeSpan.FromMilliseconds(20)).Train(Late());
+        var time = new SlowTime();
+        var tuner = FineTuner.For(model).WithTime(time);
+        // A record takes 20 milliseconds: of half a second's time limit, 25 are read.
+        TrainingResult result = tuner.Steps(1_000_000).TimeLimit(TimeSpan.FromSeconds(0.5)).Train(Endless(() => time.Pass(20)));
+        Assert.Equal((StopReason.TimeLimit, 0L, 25), (result.StopReason, result.Steps, result.TrainingRows));
+        TrainingResult late = tuner.TimeLimit(TimeSpan.FromMilliseconds(20)).Train(Late());
         Assert.Equal((StopReason.TimeLimit, 0L, 1), (late.StopReason, late.Steps, late.TrainingRows));
 
-        static IEnumerable<LabeledText<string>> Late()
+        IEnumerable<LabeledText<string>> Late()
         {
-            Thread.Sleep(50);
+            time.Pass(50);
             yield return new LabeledText<string>("a", "a");
             throw new InvalidOperationException("a second record was asked for");
         }
@@ -74,9 +72,14 @@ public sealed class BoundedDataTests
     {
         using TextClassifier<string> model = Model();
         int added = 0;
-        model.AddMetric(UserMetric.Streaming<string, Classification<string>>("slow", MetricDirection.Higher, () => new Slow(() => added++)));
+        var time = new SlowTime();
+        model.AddMetric(UserMetric.Streaming<string, Classification<string>>("slow", MetricDirection.Higher, () => new Slow(() =>
+        {
+            added++;
+            time.Pass(1);
+        })));
         LabeledText<string>[] data = [.. Endless(() => { }).Take(3000)];
-        TrainingResult result = FineTuner.For(model).ValidateOn(data).TimeLimit(TimeSpan.FromSeconds(1)).EvaluateEvery(EvaluationInterval.Steps(1)).Train(data[..10]);
+        TrainingResult result = FineTuner.For(model).WithTime(time).ValidateOn(data).TimeLimit(TimeSpan.FromSeconds(1)).EvaluateEvery(EvaluationInterval.Steps(1)).Train(data[..10]);
         Assert.Equal(StopReason.TimeLimit, result.StopReason);
         Assert.Contains(result.Warnings, warning => warning.Contains("given up", StringComparison.Ordinal));
         Assert.Empty(result.Evaluations);
@@ -203,11 +206,7 @@ public sealed class BoundedDataTests
     {
         public double Value => 0;
 
-        // A batch of 1024 rows takes a second and more.
-        public void Add(string target, Classification<string> prediction)
-        {
-            added();
-            Thread.Sleep(1);
-        }
+        // A batch of a thousand rows takes a second.
+        public void Add(string target, Classification<string> prediction) => added();
     }
 }

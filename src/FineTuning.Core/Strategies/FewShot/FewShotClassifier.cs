@@ -143,8 +143,8 @@ public sealed class FewShotClassifier<TLabel> : IPredictor<string, Classificatio
             Optimizer = Optimizer.AdamW(_options.LearningRate), Schedule = Schedule.Linear(warmup: 0.1),
         };
         recipe.Validate(hasValidation: false);
-        TrainingResult result = new TrainingRun<ScoredPair>(model, recipe, new RunObserver { Logger = _logger })
-            { DataName = "few-shot pairs" }.Train(pairs, cancellation);
+        TrainingResult result = new TrainingRun(model, recipe, new RunObserver { Logger = _logger }, read => (read.Train(model, pairs, "few-shot pairs"), null))
+            .Train(cancellation);
         SimilarityLog.FewShotPairs(_logger, texts.Length, indices.Distinct().Count(), result.TrainingRows);
         return result;
     }

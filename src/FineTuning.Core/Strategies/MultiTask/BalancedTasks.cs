@@ -11,7 +11,7 @@ internal sealed class ProjectedTasks : GradientsByTask
 {
     protected override IReadOnlyList<Weight> Chosen(RunParts run) => [.. ((MultiTaskModel)run.Model).Shared.Where(weight => weight.IsTrainable)];
 
-    protected override Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients, double targetCount)
+    protected override Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients)
     {
         int[] tasks = [.. gradients.Keys.Order()];
         int[][] orders = [.. tasks.Select((_, own) =>
@@ -44,7 +44,7 @@ internal sealed class NormedTasks(GradientNormBalancing settings) : GradientsByT
         return [.. shared.Where(weight => weight.Depth == shared.Max(other => other.Depth))];
     }
 
-    protected override Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients, double targetCount)
+    protected override Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients)
     {
         var model = (MultiTaskModel)run.Model;
         Tensor[] sum = [.. gradients.Values.First().Select(gradient => zeros_like(gradient))];

@@ -1,3 +1,4 @@
+using FineTuning.Batching;
 using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
@@ -18,7 +19,7 @@ internal sealed class MultiTaskModel : TunableModel
 {
     private readonly IReadOnlyList<TaskEntry> _tasks;
     private readonly TaskBalancing _balancing;
-    private readonly Weight? _logVariances;
+    private readonly Weight[] _logVariances = [];
     private Dictionary<int, (double Targets, double Share)> _step = [];
 
     public MultiTaskModel(Trunk trunk, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing)
@@ -28,7 +29,8 @@ internal sealed class MultiTaskModel : TunableModel
         Weights = WeightSet.Join(trunk.Weights, tasks.Select(task => (task.Name, task.Model.Weights)));
         Factors = [.. tasks.Select(task => task.Weight / (balancing is OutputBalancing ? Math.Log(Math.Max(Math.E, task.Model.HeadOutputs)) : 1))];
         Losses = new double[tasks.Count];
-        if (balancing is UncertaintyBalancing) _logVariances = Weights.Add("tasks/log_variance", zeros(tasks.Count), WeightKind.Bias, Weights.HeadDepth);
+        if (balancing is not UncertaintyBalancing) return;
+        _logVariances = [.. tasks.Select(task => Weights.Add($"{task.Name}/log_variance", zeros(1), WeightKind.Bias, Weights.HeadDepth))];
     }
 
     /// <summary>The trunk's weights.</summary>
@@ -50,6 +52,12 @@ internal sealed class MultiTaskModel : TunableModel
     public override string PrimaryMetric => "score";
 
     public override int OutputsPerToken => _tasks.Max(task => task.Model.OutputsPerToken);
+
+    /// <summary>The tasks' rows to learn from.</summary>
+    public RowSet[] Train { get; set; } = [];
+
+    /// <summary>The tasks' rows to evaluate on. Null where a task has none.</summary>
+    public RowSet?[] Validation { get; set; } = [];
 
     /// <summary>What each task's evaluation gives, known before the run. Null where a task has no validation data.</summary>
     public MetricReport?[] Shapes { get; set; } = [];
@@ -88,7 +96,7 @@ internal sealed class MultiTaskModel : TunableModel
             Tensor mean = _tasks[part.Task].Model.SumLoss(part.Batch, context) / Held(part.Targets);
             Losses[part.Task] += mean.Number();
             Tensor loss = mean * Held(part.OfTheStep * Factors[part.Task]);
-            if (_logVariances is { } variances) loss = Weigh(loss, variances.Value[part.Task], part);
+            if (_logVariances.Length > 0) loss = Weigh(loss, _logVariances[part.Task].Value.squeeze(0), part);
             sum = sum is null ? loss : sum.Plus(loss);
         }
         return sum ?? zeros(1).sum(ScalarType.Float32);
@@ -112,6 +120,11 @@ internal sealed class MultiTaskModel : TunableModel
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => _tasks.SelectMany((task, index) => task.Model
         .WarningsAbout([.. rows.Where(row => ((TaskRow)row).Task == index).Select(row => ((TaskRow)row).Row)])
         .Select(warning => $"task '{task.Name}': {warning}"));
+
+    internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
+    {
+        for (int i = 0; i < _tasks.Count; i++) _tasks[i].Model.Precompute([.. Train[i].Rows, .. Validation[i]?.Rows ?? []], cancellation);
+    }
 
     /// <summary>Rows of one task or of several, each collated by its own model and padded for itself.</summary>
     private TaskBatch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, Func<TunableModel, IReadOnlyList<EncodedRow>, int, Batch> collate)

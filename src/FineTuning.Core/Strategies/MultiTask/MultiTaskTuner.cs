@@ -126,6 +126,7 @@ public sealed class MultiTaskTuner
             .Select(group => $"{group.Count()} tasks are named '{group.Key}': names differ"));
         foreach (TaskEntry task in _tasks)
         {
+            task.Model.Weights.ThrowIfClosed();
             if (task.Name.AsSpan().ContainsAny('.', '/')) violations.Add($"the task's name '{task.Name}' has a dot or a slash");
             if (!ReferenceEquals(task.Model.SharedTrunk, _trunk))
                 violations.Add($"the model of the task '{task.Name}' does not sit on the tuner's trunk: make it with Pretrained...(trunk)");
@@ -138,7 +139,7 @@ public sealed class MultiTaskTuner
         bool hasValidation = _tasks.Any(task => task.HasValidation);
         if (hasValidation && !(_tasks.Where(task => task.HasValidation).Sum(task => task.ScoreWeight) > 0))
             violations.Add("all tasks with validation data have a score weight of 0: there is nothing to compare weights by");
-        TrainingOptions recipe = Options with { Features = [.. Options.Features, _training] };
+        TrainingOptions recipe = Options.With(_training);
         if (_training.Balancing.NeedsAllTasks) recipe = recipe with { Accumulation = recipe.Accumulation * Math.Max(1, _tasks.Count) };
         try
         {

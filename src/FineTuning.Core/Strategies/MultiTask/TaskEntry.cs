@@ -1,5 +1,6 @@
 using FineTuning.Batching;
 using FineTuning.Tasks;
+using FineTuning.Training;
 
 namespace FineTuning.Strategies;
 
@@ -14,10 +15,10 @@ internal abstract record TaskEntry(string Name, TunableModel Model, double Weigh
     public abstract bool HasValidation { get; }
 
     /// <summary>Encodes the training data.</summary>
-    public abstract RowSet Train(Action<long>? encoded, Func<bool> isTimeUp, CancellationToken cancellation);
+    public abstract RowSet Train(RunData read);
 
     /// <summary>Encodes the validation data. Null: there is none.</summary>
-    public abstract RowSet? Validate(Func<bool> isTimeUp, CancellationToken cancellation);
+    public abstract RowSet? Validate(RunData read);
 }
 
 /// <inheritdoc cref="TaskEntry"/>
@@ -33,9 +34,7 @@ internal sealed record TaskEntry<TExample>(
 {
     public override bool HasValidation => Validation is not null;
 
-    public override RowSet Train(Action<long>? encoded, Func<bool> isTimeUp, CancellationToken cancellation) =>
-        RowSet.Encode(Typed, Data, $"training data of the task '{Name}'", encoded, cancellation, null, isTimeUp);
+    public override RowSet Train(RunData read) => read.Train(Typed, Data, $"training data of the task '{Name}'");
 
-    public override RowSet? Validate(Func<bool> isTimeUp, CancellationToken cancellation) => Validation is null || isTimeUp() ? null
-        : RowSet.Encode(Typed, Validation, $"validation data of the task '{Name}'", null, cancellation, null, isTimeUp, evaluates: true);
+    public override RowSet? Validate(RunData read) => read.Validate(Typed, Validation, $"validation data of the task '{Name}'");
 }

@@ -9,15 +9,15 @@ namespace FineTuning.Strategies;
 /// <param name="epochs">Of the run: annealed sampling ends with it.</param>
 /// <param name="together">Whether each step takes a batch of each task: they then take turns.</param>
 internal sealed class TaskEpochPlan(IReadOnlyList<IReadOnlyList<int>> tasks, BatchRules rules, TaskSampling sampling, long epochs, bool together)
-    : EpochPlan([], rules)
+    : IEpochPlan
 {
     private readonly bool _shuffles = rules.Shuffle;
     private readonly int[] _first = FirstRows(tasks);
     private readonly EpochPlan[] _plans = [.. tasks.Select(lengths => new EpochPlan(lengths, rules))];
 
-    public override int Count { get; } = CountOf(tasks, rules, together);
+    public int Count { get; } = CountOf(tasks, rules, together);
 
-    public override IReadOnlyList<PlannedBatch> Of(long seed, long epoch)
+    public IReadOnlyList<PlannedBatch> Of(long seed, long epoch)
     {
         long[] done = new long[_plans.Length];
         for (long earlier = 0; earlier < epoch; earlier++)

@@ -23,9 +23,8 @@ internal abstract class GradientsByTask : WeighedTasks
     /// <summary>What the step's gradient is.</summary>
     /// <param name="run">The run.</param>
     /// <param name="gradients">By task; zeros where a task has none.</param>
-    /// <param name="targetCount">What the loop divides by.</param>
     /// <returns>One tensor for each chosen weight, of the current scope.</returns>
-    protected abstract Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients, double targetCount);
+    protected abstract Tensor[] Join(RunParts run, IReadOnlyDictionary<int, Tensor[]> gradients);
 
     public override void AfterBackward(RunParts run, Batch batch, ForwardContext context)
     {
@@ -50,7 +49,7 @@ internal abstract class GradientsByTask : WeighedTasks
         using var none = no_grad();
         IReadOnlyList<Weight> chosen = Chosen(run);
         var all = _gradients.ToDictionary(pair => pair.Key, pair => pair.Value.Select((kept, i) => kept ?? zeros_like(chosen[i].Value)).ToArray());
-        Tensor[] joined = Join(run, all, targetCount);
+        Tensor[] joined = Join(run, all);
         for (int i = 0; i < joined.Length; i++) chosen[i].Value.grad = joined[i].clone().DetachFromDisposeScope();
         Forget();
     }

@@ -16,8 +16,7 @@ public static class AdapterVerb
     {
         ArgumentNullException.ThrowIfNull(tuner);
         ArgumentNullException.ThrowIfNull(adapter);
-        var feature = new AdapterTuning(name, AdapterConfig.Write(adapter, null)) { Adapter = adapter };
-        return tuner.With(options => options with { Features = [.. options.Features.Where(other => other is not AdapterTuning), feature] });
+        return tuner.With(new AdapterTuning(name, AdapterConfig.Write(adapter, null)) { Adapter = adapter });
     }
 
     /// <summary>LoRA+ (Hayou et al. 2024): B learns faster than A.</summary>

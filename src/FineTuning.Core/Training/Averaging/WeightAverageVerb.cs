@@ -14,7 +14,6 @@ public static class WeightAverageVerb
     public static FineTuner<TExample> WithWeightAverage<TExample>(this FineTuner<TExample> tuner, double decay = 0.999)
     {
         ArgumentNullException.ThrowIfNull(tuner);
-        return tuner.With(options =>
-            options with { Features = [.. options.Features.Where(feature => feature is not WeightAverage), new WeightAverage(decay)] });
+        return tuner.With(new WeightAverage(decay));
     }
 }

@@ -70,7 +70,7 @@ public static class CheckpointVerbs
         return tuner.With(options =>
         {
             CheckpointSettings settings = options.Features.OfType<CheckpointSettings>().FirstOrDefault() ?? new CheckpointSettings(null);
-            return options with { Features = [.. options.Features.Where(feature => feature is not CheckpointSettings), change(settings)] };
+            return options.With(change(settings));
         });
     }
 }

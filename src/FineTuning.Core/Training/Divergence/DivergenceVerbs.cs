@@ -29,6 +29,6 @@ public static class DivergenceVerbs
     private static FineTuner<TExample> With<TExample>(this FineTuner<TExample> tuner, DivergenceGuard guard)
     {
         ArgumentNullException.ThrowIfNull(tuner);
-        return tuner.With(options => options with { Features = [.. options.Features.Where(feature => feature is not DivergenceGuard), guard] });
+        return tuner.With(guard);
     }
 }
