@@ -35,7 +35,7 @@ internal sealed record MultiTaskRun(
         }
         catch
         {
-            model.Weights.FreeOwn();
+            model.Weights.Free();
             throw;
         }
     }
@@ -60,7 +60,7 @@ internal sealed record MultiTaskRun(
         }
         finally
         {
-            model.Weights.FreeOwn();
+            model.Weights.Free();
         }
     }
 
