@@ -16,9 +16,6 @@ internal sealed class AdapterRequests(ModelAdapters adapters, OutputHead head, I
 
     private readonly bool[] _asked = new bool[names.Count];
 
-    /// <summary>Changes where an adapter was taken away.</summary>
-    public int Removals => adapters.Removals;
-
     /// <summary>Those of the call that this thread is in, for a model; null: there are none.</summary>
     public static AdapterRequests? For(WeightSet weights) => _current is { } own && own.Gate == weights.Gate ? own : null;
 

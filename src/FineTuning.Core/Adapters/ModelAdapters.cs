@@ -44,9 +44,6 @@ public sealed class ModelAdapters : IDisposable
 
     internal BuiltAdapter? Current => Active is null ? null : _adapters[Active];
 
-    /// <summary>How often an adapter was taken away.</summary>
-    internal int Removals { get; private set; }
-
     /// <summary>The paths of the modules that an adapter is on, as the checkpoint names them.</summary>
     /// <param name="name">The adapter's name.</param>
     public IReadOnlyList<string> ModulesOf(string name)
@@ -203,7 +200,6 @@ public sealed class ModelAdapters : IDisposable
             var others = new Dictionary<string, BuiltAdapter>(_adapters, StringComparer.Ordinal);
             others.Remove(name);
             _adapters = others;
-            Removals++;
             built.Dispose();
         });
     }

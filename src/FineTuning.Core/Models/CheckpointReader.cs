@@ -70,9 +70,9 @@ internal sealed class CheckpointReader : IDisposable
     /// <exception cref="CheckpointException">It is damaged, of another shape, or stored otherwise than row by row.</exception>
     public QuantizedRows ReadQuantized(string name, long rows, long columns, TensorLayout layout)
     {
-        if (layout != TensorLayout.Plain) throw new CheckpointException(_folder, $"'{name}' is stored in few bits and not row by row, which is not " +
-            $"supported for " +
-            $"this family; load a checkpoint of floating point with the same Quantization: it is quantised while it is read");
+        if (layout != TensorLayout.Plain) 
+            throw new CheckpointException(_folder, $"'{name}' is stored in few bits and not row by row, which is not supported for this family; " +
+                "load a checkpoint of floating point with the same Quantization: it is quantised while it is read");
         _budget.Ask(name, [rows, Math.Max(1, columns / 4)]);
         return Quantization(name).Read(rows, columns, Device);
     }
@@ -100,8 +100,8 @@ internal sealed class CheckpointReader : IDisposable
         }
         if (shape.Length == 2 && IsQuantized(name))
         {
-            using QuantizedRows stored8 = Quantization(name).Read(shape[0], shape[1], CPU);
-            return stored8.Values(0, shape[0]);
+            using QuantizedRows quantized = Quantization(name).Read(shape[0], shape[1], CPU);
+            return quantized.Values(0, shape[0]);
         }
         IReadOnlyList<long> found = _source.Tensors[stored].Shape;
         if (!found.SequenceEqual(shape))

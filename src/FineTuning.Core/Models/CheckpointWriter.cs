@@ -18,9 +18,8 @@ internal static class CheckpointWriter
     {
         if (head.Weights.HasGuests) throw new InvalidOperationException("an adapter is active: save it alone (SaveAdapter), or merge it first " +
             "(Adapters.Merge), or go back to the base (WithoutAdapter)");
-        if (head.Trunk.Quantization is not null) throw new InvalidOperationException("the trunk is quantised: save the adapter alone (SaveAdapter); to " +
-            "save a " +
-            "whole model, load the base without quantisation and merge the adapter there");
+        if (head.Trunk.Quantization is not null) throw new InvalidOperationException("the trunk is quantised: save the adapter alone " +
+            "(SaveAdapter); to save a whole model, load the base without quantisation and merge the adapter there");
         var configuration = (JsonObject)head.Trunk.Config.Root.DeepClone();
         configuration["architectures"] = new JsonArray(head.Trunk.Model.ClassOf(head.Kind));
         configuration.Remove("torch_dtype");

@@ -24,7 +24,7 @@ internal sealed unsafe class DecodingCache(StackPlan? plan = null) : KeyValueCac
     public bool Forgets => plan is not null;
 
     /// <summary>Tokens for which a layer has room: of a layer with a window it is bounded.</summary>
-    internal long RoomOf(int layer) => _own[layer].Keys.shape[2];
+    internal long RoomOf(int layer) => _own[layer].Size;
 
     public override (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {

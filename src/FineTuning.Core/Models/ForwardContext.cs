@@ -70,7 +70,7 @@ public sealed class ForwardContext
     internal static ForwardContext EvaluationIn(ScalarType computeType) => new(null, computeType);
 
     /// <summary>A pass of many, without dropout and gradients, between which casts of weights are kept.</summary>
-    internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => For(null, precision).With(kept);
+    internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => new(For(null, precision), null, [], 0) { Kept = kept };
 
     internal static ForwardContext For(DropoutStream? dropout, Precision precision, RecomputedLayers? recomputed = null) =>
         new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32)
@@ -91,8 +91,6 @@ public sealed class ForwardContext
         ArgumentNullException.ThrowIfNull(input);
         return _dropout is null || probability <= 0 ? input : _dropout.Apply(input, probability, site);
     }
-
-    private ForwardContext With(WeightCasts kept) => new(this, _dropout, _casts, _scopes) { Kept = kept };
 
     /// <summary>The pass of one layer.</summary>
     /// <param name="layer">From 0 for the embeddings; unique in the trunk.</param>
@@ -116,7 +114,7 @@ public sealed class ForwardContext
     internal ForwardContext Again() => new(this, _dropout, [], 0);
 
     /// <summary>The same pass over other rows, or once more: dropout of its own, and casts that end with its scope.</summary>
-    internal ForwardContext Apart(int part) => new(this, _dropout?.Part(part), [], 0) { Noise = Noise?.Part(part) };
+    internal ForwardContext Apart(int part) => Part(part).Again();
 
     /// <summary>The same pass without dropout.</summary>
     internal ForwardContext WithoutDropout() => _dropout is null ? this : new(this, null, _casts, _scopes) { Noise = null };
@@ -128,16 +126,16 @@ public sealed class ForwardContext
     {
         ArgumentNullException.ThrowIfNull(weight);
         // What an adapter put in a weight's place is not for all rows.
-        if (Rows is not null) return weight.Own.dtype == ComputeType ? weight.Own : weight.Own.to(ComputeType);
-        if (weight.Value.dtype == ComputeType) return weight.Value;
+        Tensor value = Rows is null ? weight.Value : weight.Own;
+        if (value.dtype == ComputeType) return value;
         // Of a trunk that is kept in bfloat16 to save memory, whole float32 copies would cost twice what was saved.
-        if (Kept is not null && ComputeType == ScalarType.BFloat16 && !is_grad_enabled()) return Kept.Of(weight, ComputeType);
+        if (Kept is not null && ComputeType == ScalarType.BFloat16 && !is_grad_enabled()) return Kept.Of(value, ComputeType);
         // What does not train is cast each time: kept casts of a frozen trunk would hold it twice.
-        if (!weight.IsTrainable) return weight.Value.to(ComputeType);
+        if (Rows is not null || !weight.IsTrainable) return value.to(ComputeType);
         // A cast that was made without gradients carries none.
         (Weight, bool) key = (weight, is_grad_enabled());
         if (_casts.TryGetValue(key, out Tensor? cast)) return cast;
-        cast = weight.Value.to(ComputeType);
+        cast = value.to(ComputeType);
         for (int i = 0; i < _scopes; i++) cast = cast.MoveToOuterDisposeScope();
         return _casts[key] = cast;
     }

@@ -31,8 +31,7 @@ public sealed record ModelLoadOptions
 
     /// <summary>
     /// In how few bits the trunk's linear layers are kept; the trunk is frozen for good and trains adapters. A checkpoint of bitsandbytes is opened as it
-    /// is, where
-    /// it is stored so; another one is quantised while it is read, matrix by matrix. Null (default): they are not.
+    /// is, where it is stored so; another one is quantised while it is read, matrix by matrix. Null (default): they are not.
     /// </summary>
     public WeightQuantization? Quantization { get; init; }
 

@@ -125,7 +125,7 @@ public sealed class OutputHead : IDisposable
         string folder = trunk.Folder ?? "the model in memory";
         options = (options ?? new ModelLoadOptions()) with { Device = trunk.Device.ToString(),
             MasterType = trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32,
-                Quantization = trunk.Quantization };
+            Quantization = trunk.Quantization };
         (ITensorSource Source, string Prefix) tensors = trunk.Folder is null ? (new NoTensors(), "")
             : Trunk.OpenTensors(trunk.Folder, trunk.Config, trunk.Model, trunk.Quantization);
         using ITensorSource source = tensors.Source;
@@ -233,8 +233,8 @@ public sealed class OutputHead : IDisposable
         Weight shared = Trunk.TokenTable.Weight;
         const string Name = "head.output.weight";
         TensorName stored = Trunk.Model.Names.TryMap(Name, _plan.Names)
-            ?? throw new InvalidOperationException($"checkpoints of the kind '{Trunk.Plan.ModelType}' have no output layer apart from the embeddings: the " +
-                $"two cannot be untied");
+            ?? throw new InvalidOperationException(
+                $"checkpoints of the kind '{Trunk.Plan.ModelType}' have no output layer apart from the embeddings: the two cannot be untied");
         Tensor copy = shared.Own.detach().clone();
         WeightPart part = new(stored.Prefix, stored.Name, 0, copy.shape[0]);
         Weight own = Weights.Add(Name, copy, WeightKind.Matrix, Weights.HeadDepth, [part]);
@@ -274,23 +274,12 @@ public sealed class OutputHead : IDisposable
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
         if (Plain(features, targets, own) is { } layer) return ChunkedCrossEntropy.Sum(layer with { Smoothing = smoothing, TokenWeights = tokenWeights });
-        // What an adapter adds has gradients of its own, which autograd makes: the scores of a few tokens at a time, and again in the backward pass.
-        Tensor sum = zeros([], own.ResultType, features.device);
-        long start = 0;
-        foreach (Tensor part in features.split(LinearTargets.TokensAtOnce, 0))
+        return Parts(features, targets, own, (logs, ids, start) =>
         {
-            (Tensor ids, Tensor? counts) = (targets.narrow(0, start, part.shape[0]), tokenWeights?.narrow(0, start, part.shape[0]));
-            sum = sum.Plus(Recomputation.Of(read => SumOf(Project(read[0], own.Again()), ids, counts, smoothing), [part]));
-            start += part.shape[0];
-        }
-        return sum;
-    }
-
-    private static Tensor SumOf(Tensor scores, Tensor targets, Tensor? weights, double smoothing)
-    {
-        Tensor logs = nn.functional.log_softmax(scores, -1), losses = logs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
-        if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
-        return (weights is null ? losses : losses * weights).sum();
+            Tensor losses = Picked(logs, ids).neg();
+            if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
+            return (tokenWeights is null ? losses : losses * tokenWeights.narrow(0, start, ids.shape[0])).sum();
+        }).Aggregate((sum, part) => sum.Plus(part));
     }
 
     /// <summary>The log-probability of each target of a head over the vocabulary; its scores never exist whole.</summary>
@@ -305,10 +294,24 @@ public sealed class OutputHead : IDisposable
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
         if (Plain(features, targets, own) is { } layer) return TokenLogProbabilities.Of(layer);
-        return nn.functional.log_softmax(Project(features, own), -1).gather(1, targets.unsqueeze(1)).squeeze(1);
+        return cat([.. Parts(features, targets, own, (logs, ids, _) => Picked(logs, ids))], 0);
     }
 
-    // The output layer as one product. Null: an adapter adds to it, which has gradients of its own; then the scores are made, and autograd keeps them.
+    private static Tensor Picked(Tensor logs, Tensor targets) => logs.gather(1, targets.unsqueeze(1)).squeeze(1);
+
+    // What is made of the log-probabilities of a few tokens at a time, [tokens, words], which are made again in the backward pass.
+    private IEnumerable<Tensor> Parts(Tensor features, Tensor targets, ForwardContext own, Func<Tensor, Tensor, long, Tensor> make)
+    {
+        long start = 0;
+        foreach (Tensor part in features.split(LinearTargets.TokensAtOnce, 0))
+        {
+            (long first, Tensor ids) = (start, targets.narrow(0, start, part.shape[0]));
+            yield return Recomputation.Of(read => make(nn.functional.log_softmax(Project(read[0], own.Again()), -1), ids, first), [part]);
+            start += part.shape[0];
+        }
+    }
+
+    // The output layer as one product. Null: an adapter adds to it, which has gradients of its own that autograd makes.
     private LinearTargets? Plain(Tensor features, Tensor targets, ForwardContext own)
     {
         if (_output is not { IsAdapted: false, Matrix: DenseMatrix dense }) return null;

@@ -3,24 +3,20 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Models;
 
-/// <summary>The adapters of the rows of one batch, where rows ask for different ones: the base computes for all together, each adapter for its own
-/// rows.</summary>
+/// <summary>
+/// The adapters of the rows of one batch, where rows ask for different ones: the base computes for all together, each adapter for its own rows.
+/// </summary>
+/// <param name="count">Rows of the batch.</param>
 /// <remarks>Made for a pass, inside its dispose scope. Rows that ask for none get the base.</remarks>
-internal sealed class RowAdapters
+internal sealed class RowAdapters(long count)
 {
     [ThreadStatic]
     private static RowAdapters? _current;
 
     private readonly Dictionary<LinearModule, RowGroups> _groups = [];
 
-    /// <param name="count">Rows of the batch.</param>
-    public RowAdapters(long count) => Count = count;
-
     /// <summary>Those of the batch that this thread computes. Null: all rows get what is attached to the modules.</summary>
     public static RowAdapters? Current => _current;
-
-    /// <summary>Rows of the batch.</summary>
-    public long Count { get; }
 
     /// <summary>Lets an adapter change what some rows get of a module.</summary>
     /// <param name="module">The module.</param>
@@ -28,7 +24,7 @@ internal sealed class RowAdapters
     /// <param name="rows">Which rows, int64.</param>
     public void Add(LinearModule module, ILinearAdapter adapter, Tensor rows)
     {
-        if (!_groups.TryGetValue(module, out RowGroups? own)) _groups[module] = own = new(Count);
+        if (!_groups.TryGetValue(module, out RowGroups? own)) _groups[module] = own = new(count);
         own.Groups.Add((adapter, rows));
     }
 
@@ -62,8 +58,9 @@ internal sealed class RowAdapters
 
         public Tensor Apply(Tensor input, Tensor product, long start, long outputs, ForwardContext context)
         {
-            if (input.shape[0] != count) throw new InvalidOperationException($"a product over {input.shape[0]} rows cannot tell the {count} rows of a batch " +
-                $"apart, which ask for different adapters: predict with one adapter at a time (UseAdapter)");
+            if (input.shape[0] != count) 
+                throw new InvalidOperationException($"a product over {input.shape[0]} rows cannot tell the {count} rows of a batch apart, " +
+                    "which ask for different adapters: predict with one adapter at a time (UseAdapter)");
             foreach ((ILinearAdapter adapter, Tensor rows) in Groups)
             {
                 Tensor own = adapter.Apply(input.index_select(0, rows), product.index_select(0, rows), start, outputs, context);

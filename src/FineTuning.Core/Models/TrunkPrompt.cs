@@ -36,10 +36,13 @@ internal static class TrunkPrompt
         bool begins = input.Past == 0;
         if (prompt.IsPrefix)
         {
-            IReadOnlyList<(Tensor Keys, Tensor Values)> prefix = [.. prompt.Prefix(context).Select(pair =>
-                (pair.Keys.to(context.ComputeType), pair.Values.to(context.ComputeType)))];
-            KeyValueCache cache = input.Cache ?? new PrefixCache(prefix, input.Ids.shape[0]);
-            if (begins && input.Cache is not null) Fill(cache, prefix, input.Ids.shape[0]);
+            KeyValueCache? cache = input.Cache;
+            if (begins)
+            {
+                (Tensor, Tensor)[] prefix = [.. prompt.Prefix(context).Select(pair => (pair.Keys.to(context.ComputeType), pair.Values.to(context.ComputeType)))];
+                if (cache is null) cache = new PrefixCache(prefix, input.Ids.shape[0]);
+                else Fill(cache, prefix, input.Ids.shape[0]);
+            }
             // A mask of the tokens alone counts what is in the cache as real.
             return input.Moved(input.Ids, input.Types, begins ? input.Mask : Masked(input, prompt.Count), input.Positions?.Plus(prompt.Count), cache: cache);
         }

@@ -20,7 +20,7 @@ internal sealed class WeightGate
     private readonly object _changes = new();
     private int _state;
     private RunPass? _run;
-    private int _runs;
+    private int _writers;
 
     static WeightGate() => AppDomain.CurrentDomain.ProcessExit += (_, _) => EndAll(TimeSpan.FromSeconds(5));
 
@@ -30,8 +30,8 @@ internal sealed class WeightGate
         if (_exitThread != 0) _state = Exiting;
     }
 
-    /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now.</summary>
-    public int Changes => Volatile.Read(ref _runs);
+    /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now. Whoever reads sees one number.</summary>
+    public int Changes => Volatile.Read(ref _writers);
 
     /// <summary>Whether the trunk's weights are freed, and with them all that heads compute.</summary>
     public bool IsClosed => (Volatile.Read(ref _state) & Closed) != 0;
@@ -84,7 +84,6 @@ internal sealed class WeightGate
             if (_run is not null)
                 throw new InvalidOperationException("another run trains this model: wait for its end, or train a copy of the model loaded for itself");
             _run = run;
-            Interlocked.Increment(ref _runs);
         }
     }
 
@@ -99,6 +98,8 @@ internal sealed class WeightGate
                 cancellation.ThrowIfCancellationRequested();
                 Monitor.Wait(_changes, Look);
             }
+            // Not before the last reader is gone: what it has made is of the weights as they were.
+            _writers++;
         }
         _inside = this;
     }

@@ -190,8 +190,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         if (_shown.Length == 0) Gate.Close();
         else Gate.Drain(this);
-        foreach (Weight weight in _own.Where(weight => !_lent.Contains(weight))) weight.Own.Dispose();
-        foreach (QuantizedMatrix matrix in _quantized) matrix.Dispose();
+        Free();
     }
 
     /// <summary>Matrices in few bits a number, which are no weights: nothing trains or writes them.</summary>
@@ -203,19 +202,18 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);
 
-    /// <summary>Changes with every adapter that is attached or taken off.</summary>
-    internal int AdapterVersion => _version + _shown.Sum(set => set.AdapterVersion);
-
     /// <summary>Shows the weights of a guest behind its own, to all sets that show this one too. Nobody reads meanwhile.</summary>
     internal void Show(WeightSet guest) => (_guests, _version) = ([.. _guests, guest], _version + 1);
 
     /// <summary>Shows a guest no longer. Nobody reads meanwhile.</summary>
     internal void Hide(WeightSet guest) => (_guests, _version) = ([.. _guests.Where(set => set != guest)], _version + 1);
 
-    /// <summary>Frees a guest's tensors, which no set shows any more.</summary>
+    /// <summary>Frees what the set owns, once nothing reads or trains it: a guest's tensors, which no set shows any more, or what a joined set has besides its heads'.
+    /// </summary>
     internal void Free()
     {
-        foreach (Weight weight in _own) weight.Own.Dispose();
+        foreach (Weight weight in _own.Where(weight => !_lent.Contains(weight))) weight.Own.Dispose();
+        foreach (QuantizedMatrix matrix in _quantized) matrix.Dispose();
     }
 
     /// <summary>Changes what the sets behind the gate compute with, while nobody reads; readers wait.</summary>

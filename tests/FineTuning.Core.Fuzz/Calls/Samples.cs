@@ -78,7 +78,8 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(MaskedLanguageModel) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
         _ when type == typeof(SentenceEncoder) => Pretrained.SentenceEncoder(Checkpoints.Plain),
         _ when type == typeof(ZeroShotClassifier) => Pretrained.ZeroShotClassifier(Checkpoints.Inference),
-        _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) => Pretrained.CausalLanguageModel(Checkpoints.Causal),
+        _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) || type == typeof(GenerativeModel<PromptCompletion>) =>
+            Pretrained.CausalLanguageModel(Checkpoints.Causal),
         _ when type == typeof(ChatModel) => Pretrained.ChatModel(Checkpoints.Causal),
         _ when type == typeof(RewardModel) => Pretrained.RewardModel(Checkpoints.Plain),
         _ when type == typeof(SharedPrompt) => Pretrained.CausalLanguageModel(Checkpoints.Causal).SharePrompt("a b"),

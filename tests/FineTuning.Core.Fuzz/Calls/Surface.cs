@@ -36,7 +36,8 @@ internal static class Surface
 
     private static Type Closed(Type type) => type.IsGenericTypeDefinition
         ? type.MakeGenericType([.. type.GetGenericArguments().Select(argument => argument.Name == "TPrediction" && type.Name.StartsWith("TextTask", StringComparison.Ordinal)
-            ? typeof(Heads.Classification<string>) : type == typeof(Heads.CausalTextModel<>) ? typeof(Examples.PromptCompletion) : Samples.Closed(argument))]) : type;
+            ? typeof(Heads.Classification<string>) : type == typeof(Heads.CausalTextModel<>) || type == typeof(Heads.GenerativeModel<>)
+            ? typeof(Examples.PromptCompletion) : Samples.Closed(argument))]) : type;
 
     private static MethodInfo Closed(MethodInfo method) => method.IsGenericMethodDefinition ? method.MakeGenericMethod([.. method.GetGenericArguments().Select(Samples.Closed)]) : method;
 }

@@ -50,6 +50,39 @@ public sealed class DecodingLawTests
     }
 
     [Fact]
+    public void Nothing_is_kept_of_weights_that_a_run_has_changed()
+    {
+        using var scope = NewDisposeScope();
+        using OutputHead model = OutputHead.Create("""
+            {"model_type": "llama", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 40,
+             "max_position_embeddings": 64, "initializer_range": 0.3}
+            """, HeadKind.CausalLanguage);
+        int size = (int)model.Outputs;
+        int[] text = [5, 6, 7, 8, 9];
+        float[] expected = new float[size], found = new float[size];
+        using var shared = new SharedPrompt(model, [5, 6, 7, 8], Precision.Float32, _ => { });
+        using var plain = new TrunkScoreSource(model);
+        using var sharing = new TrunkScoreSource(model) { Known = [shared] };
+        using var going = new TrunkScoreSource(model);
+        using (RunPass run = RunPass.Register(model.Weights))
+        {
+            // A run that still reads its data lets others in.
+            Same(plain, sharing, [text], [0], size);
+            going.Start([text], [0], found);
+            run.Begin(model.Weights, TestContext.Current.CancellationToken);
+            for (int step = 0; step < 2; step++)
+            {
+                using (no_grad()) model.Trunk.TokenTable.Weight.Value.mul_(Held(1.5));
+                Same(plain, sharing, [text], [0], size);
+            }
+        }
+        Same(plain, sharing, [text], [0], size);
+        going.Next([3], [0], found);
+        plain.Start([[.. text, 3]], [0], expected);
+        Near(expected, found);
+    }
+
+    [Fact]
     public void A_beginning_is_found_where_prompts_begin_with_it()
     {
         using var scope = NewDisposeScope();

@@ -120,7 +120,7 @@ public sealed class CausalLanguageModel : CausalTextModel<PromptCompletion>, IPr
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default)
     {
         NullMembers.RequireEntries(inputs, nameof(inputs));
         return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];

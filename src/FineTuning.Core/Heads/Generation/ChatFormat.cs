@@ -61,12 +61,12 @@ public sealed record ChatFormat(string Name, string Template, IReadOnlyList<stri
     /// <summary>Words for the speakers and the tokenizer's own end token behind an answer: nothing is added to the vocabulary.</summary>
     public static ChatFormat Plain { get; } = new("plain", Refusals + PlainTemplate, [], null);
 
-    /// <summary>What is added to the vocabulary.</summary>
     private static IReadOnlyList<string> Present(IReadOnlyList<string> tokens)
     {
         NullMembers.RequireEntries(tokens, nameof(Tokens));
         return tokens;
     }
 
+    /// <summary>What is added to the vocabulary.</summary>
     internal IEnumerable<NewToken> NewTokens => Tokens.Select(token => new NewToken(token) { Special = true });
 }

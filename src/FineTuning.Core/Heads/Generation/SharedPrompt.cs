@@ -62,19 +62,19 @@ public sealed class SharedPrompt : IDisposable
     }
 
     /// <summary>Puts the first tokens into an empty cache, in each of several rows. The caller has entered the weights.</summary>
-    /// <returns>False: this was disposed meanwhile, and nothing was put.</returns>
+    /// <returns>False: this was disposed meanwhile, or the calling thread's run changes the weights with each step; nothing was put.</returns>
     internal bool TryBegin(DecodingCache cache, int tokens, int rows)
     {
         lock (_lock)
         {
-            if (_isDisposed) return false;
-            int changes = _head.Weights.Gate.Changes;
-            if (_cache is not null && _changes != changes)
+            WeightGate gate = _head.Weights.Gate;
+            if (_isDisposed || gate.IsOwnRun) return false;
+            if (_changes != gate.Changes)
             {
-                _cache.Dispose();
-                _cache = null;
+                _cache?.Dispose();
+                (_cache, _changes) = (null, gate.Changes);
             }
-            if (_cache is null) (_cache, _changes) = (Read(), changes);
+            _cache ??= Read();
             cache.Begin(_cache, tokens, rows);
             return true;
         }

@@ -1,91 +1,38 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Generation;
-using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
 
 /// <summary>A pretrained encoder-decoder that makes a text of a text: a translation, a summary; tuned on sources with their targets.</summary>
 /// <remarks>Generation is thread-safe; while a run trains the model it is refused. Whoever creates the model disposes it.</remarks>
-public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, string>
+public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<string, string>
 {
     private readonly TextToTextOptions _options;
     private readonly int _start;
     private readonly int _end;
 
     private TextToText(OutputHead head, PretrainedTokenizer tokenizer, TextToTextOptions options, GenerationConfigFile file, string name)
+        : base(head, tokenizer, options, file)
     {
-        (Head, Tokenizer, _options) = (head, tokenizer, options);
+        _options = options;
         MaximumSourceLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumSourceLength);
         MaximumTargetLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumTargetLength);
-        Generator = new(head, tokenizer, file, options);
         _end = tokenizer.EndId ?? throw new InvalidOptionsException(
             ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: name one in tokenizer_config.json"]);
         _start = Generator.Defaults.DecoderStartTokenId is >= 0 and { } start && start < head.Outputs ? start
             : throw new CheckpointException(name, "it names no token that its decoder begins with; set 'decoder_start_token_id' in config.json");
     }
 
-    /// <summary>The output layer, and the trunk that it sits on.</summary>
-    public OutputHead Head { get; }
-
-    private protected override OutputHead? AdaptedHead => Head;
-
-    /// <summary>The trunk, on which other heads may sit too.</summary>
-    public Trunk Trunk => Head.Trunk;
-
-    /// <summary>The tokenizer of the checkpoint.</summary>
-    public PretrainedTokenizer Tokenizer { get; }
-
     /// <summary>Tokens of a source, special ones included, after which it is cut.</summary>
     public int MaximumSourceLength { get; }
 
     /// <summary>Tokens of a target in training, its end token included, after which it is cut.</summary>
     public int MaximumTargetLength { get; }
-
-    /// <summary>How text is generated where the caller says nothing else: generation_config.json, with the tokenizer's ids where it names none.</summary>
-    public GenerationOptions GenerationDefaults => Generator.Defaults;
-
-    /// <summary>
-    /// Whether the output layer was drawn fresh (see <see cref="LoadReport.Fresh"/>) and nothing has trained it: what is written means nothing yet.
-    /// </summary>
-    public bool HasUntrainedHead => Generator.Untrained.IsUntrained;
-
-    /// <inheritdoc/>
-    public override WeightSet Weights => Head.Weights;
-
-    /// <inheritdoc/>
-    public override Device Device => Head.Device;
-
-    /// <inheritdoc/>
-    public override string PrimaryMetric => "perplexity";
-
-    /// <summary>
-    /// Which texts the model writes in an evaluation, and how. It writes where it has a metric of texts: <c>AddMetric(TextMetric.Of(new Bleu()))</c>.
-    /// </summary>
-    /// <exception cref="InvalidOptionsException">A number is out of range.</exception>
-    /// <remarks>Not set while the model is trained or evaluated.</remarks>
-    public EvaluationSample EvaluationSample
-    {
-        get;
-        set
-        {
-            ArgumentNullException.ThrowIfNull(value);
-            value.Validate();
-            field = value;
-        }
-    } = new();
-
-    /// <inheritdoc/>
-    public override (Type Target, Type Prediction)? MetricTypes => (typeof(IReadOnlyList<string>), typeof(string));
-
-    internal override bool Writes => UserMetrics.Count > 0;
-
-    internal TextGenerator Generator { get; }
 
     /// <summary>Loads an encoder-decoder; see <c>Pretrained.TextToText</c>.</summary>
     internal static TextToText Load(Backbone backbone, TextToTextOptions? options)
@@ -132,12 +79,6 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
         Generator.Untrained.Learns(context);
         return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
-
-    /// <inheritdoc/>
-    public override IEvaluation NewEvaluation() => new LanguageEvaluation(Head);
-
-    internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
-        new SampleWriting(Generator, EvaluationSample).Add(report, cases, CollectMetrics<IReadOnlyList<string>, string>(), watch);
 
     /// <summary>The text that the model makes of a text.</summary>
     /// <param name="source">
@@ -205,25 +146,10 @@ public sealed class TextToText : TunableModel<SourceTarget>, IPredictor<string, 
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default) 
+    public IReadOnlyList<string> PredictBatch(IReadOnlyList<string> inputs, CancellationToken cancellation = default)
     {
         NullMembers.RequireEntries(inputs, nameof(inputs));
         return [.. GenerateBatch(inputs, null, cancellation).Select(texts => texts[0].Text)];
-    }
-
-    /// <summary>
-    /// Writes the model as a folder that Hugging Face's libraries open: config.json, generation_config.json, model.safetensors, tokenizer files. The folder is
-    /// whole or as it was.
-    /// </summary>
-    /// <param name="folder">Created if it does not exist; an empty folder, or one that this library saved, is replaced as a whole.</param>
-    /// <exception cref="IOException">The disk is full, the folder cannot be written, or it holds what this library did not save.</exception>
-    public void Save(string folder) => HeadFolder.Save(folder, Head, Tokenizer, further: Generator.Write);
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        base.Dispose(disposing);
-        if (disposing) Head.Dispose();
     }
 
     private int[] Ids(string source)

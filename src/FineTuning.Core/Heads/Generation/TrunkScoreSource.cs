@@ -16,8 +16,8 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 
 /// <summary>Scores of a model: its encoder runs once, keys and values of earlier tokens are kept, and one token a row is computed a step.</summary>
 /// <remarks>
-/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where another adapter is used meanwhile, what was kept is
-/// computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
+/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where the weights or the adapter have changed meanwhile, what was
+/// kept is computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
 /// </remarks>
 internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true,
     AdapterRequests? requests = null) : IScoreSource
@@ -31,7 +31,7 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
     private int[] _padding = [];
     private int[] _origins = [];
     private int _shared;
-    private (int, int) _version;
+    private int _changes;
 
     /// <summary>Beginnings whose keys and values may be known. With a cache and without an encoder.</summary>
     public IReadOnlyList<SharedPrompt> Known { get; init; } = [];
@@ -58,8 +58,8 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         int[] chosen = parents.ToArray();
         Select(chosen);
         _steps.Add((tokens.ToArray(), chosen));
-        // Keys and values of another adapter would mix with those of this one.
-        if (_version != Version) Begin();
+        // Keys and values of other weights, or of another adapter, would mix with those of these.
+        if (_changes != head.Weights.Gate.Changes) Begin();
         else if (_cache is not null)
         {
             Compute(tokens, _cache.Length - head.Trunk.LeadingPositions, scores);
@@ -74,12 +74,10 @@ internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Pr
         _casts.Dispose();
     }
 
-    private (int, int) Version => (head.Weights.AdapterVersion, requests?.Removals ?? 0);
-
     private void Begin()
     {
         Clear();
-        (_version, _shared) = (Version, 0);
+        (_changes, _shared) = (head.Weights.Gate.Changes, 0);
         if (encoder is not null)
         {
             Encode(encoder);

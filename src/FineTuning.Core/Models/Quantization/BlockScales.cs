@@ -26,16 +26,13 @@ internal sealed class BlockScales(Tensor scales) : IDisposable
 
     private int OuterBlock { get; init; } = NestedBlock;
 
-    /// <summary>The scale of a block, in the processor's memory.</summary>
-    public float this[long block] => Outer is null ? MemoryMarshal.Cast<byte, float>(Inner.bytes)[(int)block]
-        : (Numbers[Inner.bytes[(int)block]] * MemoryMarshal.Cast<byte, float>(Outer.bytes)[(int)(block / OuterBlock)]) + Offset;
-
     /// <summary>The scales of several blocks, float32.</summary>
     public Tensor Of(long first, long count)
     {
         Tensor own = Inner.narrow(0, first, count);
         if (Outer is null) return own;
-        Tensor outer = Outer.repeat_interleave(OuterBlock).narrow(0, first, count);
+        long start = first / OuterBlock, end = ((first + count - 1) / OuterBlock) + 1;
+        Tensor outer = Outer.narrow(0, start, end - start).repeat_interleave(OuterBlock).narrow(0, first - (start * OuterBlock), count);
         return (tensor(Numbers, ScalarType.Float32, Inner.device).index_select(0, own.to(ScalarType.Int64)) * outer).Plus((double)Offset);
     }
 

@@ -121,20 +121,21 @@ internal sealed class FourBitRows : QuantizedRows
     public override void Fill(long start, Tensor target)
     {
         long first = start * Columns, end = first + target.numel(), begin = first / BlockSize * BlockSize;
+        using var scope = NewDisposeScope();
+        Tensor scales = Scales.Of(begin / BlockSize, (end - begin + BlockSize - 1) / BlockSize);
         if (Device.type != DeviceType.CPU)
         {
-            using var scope = NewDisposeScope();
-            using Tensor whole = OnDevice(begin, end);
-            target.view(-1).copy_(whole.narrow(0, first - begin, end - first));
+            target.view(-1).copy_(OnDevice(begin, end, scales).narrow(0, first - begin, end - first));
             return;
         }
+        ReadOnlySpan<float> factors = MemoryMarshal.Cast<byte, float>(scales.bytes);
         Span<float> values = MemoryMarshal.Cast<byte, float>(target.bytes);
         ReadOnlySpan<byte> packed = Packed.bytes;
         Span<float> block = stackalloc float[BlockSize];
         for (long at = begin; at < end; at += BlockSize)
         {
             int count = (int)Math.Min(BlockSize, (Rows * Columns) - at);
-            float scale = Scales[at / BlockSize];
+            float scale = factors[(int)((at - begin) / BlockSize)];
             Span<ulong> pairs = MemoryMarshal.Cast<float, ulong>(block);
             int bytes = (count + 1) / 2, offset = (int)(at / 2);
             for (int i = 0; i < bytes; i++) pairs[i] = _pairs[packed[offset + i]];
@@ -155,8 +156,8 @@ internal sealed class FourBitRows : QuantizedRows
         float[] numbers = QuantizationCodes.Of(quantization.Kind);
         var nearest = new NearestCode(numbers);
         long count = values.numel();
-        if (count > int.MaxValue) throw new NotSupportedException($"a matrix of {count} numbers is too large to be quantised; at most {int.MaxValue} " +
-            $"are taken");
+        if (count > int.MaxValue) 
+            throw new NotSupportedException($"a matrix of {count} numbers is too large to be quantised; at most {int.MaxValue} are taken");
         var largest = new float[(count + quantization.BlockSize - 1) / quantization.BlockSize];
         byte[] codes = nearest.OfBlocks(MemoryMarshal.Cast<byte, float>(values.bytes), quantization.BlockSize, largest);
         var packed = new byte[(count + 1) / 2];
@@ -173,14 +174,12 @@ internal sealed class FourBitRows : QuantizedRows
         for (; i < numbers.Length; i++) target[i] = numbers[i] * scale;
     }
 
-    private Tensor OnDevice(long begin, long end)
+    private Tensor OnDevice(long begin, long end, Tensor scales)
     {
-        using var scope = NewDisposeScope();
-        long blocks = (end - begin + BlockSize - 1) / BlockSize, bytes = Math.Min((blocks * BlockSize) / 2, Packed.numel() - (begin / 2));
+        long bytes = Math.Min(scales.numel() * BlockSize / 2, Packed.numel() - (begin / 2));
         float[] numbers = MemoryMarshal.Cast<ulong, float>(_pairs).ToArray();
         Tensor table = tensor(numbers, [256, 2], ScalarType.Float32, Device);
         Tensor values = table.index_select(0, Packed.view(-1).narrow(0, begin / 2, bytes).to(ScalarType.Int64)).view(-1);
-        Tensor scales = Scales.Of(begin / BlockSize, blocks).repeat_interleave(BlockSize).narrow(0, 0, values.shape[0]);
-        return (values * scales).MoveToOuterDisposeScope();
+        return values * scales.repeat_interleave(BlockSize).narrow(0, 0, values.shape[0]);
     }
 }

@@ -17,7 +17,9 @@ internal sealed class StoredQuantization(string name, Func<string, StoredTensor?
     private const int LargestState = 1 << 16;
     private static readonly string[] States = [".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4"];
 
-    private string Scales8 => name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^".weight".Length] + ".SCB" : name + ".SCB";
+    private string Module => name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^".weight".Length] : name;
+
+    private string Scales8 => Module + ".SCB";
 
     /// <summary>Whether a matrix is stored so.</summary>
     public bool Exists => find(Scales8) is not null || States.Any(state => find(name + state) is not null);
@@ -39,7 +41,7 @@ internal sealed class StoredQuantization(string name, Func<string, StoredTensor?
         Tensor numbers = Take(name, "I8", [rows, columns]), scales = Take(Scales8, "F32", [rows]);
         Finite(Scales8, scales);
         // How the numbers lie: rows, the only form that is stored.
-        string format = name[..^".weight".Length] + ".weight_format";
+        string format = Module + ".weight_format";
         if (find(format) is not null) read(format);
         return new(numbers.to(device).DetachFromDisposeScope(), scales.to(device).DetachFromDisposeScope());
     }
