@@ -16,6 +16,8 @@ namespace FineTuning.Strategies;
 /// </remarks>
 internal sealed class MultiTaskModel : TunableModel
 {
+    private const string Precomputed = "precomputed/";
+
     private readonly IReadOnlyList<TaskEntry> _tasks;
     private readonly TaskBalancing _balancing;
     private readonly Weight? _logVariances;
@@ -112,6 +114,21 @@ internal sealed class MultiTaskModel : TunableModel
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => _tasks.SelectMany((task, index) => task.Model
         .WarningsAbout([.. rows.Where(row => ((TaskRow)row).Task == index).Select(row => ((TaskRow)row).Row)])
         .Select(warning => $"task '{task.Name}': {warning}"));
+
+    internal override string? PrecomputedPath => _tasks.Any(task => task.Model.PrecomputedPath is not null) ? Precomputed : null;
+
+    internal override void ExportPrecomputed(Action<string, Tensor> write)
+    {
+        foreach (TaskEntry task in _tasks) task.Model.ExportPrecomputed((name, value) => write($"{Precomputed}{task.Name}/{name}", value));
+    }
+
+    internal override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault)
+    {
+        foreach (TaskEntry task in _tasks)
+        {
+            task.Model.ImportPrecomputed(name => read($"{Precomputed}{task.Name}/{name}"), problem => fault($"task '{task.Name}': {problem}"));
+        }
+    }
 
     /// <summary>Rows of one task or of several, each collated by its own model and padded for itself.</summary>
     private TaskBatch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, Func<TunableModel, IReadOnlyList<EncodedRow>, int, Batch> collate)
