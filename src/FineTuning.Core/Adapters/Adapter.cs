@@ -89,6 +89,14 @@ public abstract record Adapter
     /// <summary>Whether it is put on modules.</summary>
     internal virtual bool HasTargets => true;
 
+    /// <summary>Whether it changes nothing unless it is on a module; false: weights or tokens train without one.</summary>
+    internal virtual bool NeedsModule => true;
+
+    /// <summary>The modules that it is put on where none are named; null: of such a family none are known.</summary>
+    /// <param name="modelType">The family, by config.json.</param>
+    /// <param name="norms">The paths of the model's norms.</param>
+    internal virtual IReadOnlyList<string>? DefaultsFor(string modelType, IEnumerable<string> norms) => DefaultTargets.Lora.GetValueOrDefault(modelType);
+
     /// <summary>Why it cannot be merged; null: it can.</summary>
     internal virtual string? Unmergeable => null;
 
@@ -100,6 +108,9 @@ public abstract record Adapter
 
     /// <summary>Ids of tokens whose embeddings train.</summary>
     internal virtual IReadOnlyList<int> TrainedTokens => [];
+
+    /// <summary>What stands behind the path of the embeddings in the file, for the rows of these tokens.</summary>
+    internal virtual string TokenSuffix => "token_adapter.trainable_tokens_delta";
 
     /// <summary>Whether the head of a task trains with it.</summary>
     internal virtual bool TrainsHead => true;

@@ -68,8 +68,9 @@ internal sealed class AdapterBuilder
 
     private void Make()
     {
-        (IReadOnlyList<string> Names, bool Known) defaults = Defaults();
-        var match = new ModuleMatch(_options.Targets, defaults.Names, _options.ModulesToSave);
+        IReadOnlyList<string>? defaults = _options.DefaultsFor(_source.ModelType,
+            Parameters().Where(one => one.Weight.Kind == WeightKind.Norm).Select(one => ModuleOf(one.Name)).Distinct());
+        var match = new ModuleMatch(_options.Targets, defaults ?? [], _options.ModulesToSave);
         bool isPlain = !_options.HasTargets;
         _built.Prompt = _options.OnTrunk(_head, _source);
         (string Path, LinearModule Module)[] linears = isPlain ? [] : [.. Linears.Where(pair => match.Matches(pair.Path, true, IsOutput(pair.Module)))];
@@ -92,11 +93,10 @@ internal sealed class AdapterBuilder
         Tokens();
         Wholes(match);
         if (_built.Prompt is not null) return;
-        if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options is not (NormAdapter or BiasAdapter or TokenAdapter)
-            && _built.Paths.Count == 0))
+        if (_built.Linears.Count + _built.Tables.Count + _built.Wholes.Count == 0 || (_options.NeedsModule && _built.Paths.Count == 0))
         {
             string known = string.Join(", ", Linears.Select(pair => pair.Path).Take(NamesShown));
-            throw new InvalidOptionsException([defaults.Known
+            throw new InvalidOptionsException([defaults is not null || _options.Targets != ModuleTargets.ByFamily
                 ? $"the adapter's targets mean no module of this model, so that nothing would be tuned; its linear modules are called {known} and so on"
                 : $"for models of the kind '{_source.ModelType}' no targets are known: name them (On(l => l.AllLinear()), or Named); linear modules are " +
                     $"called {known} and so on"]);
@@ -109,16 +109,6 @@ internal sealed class AdapterBuilder
             if (idle.Length > 0) throw new InvalidOptionsException([$"the target modules {string.Join(", ", idle.Select(name => $"'{name}'"))} are none " +
                 $"of this model's; its linear modules are called {string.Join(", ", all.Take(NamesShown))} and so on"]);
         }
-    }
-
-    private (IReadOnlyList<string> Names, bool Known) Defaults()
-    {
-        if (_options is NormAdapter) return ([.. Parameters().Where(one => one.Weight.Kind == WeightKind.Norm).Select(one => ModuleOf(one.Name))
-            .Distinct()], true);
-        if (_options is TokenAdapter) return ([], true);
-        if (_options is ScalingAdapter) return DefaultTargets.Scaling.TryGetValue(_source.ModelType, out (string[] Targets, string[] FeedForward) own)
-            ? (own.Targets, true) : ([], _options.Targets != ModuleTargets.ByFamily);
-        return DefaultTargets.Lora.TryGetValue(_source.ModelType, out string[]? known) ? (known, true) : ([], _options.Targets != ModuleTargets.ByFamily);
     }
 
     // An adapter of embeddings that is kept tied to the output layer.
@@ -145,8 +135,7 @@ internal sealed class AdapterBuilder
         if (_options.TrainedTokens.Distinct().Count() != _options.TrainedTokens.Count) throw new InvalidOptionsException(["a token is named twice"]);
         using var scope = NewDisposeScope();
         Tensor ids = tensor(_options.TrainedTokens.Select(id => (long)id).ToArray(), device: _head.Device).DetachFromDisposeScope();
-        string suffix = _options is TokenAdapter ? "trainable_tokens_delta" : "token_adapter.trainable_tokens_delta";
-        Weight rows = _source.Make(PathOf(table.Path), suffix, [ids.shape[0], own.shape[1]], 0, () => own.detach().index_select(0, ids));
+        Weight rows = _source.Make(PathOf(table.Path), _options.TokenSuffix, [ids.shape[0], own.shape[1]], 0, () => own.detach().index_select(0, ids));
         TableMethod? inner = _built.Tables.Find(method => ReferenceEquals(method.Table, table));
         if (inner is not null) _built.Tables.Remove(inner);
         _built.Tables.Add(new TokenRows(table, rows, ids, inner));
@@ -183,8 +172,7 @@ internal sealed class AdapterBuilder
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        Tensor value = weight.Own.detach().to(_head.Trunk.TokenTable.Weight.Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32)
-            .clone();
+        Tensor value = weight.Own.detach().to(_source.Type).clone();
         foreach ((WeightPart part, string? key) in parts)
         {
             Tensor own = part.Of(value);

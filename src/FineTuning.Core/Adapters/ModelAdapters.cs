@@ -12,7 +12,6 @@ namespace FineTuning.Adapters;
 /// refused.</remarks>
 public sealed class ModelAdapters : IDisposable
 {
-    private const string WeightsName = "adapter_model.safetensors";
     private readonly OutputHead _head;
     private readonly Lock _changes = new();
     // Replaced as a whole: who predicts reads it without a lock, since a change that takes an adapter away waits for all who are inside.
@@ -76,7 +75,7 @@ public sealed class ModelAdapters : IDisposable
     public void Load(string folder, string name = "default", bool use = true, bool anyBase = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        Put(name, use, () => WholeFolder.Read(folder, () => Read(folder, anyBase)));
+        Put(name, use, () => WholeFolder.Read(folder, () => AdapterFolder.Read(folder, _head, anyBase)));
     }
 
     /// <summary>Makes one adapter of several, which the model computes with from now on; the several stay.</summary>
@@ -98,12 +97,7 @@ public sealed class ModelAdapters : IDisposable
         {
             if (parts[i].Name is null) throw new ArgumentException($"parts[{i}] has no name", nameof(parts));
         }
-        using Lock.Scope alone = _changes.EnterScope();
-        ThrowIfDisposed();
-        AdapterTensors made;
-        using (_head.Weights.Enter()) made = CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep);
-        using AdapterTensors combined = made;
-        Put(name, true, () => AdapterBuilder.Build(_head, combined.Options, combined, name, 0));
+        Derive(name, () => CombinedAdapter.Of(combination, [.. parts.Select(part => (part.Name, Find(part.Name), part.Weight))], keep));
     }
 
     /// <summary>Makes plain LoRA of an adapter whose start changed the base (PiSSA, OLoRA): of twice the rank, on the base as it was. The model computes
@@ -116,12 +110,7 @@ public sealed class ModelAdapters : IDisposable
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentException.ThrowIfNullOrWhiteSpace(plain);
-        using Lock.Scope alone = _changes.EnterScope();
-        ThrowIfDisposed();
-        AdapterTensors made;
-        using (_head.Weights.Enter()) made = PlainLora.Of(name, Find(name));
-        using AdapterTensors tensors = made;
-        Put(plain, true, () => AdapterBuilder.Build(_head, tensors.Options, tensors, plain, 0));
+        Derive(plain, () => PlainLora.Of(name, Find(name)));
     }
 
     /// <summary>Lets the model compute with an adapter.</summary>
@@ -286,23 +275,10 @@ public sealed class ModelAdapters : IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ThrowIfDisposed();
         BuiltAdapter built = Current ?? throw new InvalidOperationException("no adapter is active: there is nothing to save (UseAdapter)");
-        if (built.Options.PeftType is null) throw new InvalidOperationException($"{built.Options.GetType().Name} has no form in a file of PEFT: merge it " +
-            $"(Merge) and save the model");
+        if (built.Options.PeftType is null)
+            throw new InvalidOperationException($"{built.Options.GetType().Name} has no form in a file of PEFT: merge it (Merge) and save the model");
         using WeightPass pass = _head.Weights.Enter();
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
-        (string Key, Tensor Value)[] tensors = [.. built.Entries.Select(entry => (entry.Key, entry.Value().detach().contiguous()))
-            .OrderBy(entry => entry.Key, StringComparer.Ordinal)];
-        string[] infinite = [.. tensors.Where(entry => !entry.Value.isfinite().all().item<bool>()).Select(entry => entry.Key)];
-        if (infinite.Length > 0) throw new NonFiniteException($"the adapter's {string.Join(", ", infinite.Take(5))} hold NaN or infinite numbers: it is " +
-            $"not saved");
-        Adapter written = built.Options.Targets == ModuleTargets.ByFamily && built.Paths.Count > 0
-            ? built.Options.With(ModuleTargets.ByFamily.Named([.. built.Paths])) : built.Options;
-        AtomicFolder.Write(folder, target =>
-        {
-            File.WriteAllText(Path.Combine(target, AdapterConfig.FileName), AdapterConfig.Write(written, TaskType()));
-            SafetensorsWriter.Write(Path.Combine(target, WeightsName), tensors, BaseFingerprint.Mark(_head));
-        });
+        AdapterFolder.Write(folder, built, _head);
     }
 
     /// <summary>Frees the adapters' tensors; after the model's.</summary>
@@ -321,24 +297,15 @@ public sealed class ModelAdapters : IDisposable
         _head.Weights.ThrowIfClosed();
     }
 
-    private string? TaskType() => _head.Kind == HeadKind.SequenceClassification ? "SEQ_CLS" : _head.Kind == HeadKind.TokenClassification ? "TOKEN_CLS"
-        : _head.Kind == HeadKind.QuestionAnswering ? "QUESTION_ANS" : _head.Kind == HeadKind.CausalLanguage ? "CAUSAL_LM"
-        : _head.Kind == HeadKind.SequenceToSequence ? "SEQ_2_SEQ_LM" : null;
-
-    private BuiltAdapter Read(string folder, bool anyBase)
+    // Puts an adapter on the model that is made of those that are there.
+    private void Derive(string name, Func<AdapterTensors> make)
     {
-        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "no such folder");
-        Adapter adapter = AdapterConfig.Read(folder);
-        string path = Path.Combine(folder, WeightsName);
-        if (!File.Exists(path)) throw new CheckpointException(path,
-            "it is missing; an adapter's folder holds adapter_config.json and adapter_model.safetensors (pickled adapters are not read: convert them)");
-        using var file = SafetensorsFile.Open(path);
-        if (!anyBase)
-        {
-            using WeightPass pass = _head.Weights.Enter();
-            BaseFingerprint.Require(file.Metadata, _head, path);
-        }
-        return AdapterBuilder.Build(_head, adapter, file, path, 0);
+        using Lock.Scope alone = _changes.EnterScope();
+        ThrowIfDisposed();
+        AdapterTensors made;
+        using (_head.Weights.Enter()) made = make();
+        using AdapterTensors tensors = made;
+        Put(name, true, () => AdapterBuilder.Build(_head, tensors.Options, tensors, name, 0));
     }
 
     private void Put(string name, bool use, Func<BuiltAdapter> build)

@@ -35,6 +35,9 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     /// <summary>The model's family, by config.json.</summary>
     public string ModelType { get; init; } = "";
 
+    /// <summary>The type of the numbers.</summary>
+    public ScalarType Type => type;
+
     /// <summary>Draws what is fresh.</summary>
     public Generator Generator => _generator;
 

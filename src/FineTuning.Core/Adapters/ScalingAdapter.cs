@@ -24,6 +24,9 @@ public sealed record ScalingAdapter : Adapter
 
     internal override string PeftType => "IA3";
 
+    internal override IReadOnlyList<string>? DefaultsFor(string modelType, IEnumerable<string> norms) =>
+        DefaultTargets.Scaling.TryGetValue(modelType, out (string[] Targets, string[] FeedForward) known) ? known.Targets : null;
+
     internal override LinearMethod OnLinear(LinearModule module, string path, ParameterSource source)
     {
         IReadOnlyList<string> inputs = FeedForward ?? (DefaultTargets.Scaling.TryGetValue(source.ModelType,

@@ -13,6 +13,8 @@ public sealed record BiasAdapter : Adapter
 
     internal override bool HasTargets => false;
 
+    internal override bool NeedsModule => false;
+
     internal override TrainedBiases TrainedBiases => TrainedBiases.All;
 
     internal override void Write(JsonObject config)
@@ -24,6 +26,10 @@ public sealed record BiasAdapter : Adapter
 public sealed record NormAdapter : Adapter
 {
     internal override string PeftType => "LN_TUNING";
+
+    internal override bool NeedsModule => false;
+
+    internal override IReadOnlyList<string> DefaultsFor(string modelType, IEnumerable<string> norms) => [.. norms];
 
     internal override string? KeyOfWhole(string parameter, WeightKind kind, bool isNorm, bool isAdapted)
     {
@@ -44,6 +50,12 @@ public sealed record TokenAdapter : Adapter
     public IReadOnlyList<int> TokenIds { get; init => field = value ?? throw new ArgumentNullException(nameof(TokenIds)); } = [];
 
     internal override string PeftType => "TRAINABLE_TOKENS";
+
+    internal override bool NeedsModule => false;
+
+    internal override IReadOnlyList<string> DefaultsFor(string modelType, IEnumerable<string> norms) => [];
+
+    internal override string TokenSuffix => "trainable_tokens_delta";
 
     internal override IReadOnlyList<int> TrainedTokens => TokenIds;
 

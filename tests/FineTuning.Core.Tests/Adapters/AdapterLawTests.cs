@@ -72,6 +72,20 @@ public sealed class AdapterLawTests
         Assert.All(ranks, rank => Assert.InRange(rank, 0, 4));
     }
 
+    [Theory]
+    [InlineData(0, 6)]
+    [InlineData(3, 3)]
+    [InlineData(6, 0)]
+    public void An_allocation_that_has_no_step_is_refused(int warmup, int final)
+    {
+        var adapter = new AdaptiveLoraAdapter { Rank = 4, TargetRank = 2, WarmupSteps = warmup, FinalSteps = final };
+        var feature = new AdapterTuning("default", AdapterConfig.Write(adapter, null)) { Adapter = adapter };
+        using RowsClassifier model = TinyRun.Model();
+        feature.Prepare(model);
+        InvalidOptionsException refusal = Assert.Throws<InvalidOptionsException>(() => TinyRun.Run(model, new() { Steps = 6, BatchSize = 4, Features = [feature] }));
+        Assert.Contains("6 steps in all", refusal.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Settings_of_the_allocation_are_all_named()
     {

@@ -3,6 +3,8 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Models;
 using FineTuning.Strategies;
+using FineTuning.Tasks;
+using FineTuning.Tests.Heads.Preference;
 using FineTuning.Training;
 using Xunit;
 
@@ -102,6 +104,38 @@ public sealed class MultiTaskTests
         using TokenClassifier names = Pretrained.TokenClassifier(Path.Combine(folder, "names"));
         Assert.Equal(names.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()), mood.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()));
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Views_are_tasks_too_and_keep_what_they_compare_with_in_the_state()
+    {
+        PreferencePair[] pairs = [new("Mine is a long ", "and a sad tale", "knot"), new("Off with ", "her head", "his hat!"), new("Curiouser and ", "curiouser!", "so on")];
+        PromptCompletion[] texts = [new("The Dormouse ", "slept"), new("and Alice ", "sighed wearily")];
+        using var files = new PreferenceBase();
+        using CausalLanguageModel model = Pretrained.CausalLanguageModel(files.Folder), before = Pretrained.CausalLanguageModel(files.Folder);
+        TunableModel<PreferencePair> view = model.With(PreferenceLoss.Dpo());
+        MultiTaskResult result = FineTuner.For(model.Trunk).Task("better", view, pairs, pairs).Task("text", model, texts).Task("taught", model.DistilledFrom(before.Head), texts)
+            .With(o => o with { Steps = 6, BatchSize = 2, Optimizer = Optimizer.AdamW(2e-3) }).Train();
+        double computed = model.With(PreferenceLoss.Dpo(), before.Head).Evaluate(pairs)["loss"];
+        Assert.Equal(computed, result["better"].Together!["loss"], 1e-6);
+        Assert.True(Math.Abs(computed - Math.Log(2)) > 1e-4);
+
+        TunableModel<PreferencePair> later = model.With(PreferenceLoss.Dpo());
+        MultiTaskModel Joined(TunableModel<PreferencePair> task) =>
+            new(model.Trunk, [new TaskEntry<PreferencePair>("better", task, pairs, null, 1, 1), new TaskEntry<PreferencePair>("free", model.With(PreferenceLoss.SimPo()), pairs, null, 1, 1)], TaskBalancing.Fixed);
+        MultiTaskModel first = Joined(view), second = Joined(later);
+        var kept = new Dictionary<string, TorchSharp.torch.Tensor>();
+        first.ExportPrecomputed(kept.Add);
+        Assert.Equal(3, kept.Count);
+        Assert.All(kept.Keys, name => Assert.StartsWith(first.PrecomputedPath!, name, StringComparison.Ordinal));
+        second.ImportPrecomputed(kept.GetValueOrDefault, fault => Assert.Fail(fault));
+        Assert.Equal(computed, later.Evaluate(pairs)["loss"], 1e-6);
+        var faults = new List<string>();
+        second.ImportPrecomputed(_ => null, faults.Add);
+        Assert.Contains("task 'better'", Assert.Single(faults), StringComparison.Ordinal);
+        foreach (TorchSharp.torch.Tensor value in kept.Values) value.Dispose();
+        first.Weights.FreeOwn();
+        second.Weights.FreeOwn();
     }
 
     [Fact]

@@ -23,7 +23,7 @@ public sealed record AdaptiveLoraAdapter : Adapter
     /// <summary>Steps before the first is taken away, 0 or more. Default 0.</summary>
     public int WarmupSteps { get; init; }
 
-    /// <summary>Steps at the end in which none is taken away any more, 0 or more. Default 0.</summary>
+    /// <summary>Steps at the end in which none is taken away any more, 0 or more; a run has more steps than both. Default 0.</summary>
     public int FinalSteps { get; init; }
 
     /// <summary>Steps from one allocation to the next, 1 or more. Default 1.</summary>

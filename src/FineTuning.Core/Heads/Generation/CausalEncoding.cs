@@ -36,6 +36,8 @@ internal sealed class CausalEncoding
                 + "name one in tokenizer_config.json, or prepare the checkpoint with a chat format"]);
     }
 
+    public PretrainedTokenizer Tokenizer => _tokenizer;
+
     /// <summary>A text with its end token; all of it is learned.</summary>
     public CausalRow? Encode(string text, EncodingReport report)
     {

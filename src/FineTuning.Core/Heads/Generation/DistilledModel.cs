@@ -20,6 +20,8 @@ internal sealed class DistilledModel<TExample>(CausalTextModel<TExample> student
     // Scores of both over the vocabulary exist for so many tokens at a time.
     private const long TokensAtOnce = 128;
 
+    private protected override OutputHead? AdaptedHead => student.Head;
+
     private protected override ModelAdapters? SharedAdapters => student.Adapters;
 
     public override WeightSet Weights => student.Weights;

@@ -32,7 +32,7 @@ internal sealed class PairBatch : Batch
     public static PairBatch Of(IReadOnlyList<EncodedRow> rows, int width, int padId, bool learnsPrompt,
         Func<PairRow, (float Chosen, float Rejected)>? reference, Device device)
     {
-        PairRow[] pairs = [.. rows.Cast<PairRow>()];
+        PairRow[] pairs = [.. rows.Select(OwnRows.Of<PairRow>)];
         CausalRow[] sides = [.. pairs.Select(pair => pair.Chosen), .. pairs.Select(pair => pair.Rejected)];
         CausalRow[] scored = learnsPrompt ? [.. sides.Select((side, i) => i < pairs.Length ? side.LearnedFrom(0) : side)] : sides;
         float[] completions = [.. sides.SelectMany((side, i) => Enumerable.Range(1, side.Length - 1).Where(token => scored[i].Learned[token])

@@ -1,6 +1,7 @@
 using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -27,9 +28,17 @@ internal abstract class PairLoss : PreferenceLoss<PreferencePair>
     /// <returns>[pairs]</returns>
     internal abstract Tensor PerPair(PreferenceScores scores);
 
+    /// <summary>What of both completions is compared; beta times that are their rewards.</summary>
+    /// <returns>Each [pairs].</returns>
+    internal abstract (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores);
+
     /// <summary>The rewards that the model gives to both completions.</summary>
     /// <returns>Each [pairs], without gradient.</returns>
-    internal abstract (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores);
+    internal (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    {
+        (Tensor chosen, Tensor rejected) = Compared(scores);
+        return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
+    }
 
     public PairLoss WithLengthWeight(double weight)
     {

@@ -18,9 +18,9 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
     public PairRow? Encode(PreferencePair example, EncodingReport report)
     {
         ArgumentNullException.ThrowIfNull(example);
-        TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt"), chosen = ExampleParts.Require(example.Chosen, "chosen"),
+        TextOrTurns prompt = Prompt(example.Prompt), chosen = ExampleParts.Require(example.Chosen, "chosen"),
             rejected = ExampleParts.Require(example.Rejected, "rejected");
-        if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
+        CheckMargin(example);
         CausalRow? better = Side("chosen", prompt, chosen, example.Tools, report);
         CausalRow? worse = better is null ? null : Side("rejected", prompt, rejected, example.Tools, report);
         if (better is null || worse is null) return null;
@@ -33,24 +33,52 @@ internal sealed class PreferenceEncoding(CausalEncoding encoding, PreferenceLint
     public LabeledRow? Encode(UnpairedPreference example, EncodingReport report)
     {
         ArgumentNullException.ThrowIfNull(example);
-        CausalRow? row = Side("completion", ExampleParts.Require(example.Prompt, "prompt"),
+        CausalRow? row = Side("completion", Prompt(example.Prompt),
             ExampleParts.Require(example.Completion, "completion"), example.Tools, report);
         return row is null ? null : new(row, example.IsDesirable);
     }
 
-    private CausalRow? Side(string name, TextOrTurns prompt, TextOrTurns completion, IReadOnlyList<ChatTool>? tools, EncodingReport report)
+    /// <exception cref="TrainingDataException">The margin is not finite.</exception>
+    public static void CheckMargin(PreferencePair example)
+    {
+        if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
+    }
+
+    /// <exception cref="TrainingDataException">The tokenizer has no chat template: nothing says how turns are written.</exception>
+    public static void RequireTemplate(PretrainedTokenizer tokenizer)
+    {
+        if (!tokenizer.ChatTemplate.IsFallback) return;
+        throw new TrainingDataException("there are turns, and the tokenizer has no chat template that says how they are written; "
+            + "give texts, or prepare a copy of the checkpoint by Pretrained.AddChatFormat");
+    }
+
+    /// <summary>Encodes one completion; what is wrong with it names it.</summary>
+    /// <exception cref="TrainingDataException">It cannot be read.</exception>
+    public static T Side<T>(string name, Func<T> encode)
     {
         try
         {
-            CausalRow? row = encoding.Encode(new PromptCompletion(Turn(prompt, "user"), Turn(completion, "assistant")) { Tools = tools }, report);
-            return row is null || !row.Learned[0] ? row : throw new TrainingDataException(
-                "the prompt is empty and the tokenizer puts no token before a text, so that nothing predicts the first token of the completion: give a prompt");
+            return encode();
         }
         catch (Exception fault) when (fault is TrainingDataException or ChatTemplateException)
         {
             throw new TrainingDataException($"'{name}': {fault.Message}", fault);
         }
     }
+
+    private TextOrTurns Prompt(TextOrTurns? given)
+    {
+        TextOrTurns prompt = ExampleParts.Require(given, "prompt");
+        if (prompt.Turns is not null) RequireTemplate(encoding.Tokenizer);
+        return prompt;
+    }
+
+    private CausalRow? Side(string name, TextOrTurns prompt, TextOrTurns completion, IReadOnlyList<ChatTool>? tools, EncodingReport report) => Side(name, () =>
+    {
+        CausalRow? row = encoding.Encode(new PromptCompletion(Turn(prompt, "user"), Turn(completion, "assistant")) { Tools = tools }, report);
+        return row is null || !row.Learned[0] ? row : throw new TrainingDataException(
+            "the prompt is empty and the tokenizer puts no token before a text, so that nothing predicts the first token of the completion: give a prompt");
+    });
 
     private TextOrTurns Turn(TextOrTurns part, string role) => isChat && part.Text is { Length: > 0 } text ? new([new ChatTurn(role, text)]) : part;
 }

@@ -17,6 +17,9 @@ public abstract class PreferenceLoss<TExample>
     /// <summary>Whether log-probabilities under a reference, the model before training, are needed.</summary>
     internal abstract bool NeedsReference { get; }
 
+    /// <summary>Whether the sum over a batch is that over its parts; false: what a row's loss is depends on the other rows of its batch.</summary>
+    internal virtual bool AddsOverRows => true;
+
     /// <summary>A model that learns by the loss, as a view of one that writes.</summary>
     internal abstract TunableModel<TExample> On(PreferenceSource source, OutputHead? reference);
 
@@ -121,13 +124,19 @@ public static class PreferenceLoss
     /// <param name="smoothing">From 0 to below 0.5.</param>
     public static PreferenceLoss<PreferencePair> Aot(double beta = 0.1, double smoothing = 0) =>
         new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Transport(
-        ratios.Scores.Chosen - ratios.Scores.Rejected, ratios.Scores.ReferenceChosen! - ratios.Scores.ReferenceRejected!, beta, smoothing));
+            ratios.Scores.Chosen - ratios.Scores.Rejected, ratios.Scores.ReferenceChosen! - ratios.Scores.ReferenceRejected!, beta, smoothing))
+        {
+            SortsOverRows = true,
+        };
 
     /// <summary>Alignment by optimal transport of chosen above rejected log-ratios, sorted over the batch (Melnyk et al. 2024).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>
     /// <param name="smoothing">From 0 to below 0.5.</param>
     public static PreferenceLoss<PreferencePair> AotUnpaired(double beta = 0.1, double smoothing = 0) =>
-        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Transport(ratios.Chosen, ratios.Rejected, beta, smoothing));
+        new ReferenceLoss(beta, smoothing, ratios => PreferenceFormulas.Transport(ratios.Chosen, ratios.Rejected, beta, smoothing))
+        {
+            SortsOverRows = true,
+        };
 
     /// <summary>Anchored preference optimisation for data better than the model (D'Oosterlinck et al. 2024, equation 7).</summary>
     /// <param name="beta">Above 0. Default 0.1.</param>

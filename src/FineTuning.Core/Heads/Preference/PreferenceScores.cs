@@ -38,6 +38,10 @@ internal sealed record PreferenceScores
     /// <summary>How many pairs there are.</summary>
     public long Pairs => Chosen.shape[0];
 
+    /// <summary>The mean log-probability of a token of each completion under the model that trains.</summary>
+    public (Tensor Chosen, Tensor Rejected) Means() =>
+        (Chosen / PreferenceFormulas.Counts(ChosenTokens), Rejected / PreferenceFormulas.Counts(RejectedTokens));
+
     /// <summary>Sums token by token log-probabilities.</summary>
     /// <param name="tokens">log p of each token given those before it, [2 pairs, tokens]: the chosen rows, then the rejected ones.</param>
     /// <param name="mask">1 where a token belongs to the completion, else 0, [2 pairs, tokens], in the type of <paramref name="tokens"/>.</param>

@@ -10,10 +10,14 @@ using static TorchSharp.torch;
 namespace FineTuning.Heads;
 
 /// <summary>A model that writes as one that learns from preferences: a view, the model owns the weights. Nothing is dropped while it learns.</summary>
+/// <typeparam name="TExample">What it learns from.</typeparam>
+/// <typeparam name="TLoss">Of which kind the loss is.</typeparam>
+/// <typeparam name="TRow">What an example becomes.</typeparam>
 /// <param name="source">The model.</param>
 /// <param name="loss">Valid.</param>
 /// <param name="reference">Log-probabilities under it are compared. Null: the model itself before training, its adapter switched off.</param>
-internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source, PreferenceLoss<TExample> loss, OutputHead? reference) : TunableModel<TExample>
+internal abstract class PreferenceTuning<TExample, TLoss, TRow>(PreferenceSource source, TLoss loss, OutputHead? reference) : TunableModel<TExample>
+    where TLoss : PreferenceLoss<TExample>
     where TRow : EncodedRow, IReferencedRow
 {
     // What is found in a data set is found in that set alone.
@@ -26,7 +30,13 @@ internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source
 
     public override Device Device => source.Head.Device;
 
+    public sealed override bool LossAddsOverRows => loss.AddsOverRows;
+
     protected PreferenceSource Source => source;
+
+    protected TLoss Loss => loss;
+
+    private protected override OutputHead? AdaptedHead => source.Head;
 
     private protected override ModelAdapters? SharedAdapters => source.Adapters;
 
@@ -47,7 +57,7 @@ internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source
     }
 
     internal sealed override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation) =>
-        _reference?.Compute(rows.Cast<TRow>(), (head, some, length) => Reference(head, some, length), cancellation);
+        _reference?.Compute(rows.Select(OwnRows.Of<TRow>), Reference, cancellation);
 
     internal sealed override string? PrecomputedPath => _reference is null ? null : ReferenceScores.StatePath;
 
@@ -56,15 +66,7 @@ internal abstract class PreferenceTuning<TExample, TRow>(PreferenceSource source
     internal sealed override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault) => _reference?.Import(read, fault);
 
     /// <summary>The values of a row under the reference. Null: none are needed.</summary>
-    protected Func<TRow, (float First, float Second)>? References => _reference is null ? null : row => _reference.Of(row);
-
-    /// <exception cref="TrainingDataException">There are turns, and nothing says how they are written.</exception>
-    protected void RequireTemplate(TextOrTurns? prompt)
-    {
-        if (prompt?.Turns is null || !source.Tokenizer.ChatTemplate.IsFallback) return;
-        throw new TrainingDataException("the record has turns, and the tokenizer has no chat template that says how they are written; "
-            + "give texts, or prepare a copy of the checkpoint by Pretrained.AddChatFormat");
-    }
+    protected Func<TRow, (float First, float Second)>? References => _reference is null ? null : _reference.Of;
 
     protected abstract TRow? Encode(PreferenceEncoding encoding, TExample example, EncodingReport report);
 

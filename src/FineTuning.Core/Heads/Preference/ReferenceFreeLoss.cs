@@ -25,17 +25,20 @@ internal sealed class ReferenceFreeLoss(double beta, double smoothing, Func<Tens
 
     internal override bool NeedsReference => false;
 
+    // The mean over tokens is the batch's.
+    internal override bool AddsOverRows => LikelihoodWeight == 0;
+
     internal override Tensor PerPair(PreferenceScores scores)
     {
-        (Tensor chosen, Tensor rejected) = Values(scores);
-        Tensor pairs = formula(Shaped(chosen) - Shaped(rejected));
+        (Tensor chosen, Tensor rejected) = Compared(scores);
+        Tensor pairs = formula(chosen - rejected);
         return LikelihoodWeight == 0 ? pairs : pairs.Plus(PreferenceFormulas.Likelihood(scores) * Held(LikelihoodWeight));
     }
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    internal override (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores)
     {
-        (Tensor chosen, Tensor rejected) = Values(scores);
-        return (Shaped(chosen).detach() * Held(Beta), Shaped(rejected).detach() * Held(Beta));
+        (Tensor chosen, Tensor rejected) = Averages ? scores.Means() : (scores.Chosen, scores.Rejected);
+        return (Shaped(chosen), Shaped(rejected));
     }
 
     internal override void CollectOwnViolations(List<string> violations)
@@ -46,10 +49,6 @@ internal sealed class ReferenceFreeLoss(double beta, double smoothing, Func<Tens
         PreferenceRules.NotNegative(Margin, "margin", violations);
         if (!double.IsFinite(RewardShape)) violations.Add($"rewardShape of the preference loss is {RewardShape}: it is finite");
     }
-
-    private (Tensor Chosen, Tensor Rejected) Values(PreferenceScores scores) => Averages
-        ? (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens))
-        : (scores.Chosen, scores.Rejected);
 
     private Tensor Shaped(Tensor logProbability) =>
         RewardShape == 0 ? logProbability : Minus(1, (logProbability * Held(-RewardShape)).exp()) / Held(RewardShape);
@@ -65,23 +64,18 @@ internal sealed class OddsRatioLoss(double beta) : PairLoss(beta)
 
     internal override bool LearnsPrompt => true;
 
+    internal override bool AddsOverRows => false;
+
     internal override Tensor PerPair(PreferenceScores scores)
     {
-        (Tensor chosen, Tensor rejected) = Means(scores);
+        (Tensor chosen, Tensor rejected) = Compared(scores);
         Tensor odds = chosen - rejected - (LogOfRest(chosen) - LogOfRest(rejected));
         return PreferenceFormulas.Likelihood(scores) - nn.functional.logsigmoid(odds) * Held(Beta);
     }
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
-    {
-        (Tensor chosen, Tensor rejected) = Means(scores);
-        return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
-    }
+    internal override (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores) => scores.Means();
 
     internal override void CollectOwnViolations(List<string> violations) => PreferenceRules.Positive(Beta, "beta", violations);
-
-    private static (Tensor Chosen, Tensor Rejected) Means(PreferenceScores scores) =>
-        (scores.Chosen / PreferenceFormulas.Counts(scores.ChosenTokens), scores.Rejected / PreferenceFormulas.Counts(scores.RejectedTokens));
 
     // log(1 - p). A completion that is certain to rounding would make it minus infinity, and its gradient NaN: the ceiling is the last p below 1 in float32.
     private static Tensor LogOfRest(Tensor logProbability) => logProbability.clamp_max(Held(-6e-8)).expm1().neg().log();

@@ -19,20 +19,26 @@ internal sealed class ReferenceLoss(double beta, double smoothing, Func<LogRatio
 
     public double? Temperature { get; init; }
 
+    /// <summary>Whether the formula sorts the pairs of a batch.</summary>
+    public bool SortsOverRows { get; init; }
+
     internal override bool NeedsReference => true;
+
+    internal override bool AddsOverRows => !SortsOverRows;
 
     internal override Tensor PerPair(PreferenceScores scores)
     {
-        (Tensor chosen, Tensor rejected) = Ratios(scores);
+        (Tensor chosen, Tensor rejected) = Compared(scores);
         Tensor pairs = formula(
             new LogRatios(Divergences.Apply(chosen, Divergence, AlphaCoefficient), Divergences.Apply(rejected, Divergence, AlphaCoefficient), scores));
         return scores.Weights is null ? pairs : pairs * scores.Weights;
     }
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores)
+    internal override (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores)
     {
-        (Tensor chosen, Tensor rejected) = Ratios(scores);
-        return (chosen.detach() * Held(Beta), rejected.detach() * Held(Beta));
+        if (scores.ReferenceChosen is null || scores.ReferenceRejected is null)
+            throw new InvalidOperationException("the loss needs log-probabilities under a reference");
+        return (scores.Chosen - scores.ReferenceChosen, scores.Rejected - scores.ReferenceRejected);
     }
 
     internal override void CollectOwnViolations(List<string> violations)
@@ -43,13 +49,6 @@ internal sealed class ReferenceLoss(double beta, double smoothing, Func<LogRatio
         if (!double.IsFinite(AlphaCoefficient)) violations.Add($"the alpha coefficient is {AlphaCoefficient}: it is finite");
         if (Temperature is { } temperature) PreferenceRules.Positive(temperature, "temperature", violations);
     }
-
-    private static (Tensor Chosen, Tensor Rejected) Ratios(PreferenceScores scores)
-    {
-        if (scores.ReferenceChosen is null || scores.ReferenceRejected is null)
-            throw new InvalidOperationException("the loss needs log-probabilities under a reference");
-        return (scores.Chosen - scores.ReferenceChosen, scores.Rejected - scores.ReferenceRejected);
-    }
 }
 
 /// <summary>Several losses at once: the sum of their weighted means (Wang et al. 2024, mixed preference optimisation).</summary>
@@ -59,10 +58,12 @@ internal sealed class CombinedLoss(IReadOnlyList<(PairLoss Loss, double Weight)>
 
     internal override bool LearnsPrompt => parts.Any(part => part.Loss.LearnsPrompt);
 
+    internal override bool AddsOverRows => parts.All(part => part.Loss.AddsOverRows);
+
     internal override Tensor PerPair(PreferenceScores scores) =>
         parts.Select(part => part.Loss.PerPair(scores) * Held(part.Weight)).Aggregate((sum, part) => sum.Plus(part));
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => parts[0].Loss.Rewards(scores);
+    internal override (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores) => parts[0].Loss.Compared(scores);
 
     internal override void CollectOwnViolations(List<string> violations)
     {
@@ -84,9 +85,11 @@ internal sealed class LikelihoodLoss() : PairLoss(1)
 {
     internal override bool NeedsReference => false;
 
+    internal override bool AddsOverRows => false;
+
     internal override Tensor PerPair(PreferenceScores scores) => PreferenceFormulas.Likelihood(scores);
 
-    internal override (Tensor Chosen, Tensor Rejected) Rewards(PreferenceScores scores) => (scores.Chosen.detach(), scores.Rejected.detach());
+    internal override (Tensor Chosen, Tensor Rejected) Compared(PreferenceScores scores) => (scores.Chosen, scores.Rejected);
 
     internal override void CollectOwnViolations(List<string> violations)
     {

@@ -28,7 +28,6 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
     public const string StatePath = "reference/";
 
     private const string Keys = StatePath + "keys", Values = StatePath + "log_probabilities", Weights = StatePath + "weights";
-    private const long NumbersAtOnce = 1 << 24;
 
     private readonly Dictionary<UInt128, (float First, float Second)> _values = [];
     private byte[]? _fingerprint;
@@ -50,7 +49,7 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
         onBase(() =>
         {
             using WeightPass pass = head.Weights.Enter();
-            byte[] fingerprint = Fingerprint();
+            byte[] fingerprint = WeightHash.Digest(head.Weights);
             if (_fingerprint is not null && !fingerprint.AsSpan().SequenceEqual(_fingerprint)) throw Changed(missing.Length);
             _fingerprint = fingerprint;
             (float, float)[] values = PredictionBatches.Run(
@@ -115,22 +114,6 @@ internal sealed class ReferenceScores(OutputHead head, Action<Action> onBase)
     {
         float[] numbers = Outputs.Read(values.to(ScalarType.Float32));
         return [.. Enumerable.Range(0, rows).Select(row => (numbers[row], numbers[rows + row]))];
-    }
-
-    private byte[] Fingerprint()
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (Weight weight in head.Weights)
-        {
-            using var scope = NewDisposeScope();
-            Tensor flat = weight.Value.detach().reshape(-1);
-            for (long start = 0; start < flat.shape[0]; start += NumbersAtOnce)
-            {
-                using var inner = NewDisposeScope();
-                hash.AppendData(flat.narrow(0, start, Math.Min(NumbersAtOnce, flat.shape[0] - start)).contiguous().cpu().bytes);
-            }
-        }
-        return hash.GetHashAndReset();
     }
 
     private static InvalidOperationException Changed(int rows) => new(

@@ -67,7 +67,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         ArgumentNullException.ThrowIfNull(example);
         ArgumentNullException.ThrowIfNull(report);
         TextOrTurns prompt = ExampleParts.Require(example.Prompt, "prompt");
-        if (example.Margin is { } margin && !double.IsFinite(margin)) throw new TrainingDataException($"the margin {margin} is not finite");
+        PreferenceEncoding.CheckMargin(example);
         if (example.Tools?.Contains(null!) == true) throw new TrainingDataException("Tools of the record holds null; leave it out");
         TokenizedRow chosen = Side("chosen", prompt, ExampleParts.Require(example.Chosen, "chosen"), example.Tools);
         TokenizedRow rejected = Side("rejected", prompt, ExampleParts.Require(example.Rejected, "rejected"), example.Tools);
@@ -153,17 +153,8 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         if (disposing) Head.Dispose();
     }
 
-    private TokenizedRow Side(string name, TextOrTurns prompt, TextOrTurns completion, IReadOnlyList<ChatTool>? tools)
-    {
-        try
-        {
-            return _text.Row(prompt, completion, tools);
-        }
-        catch (Exception fault) when (fault is TrainingDataException or ChatTemplateException)
-        {
-            throw new TrainingDataException($"'{name}': {fault.Message}", fault);
-        }
-    }
+    private TokenizedRow Side(string name, TextOrTurns prompt, TextOrTurns completion, IReadOnlyList<ChatTool>? tools) =>
+        PreferenceEncoding.Side(name, () => _text.Row(prompt, completion, tools));
 
     private string TooLong(TokenizedRow chosen, TokenizedRow rejected) =>
         $"'{(chosen.Length > _longest ? "chosen" : "rejected")}' has {Math.Max(chosen.Length, rejected.Length)} tokens with its prompt, but the model takes "

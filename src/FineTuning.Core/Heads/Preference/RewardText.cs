@@ -34,11 +34,7 @@ internal sealed class RewardText(Trunk trunk, PretrainedTokenizer tokenizer)
     private TokenizedRow Chat(IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool>? tools)
     {
         if (turns.Count == 0 || turns.Contains(null!)) throw new TrainingDataException("a conversation has at least one turn, and none is null");
-        if (tokenizer.ChatTemplate.IsFallback)
-        {
-            throw new TrainingDataException("there are turns, and the tokenizer has no chat template that says how they are written; "
-                + "give texts, or prepare a copy of the checkpoint by Pretrained.AddChatFormat");
-        }
+        PreferenceEncoding.RequireTemplate(tokenizer);
         return new(tokenizer.EncodeChat(turns, new ChatOptions { Tools = tools }).Ids, null);
     }
 }

@@ -31,7 +31,7 @@ internal sealed class UnpairedBatch : Batch
     public static UnpairedBatch Of(
         IReadOnlyList<EncodedRow> rows, int width, int padId, Func<LabeledRow, (float Own, float Mismatch)>? reference, Device device)
     {
-        LabeledRow[] labeled = [.. rows.Cast<LabeledRow>()];
+        LabeledRow[] labeled = [.. rows.Select(OwnRows.Of<LabeledRow>)];
         CausalRow[] mismatches = [.. labeled.Select(row => row.Mismatch).OfType<CausalRow>()];
         (float Own, float Mismatch)[]? values = reference is null ? null : [.. labeled.Select(reference)];
         return new(rows, LanguageBatch.OfTexts([.. labeled.Select(row => row.Row)], width, padId, device))

@@ -30,6 +30,9 @@ internal abstract class UnpairedLoss : PreferenceLoss<UnpairedPreference>
     /// <summary>Whether completions of other prompts are scored too, to estimate how far the model has moved.</summary>
     internal abstract bool NeedsMismatched { get; }
 
+    // How far the model has moved is the mean over the rows of a batch.
+    internal sealed override bool AddsOverRows => !NeedsMismatched;
+
     /// <summary>The loss of each row; the loss of a batch is their mean.</summary>
     /// <returns>[rows]</returns>
     internal abstract Tensor PerRow(UnpairedScores scores);

@@ -17,6 +17,8 @@ namespace FineTuning.Strategies;
 /// </remarks>
 internal sealed class MultiTaskModel : TunableModel
 {
+    private const string Precomputed = "precomputed/";
+
     private readonly IReadOnlyList<TaskEntry> _tasks;
     private readonly TaskBalancing _balancing;
     private readonly Weight[] _logVariances = [];
@@ -124,6 +126,21 @@ internal sealed class MultiTaskModel : TunableModel
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
     {
         for (int i = 0; i < _tasks.Count; i++) _tasks[i].Model.Precompute([.. Train[i].Rows, .. Validation[i]?.Rows ?? []], cancellation);
+    }
+
+    internal override string? PrecomputedPath => _tasks.Any(task => task.Model.PrecomputedPath is not null) ? Precomputed : null;
+
+    internal override void ExportPrecomputed(Action<string, Tensor> write)
+    {
+        foreach (TaskEntry task in _tasks) task.Model.ExportPrecomputed((name, value) => write($"{Precomputed}{task.Name}/{name}", value));
+    }
+
+    internal override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault)
+    {
+        foreach (TaskEntry task in _tasks)
+        {
+            task.Model.ImportPrecomputed(name => read($"{Precomputed}{task.Name}/{name}"), problem => fault($"task '{task.Name}': {problem}"));
+        }
     }
 
     /// <summary>Rows of one task or of several, each collated by its own model and padded for itself.</summary>

@@ -75,7 +75,7 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
             if (run.Model.ActiveAdapter?.Penalty() is { requires_grad: true } penalty) (penalty * Held(targetCount)).backward();
         }
 
-        public override void AfterStep(RunParts run) => _allocation?.Allocate(run.Record.Steps, run.Record.Length.TotalSteps);
+        public override void AfterStep(RunParts run) => _allocation?.Allocate(run.Record.Steps);
 
         public override void Export(StateWriter state) => _allocation?.Export(state);
 
@@ -87,8 +87,12 @@ public sealed record AdapterTuning(string Name, string Configuration) : RunFeatu
             base.Dispose();
         }
 
-        private RankAllocation? Allocation(RunParts run) =>
-            _allocation ??= run.Model.ActiveAdapter is { Options: AdaptiveLoraAdapter { TargetRank: not null } own } built ? new(own, built) : null;
+        private RankAllocation? Allocation(RunParts run)
+        {
+            if (_allocation is null && run.Model.ActiveAdapter is { Options: AdaptiveLoraAdapter { TargetRank: not null } own } built)
+                _allocation = new(own, built, run.Record.Length.TotalSteps);
+            return _allocation;
+        }
 
         public override void End(RunParts run)
         {

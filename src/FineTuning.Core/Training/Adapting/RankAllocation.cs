@@ -1,4 +1,5 @@
 using FineTuning.Adapters;
+using FineTuning.Errors;
 using FineTuning.Models;
 using TorchSharp;
 using static FineTuning.Tensors.Scalars;
@@ -15,13 +16,21 @@ internal sealed class RankAllocation : IDisposable
     private readonly AdaptiveLoraAdapter _options;
     private readonly AdaptiveLinear[] _modules;
     private readonly Weight[] _weights;
+    // The step from which on nothing is taken away any more.
+    private readonly long _last;
     private Tensor[]? _sensitivity;
     private Tensor[]? _uncertainty;
     private Tensor?[]? _gradients;
 
-    public RankAllocation(AdaptiveLoraAdapter options, BuiltAdapter built)
+    /// <exception cref="InvalidOptionsException">Between the steps at the beginning and those at the end there is none to take anything away in.</exception>
+    public RankAllocation(AdaptiveLoraAdapter options, BuiltAdapter built, long totalSteps)
     {
-        _options = options;
+        (_options, _last) = (options, totalSteps - options.FinalSteps);
+        if (_last <= options.WarmupSteps)
+        {
+            throw new InvalidOptionsException([$"the adapter takes directions away between its WarmupSteps ({options.WarmupSteps}) and its FinalSteps "
+                + $"({options.FinalSteps}), but the run has {totalSteps} steps in all: shorten them, or train longer"]);
+        }
         _modules = [.. built.Linears.OfType<AdaptiveLinear>()];
         _weights = [.. _modules.SelectMany(module => new[] { module.A, module.B, module.E })];
     }
@@ -36,28 +45,27 @@ internal sealed class RankAllocation : IDisposable
     }
 
     /// <summary>After a step: sees what matters now, and takes away what the budget has no room for.</summary>
-    public void Allocate(long step, long totalSteps)
+    public void Allocate(long step)
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        long last = totalSteps - _options.FinalSteps;
-        if (step <= last) Update();
+        if (step <= _last) Update();
         else
         {
             // What was taken away stays so: its entry moved again.
             for (int i = 0; i < _modules.Length; i++) _modules[i].E.Value.mul_(_uncertainty![(3 * i) + 2]);
             return;
         }
-        if (step <= _options.WarmupSteps || (step < last && step % _options.Interval != 0)) return;
+        if (step <= _options.WarmupSteps || (step < _last && step % _options.Interval != 0)) return;
         Tensor all = cat([.. _modules.Select((_, i) => Importance(i))], 0);
-        int removed = (_modules.Length * _options.Rank) - (step == last ? Target : Budget(step, last));
+        int removed = (_modules.Length * _options.Rank) - (step == _last ? Target : Budget(step));
         Tensor kept = ones_like(all).index_fill_(0, all.argsort().narrow(0, 0, removed), Held(0));
         for (int i = 0; i < _modules.Length; i++)
         {
             Tensor own = kept.narrow(0, i * _options.Rank, _options.Rank).unsqueeze(1);
             _modules[i].E.Value.mul_(own);
             // From now on only what is kept counts: its mask stands where the uncertainty did.
-            if (step == last) _uncertainty![(3 * i) + 2].copy_(own);
+            if (step == _last) _uncertainty![(3 * i) + 2].copy_(own);
         }
     }
 
@@ -108,9 +116,9 @@ internal sealed class RankAllocation : IDisposable
     private int Target => _modules.Length * _options.TargetRank!.Value;
 
     // A cubic decay from all directions to the target's (equation 12).
-    private int Budget(long step, long last)
+    private int Budget(long step)
     {
-        double left = 1 - ((double)(step - _options.WarmupSteps) / Math.Max(1, last - _options.WarmupSteps));
+        double left = 1 - ((double)(step - _options.WarmupSteps) / (_last - _options.WarmupSteps));
         return (int)(((_modules.Length * _options.Rank) - Target) * Math.Pow(left, 3)) + Target;
     }
 

@@ -85,6 +85,38 @@ public sealed class PreferenceLawTests
         Assert.Equal(plain, turned, 1e-12);
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_batch_may_be_computed_in_parts_exactly_where_the_loss_says_so(string name)
+    {
+        using var scope = NewDisposeScope();
+        var loss = (PairLoss)All[name];
+        Tensor logs = Logs(1);
+        double Sum(params long[] pairs)
+        {
+            Tensor rows = tensor(pairs.Concat(pairs.Select(pair => pair + Pairs)).ToArray());
+            return loss.PerPair(PreferenceScores.Of(logs.index_select(0, rows), Mask().index_select(0, rows), Reference().index_select(0, rows))).sum().Number();
+        }
+        Assert.Equal(loss.AddsOverRows, Math.Abs(Sum(0, 1, 2, 3, 4) - Sum(0, 1) - Sum(2, 3, 4)) < 1e-9);
+    }
+
+    [Fact]
+    public void Labelled_completions_are_computed_in_parts_unless_they_are_compared_with_those_of_other_prompts()
+    {
+        using var scope = NewDisposeScope();
+        Tensor own = Logs(2).sum(1), reference = Reference(), desirable = tensor(new double[] { 1, 0, 1, 1, 0, 0, 1, 0, 1, 0 }), other = Logs(3).sum(1).Plus(3.0);
+        foreach (PreferenceLoss<UnpairedPreference> any in new[] { PreferenceLoss.Kto(0.3), PreferenceLoss.ApoZeroUnpaired(0.3) })
+        {
+            var loss = (UnpairedLoss)any;
+            double Sum(long start, long count)
+            {
+                Tensor Part(Tensor values) => values.narrow(0, start, count);
+                return loss.PerRow(new UnpairedScores(Part(own), Part(reference), Part(desirable), Part(other), Part(reference))).sum().Number();
+            }
+            Assert.Equal(loss.AddsOverRows, Math.Abs(Sum(0, 10) - Sum(0, 4) - Sum(4, 6)) < 1e-9);
+        }
+    }
+
     [Fact]
     public void Bad_settings_are_all_named_at_once()
     {

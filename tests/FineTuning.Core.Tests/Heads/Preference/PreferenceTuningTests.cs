@@ -251,6 +251,22 @@ public sealed class PreferenceTuningTests : IDisposable
     }
 
     [Fact]
+    public void A_view_tells_the_run_whether_its_loss_adds_over_rows_and_takes_its_own_rows_alone()
+    {
+        using CausalLanguageModel model = Open();
+        TunableModel<PreferencePair> dpo = model.With(PreferenceLoss.Dpo());
+        TunableModel<UnpairedPreference> kto = model.With(PreferenceLoss.Kto());
+        Assert.True(dpo.LossAddsOverRows && model.With(PreferenceLoss.SimPo()).LossAddsOverRows && model.With(PreferenceLoss.ApoZeroUnpaired()).LossAddsOverRows);
+        Assert.False(kto.LossAddsOverRows || model.With(PreferenceLoss.Aot()).LossAddsOverRows || model.With(PreferenceLoss.Cpo()).LossAddsOverRows
+            || model.With(PreferenceLoss.Combined((PreferenceLoss.Dpo(), 1), (PreferenceLoss.Orpo(), 1))).LossAddsOverRows);
+        EncodedRow pair = dpo.Encode(Pairs[0], new())!, labeled = kto.Encode(Labeled[0], new())!;
+        Assert.Contains("PairRow", Assert.Throws<ArgumentException>(() => dpo.Collate([labeled], 64)).Message, StringComparison.Ordinal);
+        Assert.Contains("LabeledRow", Assert.Throws<ArgumentException>(() => kto.Collate([pair], 64)).Message, StringComparison.Ordinal);
+        Assert.Contains("LabeledRow", Assert.Throws<ArgumentException>(() => kto.PrepareRows([pair, pair])).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => dpo.SumLoss(null!, ForwardContext.Evaluation()));
+    }
+
+    [Fact]
     public void Completions_meet_those_of_other_prompts()
     {
         CausalRow Row(int prompt, int completion) => new([prompt, completion], [false, true]);

@@ -1,3 +1,4 @@
+using FineTuning.Models;
 using FineTuning.Training;
 using Xunit;
 

@@ -1,3 +1,4 @@
+using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Training;
 using Xunit;

@@ -1,25 +1,29 @@
 using System.Security.Cryptography;
 using System.Text;
-using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace FineTuning.Training;
+namespace FineTuning.Models;
 
 /// <summary>A hash of names, shapes, types and values of all weights.</summary>
 internal static class WeightHash
 {
     private const int Digits = 16;
 
-    public static string Of(WeightSet weights)
+    /// <summary>With how many numbers it is of, to read.</summary>
+    public static string Of(WeightSet weights) =>
+        $"{weights.ParameterCount():N0} numbers, hash {Convert.ToHexStringLower(Digest(weights))[..Digits]}";
+
+    /// <summary>All 32 bytes of it.</summary>
+    public static byte[] Digest(WeightSet weights)
     {
         Weight[] all = [.. weights];
         var hashes = new byte[all.Length][];
         Parallel.For(0, all.Length, i => hashes[i] = HashOf(all[i]));
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (byte[] hash in hashes) whole.AppendData(hash);
-        return $"{weights.ParameterCount():N0} numbers, hash {Convert.ToHexStringLower(whole.GetCurrentHash())[..Digits]}";
+        return whole.GetCurrentHash();
     }
 
     private static unsafe byte[] HashOf(Weight weight)
