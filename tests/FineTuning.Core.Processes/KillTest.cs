@@ -55,6 +55,8 @@ internal static class KillTest
             var ending = new Life(checkpoint, runs);
             string end = ending.ToEnd();
             if (end != expected) return Fail($"the last run ended with {Differences(ending, end)}\n{string.Join('\n', told)}");
+            if (ending.FirstStep > 1) resumed++;
+            if (resumed == 0) return Fail($"after {kills} kills no run went on from a checkpoint\n{string.Join('\n', told)}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{kills} kills ({asked} of them by SIGTERM), {resumed} runs went on from a checkpoint, {finished + 1} came to their end: each with the hash of the whole run, {expected}"));
             return 0;

@@ -54,7 +54,7 @@ public sealed class IdsAloneTests
     [Fact]
     public void Words_that_were_seen_take_no_memory()
     {
-        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter"));
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(Goldens.Starter);
         var ids = new int[200];
         const string text = "The quick brown fox\u2019s jumps, uncharacteristically, over 12,345 lazy dogs \u2014 na\u00EFve caf\u00E9 \u4E2D\u56FD!";
         for (int i = 0; i < 3; i++) Assert.True(tokenizer.TryEncodeIds(text, ids, out _));

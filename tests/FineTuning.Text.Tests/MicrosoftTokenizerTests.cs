@@ -10,7 +10,7 @@ public sealed class MicrosoftTokenizerTests
 {
     private const string Text = "The café's parcel hasn't arrived — 3 weeks!";
 
-    private static readonly PretrainedTokenizer Ours = PretrainedTokenizer.Load(Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter"));
+    private static readonly PretrainedTokenizer Ours = PretrainedTokenizer.Load(Goldens.Starter);
 
     [Fact]
     public void Ids_tokens_and_offsets_are_the_same()

@@ -9,6 +9,9 @@ internal static class Goldens
 
     public static string Root { get; } = FindRoot();
 
+    /// <summary>The small BERT that the QuickStart sample carries.</summary>
+    public static string Starter { get; } = Path.Combine(Repository, "docs", "samples", "QuickStart", "starter");
+
     /// <summary>The folder shared/ beside the checkout (models, data, vocab), or null where there is none.</summary>
     public static string? Shared { get; } = Existing(Path.GetFullPath(Path.Combine(Repository, "..", "shared")));
 

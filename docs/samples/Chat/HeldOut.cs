@@ -2,6 +2,7 @@ using System.Globalization;
 using FineTuning.Examples;
 using FineTuning.Generation;
 using FineTuning.Heads;
+using FineTuning.Samples;
 using FineTuning.Text;
 
 namespace Chat;
@@ -13,7 +14,7 @@ internal static class HeldOut
     public static void Test(ChatModel model, GenerationOptions options)
     {
         (string Question, string Answer, string Fact)[] held =
-            [.. JsonLines.Read(ChatArguments.Beside("data/heldout.jsonl")).Select(row => (row["question"], row["answer"], row["fact"]))];
+            [.. JsonLines.Read(TalkArguments.Beside("data/heldout.jsonl")).Select(row => (row["question"], row["answer"], row["fact"]))];
         List<ChatTurn>[] asked = [.. held.Select(one => new List<ChatTurn> { new("user", one.Question) })];
         string[] answers = [.. asked.Chunk(16).SelectMany(some => model.ReplyBatch(some, options)).Select(texts => texts[0].Text.Trim())];
         (int exact, int right) = (0, 0);

@@ -12,8 +12,8 @@ using FineTuning.Training;
 
 try
 {
-    ChatArguments arguments = ChatArguments.Parse(args);
-    Conversation[] train = [.. Conversations.Read(ChatArguments.Beside("data/train.jsonl"))];
+    TalkArguments arguments = TalkArguments.Parse(args, epochs: 8);
+    Conversation[] train = [.. Conversations.Read(TalkArguments.Beside("data/train.jsonl"))];
     Console.WriteLine($"{train.Length} conversations to train on");
 
     using ChatModel model = Pretrained.ChatModel(arguments.Model, new LanguageModelOptions { Seed = arguments.Seed });
@@ -34,8 +34,8 @@ try
         Console.WriteLine($"The tuned model is in {Path.GetFullPath(folder)}");
     }
 
-    foreach (string question in arguments.Questions) await Answer([new("user", question)], show: true);
-    if (arguments.Questions.Length > 0 || Console.IsInputRedirected) return 0;
+    foreach (string question in arguments.Asked) await Answer([new("user", question)], show: true);
+    if (arguments.Asked.Length > 0 || Console.IsInputRedirected) return 0;
 
     Console.WriteLine("Ask the shop something; an empty line begins anew, Ctrl+C or end of input leaves.");
     var turns = new List<ChatTurn>();

@@ -9,12 +9,11 @@ using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Samples;
 using FineTuning.Training;
-using Translate;
 
 try
 {
-    TranslateArguments arguments = TranslateArguments.Parse(args);
-    SourceTarget[] Read(string name) => [.. Tsv.Read(TranslateArguments.Beside(name)).SourceTargets()];
+    TalkArguments arguments = TalkArguments.Parse(args, epochs: 15);
+    SourceTarget[] Read(string name) => [.. Tsv.Read(TalkArguments.Beside(name)).SourceTargets()];
     SourceTarget[] train = Read("data/train.tsv"), heldOut = Read("data/heldout.tsv");
     Console.WriteLine($"{train.Length} sentences to train on");
 
@@ -44,8 +43,8 @@ try
         Console.WriteLine($"The tuned model is in {Path.GetFullPath(folder)}");
     }
 
-    foreach (string sentence in arguments.Sentences) await Show(sentence);
-    if (arguments.Sentences.Length > 0 || Console.IsInputRedirected) return 0;
+    foreach (string sentence in arguments.Asked) await Show(sentence);
+    if (arguments.Asked.Length > 0 || Console.IsInputRedirected) return 0;
     Console.WriteLine("Type a sentence like those above; end of input leaves.");
     while (true)
     {

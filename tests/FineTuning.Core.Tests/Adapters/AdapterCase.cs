@@ -153,6 +153,13 @@ internal sealed class AdapterCase : IDisposable
         }
     }
 
+    /// <summary>Asserts that scores with a cache, or of rows in a batch, are those without.</summary>
+    public static void Near(float[] expected, float[] found)
+    {
+        Assert.Equal(expected.Length, found.Length);
+        for (int i = 0; i < expected.Length; i++) Assert.InRange(Math.Abs(expected[i] - found[i]), 0, 1e-4f);
+    }
+
     public static double Apart(Tensor found, Tensor expected) =>
         (found.detach() - expected).abs().max().item<float>() / Math.Max(1e-12, expected.abs().max().item<float>());
 

@@ -17,10 +17,10 @@ public sealed class LearnedPromptTests
         [.. Enumerable.Range(0, 12).Select(i => new LabeledText<string>(i % 2 == 0 ? $"a good thing number {i}" : $"the bad one {i}", i % 2 == 0 ? "good"
             : "bad"))];
 
-    public static TheoryData<string, string> Methods()
+    public static TheoryData<string, string> Methods(string? without = null)
     {
         var cases = new TheoryData<string, string>();
-        foreach (string model in new[] { "llama", "gpt2", "t5", "llama-tied" })
+        foreach (string model in new[] { "llama", "gpt2", "t5", "llama-tied" }.Where(model => model != without))
         {
             foreach (string method in new[] { "prompt", "encoded", "prefix" }) cases.Add(model, method);
         }
@@ -45,26 +45,25 @@ public sealed class LearnedPromptTests
         (float[] left, float[] right) = (new float[2 * head.Outputs], new float[2 * head.Outputs]);
         cached.Start(rows, padding, left);
         whole.Start(rows, padding, right);
-        Near(left, right);
+        AdapterCase.Near(left, right);
         foreach ((int[] tokens, int[] parents) in new[] { (new[] { 7, 11 }, new[] { 0, 1 }), ([12, 13], [1, 0]), ([14, 15], [0, 0]) })
         {
             cached.Next(tokens, parents, left);
             whole.Next(tokens, parents, right);
-            Near(left, right);
+            AdapterCase.Near(left, right);
         }
         float[] bare = new float[2 * head.Outputs];
         adapters.UseNone();
         cached.Start(rows, padding, bare);
         whole.Start(rows, padding, right);
-        Near(bare, right);
+        AdapterCase.Near(bare, right);
         Assert.False(left.SequenceEqual(bare));
     }
 
     [Theory]
-    [MemberData(nameof(Methods))]
+    [MemberData(nameof(Methods), "t5")]
     public void A_padded_row_scores_as_it_does_alone(string model, string method)
     {
-        if (model == "t5") return;
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         using OutputHead head = Load(model);
@@ -89,7 +88,7 @@ public sealed class LearnedPromptTests
         using TextClassifier<string> model = Pretrained.TextClassifier<string>(Goldens.Require("pipelines", "bert-classify"),
             new() { Labels = ["bad", "good"], FreshHead = true });
         TrainingResult result = FineTuner.For(model).WithAdapter(Of(method)).WithOptimizer(Optimizer.AdamW(learningRate: 2e-2)).Epochs(6).Train(Data);
-        Assert.True(result.Steps > 0);
+        Assert.True(result.History[^1].Loss < result.History[0].Loss, $"{result.History[^1].Loss} after {result.History[0].Loss}");
         Classification<string> tuned = model.Predict(Data[0].Text);
         DirectoryInfo target = Directory.CreateTempSubdirectory("prompt");
         try
@@ -130,11 +129,6 @@ public sealed class LearnedPromptTests
             adapters.Add(new EncodedPromptAdapter { TokenCount = 0, HiddenSize = 0, LayerCount = 99, Dropout = 1 }));
         Assert.Equal(4, fault.Violations.Count);
         Assert.Throws<InvalidOptionsException>(() => adapters.Add(new PrefixAdapter { ProjectionSize = -1 }));
-    }
-
-    private static void Near(float[] left, float[] right)
-    {
-        for (int i = 0; i < left.Length; i++) Assert.InRange(Math.Abs(left[i] - right[i]), 0, 1e-4f);
     }
 
     private static Adapter Of(string method) => method switch

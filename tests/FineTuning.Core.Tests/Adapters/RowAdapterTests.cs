@@ -140,9 +140,9 @@ public sealed class RowAdapterTests
             {
                 float[][] expected = new[] { one, two, bare }[i];
                 int last = (i + 1) % 3;
-                Near(expected[0], Row(together[0], i, head.Outputs));
-                Near(expected[1], Row(together[1], i, head.Outputs));
-                Near(expected[2], Row(together[2], last, head.Outputs));
+                AdapterCase.Near(expected[0], Row(together[0], i, head.Outputs));
+                AdapterCase.Near(expected[1], Row(together[1], i, head.Outputs));
+                AdapterCase.Near(expected[2], Row(together[2], last, head.Outputs));
             }
         }
     }
@@ -173,7 +173,7 @@ public sealed class RowAdapterTests
             plain.Start(rows, [0, 0], right);
             plain.Next([7, 8], [1, 1], right);
             plain.Next([9, 10], [0, 1], right);
-            Near(left, right);
+            AdapterCase.Near(left, right);
         }
     }
 
@@ -203,11 +203,6 @@ public sealed class RowAdapterTests
     }
 
     private static float[] Row(float[] scores, int row, int outputs) => scores[(row * outputs)..((row + 1) * outputs)];
-
-    private static void Near(float[] left, float[] right)
-    {
-        for (int i = 0; i < left.Length; i++) Assert.InRange(Math.Abs(left[i] - right[i]), 0, 1e-4f);
-    }
 
     private static double Of(Classification<string> answer) => answer.Scores.First(score => score.Label == "good").Score;
 

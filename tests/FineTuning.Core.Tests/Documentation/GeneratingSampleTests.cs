@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using FineTuning.Examples;
@@ -65,22 +64,13 @@ public sealed partial class GeneratingSampleTests
     [InlineData("Translate", "4", "The lamp costs twelve euros.", 0.3)]
     public async Task A_short_run_ends_well_and_has_learned_something(string sample, string epochs, string asked, double least)
     {
-        string own = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory), program = Path.Combine(own, "..", "..", sample, Path.GetFileName(own), sample + ".dll");
-        if (!File.Exists(program)) Assert.Skip($"{program} is missing: build the whole solution");
         if (!File.Exists(Path.Combine(Samples, sample, "starter", "config.json"))) Assert.Skip($"{sample} has no starter: make it with docs/samples/MakeStarter");
-        var start = new ProcessStartInfo("dotnet", [program, "--epochs", epochs, "--ask", asked]) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
-        using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        if (!process.WaitForExit(Limit))
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Fail($"{sample} did not end");
-        }
-        string text = await output;
-        Assert.True(process.ExitCode == 0, $"{sample} ended with {process.ExitCode}: {await errors}");
-        Match share = Share().Match(text);
-        Assert.True(share.Success && double.Parse(share.Groups[1].Value, CultureInfo.InvariantCulture) >= 100 * least, text);
-        Assert.True(text.TrimEnd().Split('\n')[^1].Length > 0, text);
+        string text = await BuiltProgram.Run(sample, Limit, "--epochs", epochs, "--ask", asked);
+        string[] lines = text.TrimEnd().Split('\n');
+        int at = Array.FindIndex(lines, line => Share().IsMatch(line));
+        Assert.True(at >= 0 && double.Parse(Share().Match(lines[at]).Groups[1].Value, CultureInfo.InvariantCulture) >= 100 * least, text);
+        // Behind it stands what was asked, in Chat, and the answer.
+        Assert.True(lines.Length > at + 1 && lines[^1].Trim() != $"> {asked}", text);
     }
 
     private static double Overlap(HashSet<string> one, HashSet<string> other)

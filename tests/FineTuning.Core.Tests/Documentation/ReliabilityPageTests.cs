@@ -34,6 +34,7 @@ public sealed class ReliabilityPageTests : IDisposable
         string? newest = result.Checkpoint;
         // end
         Assert.True(Directory.Exists(newest));
+        Assert.NotEmpty(log);
         Assert.All(log, line => Assert.EndsWith("whole", line));
     }
 

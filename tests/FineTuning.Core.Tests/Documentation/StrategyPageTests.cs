@@ -11,7 +11,7 @@ namespace FineTuning.Tests.Documentation;
 /// <summary>The code of docs/strategies.md, compiled and run.</summary>
 public sealed class StrategyPageTests
 {
-    private static readonly string Checkpoint = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Checkpoint = Goldens.Starter;
 
     [Fact]
     public void Several_tasks_share_a_run()

@@ -10,7 +10,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Text classifiers as their users meet them, on the sample's checkpoint.</summary>
 public sealed class ClassifierTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     private static readonly LabeledText<bool>[] Rows = [new("the parcel is late", true), new("thank you, all is well", false), new("it broke at once", true), new("great service", false)];
 

@@ -11,7 +11,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Evaluating a model gives what validation gave, to the bit, for every head; the user's metrics stand beside the model's in both.</summary>
 public sealed class EvaluateTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     private static readonly string[] Texts = [.. Enumerable.Range(0, 30).Select(i => string.Join(' ', Enumerable.Range(0, 2 + (i * 5 % 11)).Select(j => new[] { "please", "reset", "my", "password", "the", "invoice", "is", "wrong" }[(i + (j * j)) % 8])))];
 

@@ -9,7 +9,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Explanations say what leaving out a word does, point the right way, stand at the right characters, and show any text safely.</summary>
 public sealed class ExplanationTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     [Fact]
     public void A_word_is_worth_what_the_score_loses_without_it()

@@ -40,7 +40,7 @@ public sealed class GoldenZeroShotTests
     [Fact]
     public void A_checkpoint_without_entailment_or_without_head_is_refused()
     {
-        string folder = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+        string folder = Goldens.Starter;
         Assert.Contains("entail", Assert.Throws<CheckpointException>(() => Pretrained.ZeroShotClassifier(folder)).Message, StringComparison.Ordinal);
     }
 

@@ -10,7 +10,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Records and texts that nobody should give, to every head: an error names the record and what is wrong with it; a strange text is answered.</summary>
 public sealed class HostileInputTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     /// <summary>Nothing, white space, control characters, halves of pairs, marks without a letter, one endless word, right to left, special tokens, a rocket.</summary>
     private static readonly string[] Strange =

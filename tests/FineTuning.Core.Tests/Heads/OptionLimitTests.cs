@@ -13,7 +13,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Options and inputs that no model can compute with are refused with the member's name; what a model computes is finite or an error.</summary>
 public sealed class OptionLimitTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     [Fact]
     public void Null_inside_options_is_an_argument_error_that_names_the_member()

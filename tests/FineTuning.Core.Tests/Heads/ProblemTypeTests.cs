@@ -7,7 +7,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>A head that was trained for one purpose is not read as another in silence.</summary>
 public sealed class ProblemTypeTests : IDisposable
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"problem-{Guid.NewGuid():N}");
 

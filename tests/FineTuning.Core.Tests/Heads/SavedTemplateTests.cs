@@ -13,7 +13,7 @@ public sealed class SavedTemplateTests
     {
         string root = Directory.CreateTempSubdirectory().FullName, folder = Path.Combine(root, "model"), saved = Path.Combine(root, "saved");
         Directory.CreateDirectory(Path.Combine(folder, "additional_chat_templates"));
-        foreach (string file in Directory.GetFiles(Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        foreach (string file in Directory.GetFiles(Goldens.Starter)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), Marked);
         File.WriteAllText(Path.Combine(folder, "additional_chat_templates", "rag.jinja"), "{{ documents | length }}");
         using (var model = Pretrained.TextClassifier<DayOfWeek>(folder)) model.Save(saved);

@@ -9,7 +9,7 @@ namespace FineTuning.Tests.Models;
 /// <summary>Further tokens in a checkpoint: old rows stay to the bit, new ones are the mean or what was given, and the model reads old texts as before.</summary>
 public sealed class AddedTokenTests : IDisposable
 {
-    private static readonly string Checkpoint = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Checkpoint = Goldens.Starter;
 
     private readonly string _target = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
 

@@ -20,7 +20,7 @@ public sealed class GatedMemberTests : IDisposable
 {
     private const string Text = "please reset my password";
 
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     private static readonly Type[] Holders = [typeof(WeightSet), typeof(OutputHead), typeof(Trunk), typeof(SentenceEncoder), typeof(TextClassifier<string>)];
 

@@ -14,7 +14,7 @@ namespace FineTuning.Tests.Models;
 /// <summary>Heads on one trunk, passes over some of its layers, and its modules by the checkpoint's names.</summary>
 public sealed class TrunkTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     public static TheoryData<string, string> Cases() => ModelCase.All();
 

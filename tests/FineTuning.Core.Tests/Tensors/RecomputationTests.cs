@@ -1,6 +1,7 @@
 using FineTuning.Models;
 using FineTuning.Tensors;
 using FineTuning.Tests.Models;
+using FineTuning.Tests.Training;
 using TorchSharp;
 using Xunit;
 using static FineTuning.Tensors.Scalars;
@@ -9,6 +10,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Tests.Tensors;
 
 /// <summary>What is computed again has the gradients of what is kept, and a fault in it ends nothing.</summary>
+[Collection(AloneInTheProcess.Name)]
 public sealed class RecomputationTests
 {
     [Fact]

@@ -30,6 +30,7 @@ public sealed class DivergenceTests
         {
             if (progress.Step == 4) before = WeightHash.Of(model.Weights);
         }).OnEvaluation(entry => after = entry.Step == 5 ? WeightHash.Of(model.Weights) : after).EvaluateEvery(EvaluationInterval.Steps(5)).Train(TinyRun.Data(10));
+        Assert.NotNull(before);
         Assert.Equal(before, after);
         Assert.Equal(8, result.Steps);
         Assert.Equal(0, result.History[4].Loss);

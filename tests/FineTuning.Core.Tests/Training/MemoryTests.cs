@@ -64,7 +64,7 @@ public sealed class MemoryTests
 
         static (long Allocated, long Kept) Cost(int labels)
         {
-            string folder = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+            string folder = Goldens.Starter;
             using TextClassifier<int> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<int> { Labels = [.. Enumerable.Range(0, labels)] });
             LabeledText<int>[] data = [.. Enumerable.Range(0, rows).Select(i => new LabeledText<int>("please reset my password", i * 97 % labels))];
             model.Evaluate(data[..1]);

@@ -161,7 +161,7 @@ public sealed class RegularisingTests
     [Fact]
     public void Two_passes_without_dropout_are_one_and_other_heads_are_refused()
     {
-        string starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+        string starter = Goldens.Starter;
         LabeledText<string>[] data = [.. Enumerable.Range(0, 12).Select(i => new LabeledText<string>($"the invoice number {i} is {(i % 2 == 0 ? "wrong" : "paid")}", i % 2 == 0 ? "a" : "b"))];
         float[] Tuned(double dropout, Func<FineTuner<LabeledText<string>>, FineTuner<LabeledText<string>>> verb)
         {

@@ -6,7 +6,7 @@ namespace FineTuning.Tests.Documentation;
 /// <summary>The code of docs/tokenizers.md, on the sample's checkpoint.</summary>
 public sealed class TokenizerPageTests : IDisposable
 {
-    private static readonly string checkpoint = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string checkpoint = Goldens.Starter;
 
     private readonly string output = Directory.CreateTempSubdirectory().FullName;
 

@@ -122,7 +122,7 @@ public sealed class CausalEncodingTests
     [Fact]
     public void A_tokenizer_without_an_end_token_is_refused()
     {
-        string starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+        string starter = Goldens.Starter;
         InvalidOptionsException fault = Assert.Throws<InvalidOptionsException>(() => new CausalEncoding(PretrainedTokenizer.Load(starter), new CausalRules(8, LearnedTokens.Answers, LostTargets.Refuse, PackingStrategy.None)));
         Assert.Contains("eos_token", fault.Message, StringComparison.Ordinal);
     }

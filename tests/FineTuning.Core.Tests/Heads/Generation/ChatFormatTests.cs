@@ -12,7 +12,7 @@ namespace FineTuning.Tests.Heads.Generation;
 /// <summary>A base model takes a chat format: its template, its tokens with mean rows, its end token; all of it is saved.</summary>
 public sealed class ChatFormatTests : IDisposable
 {
-    private static readonly string Checkpoint = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Checkpoint = Goldens.Starter;
 
     private static readonly ChatTurn[] Turns = [new("system", "Be brief."), new("user", "the parcel"), new("assistant", "is late"), new("user", "why"), new("assistant", "snow")];
 

@@ -55,7 +55,7 @@ public sealed class EvaluationSampleTests
         Assert.Equal(outputs.Zip(references, (output, right) => new Meteor().Score(output, right)).Average(), report["meteor"], 1e-12);
         Assert.Equal(outputs.Average(output => (double)output.Length) + 12.5, report["length"], 1e-9);
         Assert.Equal(MetricDirection.Lower, report.Find("length")!.Direction);
-        Assert.InRange(report["exact_match"], 0, 1);
+        Assert.Equal(outputs.Zip(references, (output, right) => right.Contains(output) ? 1.0 : 0).Average(), report["exact_match"], 1e-12);
         Assert.Equal(3, report.Samples.Count);
         Assert.All(report.Samples, (sample, i) => Assert.Equal((sources[i], outputs[i]), (sample.Source, sample.Output)));
         Assert.Equal(["not at all", "did not like it"], report.Samples[0].References);

@@ -11,7 +11,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>First the domain, then the task: from memory and from the saved folder.</summary>
 public sealed class AdaptationTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
     private static readonly string[] Texts = ["please reset my password", "the invoice is wrong again", "where is my order", "the order never arrived"];
 
     [Fact]

@@ -16,7 +16,7 @@ namespace FineTuning.Tests.Heads;
 /// <summary>Packing, the loss at masked places, training, saving and what is refused.</summary>
 public sealed class MaskedLanguageTests
 {
-    private static readonly string Starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+    private static readonly string Starter = Goldens.Starter;
 
     private static readonly string[] Texts =
     [

@@ -134,7 +134,7 @@ public sealed class LabelIdentityTests
     [Fact]
     public void A_base_model_takes_any_labels()
     {
-        string starter = Path.Combine(Goldens.Repository, "docs", "samples", "QuickStart", "starter");
+        string starter = Goldens.Starter;
         using var folder = new EditedFolder(starter, EditedFolder.Named("LABEL_0", "LABEL_1"));
         using TextClassifier<Mood> model = Pretrained.TextClassifier<Mood>(folder.Path);
         Assert.Equal([Mood.Positive, Mood.Negative, Mood.Neutral], model.LabelSet.Labels);

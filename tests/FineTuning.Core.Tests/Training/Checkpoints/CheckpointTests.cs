@@ -313,8 +313,11 @@ public sealed class CheckpointTests : IDisposable
             using RowsClassifier model = TinyRun.Model();
             Recipe(model).WithOptimizer(optimizer).WithWeightAverage(0.9).CheckpointTo(folder, 4).OnCheckpoint(report => written = report.Bytes)
                 .With(options => options with { Features = [.. options.Features, new Probe(run => forecast = CheckpointSpace.Forecast(run))] }).Train(TinyRun.Data(10));
+            long tensors = Directory.GetFiles(KilledRun.PathOf(folder, 12), "*.safetensors").Sum(TensorBytes);
             Directory.Delete(folder, recursive: true);
             Assert.InRange(written, 1, forecast);
+            // A megabyte is for history and headers, the rest is of tensors, to the byte.
+            Assert.Equal(forecast - (1 << 20), tensors);
         }
     }
 
@@ -354,6 +357,13 @@ public sealed class CheckpointTests : IDisposable
     private static FineTuner<IdsWithLabel> Recipe(RowsClassifier model) => Recipe(FineTuner.For(model));
 
     private static FineTuner<IdsWithLabel> Recipe(FineTuner<IdsWithLabel> tuner) => tuner.WithOptimizer(Optimizer.AdamW(1e-2)).Steps(12).BatchSize(4).ValidateOn(TinyRun.Data(6, 2));
+
+    // Without the counters of fused optimizers, four bytes a weight.
+    private static long TensorBytes(string path)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        return file.Tensors.Where(pair => !pair.Key.EndsWith("/step", StringComparison.Ordinal)).Sum(pair => file.Read(pair.Key).numel() * file.Read(pair.Key).element_size());
+    }
 
     private static long[] Steps(string folder) => [.. new CheckpointFolder(folder, LocalDisk.Instance).Steps()];
 

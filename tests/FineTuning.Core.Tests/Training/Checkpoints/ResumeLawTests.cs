@@ -116,17 +116,19 @@ public sealed class ResumeLawTests
     }
 
     [Fact]
-    public void Every_value_of_every_dimension_occurs_in_the_short_form_too()
+    public void Every_value_of_every_dimension_occurs_but_for_optimizers_and_schedules_in_the_short_form_too()
     {
-        Case[] cases = [.. Enumerable.Range(0, AllCases).Where(number => number % 10 == number / 10 % 10).Select(Case.Of)];
-        Assert.True(AllCases >= 250);
+        Case[] all = [.. Enumerable.Range(0, AllCases).Select(Case.Of)], cases = [.. all.Where((_, number) => number % 10 == number / 10 % 10)];
+        Assert.Equal(Optimizers.Length, all.DistinctBy(one => one.Optimizer).Count());
+        Assert.Equal(Schedules.Length, all.DistinctBy(one => one.Schedule).Count());
         Assert.Equal(Heads.Length, cases.DistinctBy(one => one.Head).Count());
         Assert.Equal(3, cases.DistinctBy(one => one.Adapter).Count());
-        Assert.True(Enumerable.Range(0, AllCases).Select(Case.Of).DistinctBy(one => one.Optimizer).Count() == Optimizers.Length);
-        Assert.True(Enumerable.Range(0, AllCases).Select(Case.Of).DistinctBy(one => one.Schedule).Count() == Schedules.Length);
         Assert.Equal(4, cases.DistinctBy(one => one.Freezing).Count());
         Assert.Equal(2, cases.DistinctBy(one => one.Accumulation).Count());
         Assert.Equal(2, cases.DistinctBy(one => one.Precision).Count());
+        Assert.Equal(2, cases.DistinctBy(one => one.Averages).Count());
+        Assert.Equal(2, cases.DistinctBy(one => one.KeepBest).Count());
+        Assert.Equal(3, cases.DistinctBy(one => one.EvaluateEvery).Count());
     }
 
     private static void Run<T>(Case one, Func<TunableModel<T>> open, T[] data) => KilledRun.AssertSame(open, tuner => one.Recipe(tuner, data[..5]), data, one.Every, one.Kill);

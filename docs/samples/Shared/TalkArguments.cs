@@ -1,19 +1,19 @@
 using System.Globalization;
 using FineTuning.Errors;
 
-namespace Translate;
+namespace FineTuning.Samples;
 
-/// <summary>What the sample was asked to do; without arguments, its own model and sentences.</summary>
-internal sealed record TranslateArguments
+/// <summary>What Chat or Translate was asked to do; without arguments, its own model and data, and what is typed at the terminal.</summary>
+internal sealed record TalkArguments
 {
-    private const string Usage = "arguments: [--ask SENTENCE]... [--model DIR] [--epochs N] [--rate R] [--seed N] [--out DIR]";
+    private const string Usage = "arguments: [--ask TEXT]... [--model DIR] [--epochs N] [--rate R] [--seed N] [--out DIR]";
 
     public string Model { get; private init; } = Beside("starter");
 
-    /// <summary>Translated at the end; with any, nobody is asked for more.</summary>
-    public string[] Sentences { get; private init; } = [];
+    /// <summary>Answered or translated at the end; with any, nobody is asked for more.</summary>
+    public string[] Asked { get; private init; } = [];
 
-    public int Epochs { get; private init; } = 15;
+    public int Epochs { get; private init; }
 
     public double LearningRate { get; private init; } = 2e-3;
 
@@ -25,17 +25,18 @@ internal sealed record TranslateArguments
     /// <summary>A file of the sample.</summary>
     public static string Beside(string name) => Path.Combine(AppContext.BaseDirectory, name);
 
+    /// <param name="epochs">How many where the words do not say.</param>
     /// <exception cref="InvalidOptionsException">A word is not known, or its value is missing or no number.</exception>
-    public static TranslateArguments Parse(string[] words)
+    public static TalkArguments Parse(string[] words, int epochs)
     {
-        var arguments = new TranslateArguments();
+        var arguments = new TalkArguments { Epochs = epochs };
         for (int i = 0; i < words.Length; i += 2)
         {
             if (i + 1 == words.Length) throw new InvalidOptionsException([$"'{words[i]}' has no value; {Usage}"]);
             string value = words[i + 1];
             arguments = words[i] switch
             {
-                "--ask" => arguments with { Sentences = [.. arguments.Sentences, value] },
+                "--ask" => arguments with { Asked = [.. arguments.Asked, value] },
                 "--model" => arguments with { Model = value },
                 "--epochs" => arguments with { Epochs = Whole(value) },
                 "--seed" => arguments with { Seed = Whole(value) },
