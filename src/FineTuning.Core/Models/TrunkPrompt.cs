@@ -69,9 +69,9 @@ internal static class TrunkPrompt
     private static Tensor? Masked(TrunkInput input, long count) => input.Mask is not { } mask || mask.shape[1] == input.Tokens ? input.Mask
         : cat([ones([mask.shape[0], count], ScalarType.Bool, mask.device), mask], 1);
 
-    private static void Fill(KeyValueCache cache, IReadOnlyList<(Tensor Keys, Tensor Values)> prefix, long rows)
+    private static void Fill(KeyValueCache cache, (Tensor Keys, Tensor Values)[] prefix, long rows)
     {
-        for (int i = 0; i < prefix.Count; i++) cache.Append(i, prefix[i].Keys.expand(rows, -1, -1, -1), prefix[i].Values.expand(rows, -1, -1, -1));
+        for (int i = 0; i < prefix.Length; i++) cache.Append(i, prefix[i].Keys.expand(rows, -1, -1, -1), prefix[i].Values.expand(rows, -1, -1, -1));
         cache.Advance(prefix[0].Keys.shape[1]);
     }
 

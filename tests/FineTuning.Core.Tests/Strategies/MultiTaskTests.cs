@@ -123,8 +123,9 @@ public sealed class MultiTaskTests
 
         TunableModel<PreferencePair> later = model.With(PreferenceLoss.Dpo());
         MultiTaskModel Joined(TunableModel<PreferencePair> task) =>
-            new(model.Trunk, [new TaskEntry<PreferencePair>("better", task, pairs, null, 1, 1), new TaskEntry<PreferencePair>("free", model.With(PreferenceLoss.SimPo()), pairs, null, 1, 1)], TaskBalancing.Fixed);
-        MultiTaskModel first = Joined(view), second = Joined(later);
+            new(model.Trunk, [Entry("better", task), Entry("free", model.With(PreferenceLoss.SimPo()))], TaskBalancing.Fixed);
+        TaskEntry<PreferencePair> Entry(string name, TunableModel<PreferencePair> task) => new(name, task, pairs, null, 1, 1);
+        using MultiTaskModel first = Joined(view), second = Joined(later);
         var kept = new Dictionary<string, TorchSharp.torch.Tensor>();
         first.ExportPrecomputed(kept.Add);
         Assert.Equal(3, kept.Count);
@@ -135,8 +136,6 @@ public sealed class MultiTaskTests
         second.ImportPrecomputed(_ => null, faults.Add);
         Assert.Contains("task 'better'", Assert.Single(faults), StringComparison.Ordinal);
         foreach (TorchSharp.torch.Tensor value in kept.Values) value.Dispose();
-        first.Weights.FreeOwn();
-        second.Weights.FreeOwn();
     }
 
     [Fact]
