@@ -112,7 +112,12 @@ internal static class CompareCommand
 
     private static int Number(JsonElement config, string name) => config.GetProperty(name).GetInt32();
 
-    private static string ModelFolder(Arguments arguments) => arguments.Text("model", Shared.Model);
+    /// <summary>--model: a folder, or the name of a shared model.</summary>
+    private static string ModelFolder(Arguments arguments)
+    {
+        string model = arguments.Text("model", Shared.Model);
+        return Directory.Exists(model) ? model : Path.Combine(Shared.Root, "models", model);
+    }
 
     /// <summary>The file of sentences: --train FILE, or train.tsv in --data, a folder or the name of a shared data set.</summary>
     private static string TrainFile(Arguments arguments)
