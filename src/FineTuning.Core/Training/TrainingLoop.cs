@@ -26,7 +26,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     public TrainingResult Run()
     {
-        using var run = new RunParts(model, options, _record);
+        using var run = new RunParts(model, options, _record) { IsEnding = () => _record.ShouldEnd(cancellation) };
         Begin(run);
         try
         {
@@ -54,12 +54,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     {
         run.At(feature => feature.Begin(run));
         // An evaluation that the run still owes is made with the weights that trained in the last step: whether a weight trains may decide how torch computes.
-        run.BeginEpoch(Math.Max(0, _record.Steps - 1) / _record.Length.StepsInAnEpoch);
+        run.EnterEpoch(Math.Max(0, _record.Steps - 1) / _record.Length.StepsInAnEpoch);
         Evaluate(run);
         while (!_record.IsOver)
         {
             (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
-            run.BeginEpoch(epoch);
+            run.EnterEpoch(epoch);
             foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
             {
                 long next = _record.Steps + 1;
@@ -170,7 +170,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
-            var watch = new EvaluationWatch(cancellation) { Written = _record.NoteWritten, IsTimeUp = _record.EvaluationIsLate };
+            var watch = new EvaluationWatch(cancellation) { Written = _record.NoteWritten, IsTimeUp = _record.EvaluationIsLate, Frozen = run.Frozen };
             if (Evaluator.Evaluate(model, validation, watch) is not { } report)
             {
                 _record.GiveUpEvaluation();

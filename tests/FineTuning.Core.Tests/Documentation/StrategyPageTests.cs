@@ -48,6 +48,27 @@ public sealed class StrategyPageTests
     }
 
     [Fact]
+    public void Frozen_layers_are_computed_once()
+    {
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..4];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        // snippet: frozen-layers
+        TrainingResult result = FineTuner.For(model)
+            .Freeze(l => l.Trunk())                                 // the head alone
+            .Epochs(20)
+            .ValidateOn(dev)
+            .KeepFrozenStates(o => o with { KeepAfterRun = true })  // for the next runs; without this line they are freed at the end
+            .Train(train);
+
+        FrozenStateUse kept = result.FrozenStates[0];               // layers, rows, bytes in memory and on disk, time
+        FineTuner.For(model).Freeze(l => l.Trunk()).Epochs(20).WithOptimizer(Optimizer.AdamW(1e-3)).Train(train);   // computes no layer at all
+        model.Trunk.ForgetFrozenStates();
+        // end
+        Assert.True(kept is { NotKept: null, Rows: 2 }, kept.ToString());
+    }
+
+    [Fact]
     public void Over_fitting_is_held_against()
     {
         LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
