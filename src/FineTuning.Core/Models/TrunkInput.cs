@@ -104,7 +104,10 @@ public sealed class TrunkInput
             mask = tensor(real, [rows, length], ScalarType.Bool, device);
         }
         Tensor? typeIds = types is null ? null : tensor(types, [rows, length], ScalarType.Int64, device);
-        return new(tensor(ids, [rows, length], ScalarType.Int64, device), typeIds, mask) { PadsRight = true, Lengths = lengths, Shortest = lengths?.Min() ?? length };
+        return new(tensor(ids, [rows, length], ScalarType.Int64, device), typeIds, mask)
+        {
+            PadsRight = true, Lengths = lengths, Shortest = lengths?.Min() ?? length,
+        };
     }
 
     /// <summary>The index of the last real token of each row, [batch], int64.</summary>
@@ -134,6 +137,9 @@ public sealed class TrunkInput
         Tensor first = OwnMask is { } mask
             ? mask.logical_and(mask.to(ScalarType.Int64).cumsum(1).eq(Held(1)))
             : Range(0, Tokens, device: Ids.device).eq(Held(0)).unsqueeze(0);
-        return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask) { Source = this, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest };
+        return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask)
+        {
+            Source = this, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
+        };
     }
 }

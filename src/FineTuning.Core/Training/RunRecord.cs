@@ -35,6 +35,9 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     /// <summary>Where messages go.</summary>
     public Microsoft.Extensions.Logging.ILogger Logger => observer.Logger;
 
+    /// <summary>The loss of the last step; NaN before the first.</summary>
+    public double LastLoss => _history.Last?.Loss ?? double.NaN;
+
     /// <summary>What ended the run before it was over.</summary>
     public Exception? Failure { get; set; }
 

@@ -24,6 +24,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 
+    /// <summary>Which way the metric gets better, where an earlier run on the same data has seen that all fits together. Null: a batch is rehearsed.</summary>
+    public MetricDirection? Rehearsed { get; init; }
+
     public TrainingResult Run()
     {
         using var run = new RunParts(model, options, _record) { IsEnding = () => _record.ShouldEnd(cancellation) };
@@ -79,7 +82,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.BeginEpoch(0);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
-        if (!_record.ShouldEnd(cancellation)) DryRun(run);
+        if (Rehearsed is { } direction) run.CompareBy(direction);
+        else if (!_record.ShouldEnd(cancellation)) DryRun(run);
         using RunState? restored = From is null ? run.Restore() : null;
         if ((From ?? restored) is { } state) run.Import(state);
     }

@@ -39,9 +39,9 @@ internal sealed class FrozenStateSet(StateKind kind, ScalarType stored, StateBud
             bool isPadded = Array.Exists(rows.Lengths, length => length < rows.Tokens);
             long[] shape = [positions.Length, rows.Tokens, _width];
             Tensor states = isPadded ? zeros(shape, stored) : empty(shape, stored);
-            int token = BytesOf(1);
             nint target = states.DataPointer();
-            for (int row = 0; row < positions.Length; row++) _storage.Read(positions[row], target + (nint)((long)row * rows.Tokens * token), BytesOf(rows.Lengths[row]));
+            long stride = (long)rows.Tokens * BytesOf(1);
+            for (int row = 0; row < positions.Length; row++) _storage.Read(positions[row], target + (nint)(row * stride), BytesOf(rows.Lengths[row]));
             return states.to(_computed).to(device);
         });
     }

@@ -25,9 +25,10 @@ internal sealed class FrozenStateFilling(RunParts run, IFrozenStates states)
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         EncodedRow[] own = [.. planned.Rows.Select(index => rows.Rows[index])];
-        Batch batch = trains ? run.Model.Collate(own, planned.PaddedLength, new BatchMoment(run.Options.Seed, 0)) : run.Model.Collate(own, planned.PaddedLength);
+        TunableModel model = run.Model;
+        Batch batch = trains ? model.Collate(own, planned.PaddedLength, new BatchMoment(run.Options.Seed, 0)) : model.Collate(own, planned.PaddedLength);
         // The loss is of no use: the head is computed since it alone knows what of the trunk it reads.
-        if (batch.TargetCount > 0) run.Model.SumLoss(batch, ForwardContext.For(null, trains ? run.Options.Precision : Precision.Float32, null, states));
+        if (batch.TargetCount > 0) model.SumLoss(batch, ForwardContext.For(null, trains ? run.Options.Precision : Precision.Float32, null, states));
         return true;
     }
 

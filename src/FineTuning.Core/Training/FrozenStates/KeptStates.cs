@@ -128,7 +128,7 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
             {
                 if (run.IsEnding()) return "the run ends first";
                 if (filling.IsFirst && TooLarge(run, filling.Forecast(Seen)) is { } problem) return problem;
-                if (_isFull) return $"there is no room for more than {_trunk!.FrozenStates.Budget.Memory >> 20} MB in memory and {options.Disk >> 20} MB on disk";
+                if (_isFull) return $"they take more than {_trunk!.FrozenStates.Budget.Memory >> 20} MB in memory and {options.Disk >> 20} MB on disk";
             }
             return null;
         }
