@@ -179,7 +179,7 @@ public sealed class RecipeSearchTests
     public void A_recipe_that_diverges_loses_and_says_why()
     {
         using RowsClassifier model = TinyRun.Model();
-        SearchResult found = FineTuner.Search(Tuner(model).With(o => o with { ClipNorm = null, Schedule = Schedule.Constant() })).Over("rate", [1e-2, 1000], (o, rate) => o with { Optimizer = Optimizer.Sgd(rate), RateFactors = rate > 1 ? [new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6)] : [] }).Train(TinyRun.Data(30));
+        SearchResult found = FineTuner.Search(FineTuner.For(model).Epochs(20).BatchSize(4).ValidateOn(TinyRun.Data(16, 2)).With(o => o with { ClipNorm = null, Schedule = Schedule.Constant() })).Over("rate", [1e-2, 1000], (o, rate) => o with { Optimizer = Optimizer.Sgd(rate), RateFactors = rate > 1 ? [new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6), new RateFactor(new WeightFilter().Named("*"), 1e6)] : [] }).Train(TinyRun.Data(30));
         Assert.Equal(1, found.Best.Number);
         Assert.True(double.IsNaN(found.Trials[1].Mean));
         Assert.Contains("step", found.Trials[1].Problem, StringComparison.Ordinal);
