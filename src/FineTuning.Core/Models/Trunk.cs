@@ -179,7 +179,11 @@ public sealed class Trunk : IDisposable
     /// <summary>Frees the hidden states that runs kept for later ones (<c>FrozenStateOptions.KeepAfterRun</c>).</summary>
     /// <exception cref="InvalidOperationException">A run trains the weights.</exception>
     /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
-    public void ForgetFrozenStates() => Weights.Exclusively(FrozenStates.Dispose);
+    public void ForgetFrozenStates()
+    {
+        Weights.Enter().Dispose();
+        Weights.Exclusively(FrozenStates.Dispose);
+    }
 
     /// <summary>Which layers do not train, nor anything below them. What a run asks before it keeps their states.</summary>
     internal FrozenLayers FrozenLayers()
