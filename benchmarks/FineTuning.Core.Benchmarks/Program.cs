@@ -19,6 +19,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // gsm8k: a small LLaMA learns packed and unpacked, step by step the same;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // finite: what it costs that every answer is checked for NaN and infinity;
+// frozen: runs over a frozen trunk with and without kept hidden states;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -93,6 +94,9 @@ switch (args.FirstOrDefault())
         break;
     case "finite":
         FiniteCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "frozen":
+        FrozenCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

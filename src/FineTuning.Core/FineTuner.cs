@@ -19,6 +19,15 @@ public static class FineTuner
         return new(model);
     }
 
+    /// <summary>A search over recipes: <c>FineTuner.Search(tuner).Over("rate", ...).Trials(20).Train(data)</c>.</summary>
+    /// <typeparam name="TExample">What the model is trained on; inferred.</typeparam>
+    /// <param name="tuner">Its recipe is what all others are made of; its model is tuned.</param>
+    public static RecipeSearch<TExample> Search<TExample>(FineTuner<TExample> tuner)
+    {
+        ArgumentNullException.ThrowIfNull(tuner);
+        return new(tuner);
+    }
+
     /// <summary>A tuner of several tasks whose heads sit on one trunk: <c>FineTuner.For(trunk).Task("mood", classifier, reviews)</c>.</summary>
     /// <param name="trunk">Tuned in place with its heads; the caller keeps owning it.</param>
     public static MultiTaskTuner For(Trunk trunk)
@@ -264,6 +273,15 @@ public sealed class FineTuner<TExample>
     /// <summary>With a time of its own: the tests' time passes when they say so.</summary>
     internal FineTuner<TExample> WithTime(TimeProvider time) => new(_model, Options, _validation, _observer with { Time = time });
 
-    private TrainingRun Run(RunObserver observer, IEnumerable<TExample> data) => new(_model, Options, observer, read =>
-        (read.Train(_model, data, mostRows: Options.RowsOfAllSteps), read.Validate(_model, _validation)));
+    /// <summary>Whether there is data to evaluate on.</summary>
+    internal bool HasValidation => _validation is not null;
+
+    /// <summary>What is trained.</summary>
+    internal TunableModel<TExample> Model => _model;
+
+    /// <summary>A run of another recipe over the same model.</summary>
+    internal TrainingRun Run(TrainingOptions options, IEnumerable<TExample> data, bool validates) => new(_model, options, _observer, read =>
+        (read.Train(_model, data, mostRows: options.RowsOfAllSteps), validates ? read.Validate(_model, _validation) : null));
+
+    private TrainingRun Run(RunObserver observer, IEnumerable<TExample> data) => Run(Options, data, validates: true) with { Observer = observer };
 }

@@ -40,6 +40,10 @@ internal sealed class RowSet
     public static RowSet Join(IReadOnlyList<RowSet> sets, Func<int, EncodedRow, EncodedRow> wrap, EncodingSummary report, Func<BatchRules, IEpochPlan>? plan) =>
         new([.. sets.SelectMany((set, index) => set.Rows.Select(row => wrap(index, row)))], report, [], plan);
 
+    /// <summary>Some of the rows, with the batches of a plain set; what the model could write is left out.</summary>
+    /// <param name="indices">Which, in their order.</param>
+    public RowSet Part(IReadOnlyList<int> indices) => new([.. indices.Select(index => Rows[index])], Report, []);
+
     /// <summary>Encodes examples in parallel; rows keep the order of the data.</summary>
     /// <param name="model">Encodes.</param>
     /// <param name="examples">Read once, in order.</param>

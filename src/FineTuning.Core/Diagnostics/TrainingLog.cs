@@ -23,6 +23,10 @@ internal static partial class TrainingLog
     [LoggerMessage(7, LogLevel.Debug, "Checkpoint of step {Step} in {Folder}, {Bytes} bytes")]
     public static partial void Checkpoint(ILogger logger, long step, string folder, long bytes);
 
+    [LoggerMessage(8, LogLevel.Information,
+        "Keeping the states of the {Layers} lowest layers, which do not train: about {Memory} MB in memory and {Disk} MB on disk")]
+    public static partial void KeepingStates(ILogger logger, int layers, long memory, long disk);
+
     [LoggerMessage(6, LogLevel.Error, "Step {Step} diverged: {Problem}")]
     public static partial void Diverged(ILogger logger, long step, string problem);
 }

@@ -21,8 +21,8 @@ public sealed class ForwardContext
 
     private ForwardContext(ForwardContext other, DropoutStream? dropout, Dictionary<(Weight, bool), Tensor> casts, int scopes)
         : this(dropout, other.ComputeType, casts, scopes) =>
-        (Embedded, Normalized, Noise, Recomputed, Kept, Rows) =
-            (other.Embedded, other.Normalized, other.Noise, other.Recomputed, other.Kept, other.Rows);
+        (Embedded, Normalized, Noise, Recomputed, Kept, Rows, Frozen) =
+            (other.Embedded, other.Normalized, other.Noise, other.Recomputed, other.Kept, other.Rows, other.Frozen);
 
     /// <summary>Whether dropout is drawn.</summary>
     public bool IsTraining => _dropout is not null;
@@ -38,6 +38,9 @@ public sealed class ForwardContext
 
     /// <summary>What replaces the token embeddings, [batch, tokens, width]. Null: they are taken as they are.</summary>
     internal Func<Tensor, Tensor>? Embedded { get; private init; }
+
+    /// <summary>Where states of layers that do not train are kept. Null: all layers are computed.</summary>
+    internal IFrozenStates? Frozen { get; init; }
 
     /// <summary>Casts that outlive the pass. Null: none do.</summary>
     private WeightCasts? Kept { get; init; }
@@ -72,11 +75,15 @@ public sealed class ForwardContext
     /// <summary>A pass of many, without dropout and gradients, between which casts of weights are kept.</summary>
     internal static ForwardContext Decoding(Precision precision, WeightCasts kept) => new(For(null, precision), null, [], 0) { Kept = kept };
 
-    internal static ForwardContext For(DropoutStream? dropout, Precision precision, RecomputedLayers? recomputed = null) =>
+    internal static ForwardContext For(
+        DropoutStream? dropout, Precision precision, RecomputedLayers? recomputed = null, IFrozenStates? frozen = null) =>
         new(dropout, precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32)
         {
-            Rows = dropout is null ? RowAdapters.Current : null, Recomputed = recomputed,
+            Rows = dropout is null ? RowAdapters.Current : null, Recomputed = recomputed, Frozen = frozen,
         };
+
+    /// <summary>The same pass in which all layers are computed.</summary>
+    internal ForwardContext WithoutFrozen() => new(this, _dropout, _casts, _scopes) { Frozen = null };
 
     /// <summary>
     /// Drops elements of <paramref name="input"/> with <paramref name="probability"/> and scales the rest by 1 / (1 - probability); the input itself outside

@@ -170,11 +170,11 @@ public sealed class OutputHead : IDisposable
             HeadReads.First => WantedStates.First,
             HeadReads.LastReal => WantedStates.LastReal,
             HeadReads.LastEnd => WantedStates.LastOf(_plan.EndTokenId!.Value),
+            HeadReads.Mean => WantedStates.Mean,
             _ => WantedStates.All,
         };
         bool readsTwice = _plan.Reads == HeadReads.LastEnd && input.Source is null;
         Tensor hidden = Trunk.Hidden(readsTwice ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input, context, wanted);
-        if (_plan.Reads == HeadReads.Mean) return Score(Mean(hidden, input.OwnMask), Own(context));
         return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
     }
 
@@ -350,13 +350,6 @@ public sealed class OutputHead : IDisposable
         if (plan.IsOverVocabulary) return trunk.Plan.VocabularySize;
         if (plan.Count is { } count) return count;
         return outputs >= 1 ? outputs : throw new ArgumentOutOfRangeException(nameof(outputs), outputs, "the head needs at least one output");
-    }
-
-    private static Tensor Mean(Tensor hidden, Tensor? mask)
-    {
-        if (mask is null) return hidden.mean([1]);
-        Tensor real = mask.to(hidden.dtype).unsqueeze(2);
-        return (hidden * real).sum(1) / real.sum(1);
     }
 
     private void RequireOutput()

@@ -30,6 +30,19 @@ internal sealed class Stack
     /// <summary>How many layers there are.</summary>
     public int Count => _steps.Length;
 
+    /// <summary>The depths of the weights of the lowest layers, the embeddings' among them.</summary>
+    public IEnumerable<int> Depths(int layers) => _steps.Take(layers).Select(step => step.Depth).Prepend(0);
+
+    /// <summary>How many layers from the lowest up do not train, nor the embeddings; 0 where what they give depends on who else is in the batch.</summary>
+    /// <param name="weights">Tells what trains.</param>
+    public int FrozenCount(WeightSet weights)
+    {
+        if (!weights.IsFrozen(0)) return 0;
+        int count = 0;
+        while (count < Count && weights.IsFrozen(_steps[count].Depth)) count++;
+        return _plan.Layers.Take(count).Any(layer => layer.Attention.Rotary is { Scaling.DependsOnLength: true }) ? 0 : count;
+    }
+
     /// <param name="pass">What runs.</param>
     /// <param name="context">The pass.</param>
     /// <param name="weights">Tells what does not train and so drops nothing.</param>

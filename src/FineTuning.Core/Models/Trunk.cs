@@ -24,6 +24,7 @@ public sealed class Trunk : IDisposable
     {
         (Model, Config, Device, Quantization) = (model, config, reader.Device, reader.Options.Quantization);
         Weights.HeadDepth = Plan.LayerCount + 1;
+        Weights.Trunk = this;
         try
         {
             (TokenTable, _encoder, _decoder) = Make(reader);
@@ -76,6 +77,9 @@ public sealed class Trunk : IDisposable
 
     // Learned vectors stand before what the encoder reads.
     private bool LeadsSource => Prompt is { IsPrefix: false } && _encoder is not null && _decoder is not null;
+
+    /// <summary>Hidden states of its layers that runs keep.</summary>
+    internal FrozenStateStore FrozenStates { get; } = new();
 
     /// <summary>The folder whose tensors heads that are added may read. Null: there is none.</summary>
     internal string? Folder { get; private set; }
@@ -164,7 +168,35 @@ public sealed class Trunk : IDisposable
         using WeightPass pass = Weights.Enter();
         if (LeadsSource) source = TrunkPrompt.Before(Prompt!, source, context);
         RequirePositions(source);
-        return _encoder.Forward(new(source, null, null, 0, _encoder.Count, null), context, Weights);
+        StackPass Layers(TrunkInput input, int first, int end) => new(input, null, null, first, end, null);
+        if (Kept(context) is not { Layers.Encoder: > 0 } kept || RowKeys.Of(source) is not { } rows)
+            return _encoder.Forward(Layers(source, 0, _encoder.Count), context, Weights);
+        int frozen = kept.Layers.Encoder, count = kept.IsFilling ? frozen : _encoder.Count;
+        Tensor states = kept.Of(new(false, frozen, "", context.ComputeType), rows, () => _encoder.Forward(Layers(source, 0, frozen), context, Weights));
+        return frozen == count ? states : _encoder.Forward(Layers(source.From(states), frozen, count), context, Weights);
+    }
+
+    /// <summary>Frees the hidden states that runs kept for later ones (<c>FrozenStateOptions.KeepAfterRun</c>).</summary>
+    /// <exception cref="InvalidOperationException">A run trains the weights.</exception>
+    /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
+    public void ForgetFrozenStates()
+    {
+        Weights.Enter().Dispose();
+        Weights.Exclusively(FrozenStates.Dispose);
+    }
+
+    /// <summary>Which layers do not train, nor anything below them. What a run asks before it keeps their states.</summary>
+    internal FrozenLayers FrozenLayers()
+    {
+        int encoder = _encoder?.FrozenCount(Weights) ?? 0;
+        return new(encoder, _decoder is null || (_encoder is not null && encoder < _encoder.Count) ? 0 : _decoder.FrozenCount(Weights));
+    }
+
+    /// <summary>The weights that the states of the lowest layers depend on.</summary>
+    internal IReadOnlyList<Weight> WeightsBelow(FrozenLayers layers)
+    {
+        HashSet<int> depths = [.. _encoder?.Depths(layers.Encoder) ?? [], .. _decoder?.Depths(layers.Decoder) ?? []];
+        return [.. Weights.Where(weight => depths.Contains(weight.Depth))];
     }
 
     /// <inheritdoc/>
@@ -202,7 +234,9 @@ public sealed class Trunk : IDisposable
     /// <summary>A holder less; the last frees the tensors.</summary>
     internal void Release()
     {
-        if (Interlocked.Decrement(ref _holders) == 0) Weights.Dispose();
+        if (Interlocked.Decrement(ref _holders) != 0) return;
+        Weights.Dispose();
+        FrozenStates.Dispose();
     }
 
     /// <summary>The tensors of a folder, without a prefix that all of them share and the family does not know.</summary>
@@ -287,19 +321,17 @@ public sealed class Trunk : IDisposable
 
     private Tensor Run(TrunkInput input, ForwardContext context, WantedStates wanted, Range layers, List<Tensor>? states)
     {
+        Stack stack = _decoder ?? _encoder!;
+        (int first, int count) = layers.GetOffsetAndLength(stack.Count);
+        if (count == stack.Count && states is null && Kept(context) is { } kept && RowKeys.Of(input) is { } rows)
+            return RunOnKept(kept, rows, input, context, wanted);
+        if (wanted.IsMean) return Mean(Run(input, context, WantedStates.All, layers, states), input.OwnMask);
         if (context.Rows is not null && wanted.IndicesOrNull is { } indices)
         {
             Tensor all = Run(input, context, WantedStates.All, layers, states);
             return all.reshape(-1, all.shape[2]).index_select(0, indices);
         }
-        Stack stack = _decoder ?? _encoder!;
-        (int first, int count) = layers.GetOffsetAndLength(stack.Count);
-        (Tensor States, Tensor? Mask)? memory = _encoder is null || _decoder is null || count == 0 ? null
-            : (input.Memory
-                ?? (input.Source is null ? throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input))
-                    : Encode(input.Source, context)),
-                input.MemoryMask ?? input.Source?.Mask);
-        if (LeadsSource && memory is { } read) memory = (read.States, TrunkPrompt.OfMemory(read.Mask, read.States));
+        (Tensor States, Tensor? Mask)? memory = _encoder is null || _decoder is null || count == 0 ? null : MemoryOf(input, context);
         if (Prompt is null || LeadsSource)
         {
             RequirePositions(input);
@@ -311,6 +343,43 @@ public sealed class Trunk : IDisposable
         Wanted? chosen = (learned == 0 ? wanted : wanted.Behind(learned, input.Tokens)).Resolve(whole);
         Tensor hidden = stack.Forward(new(whole, memory, chosen, first, first + count, states), context, Weights);
         return learned == 0 || !wanted.IsAll ? hidden : hidden.narrow(1, learned, input.Tokens);
+    }
+
+    private (Tensor States, Tensor? Mask) MemoryOf(TrunkInput input, ForwardContext context)
+    {
+        if (input.Memory is null && input.Source is null)
+            throw new ArgumentException("a decoder that reads an encoder needs its states; give Source or Memory", nameof(input));
+        Tensor states = input.Memory ?? Encode(input.Source!, context);
+        Tensor? mask = input.MemoryMask ?? input.Source?.Mask;
+        return (states, LeadsSource ? TrunkPrompt.OfMemory(mask, states) : mask);
+    }
+
+    private IFrozenStates? Kept(ForwardContext context) =>
+        context is { Embedded: null, Normalized: null, Noise: null, Rows: null, Frozen: { } kept } && kept.Trunk == this && Prompt is null ? kept : null;
+
+    // The lowest layers from what is kept of them, the others as ever.
+    private Tensor RunOnKept(IFrozenStates kept, RowKeys rows, TrunkInput input, ForwardContext context, WantedStates wanted)
+    {
+        Stack stack = _decoder ?? _encoder!;
+        int frozen = _decoder is null ? kept.Layers.Encoder : kept.Layers.Decoder;
+        ForwardContext plain = context.WithoutFrozen();
+        StateKind Kind(string choice) => new(_decoder is not null, frozen, choice, context.ComputeType);
+        if (frozen == stack.Count && wanted.OneVector is { } choice)
+            return kept.Of(Kind(choice), rows.OneVector(), () => Run(input, plain, wanted, .., null));
+        TrunkInput from = frozen == 0 ? input
+            : input.From(kept.Of(Kind(""), rows, () => Run(input, plain, WantedStates.All, ..frozen, null)));
+        bool readsMemory = _encoder is not null && _decoder is not null && frozen < stack.Count;
+        (Tensor States, Tensor? Mask)? memory = readsMemory ? MemoryOf(input, context) : null;
+        int end = kept.IsFilling ? frozen : stack.Count;
+        Tensor hidden = stack.Forward(new(from, memory, wanted.Resolve(input), frozen, end, null), context, Weights);
+        return wanted.IsMean ? Mean(hidden, input.OwnMask) : hidden;
+    }
+
+    private static Tensor Mean(Tensor hidden, Tensor? mask)
+    {
+        if (mask is null) return hidden.mean([1], keepdim: true);
+        Tensor real = mask.to(hidden.dtype).unsqueeze(2);
+        return (hidden * real).sum(1, keepdim: true) / real.sum(1, keepdim: true);
     }
 
     private void RequirePositions(TrunkInput input)

@@ -65,6 +65,9 @@ public sealed class TrunkInput
     /// <summary>Whether all padding stands behind the real tokens: a decoder then needs no mask for it.</summary>
     internal bool PadsRight { get; init; }
 
+    /// <summary>Real tokens of each row, which stand in front. Null: not counted.</summary>
+    internal int[]? Lengths { get; init; }
+
     /// <summary>Real tokens of the shortest row. Null: not counted.</summary>
     internal long? Shortest { get; init; }
 
@@ -85,6 +88,12 @@ public sealed class TrunkInput
             MemoryMask = MemoryMask, PadsRight = PadsRight, Shortest = Shortest + (ids.shape[1] - Tokens),
         };
 
+    /// <summary>The batch in a pass that begins with hidden states, [batch, tokens, hidden].</summary>
+    internal TrunkInput From(Tensor states) => new(Ids, Types, Mask)
+    {
+        States = states, Positions = Positions, Segments = Segments, Source = Source, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
+    };
+
     internal static TrunkInput Create(long[] ids, long[]? types, int[]? lengths, int rows, int length, Device device)
     {
         Tensor? mask = null;
@@ -95,7 +104,10 @@ public sealed class TrunkInput
             mask = tensor(real, [rows, length], ScalarType.Bool, device);
         }
         Tensor? typeIds = types is null ? null : tensor(types, [rows, length], ScalarType.Int64, device);
-        return new(tensor(ids, [rows, length], ScalarType.Int64, device), typeIds, mask) { PadsRight = true, Shortest = lengths?.Min() ?? length };
+        return new(tensor(ids, [rows, length], ScalarType.Int64, device), typeIds, mask)
+        {
+            PadsRight = true, Lengths = lengths, Shortest = lengths?.Min() ?? length,
+        };
     }
 
     /// <summary>The index of the last real token of each row, [batch], int64.</summary>
@@ -125,6 +137,9 @@ public sealed class TrunkInput
         Tensor first = OwnMask is { } mask
             ? mask.logical_and(mask.to(ScalarType.Int64).cumsum(1).eq(Held(1)))
             : Range(0, Tokens, device: Ids.device).eq(Held(0)).unsqueeze(0);
-        return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask) { Source = this, PadsRight = PadsRight, Shortest = Shortest };
+        return new(Ids.roll([1], [1]).masked_fill(first, Held(start)), null, Mask)
+        {
+            Source = this, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
+        };
     }
 }

@@ -14,6 +14,7 @@ public sealed class WantedStates
         First,
         LastReal,
         LastOf,
+        Mean,
         At,
     }
 
@@ -48,6 +49,15 @@ public sealed class WantedStates
     /// </summary>
     internal static WantedStates LastOf(long id) => new(Choice.LastOf, id: id);
 
+    /// <summary>The mean of those of the real tokens of each row: [batch, 1, hidden].</summary>
+    internal static WantedStates Mean { get; } = new(Choice.Mean);
+
+    /// <summary>Whether the mean is wanted.</summary>
+    internal bool IsMean => _choice == Choice.Mean;
+
+    /// <summary>The name of the choice where it is one vector of each row; null: it is not.</summary>
+    internal string? OneVector => _choice is Choice.All or Choice.At ? null : $"{_choice} {_id}";
+
     /// <summary>Whether those of all tokens are wanted.</summary>
     internal bool IsAll => _choice == Choice.All;
 
@@ -63,7 +73,7 @@ public sealed class WantedStates
     /// <summary>What a layer is told. Null: everything is wanted.</summary>
     internal Wanted? Resolve(TrunkInput input) => _choice switch
     {
-        Choice.All => null,
+        Choice.All or Choice.Mean => null,
         Choice.First => Wanted.First,
         Choice.LastReal => Wanted.AtRows(input.LastRealIndices()),
         Choice.LastOf => Wanted.AtRows((input.Source ?? input).LastIndicesOf(_id)),

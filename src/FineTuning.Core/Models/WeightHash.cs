@@ -16,7 +16,7 @@ internal static class WeightHash
         $"{weights.ParameterCount():N0} numbers, hash {Convert.ToHexStringLower(Digest(weights))[..Digits]}";
 
     /// <summary>All 32 bytes of it.</summary>
-    public static byte[] Digest(WeightSet weights)
+    public static byte[] Digest(IReadOnlyList<Weight> weights)
     {
         Weight[] all = [.. weights];
         var hashes = new byte[all.Length][];

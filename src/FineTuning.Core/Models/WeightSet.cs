@@ -113,6 +113,13 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return set;
     }
 
+    /// <summary>The trunk whose weights they are or show. Null: there is none.</summary>
+    internal Trunk? Trunk
+    {
+        get => field ?? _shown.Select(set => set.Trunk).FirstOrDefault(trunk => trunk is not null);
+        set;
+    }
+
     /// <summary>Who may touch the tensors: one gate for a trunk and all heads on it.</summary>
     internal WeightGate Gate { get; }
 
@@ -201,6 +208,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
 
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);
+
+    /// <summary>The weights of guests of the set itself.</summary>
+    internal IEnumerable<Weight> Guests => _guests.SelectMany(set => set);
 
     /// <summary>Shows the weights of a guest behind its own, to all sets that show this one too. Nobody reads meanwhile.</summary>
     internal void Show(WeightSet guest) => (_guests, _version) = ([.. _guests, guest], _version + 1);

@@ -86,6 +86,11 @@ public abstract class TunableModel : IDisposable
     /// <param name="moment">The run's seed and the epoch.</param>
     public virtual Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => Collate(rows, paddedLength);
 
+    /// <summary>Why the trunk reads something else in every epoch, so that what it gives cannot be kept. Null: it reads the same.</summary>
+    internal virtual string? WhyInputsChange =>
+        GetType().GetMethod(nameof(Collate), [typeof(IReadOnlyList<EncodedRow>), typeof(int), typeof(BatchMoment)])!.DeclaringType == typeof(TunableModel)
+            ? null : $"{GetType().Name} draws its inputs anew in every epoch";
+
     /// <summary>
     /// Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.
     /// </summary>

@@ -10,6 +10,9 @@ internal sealed record WritingCase(string Source, string Reference, Func<int[]> 
 /// <param name="Cancellation">Ends it.</param>
 internal sealed record EvaluationWatch(CancellationToken Cancellation)
 {
+    /// <summary>Hidden states that are kept. Null: all layers are computed.</summary>
+    public Models.IFrozenStates? Frozen { get; init; }
+
     /// <summary>Told after every batch how many rows are done. Null: no one is told.</summary>
     public Action<int>? Evaluated { get; init; }
 

@@ -4,6 +4,7 @@ using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using static TorchSharp.torch;
 
 namespace FineTuning.Training;
@@ -29,7 +30,7 @@ internal static class Evaluator
         {
             watch.Cancellation.ThrowIfCancellationRequested();
             if (watch.IsTimeUp?.Invoke() == true) return null;
-            Add(model, rows, planned, evaluation);
+            Add(model, rows, planned, evaluation, watch.Frozen);
             count += planned.Rows.Length;
             watch.Evaluated?.Invoke(count);
         }
@@ -81,11 +82,11 @@ internal static class Evaluator
     }
 
     /// <summary>Adds one of them.</summary>
-    public static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation)
+    public static void Add(TunableModel model, RowSet rows, PlannedBatch planned, IEvaluation evaluation, IFrozenStates? frozen = null)
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         Batch batch = model.Collate([.. planned.Rows.Select(index => rows.Rows[index])], planned.PaddedLength);
-        evaluation.Add(batch, ForwardContext.Evaluation());
+        evaluation.Add(batch, ForwardContext.For(null, Precision.Float32, null, frozen));
     }
 }

@@ -30,6 +30,7 @@ internal sealed class RunParts : IDisposable
         CompareBy(MetricDirection.Higher);
         // Who watches sees the weights before who changes them for an evaluation or at the end.
         _features = [.. options.Features.OrderBy(feature => feature.ChangesTheResult).Select(feature => feature.Start())];
+        if (options.FrozenStates is { } kept) _features = [.. _features, new KeptStates(kept)];
     }
 
     /// <summary>What is trained.</summary>
@@ -62,6 +63,12 @@ internal sealed class RunParts : IDisposable
     /// <summary>The loss of the largest batch before the first step; null where there was no time to compute it.</summary>
     public double? FirstLoss { get; set; }
 
+    /// <summary>Hidden states of layers that do not train, for training and evaluation. Null: all layers are computed.</summary>
+    public IFrozenStates? Frozen { get; set; }
+
+    /// <summary>Asked where something takes long: whether the run is cancelled or its time up.</summary>
+    public Func<bool> IsEnding { get; init; } = () => false;
+
     /// <summary>Whether the state is that between two steps; false while the weights are being changed.</summary>
     public bool IsBetweenSteps { get; set; } = true;
 
@@ -84,7 +91,7 @@ internal sealed class RunParts : IDisposable
 
     /// <summary>The pass of a micro-batch, with dropout by its seed, step and number.</summary>
     public ForwardContext Pass(long step, int microBatch) =>
-        ForwardContext.For(new DropoutStream(Options.Seed, step, microBatch), Options.Precision, Recomputed);
+        ForwardContext.For(new DropoutStream(Options.Seed, step, microBatch), Options.Precision, Recomputed, Frozen);
 
     /// <summary>From now on all layers are computed again in the backward pass; false where they are already.</summary>
     public bool RecomputeAll()
@@ -107,6 +114,13 @@ internal sealed class RunParts : IDisposable
     public void BeginEpoch(long epoch)
     {
         if (_freezing.Begin(epoch)) Gradients.Regroup(Model.Weights);
+    }
+
+    /// <summary>The same, and lets features know.</summary>
+    public void EnterEpoch(long epoch)
+    {
+        BeginEpoch(epoch);
+        At(feature => feature.BeginEpoch(this, epoch));
     }
 
     /// <summary>Calls each feature, in the order of the recipe.</summary>

@@ -29,6 +29,15 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     /// <summary>The last evaluation; null before the first.</summary>
     public EvaluationRecord? LastEvaluation => _evaluations.LastOrDefault();
 
+    /// <summary>What became of hidden states of layers that do not train.</summary>
+    public IList<FrozenStateUse> FrozenStates { get; } = [];
+
+    /// <summary>Where messages go.</summary>
+    public Microsoft.Extensions.Logging.ILogger Logger => observer.Logger;
+
+    /// <summary>The loss of the last step; NaN before the first.</summary>
+    public double LastLoss => _history.Last?.Loss ?? double.NaN;
+
     /// <summary>What ended the run before it was over.</summary>
     public Exception? Failure { get; set; }
 
@@ -208,6 +217,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
             Options = options,
             Warnings = [.. _warnings],
             Checkpoint = Checkpoint,
+            FrozenStates = [.. FrozenStates],
         };
     }
 

@@ -24,9 +24,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     /// <summary>What the run goes on from. Null: it begins.</summary>
     public RunState? From { get; init; }
 
+    /// <summary>Which way the metric gets better, where an earlier run on the same data has seen that all fits together. Null: a batch is rehearsed.</summary>
+    public MetricDirection? Rehearsed { get; init; }
+
     public TrainingResult Run()
     {
-        using var run = new RunParts(model, options, _record);
+        using var run = new RunParts(model, options, _record) { IsEnding = () => _record.ShouldEnd(cancellation) };
         Begin(run);
         try
         {
@@ -54,12 +57,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     {
         run.At(feature => feature.Begin(run));
         // An evaluation that the run still owes is made with the weights that trained in the last step: whether a weight trains may decide how torch computes.
-        run.BeginEpoch(Math.Max(0, _record.Steps - 1) / _record.Length.StepsInAnEpoch);
+        run.EnterEpoch(Math.Max(0, _record.Steps - 1) / _record.Length.StepsInAnEpoch);
         Evaluate(run);
         while (!_record.IsOver)
         {
             (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
-            run.BeginEpoch(epoch);
+            run.EnterEpoch(epoch);
             foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
             {
                 long next = _record.Steps + 1;
@@ -79,7 +82,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.BeginEpoch(0);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
-        if (!_record.ShouldEnd(cancellation)) DryRun(run);
+        if (Rehearsed is { } direction) run.CompareBy(direction);
+        else if (!_record.ShouldEnd(cancellation)) DryRun(run);
         using RunState? restored = From is null ? run.Restore() : null;
         if ((From ?? restored) is { } state) run.Import(state);
     }
@@ -170,7 +174,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
-            var watch = new EvaluationWatch(cancellation) { Written = _record.NoteWritten, IsTimeUp = _record.EvaluationIsLate };
+            var watch = new EvaluationWatch(cancellation) { Written = _record.NoteWritten, IsTimeUp = _record.EvaluationIsLate, Frozen = run.Frozen };
             if (Evaluator.Evaluate(model, validation, watch) is not { } report)
             {
                 _record.GiveUpEvaluation();

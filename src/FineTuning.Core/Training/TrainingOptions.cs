@@ -99,6 +99,12 @@ public sealed record TrainingOptions
     /// <summary>Whether biases and norms decay as well. Default false.</summary>
     public bool DecayBiasesAndNorms { get; init; }
 
+    /// <summary>
+    /// How hidden states of layers that do not train are kept, so that only the first epoch computes them. Null: they are computed in every epoch. Default: in
+    /// memory, where that pays; <see cref="TrainingResult.FrozenStates"/> says what was done.
+    /// </summary>
+    public FrozenStateOptions? FrozenStates { get; init; } = new();
+
     /// <summary>When the validation data is evaluated. Default: after each epoch. The end of the run always is.</summary>
     public EvaluationInterval EvaluateEvery { get; init; } = EvaluationInterval.Epoch;
 
@@ -129,7 +135,12 @@ public sealed record TrainingOptions
         this with { Features = [.. Features.Where(other => other.GetType() != feature.GetType()), feature] };
 
     /// <summary>The recipe without what only watches the run: two runs of one are equal.</summary>
-    internal TrainingOptions WithoutWatchers() => this with { Features = [.. Features.Where(feature => feature.ChangesTheResult)] };
+    internal TrainingOptions WithoutWatchers() => this with
+    {
+        Features = [.. Features.Where(feature => feature.ChangesTheResult)],
+        // How much room states may take is no part of what is learned.
+        FrozenStates = FrozenStates is null ? null : new() { Stored = FrozenStates.Stored },
+    };
 
     /// <summary>The recipe as JSON, to be stored with a model and read by <see cref="FromJson"/>.</summary>
     public string ToJson() => RecipeFile.Write(this);
@@ -173,6 +184,7 @@ public sealed record TrainingOptions
         EvaluateEvery.CollectViolations(violations);
         Optimizer.CollectViolations(violations);
         Schedule.CollectViolations(violations);
+        FrozenStates?.CollectViolations(violations);
         foreach (RunFeature feature in Features)
         {
             feature.CollectViolations(violations, hasValidation);

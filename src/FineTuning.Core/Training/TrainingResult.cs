@@ -75,6 +75,9 @@ public sealed class TrainingResult
     /// <summary>What the user should know: truncated texts, skipped examples, weights without gradient.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
+    /// <summary>What became of hidden states of layers that did not train: one entry for each set of such layers; empty where all trained.</summary>
+    public IReadOnlyList<FrozenStateUse> FrozenStates { get; init; } = [];
+
     /// <summary>The folder of the newest checkpoint of the run; null: none was written.</summary>
     public string? Checkpoint { get; init; }
 
@@ -115,6 +118,7 @@ public sealed class TrainingResult
             text.AppendLine(CultureInfo.InvariantCulture, $"best {Metric} {Best.Metrics[Metric]:0.####} at step {Best.Step} (epoch {Best.Epoch:0.##})");
         text.AppendLine(CultureInfo.InvariantCulture, $"{Parameters.Trainable:N0} of {Parameters.Total:N0} parameters trained on {TrainingRows:N0} rows");
         text.Append(CultureInfo.InvariantCulture, $"{TokensPerSecond:N0} tokens/s, {PaddingShare:P1} padding, peak memory {PeakMemory / 1048576.0:N0} MB");
+        foreach (FrozenStateUse kept in FrozenStates) text.AppendLine().Append(kept);
         foreach (string warning in Warnings) text.AppendLine().Append("note: ").Append(warning);
         return text.ToString();
     }

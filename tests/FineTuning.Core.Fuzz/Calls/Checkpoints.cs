@@ -6,11 +6,11 @@ namespace FineTuning.Fuzz;
 internal static class Checkpoints
 {
     private const string Decoder = """
-        {"model_type":"gpt2","vocab_size":16,"n_embd":8,"n_layer":1,"n_head":2,"n_positions":32,"bos_token_id":2,"eos_token_id":3,"pad_token_id":0}
+        {"model_type":"gpt2","vocab_size":16,"n_embd":8,"n_layer":2,"n_head":2,"n_positions":32,"bos_token_id":2,"eos_token_id":3,"pad_token_id":0}
         """;
 
     private const string Pair = """
-        {"model_type":"t5","vocab_size":16,"d_model":8,"d_kv":4,"d_ff":8,"num_layers":1,"num_decoder_layers":1,"num_heads":2,"decoder_start_token_id":0,
+        {"model_type":"t5","vocab_size":16,"d_model":8,"d_kv":4,"d_ff":8,"num_layers":2,"num_decoder_layers":2,"num_heads":2,"decoder_start_token_id":0,
          "eos_token_id":3,"pad_token_id":0}
         """;
 

@@ -92,6 +92,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(OutputHead) => OutputHead.Load(Checkpoints.Classifier, HeadKind.SequenceClassification, 2),
         _ when type == typeof(WeightSet) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights,
         _ when type == typeof(ModelAdapters) => Adapted().Adapters,
+        _ when type == typeof(RecipeSearch<LabeledText<string>>) => FineTuner.Search(FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier))),
         _ when type == typeof(FineTuner<LabeledText<string>>) => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)),
         _ => null!,
     };
@@ -125,6 +126,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(ChatTemplate) => PretrainedTokenizer.Load(Checkpoints.Causal).ChatTemplate,
         _ when type == typeof(ChatTurn) => new ChatTurn("user", "a"),
         _ when type == typeof(Optimizer) => Optimizer.AdamW(),
+        _ when type == typeof(SearchInterval) => SearchInterval.Uniform(0, 1),
         _ when type == typeof(Schedule) => Schedule.Constant(),
         _ when type == typeof(Adapter) => Adapter.Lora(2),
         _ when type == typeof(RunFeature) => new WeightAverage(0.9),

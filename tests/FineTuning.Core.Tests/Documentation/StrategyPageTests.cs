@@ -48,6 +48,72 @@ public sealed class StrategyPageTests
     }
 
     [Fact]
+    public void Frozen_layers_are_computed_once()
+    {
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..4];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        // snippet: frozen-layers
+        TrainingResult result = FineTuner.For(model)
+            .Freeze(l => l.Trunk())                                 // the head alone
+            .Epochs(20)
+            .ValidateOn(dev)
+            .KeepFrozenStates(o => o with { KeepAfterRun = true })  // for the next runs; without this line they are freed at the end
+            .Train(train);
+
+        FrozenStateUse kept = result.FrozenStates[0];               // layers, rows, bytes in memory and on disk, time
+        FineTuner.For(model).Freeze(l => l.Trunk()).Epochs(20).WithOptimizer(Optimizer.AdamW(1e-3)).Train(train);   // computes no layer at all
+        model.Trunk.ForgetFrozenStates();
+        // end
+        Assert.True(kept is { NotKept: null, Rows: 2 }, kept.ToString());
+    }
+
+    [Fact]
+    public void A_rate_is_found()
+    {
+        string folder = Directory.CreateTempSubdirectory("rates").FullName;
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        // snippet: learning-rate
+        FineTuner<LabeledText<string>> tuner = FineTuner.For(model).Freeze(l => l.Embeddings().Layers(..1)).Epochs(3);
+        LearningRateCurve rates = tuner.FindLearningRate(train);            // the model has its weights back, to the bit
+        TrainingResult result = tuner.WithOptimizer(Optimizer.AdamW(rates.Suggested)).Train(train);
+        result.SaveReport(Path.Combine(folder, "report.html"), [rates]);    // the curve is a section of the report
+        // end
+        Assert.Contains("Learning rates", File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Recipes_are_searched()
+    {
+        string folder = Directory.CreateTempSubdirectory("search").FullName;
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..4];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        TextWriter before = Console.Out;
+        Console.SetOut(TextWriter.Null);
+        // snippet: search
+        SearchResult found = FineTuner.Search(FineTuner.For(model).Freeze(l => l.Trunk()).Epochs(9).ValidateOn(dev))
+            .Over("rate", SearchInterval.LogUniform(1e-4, 1e-1), (o, rate) => o with { Optimizer = Optimizer.AdamW(rate) })
+            .Over("rows", [8, 16, 32], (o, rows) => o with { BatchSize = rows })
+            .Trials(9)                                                      // how many; without intervals all combinations
+            .Seeds(1, 2)                                                    // each recipe with both, compared by the mean
+            .Halving(factor: 3, lengths: 3)                                 // nine for one epoch, three for three, one for nine
+            .Journal(Path.Combine(folder, "search.jsonl"))                  // the same search goes on from it
+            .TimeLimit(TimeSpan.FromMinutes(10))
+            .Train(train);                                                  // the model is what the best recipe makes of it
+
+        TrainingOptions best = found.Recipe;
+        Console.WriteLine(found);                                           // the table; found is also a section of a report
+        // end
+        Console.SetOut(before);
+        Assert.Equal(9, found.Trials.Count);
+        Assert.Equal(9, best.Epochs);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
     public void Over_fitting_is_held_against()
     {
         LabeledText<string>[] train = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];

@@ -19,7 +19,7 @@ public sealed class RecipeTests
     [
         Schedule.Constant(), Schedule.Linear(0.06), Schedule.Cosine(10, 0.1, 1), Schedule.CosineWithRestarts(3, 0.1), Schedule.WarmRestarts(5, 2, 0.1), Schedule.Polynomial(2, 0.1, 3),
         Schedule.InverseSquareRoot(4, 100), Schedule.WarmupStableDecay(0.2, 5), Schedule.OneCycle(), Schedule.Exponential(0.9), Schedule.Step(2, 0.5), Schedule.Plateau(),
-        Schedule.Linear(7) with { ZeroFirstStep = true },
+        Schedule.Linear(7) with { ZeroFirstStep = true }, new RangeSchedule(0.01),
     ];
 
     private static TrainingOptions Full() => new()
@@ -27,7 +27,7 @@ public sealed class RecipeTests
         Optimizer = Optimizer.Lion(), Schedule = Schedule.Cosine(5), Epochs = 3, TimeLimit = TimeSpan.FromMinutes(5), TokenBudget = 1000, Precision = Precision.BFloat16,
         Frozen = new WeightFilter().Embeddings().Layers(..4).Layers(^2..).Layer(^1).Named("*.bias").Kind(WeightKind.Norm).Trunk(), UnfreezeEvery = 2, LayerDecay = 0.9,
         RateFactors = [new RateFactor(new WeightFilter().Named("head.*"), 10)], EvaluateEvery = EvaluationInterval.Share(0.5), Metric = "f1_macro", EarlyStopping = new(2, 0.1), ClipNorm = null,
-        Features = [new StartingPointPenalty(0.1, 0.01), new Mixout(0.5), new AdversarialEmbeddings(), new NoisyEmbeddings(), new DropoutConsistency(), new ReinitialisedLayers(), new FineTuning.Strategies.MultiTaskTraining(FineTuning.Strategies.TaskSampling.Annealed, FineTuning.Strategies.TaskBalancing.GradientNorms()), new WeightAverage(0.99), new DivergenceGuard(3, 0.5), new CheckpointSettings("runs/a") { Origin = new("runs/b", 3, AcceptedChanges.Recipe | AcceptedChanges.Data, true) }, new AdapterTuning("one", FineTuning.Adapters.AdapterConfig.Write(FineTuning.Adapters.Adapter.Lora(), null))],
+        Features = [new StartingPointPenalty(0.1, 0.01), new Mixout(0.5), new AdversarialEmbeddings(), new NoisyEmbeddings(), new DropoutConsistency(), new ReinitialisedLayers(), new FineTuning.Strategies.MultiTaskTraining(FineTuning.Strategies.TaskSampling.Annealed, FineTuning.Strategies.TaskBalancing.GradientNorms()), new WeightAverage(0.99), new DivergenceGuard(3, 0.5), new RangeTest.RangeStop(4), new CheckpointSettings("runs/a") { Origin = new("runs/b", 3, AcceptedChanges.Recipe | AcceptedChanges.Data, true) }, new AdapterTuning("one", FineTuning.Adapters.AdapterConfig.Write(FineTuning.Adapters.Adapter.Lora(), null))],
     };
 
     [Fact]

@@ -95,6 +95,9 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
         return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
     }
 
+    internal override string? WhyInputsChange =>
+        _options.Packing == PackingStrategy.PaddingFree ? "texts of a batch stand in one row (PackingStrategy.PaddingFree), with others in every epoch" : null;
+
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {

@@ -34,6 +34,8 @@ internal sealed class DistilledModel<TExample>(CausalTextModel<TExample> student
 
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => student.Collate(rows, paddedLength);
 
+    internal override string? WhyInputsChange => student.WhyInputsChange;
+
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         var rows = (LanguageBatch)batch;

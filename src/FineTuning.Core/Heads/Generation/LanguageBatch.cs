@@ -75,7 +75,8 @@ internal sealed class LanguageBatch : Batch
         }
         int[]? lengths = pairs.Any(pair => pair.Source.Length < sourceWidth) ? [.. pairs.Select(pair => pair.Source.Length)] : null;
         TrunkInput source = TrunkInput.Create(sources, null, lengths, pairs.Length, sourceWidth, device);
-        var input = new TrunkInput(tensor(ids, [pairs.Length, width], ScalarType.Int64, device)) { Source = source, PadsRight = true };
+        var input = new TrunkInput(tensor(ids, [pairs.Length, width], ScalarType.Int64, device)) 
+            { Source = source, PadsRight = true, Lengths = [.. pairs.Select(pair => pair.Target.Length)] };
         return new(rows, Math.Max(width, sourceWidth), input, [.. predicting], [.. targets], pairs.All(pair => pair.Weight == 1) ? null : [.. weights]);
     }
 
@@ -84,7 +85,7 @@ internal sealed class LanguageBatch : Batch
         Tensor Matrix(long[] values) => tensor(values, [arrays.Rows, arrays.Width], ScalarType.Int64, device);
         bool isPadded = arrays.Lengths.Any(length => length < arrays.Width);
         TrunkInput input = arrays.IsPacked
-            ? new(Matrix(arrays.Ids)) { Positions = Matrix(arrays.Positions), Segments = Matrix(arrays.Segments), PadsRight = true }
+            ? new(Matrix(arrays.Ids)) { Positions = Matrix(arrays.Positions), Segments = Matrix(arrays.Segments), PadsRight = true, Lengths = arrays.Lengths }
             : TrunkInput.Create(arrays.Ids, null, isPadded ? arrays.Lengths : null, arrays.Rows, arrays.Width, device);
         return new(rows, arrays.Width, input, [.. arrays.Predicting], [.. arrays.Targets], arrays.TargetWeights.Count > 0 ? [.. arrays.TargetWeights] : null);
     }

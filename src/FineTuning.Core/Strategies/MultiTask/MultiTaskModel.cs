@@ -89,6 +89,8 @@ internal sealed class MultiTaskModel : TunableModel
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) =>
         Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length, moment));
 
+    internal override string? WhyInputsChange => _tasks.Select(task => task.Model.WhyInputsChange).FirstOrDefault(reason => reason is not null);
+
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         Tensor? sum = null;

@@ -22,6 +22,11 @@ internal abstract class LoopFeature : IDisposable
     {
     }
 
+    /// <summary>When it is set which weights train: before each epoch, and before an evaluation that a run which goes on still owes.</summary>
+    public virtual void BeginEpoch(RunParts run, long epoch)
+    {
+    }
+
     /// <summary>Before the first micro-batch of a step; again where the step begins again because memory ended.</summary>
     /// <param name="run">The run.</param>
     /// <param name="batches">The rows of each micro-batch of the step.</param>

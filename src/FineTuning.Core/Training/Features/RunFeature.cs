@@ -26,6 +26,9 @@ public abstract record RunFeature
     /// <summary>Whether it exports all that it carries from step to step. False: a run with it cannot be continued from a checkpoint.</summary>
     internal virtual bool CanResume => false;
 
+    /// <summary>Whether it changes in training what the lowest layer reads: what lies above is another in every step then, whether it trains or not.</summary>
+    internal virtual bool ChangesInputs => false;
+
     /// <summary>How many copies of the weights its state holds, at most.</summary>
     internal virtual int WeightCopies => 0;
 

@@ -29,6 +29,12 @@ public sealed class MemoryEstimate
     /// <summary>The largest batch of the validation data; 0 where there is none.</summary>
     public long Evaluation { get; internal init; }
 
+    /// <summary>Hidden states of layers that do not train, where the run keeps them in memory.</summary>
+    public long FrozenStates { get; internal init; }
+
+    /// <summary>Those that it keeps in a file; they take no memory.</summary>
+    public long FrozenStatesOnDisk { get; internal init; }
+
     /// <summary>Rows of the largest micro-batch.</summary>
     public int Rows { get; internal init; }
 
@@ -42,7 +48,7 @@ public sealed class MemoryEstimate
     public long Peak => Fixed + Math.Max(Training, Evaluation);
 
     /// <summary>What is held whatever a micro-batch takes.</summary>
-    internal long Fixed => Present + OptimizerState + Copies;
+    internal long Fixed => Present + OptimizerState + Copies + FrozenStates;
 
     /// <summary>Micro-batches of the recipe.</summary>
     internal BatchMemory Plain { get; }
@@ -77,7 +83,8 @@ public sealed class MemoryEstimate
         $"{Peak / 1048576.0:0} MB at its highest: {Present / 1048576.0:0} MB now, optimizer {OptimizerState / 1048576.0:0} MB, "
         + $"copies {Copies / 1048576.0:0} MB, "
         + $"micro-batches of up to {Rows} x {Tokens} tokens {Training / 1048576.0:0} MB (gradients {Gradients / 1048576.0:0} MB), "
-        + $"evaluation {Evaluation / 1048576.0:0} MB; the limit is {Limit / 1048576.0:0} MB");
+        + $"evaluation {Evaluation / 1048576.0:0} MB, "
+        + $"states of frozen layers {FrozenStates / 1048576.0:0} MB and {FrozenStatesOnDisk / 1048576.0:0} MB on disk; the limit is {Limit / 1048576.0:0} MB");
 }
 
 /// <summary>The memory of a pass by its rows: the greater of two straight lines.</summary>

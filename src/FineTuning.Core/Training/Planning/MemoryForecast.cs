@@ -25,7 +25,6 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         using var run = new RunParts(model, thawed, record);
         try
         {
-            run.BeginEpoch(0);
             return Make(run);
         }
         finally
@@ -37,6 +36,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
 
     private MemoryEstimate Make(RunParts run)
     {
+        (long inMemory, long onDisk) = OfFrozenStates();
+        run.BeginEpoch(0);
         (PlannedBatch largest, bool evaluatesBefore) = Largest();
         long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.WeightCopies) * gradients;
         // Of a snapshot that is made at the end no batch knows any more.
@@ -54,14 +55,34 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
             Present = ProcessMemory.Current, Gradients = gradients, Copies = copies,
             OptimizerState = run.Trained.Sum(weight => options.Optimizer.MomentCount(weight) * weight.Value.element_size()),
             Training = plain.Of(largest.Rows.Length), Evaluation = evaluation, Rows = largest.Rows.Length, Tokens = largest.PaddedLength,
+            FrozenStates = inMemory, FrozenStatesOnDisk = onDisk,
         };
     }
+
+    // What a run would keep of layers that do not train: while most of its tokens are kept, where layers are thawed one by one.
+    private (long Memory, long Disk) OfFrozenStates()
+    {
+        if (options.FrozenStates is not { } kept || model.Weights.Trunk is not { } trunk) return default;
+        var record = new RunRecord(model, train, validation, options, new RunObserver());
+        using var run = new RunParts(model, options, record);
+        long steps = StepsInAnEpoch(), stage = options.UnfreezeEvery ?? 0;
+        record.Begin(new RunLength(steps, options.Steps ?? (options.Epochs ?? 3) * steps));
+        run.BeginEpoch(stage);
+        FrozenLayers layers = trunk.FrozenLayers();
+        if (!layers.Any || FrozenStateRules.WhyNot(run, trunk, layers, kept, stage) is not null) return default;
+        using var states = new KeptStates(kept);
+        long bytes = states.Forecast(run), inMemory = Math.Min(bytes, trunk.FrozenStates.Budget.Memory);
+        // What does not fit is not kept at all.
+        return bytes - inMemory <= kept.Disk ? (inMemory, bytes - inMemory) : default;
+    }
+
+    private long StepsInAnEpoch() => (BatchPlan.Count(train.Lengths, options.RulesFor(train.Lengths)) + options.Accumulation - 1) / options.Accumulation;
 
     // The largest batch of the epochs that are seen, the rehearsed one among them; and whether training goes on after an evaluation.
     private (PlannedBatch Largest, bool EvaluatesBefore) Largest()
     {
         BatchRules rules = options.RulesFor(train.Lengths);
-        long steps = (BatchPlan.Count(train.Lengths, rules) + options.Accumulation - 1) / options.Accumulation;
+        long steps = StepsInAnEpoch();
         long total = options.Steps ?? (options.Epochs ?? 3) * steps;
         PlannedBatch largest = default;
         for (long epoch = 0; epoch < EpochsAhead && epoch * steps < total; epoch++)

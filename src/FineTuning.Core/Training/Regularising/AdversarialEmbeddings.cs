@@ -18,6 +18,8 @@ internal sealed record AdversarialEmbeddings(double Epsilon = 1) : RunFeature
 
     internal override bool CanResume => true;
 
+    internal override bool ChangesInputs => true;
+
     internal override LoopFeature Start() => new Attack(Epsilon);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)

@@ -10,6 +10,8 @@ internal sealed record NoisyEmbeddings(double Alpha = 5) : RunFeature
 {
     internal override bool CanResume => true;
 
+    internal override bool ChangesInputs => true;
+
     internal override LoopFeature Start() => new Noise(Alpha);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)
