@@ -69,6 +69,8 @@ internal static class Calls
         || (member.Name is "Tag" && path.Contains("Tags", StringComparison.Ordinal)) || member.Name is "ValidateOn"
         // What it gives is looked at where texts are written.
         || path.EndsWith("Generation.PrefixAllowedTokens", StringComparison.Ordinal)
+        // No key is a key as well.
+        || (member.Name is "Folds" && path is "stratify" or "group")
         || (member.Name is "Task" && path.Contains('[', StringComparison.Ordinal));
 
     private static bool IsRecord(MethodBase member) => member.DeclaringType!.GetMethod("<Clone>$") is not null || (member.DeclaringType.IsValueType && member.DeclaringType.GetMethod("PrintMembers", BindingFlags.NonPublic | BindingFlags.Instance) is not null);

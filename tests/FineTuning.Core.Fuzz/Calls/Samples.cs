@@ -92,10 +92,14 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(OutputHead) => OutputHead.Load(Checkpoints.Classifier, HeadKind.SequenceClassification, 2),
         _ when type == typeof(WeightSet) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights,
         _ when type == typeof(ModelAdapters) => Adapted().Adapters,
-        _ when type == typeof(RecipeSearch<LabeledText<string>>) => FineTuner.Search(FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier))),
+        _ when type == typeof(RecipeSearch<LabeledText<string>>) => Search(),
         _ when type == typeof(FineTuner<LabeledText<string>>) => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)),
         _ => null!,
     };
+
+    private static RecipeSearch<LabeledText<string>> Search() =>
+        FineTuner.Search(FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).ValidateOn([new LabeledText<string>("a b", "first0")]).Epochs(1))
+            .Over("rate", [1e-3], (o, rate) => o with { Optimizer = Optimizer.AdamW(rate) });
 
     // Rows and batches of the model whose member it is.
     private object? Own(Type type, Type? owner)

@@ -42,6 +42,7 @@ public sealed class RecipeSearch<TExample>
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(change);
+        if (values.Count > 0) Require(change(_tuner.Options, values[0]), nameof(change));
         return With(_settings with { Dimensions = [.. _settings.Dimensions, new ListedValues<TValue>(name, [.. values], change)] });
     }
 
@@ -54,6 +55,7 @@ public sealed class RecipeSearch<TExample>
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(interval);
         ArgumentNullException.ThrowIfNull(change);
+        Require(change(_tuner.Options, interval.Lowest), nameof(change));
         return With(_settings with { Dimensions = [.. _settings.Dimensions, new DrawnNumbers(name, interval, change)] });
     }
 
@@ -186,6 +188,11 @@ public sealed class RecipeSearch<TExample>
             throw new TrainingDataException($"the {examples.Count} examples do not fill {_settings.Folds} folds: take fewer, or groups that are smaller");
         return [.. Enumerable.Range(0, _settings.Folds).Select(fold =>
             (taken.Train.Part([.. rows.Where(group => group.Key != fold).SelectMany(group => group).Order()]), taken.Train.Part([.. rows[fold]])))];
+    }
+
+    private static void Require(TrainingOptions? given, string argument)
+    {
+        if (given is null) throw new ArgumentException("it gave null; give options, for example the ones it got", argument);
     }
 
     private static IEnumerable<TExample> Noted(IEnumerable<TExample> data, List<TExample> examples)
