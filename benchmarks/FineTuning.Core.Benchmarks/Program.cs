@@ -19,6 +19,8 @@ using FineTuning.Benchmarks.Tokenizing;
 // gsm8k: a small LLaMA learns packed and unpacked, step by step the same;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // finite: what it costs that every answer is checked for NaN and infinity;
+// domains: what adapting to a domain gives, and what a run on one domain forgets of another;
+// forecasts: what learning curves say of four times the data, beside what is then measured;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -93,6 +95,12 @@ switch (args.FirstOrDefault())
         break;
     case "finite":
         FiniteCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "domains":
+        DomainsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "forecasts":
+        ForecastsCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

@@ -75,6 +75,9 @@ public sealed class TrainingResult
     /// <summary>What the user should know: truncated texts, skipped examples, weights without gradient.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
+    /// <summary>The sign that the run learned its rows by heart, which is in <see cref="Warnings"/>, too, with what to try. Null: there is none.</summary>
+    public Overfitting? Overfitting { get; init; }
+
     /// <summary>The folder of the newest checkpoint of the run; null: none was written.</summary>
     public string? Checkpoint { get; init; }
 
