@@ -75,7 +75,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(TextRegressor) => Pretrained.TextRegressor(Checkpoints.Plain),
         _ when type == typeof(TokenClassifier) => Pretrained.TokenClassifier(Checkpoints.Plain, ["PER"]),
         _ when type == typeof(QuestionAnswerer) => Pretrained.QuestionAnswerer(Checkpoints.Plain),
-        _ when type == typeof(MaskedLanguageModel) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
+        _ when type == typeof(MaskedLanguageModel) || type == typeof(TunableModel<string>) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
         _ when type == typeof(SentenceEncoder) => Pretrained.SentenceEncoder(Checkpoints.Plain),
         _ when type == typeof(ZeroShotClassifier) => Pretrained.ZeroShotClassifier(Checkpoints.Inference),
         _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) || type == typeof(GenerativeModel<PromptCompletion>) =>
@@ -272,7 +272,7 @@ internal sealed class Samples : IDisposable
     private static LabeledText<string>[] GrowingData => [new("a b", "first0"), new("b", "first0"), new("a", "first0")];
 
     private static IncrementalTuner<LabeledText<string>> Growing() => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).Steps(1)
-        .ValidateOn(GrowingData).Incrementally(new() { Stages = [1, 3] });
+        .ValidateOn(GrowingData).Incrementally(new() { Stages = [1, 2] });
 
     private static ContinuedTuner<LabeledText<string>> Watching()
     {

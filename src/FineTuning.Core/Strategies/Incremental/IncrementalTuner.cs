@@ -105,7 +105,7 @@ public static class IncrementalVerb
     {
         ArgumentNullException.ThrowIfNull(tuner);
         options ??= new IncrementalOptions();
-        Errors.NullMembers.RequireEntries(options.Earlier, nameof(options));
+        new NullMembers().Entries(options.Earlier, nameof(options.Earlier)).Require(nameof(options));
         return new(tuner, options);
     }
 }

@@ -87,7 +87,11 @@ public sealed class LearningForecast
     /// Whether further labels are worth their price: what the expected gain is worth against what they cost. Null: price or worth was not given.
     /// </summary>
     /// <param name="point">For example <see cref="Twice"/>.</param>
-    public bool? IsWorth(ForecastPoint point) => _valuePerPoint is { } value && Cost(point) is { } cost ? value * (decimal)PointsGained(point) > cost : null;
+    public bool? IsWorth(ForecastPoint point)
+    {
+        ArgumentNullException.ThrowIfNull(point);
+        return _valuePerPoint is { } value && Cost(point) is { } cost ? value * (decimal)PointsGained(point) > cost : null;
+    }
 
     /// <summary>Whether to label more, in a few lines.</summary>
     public override string ToString()
