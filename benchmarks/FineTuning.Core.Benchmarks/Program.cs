@@ -20,6 +20,8 @@ using FineTuning.Benchmarks.Tokenizing;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // finite: what it costs that every answer is checked for NaN and infinity;
 // frozen: runs over a frozen trunk with and without kept hidden states;
+// domains: what adapting to a domain gives, and what a run on one domain forgets of another;
+// forecasts: what learning curves say of four times the data, beside what is then measured;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -97,6 +99,12 @@ switch (args.FirstOrDefault())
         break;
     case "frozen":
         FrozenCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "domains":
+        DomainsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "forecasts":
+        ForecastsCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);

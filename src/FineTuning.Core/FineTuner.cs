@@ -57,6 +57,15 @@ public sealed class FineTuner<TExample>
     /// <summary>The recipe so far.</summary>
     public TrainingOptions Options { get; }
 
+    /// <summary>What is tuned.</summary>
+    internal TunableModel<TExample> Model => _model;
+
+    /// <summary>Data to evaluate on. Null: there is none.</summary>
+    internal IEnumerable<TExample>? Validation => _validation;
+
+    /// <summary>Who is told of the run.</summary>
+    internal RunObserver Observer => _observer;
+
     /// <summary>Changes any settings of the recipe: the verbs below are for the usual ones.</summary>
     /// <param name="change">For example <c>o => o with { PadToMultipleOf = 16 }</c>.</param>
     public FineTuner<TExample> With(Func<TrainingOptions, TrainingOptions> change)
@@ -170,8 +179,12 @@ public sealed class FineTuner<TExample>
     /// <param name="patience">Evaluations in a row without a gain; 1 or more.</param>
     /// <param name="minimalGain">A gain counts only if it is larger.</param>
     /// <param name="metric">Null: the model's own, or what <see cref="TrainingOptions.Metric"/> says.</param>
-    public FineTuner<TExample> StopEarly(int patience = 2, double minimalGain = 0, string? metric = null) =>
-        With(options => options with { EarlyStopping = new EarlyStopping(patience, minimalGain), Metric = metric ?? options.Metric });
+    /// <param name="smoothing">How much of the curve so far stays in what patience waits for, from 0 to below 1; see
+    /// <see cref="EarlyStopping.Smoothing"/>.</param>
+    public FineTuner<TExample> StopEarly(int patience = 2, double minimalGain = 0, string? metric = null, double smoothing = 0) => With(options => options with
+    {
+        EarlyStopping = new EarlyStopping(patience, minimalGain) { Smoothing = smoothing }, Metric = metric ?? options.Metric,
+    });
 
     /// <summary>Where the run writes its messages.</summary>
     /// <param name="logger">Thread-safe, as loggers are.</param>
@@ -276,12 +289,13 @@ public sealed class FineTuner<TExample>
     /// <summary>Whether there is data to evaluate on.</summary>
     internal bool HasValidation => _validation is not null;
 
-    /// <summary>What is trained.</summary>
-    internal TunableModel<TExample> Model => _model;
-
     /// <summary>A run of another recipe over the same model.</summary>
-    internal TrainingRun Run(TrainingOptions options, IEnumerable<TExample> data, bool validates) => new(_model, options, _observer, read =>
-        (read.Train(_model, data, mostRows: options.RowsOfAllSteps), validates ? read.Validate(_model, _validation) : null));
+    internal TrainingRun Run(TrainingOptions options, IEnumerable<TExample> data, bool validates)
+    {
+        TunableModel<TExample> model = AugmentedModel<TExample>.Of(_model, options);
+        return new(model, options, _observer, read =>
+            (read.Train(model, data, mostRows: options.RowsOfAllSteps), validates ? read.Validate(_model, _validation) : null));
+    }
 
     private TrainingRun Run(RunObserver observer, IEnumerable<TExample> data) => Run(Options, data, validates: true) with { Observer = observer };
 }

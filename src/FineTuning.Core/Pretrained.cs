@@ -47,7 +47,17 @@ public static class Pretrained
     /// or the tokenizer has no mask token.</exception>
     /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
     public static MaskedLanguageModel MaskedLanguageModel(string folder, MaskedLanguageOptions? options = null) =>
-        Read(folder, _ => Heads.MaskedLanguageModel.Load(folder, options));
+        Read(folder, backbone => Heads.MaskedLanguageModel.Load(backbone, options));
+
+    /// <summary>
+    /// What could stand in the place of a mask, by the checkpoint's head on a trunk in memory: language modelling beside a task, for example.
+    /// </summary>
+    /// <param name="trunk">Shared with the heads that are on it: training one moves all. Give <c>trunk.Copy()</c> where they are to part.</param>
+    /// <param name="options">What is masked, how texts are packed and the rest; null: the defaults.</param>
+    /// <exception cref="Errors.CheckpointException">The family has no such head, or the tokenizer has no mask token.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">Options are out of range.</exception>
+    public static MaskedLanguageModel MaskedLanguageModel(Trunk trunk, MaskedLanguageOptions? options = null) =>
+        Heads.MaskedLanguageModel.Load(Backbone.Of(trunk), options);
 
     /// <summary>One label for a text or a pair of texts, by a new head on a trunk in memory.</summary>
     /// <typeparam name="TLabel">An enum, string, bool or integer.</typeparam>
@@ -269,6 +279,42 @@ public static class Pretrained
         VocabularyWidening.Write(folder, fresh, size, byId);
         tokenizer.Save(fresh);
         return tokenizer;
+    }
+
+    /// <summary>
+    /// Writes a copy of an encoder's checkpoint folder in whose vocabulary the frequent words of a domain are tokens of their own, each with the mean of the
+    /// rows of the tokens that it was split into: shorter texts to learn from, for example before <c>AdaptTo</c>.
+    /// </summary>
+    /// <param name="folder">config.json, weights and tokenizer files.</param>
+    /// <param name="target">Where the copy goes: whole, or not at all. What this library saved there is replaced.</param>
+    /// <param name="texts">Texts of the domain; read once.</param>
+    /// <param name="options">How many words, and which; null: the defaults.</param>
+    /// <returns>The words, the most frequent first. None: the copy is the checkpoint.</returns>
+    /// <exception cref="Errors.CheckpointException">A file is missing, damaged, hostile, or of an unsupported kind.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">
+    /// Options are out of range, or the model writes text whose tokens carry the space before a word, which a new token would lose.
+    /// </exception>
+    /// <exception cref="IOException">The target holds what this library did not save, or cannot be written.</exception>
+    public static IReadOnlyList<DomainWord> AddDomainWords(string folder, string target, IEnumerable<string> texts, DomainWordOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentException.ThrowIfNullOrWhiteSpace(target);
+        ArgumentNullException.ThrowIfNull(texts);
+        options ??= new DomainWordOptions();
+        var violations = new List<string>();
+        options.CollectViolations(violations);
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        string[] all = [.. texts];
+        NullMembers.RequireEntries(all, nameof(texts));
+        using Trunk trunk = Trunk(folder);
+        PretrainedTokenizer tokenizer = trunk.Tokenizer!;
+        bool carries = DomainWords.CarriesSpace(tokenizer);
+        if (carries && trunk.Plan.Decoder is not null)
+            throw new InvalidOptionsException(["the model writes text, and its tokens carry the space before a word: a new token would lose it in what is "
+                + "written; add tokens that you choose with AddTokens"]);
+        IReadOnlyList<DomainWord> words = DomainWords.Find(tokenizer, all, options);
+        AddTokens(folder, target, words.Select(word => DomainWords.Token(word, carries)), DomainWords.Rows(trunk, tokenizer, words));
+        return words;
     }
 
     /// <summary>

@@ -29,7 +29,7 @@ internal static class Repetition
 
     private static int Once(string scenario, string checkpoint)
     {
-        using Process process = Process.Start(Environment.ProcessPath!, [scenario, checkpoint]);
+        using Process process = Process.Start("dotnet", [typeof(Repetition).Assembly.Location, scenario, checkpoint]);
         if (process.WaitForExit(Longest)) return process.ExitCode;
         process.Kill(entireProcessTree: true);
         return TimeOut;

@@ -4,7 +4,7 @@ namespace FineTuning.Examples;
 /// <param name="Question">The question.</param>
 /// <param name="Context">The text in which the answer stands.</param>
 /// <param name="Answers">What is right; training takes the first, scores the best fitting. Empty: the text does not answer the question.</param>
-public sealed record AnsweredQuestion(string Question, string Context, params IReadOnlyList<GivenAnswer> Answers)
+public sealed record AnsweredQuestion(string Question, string Context, params IReadOnlyList<GivenAnswer> Answers) : IRewritableExample
 {
     /// <summary>What messages name it by. Null: its index in the data.</summary>
     public string? Id { get; init; }
@@ -20,6 +20,9 @@ public sealed record AnsweredQuestion(string Question, string Context, params IR
 
     /// <summary>How much the example counts, above 0. Default 1.</summary>
     public double Weight { get; init; } = 1;
+
+    /// <inheritdoc/>
+    object IRewritableExample.Rewritten(Func<string, string> rewrite) => this with { Question = rewrite(Question) };
 }
 
 /// <summary>An answer, and where it is said to stand.</summary>

@@ -3,10 +3,13 @@ namespace FineTuning.Examples;
 /// <summary>Two texts that belong together: a question and its answer, a sentence and its paraphrase.</summary>
 /// <param name="Anchor">The first text, for example the question.</param>
 /// <param name="Positive">The text that belongs to it.</param>
-public sealed record PositivePair(string Anchor, string Positive)
+public sealed record PositivePair(string Anchor, string Positive) : IRewritableExample
 {
     /// <summary>Texts that do not belong to the anchor although they look like it (hard negatives); may be empty.</summary>
     public IReadOnlyList<string> Negatives { get; init; } = [];
+
+    /// <inheritdoc/>
+    object IRewritableExample.Rewritten(Func<string, string> rewrite) => this with { Anchor = rewrite(Anchor), Positive = rewrite(Positive) };
 }
 
 /// <summary>A text, one that is close to it and one that is not.</summary>
@@ -23,10 +26,18 @@ public sealed record TextTriple(string Anchor, string Positive, string Negative)
 /// <param name="First">A text.</param>
 /// <param name="Second">Another.</param>
 /// <param name="Score">The similarity; losses that compare it with a cosine want it from -1 to 1, those that only rank take any scale.</param>
-public sealed record ScoredPair(string First, string Second, double Score);
+public sealed record ScoredPair(string First, string Second, double Score) : IRewritableExample
+{
+    /// <inheritdoc/>
+    object IRewritableExample.Rewritten(Func<string, string> rewrite) => this with { First = rewrite(First), Second = rewrite(Second) };
+}
 
 /// <summary>Two texts and whether they are similar.</summary>
 /// <param name="First">A text.</param>
 /// <param name="Second">Another.</param>
 /// <param name="Similar">Whether they are.</param>
-public sealed record MatchedPair(string First, string Second, bool Similar);
+public sealed record MatchedPair(string First, string Second, bool Similar) : IRewritableExample
+{
+    /// <inheritdoc/>
+    object IRewritableExample.Rewritten(Func<string, string> rewrite) => this with { First = rewrite(First), Second = rewrite(Second) };
+}

@@ -3,6 +3,7 @@ using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Text;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
@@ -118,6 +119,18 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         var tokens = (TokenizedBatch)batch;
         Tensor logits = Head.Logits(tokens.Input, context);
         return (LossOf(logits, tokens), logits);
+    }
+
+    internal override bool MixesStates => true;
+
+    internal override Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context)
+    {
+        _head.Learns(context);
+        (TokenizedBatch tokens, TokenizedBatch others) = ((TokenizedBatch)batch, (TokenizedBatch)partners);
+        // The partners' pass has dropout of its own.
+        Tensor own = Head.States(tokens.Input, context), theirs = Head.States(others.Input, context.Apart(int.MaxValue - 1));
+        Tensor logits = Head.ScoreStates((own * Held(1 - share)).Plus(theirs * Held(share)), context);
+        return (LossOf(logits, tokens) * Held(1 - share)).Plus(LossOf(logits, others) * Held(share));
     }
 
     /// <inheritdoc/>

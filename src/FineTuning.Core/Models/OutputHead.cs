@@ -165,6 +165,13 @@ public sealed class OutputHead : IDisposable
         RequireOutput();
         ArgumentNullException.ThrowIfNull(input);
         using WeightPass pass = Weights.Enter();
+        return ScoreStates(States(input, context), context);
+    }
+
+    /// <summary>The hidden states that the head reads.</summary>
+    /// <returns>[batch, hidden] for a head over sequences, [batch, tokens, hidden] for the others</returns>
+    internal Tensor States(TrunkInput input, ForwardContext context)
+    {
         WantedStates wanted = _plan.Reads switch
         {
             HeadReads.First => WantedStates.First,
@@ -175,8 +182,11 @@ public sealed class OutputHead : IDisposable
         };
         bool readsTwice = _plan.Reads == HeadReads.LastEnd && input.Source is null;
         Tensor hidden = Trunk.Hidden(readsTwice ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input, context, wanted);
-        return Score(_plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1), Own(context));
+        return _plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1);
     }
+
+    /// <summary>The scores of such states.</summary>
+    internal Tensor ScoreStates(Tensor states, ForwardContext context) => Score(states, Own(context));
 
     /// <summary>
     /// The scores of a head over tokens at some indices only: where these are few, neither the head nor the last

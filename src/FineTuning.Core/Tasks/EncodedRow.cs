@@ -14,6 +14,9 @@ public abstract class EncodedRow(int length)
     /// </summary>
     public int Index { get; set; }
 
+    /// <summary>The row of the run's data that it stands for in an epoch; by default itself.</summary>
+    internal EncodedRow Origin { get => field ?? this; set; }
+
     /// <summary>How messages name it.</summary>
     internal virtual string Name => Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
 

@@ -36,6 +36,9 @@ public abstract class TunableModel : IDisposable
     /// <summary>The trunk that the model's head sits on; null: the model is no head on a trunk.</summary>
     internal Trunk? SharedTrunk => AdaptedHead?.Trunk;
 
+    /// <summary>The head whose modules adapters are put on; null: the model takes none.</summary>
+    internal OutputHead? SharedHead => AdaptedHead;
+
     /// <summary>How many scores the head gives; 1 where it is no head on a trunk.</summary>
     internal int HeadOutputs => AdaptedHead?.Outputs ?? 1;
 
@@ -131,6 +134,13 @@ public abstract class TunableModel : IDisposable
     /// <summary>The sum of the losses with the scores it is of, one row a target: [targets, labels].</summary>
     internal virtual (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context) =>
         throw new NotSupportedException($"{GetType().Name} does not choose among labels");
+
+    /// <summary>Whether <see cref="MixedLoss"/> is there: the head reads one vector of a text.</summary>
+    internal virtual bool MixesStates => false;
+
+    /// <summary>The sum of the losses of mixed states, (1 - share) of each row and share of its partner, for both their targets in these shares.</summary>
+    internal virtual Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context) =>
+        throw new NotSupportedException($"{GetType().Name} does not read one vector of a text");
 
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];

@@ -185,6 +185,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         ProcessMemory.Trim();
         StopReason reason = Stop ?? StopReason.Completed;
         if (_counters.Leaps.Count > LeapsShown) Warn($"the loss leapt in {_counters.Leaps.Count} steps in all");
+        if (Overfitting.Find(_evaluations) is { } sign) Warn(sign.Describe(options));
         TrainingLog.Finished(observer.Logger, reason.ToString(), Steps, Elapsed.TotalSeconds, Metric, Best?.Metrics[Metric] ?? double.NaN);
         observer.Progress?.Invoke(Progress(TrainingPhase.Finished));
         return Result(reason);
@@ -218,6 +219,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
             Warnings = [.. _warnings],
             Checkpoint = Checkpoint,
             FrozenStates = [.. FrozenStates],
+            Overfitting = Overfitting.Find(_evaluations),
         };
     }
 

@@ -197,6 +197,7 @@ public sealed record TrainingOptions
             if (stopping.Patience < 1) violations.Add($"the patience of early stopping is {stopping.Patience}: it is 1 or more evaluations");
             if (stopping.MinimalGain is not (>= 0 and < double.PositiveInfinity))
                 violations.Add($"the minimal gain of early stopping is {stopping.MinimalGain}: it is 0 or more");
+            if (stopping.Smoothing is not (>= 0 and < 1)) violations.Add($"the smoothing of early stopping is {stopping.Smoothing}: it is from 0 to below 1");
             if (!hasValidation) violations.Add("early stopping is on without validation data: add ValidateOn(...)");
         }
         if (Schedule is PlateauSchedule && !hasValidation) violations.Add("the plateau schedule needs validation data: add ValidateOn(...)");
@@ -208,7 +209,15 @@ public sealed record TrainingOptions
 /// <param name="Patience">Evaluations in a row without a gain after which the run ends; 1 or more.</param>
 /// <param name="MinimalGain">A gain counts only if it is larger; absolute, 0 or more. Small gains add up:
 /// they are measured from the last one that counted.</param>
-public sealed record EarlyStopping(int Patience, double MinimalGain = 0);
+public sealed record EarlyStopping(int Patience, double MinimalGain = 0)
+{
+    /// <summary>
+    /// How much of the curve so far stays in what patience waits for, from 0 (default: the metric as it is) to below 1: an exponential mean, so that a noisy
+    /// metric
+    /// neither ends a run nor prolongs it by a single value. The best weights are those of the best single evaluation all the same.
+    /// </summary>
+    public double Smoothing { get; init; }
+}
 
 /// <summary>A factor on the rates of some weights.</summary>
 /// <param name="Weights">Which.</param>

@@ -78,6 +78,9 @@ public sealed class TrainingResult
     /// <summary>What became of hidden states of layers that did not train: one entry for each set of such layers; empty where all trained.</summary>
     public IReadOnlyList<FrozenStateUse> FrozenStates { get; init; } = [];
 
+    /// <summary>The sign that the run learned its rows by heart, which is in <see cref="Warnings"/>, too, with what to try. Null: there is none.</summary>
+    public Overfitting? Overfitting { get; init; }
+
     /// <summary>The folder of the newest checkpoint of the run; null: none was written.</summary>
     public string? Checkpoint { get; init; }
 

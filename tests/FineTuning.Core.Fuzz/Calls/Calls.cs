@@ -66,12 +66,12 @@ internal static class Calls
     // What only holds or hands on what it is given, and what is documented not to be looked at.
     private static bool IsCarrier(MethodBase member, string path) => (member is ConstructorInfo && (IsRecord(member) || path.Contains('.', StringComparison.Ordinal)))
         || member.DeclaringType == typeof(PreferenceMapping) || member.DeclaringType == typeof(DocumentContext) || member.DeclaringType == typeof(UserMetric) || member.DeclaringType == typeof(Text.WholeFolder)
-        || (member.Name is "Tag" && path.Contains("Tags", StringComparison.Ordinal)) || member.Name is "ValidateOn"
+        || (member.Name is "Tag" && path.Contains("Tags", StringComparison.Ordinal)) || member.Name is "ValidateOn" or "WithReplay" or "StratifiedBy" or "Rewriting"
         // What it gives is looked at where texts are written.
         || path.EndsWith("Generation.PrefixAllowedTokens", StringComparison.Ordinal)
         // No key is a key as well.
         || (member.Name is "Folds" && path is "stratify" or "group")
-        || (member.Name is "Task" && path.Contains('[', StringComparison.Ordinal));
+        || (member.Name is "Task" or "Keeping" && path.Contains('[', StringComparison.Ordinal));
 
     private static bool IsRecord(MethodBase member) => member.DeclaringType!.GetMethod("<Clone>$") is not null || (member.DeclaringType.IsValueType && member.DeclaringType.GetMethod("PrintMembers", BindingFlags.NonPublic | BindingFlags.Instance) is not null);
 

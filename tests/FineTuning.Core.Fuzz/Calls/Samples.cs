@@ -75,7 +75,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(TextRegressor) => Pretrained.TextRegressor(Checkpoints.Plain),
         _ when type == typeof(TokenClassifier) => Pretrained.TokenClassifier(Checkpoints.Plain, ["PER"]),
         _ when type == typeof(QuestionAnswerer) => Pretrained.QuestionAnswerer(Checkpoints.Plain),
-        _ when type == typeof(MaskedLanguageModel) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
+        _ when type == typeof(MaskedLanguageModel) || type == typeof(TunableModel<string>) => Pretrained.MaskedLanguageModel(Checkpoints.Plain, new() { MaximumLength = 8 }),
         _ when type == typeof(SentenceEncoder) => Pretrained.SentenceEncoder(Checkpoints.Plain),
         _ when type == typeof(ZeroShotClassifier) => Pretrained.ZeroShotClassifier(Checkpoints.Inference),
         _ when type == typeof(CausalLanguageModel) || type == typeof(CausalTextModel<PromptCompletion>) || type == typeof(GenerativeModel<PromptCompletion>) =>
@@ -86,6 +86,14 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(StopSignal) => StopSignal.Listen(),
         _ when type == typeof(MultiTaskTuner) => SeveralTasks(),
         _ when type == typeof(MultiTaskResult) => SeveralTasks().Train(),
+        _ when type == typeof(ContinuedTuner<LabeledText<string>>) => Watching(),
+        _ when type == typeof(IncrementalTuner<LabeledText<string>>) => Growing(),
+        _ when type == typeof(IncrementalResult) => Growing().Train(GrowingData),
+        _ when type == typeof(StageResult) => Growing().Train(GrowingData).Last,
+        _ when type == typeof(LearningForecast) => Growing().Train(GrowingData).Forecast!,
+        _ when type == typeof(ContinuedResult) => Watching().Train([new("a b", "first0")]),
+        _ when type == typeof(KeptScore) => Watching().Train([new("a b", "first0")]).Gained,
+        _ when type == typeof(DomainAdaptation) => Pretrained.Trunk(Checkpoints.Plain).AdaptTo(["a b c", "a b"], new() { Recipe = options => options with { Steps = 1 } }),
         _ when type == typeof(TextToText) => Pretrained.TextToText(Checkpoints.EncoderDecoder),
         _ when type == typeof(FewShotClassifier<string>) => FewShot(),
         _ when type == typeof(Trunk) => Pretrained.Trunk(Checkpoints.Classifier),
@@ -133,6 +141,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(SearchInterval) => SearchInterval.Uniform(0, 1),
         _ when type == typeof(Schedule) => Schedule.Constant(),
         _ when type == typeof(Adapter) => Adapter.Lora(2),
+        _ when type == typeof(Augmentation) => Augmentation.Characters(),
         _ when type == typeof(RunFeature) => new WeightAverage(0.9),
         _ when type == typeof(CorpusMetric) => new Bleu(),
         _ when type == typeof(UserMetric) => UserMetric.Of<string, Classification<string>>("mine", MetricDirection.Higher, (_, _) => 1),
@@ -264,6 +273,18 @@ internal sealed class Samples : IDisposable
         return FineTuner.For(trunk).With(options => options with { Steps = 2, BatchSize = 1 })
             .Task("first", Pretrained.TextClassifier<string>(trunk, new() { Labels = ["x", "y"] }), data)
             .Task("second", Pretrained.TextClassifier<string>(trunk, new() { Labels = ["x", "y"] }), data);
+    }
+
+    private static LabeledText<string>[] GrowingData => [new("a b", "first0"), new("b", "first0"), new("a", "first0")];
+
+    private static IncrementalTuner<LabeledText<string>> Growing() => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).Steps(1)
+        .ValidateOn(GrowingData).Incrementally(new() { Stages = [1, 2] });
+
+    private static ContinuedTuner<LabeledText<string>> Watching()
+    {
+        TextClassifier<string> model = Pretrained.TextClassifier<string>(Checkpoints.Classifier);
+        LabeledText<string>[] data = [new("a b", "first0")];
+        return FineTuner.For(model).Steps(1).ValidateOn(data).Keeping("old", model, data);
     }
 
     private static FewShotClassifier<string> FewShot()

@@ -129,4 +129,81 @@ public sealed class StrategyPageTests
         // end
         Assert.True(result.Steps > 0);
     }
+
+    [Fact]
+    public void A_domain_comes_first_and_what_was_learned_before_is_kept()
+    {
+        string checkpoint = Checkpoint, folder = Directory.CreateTempSubdirectory("domain").FullName;
+        string[] domainTexts = [.. Enumerable.Range(0, 20).Select(i => $"the invoice number {i} was paid late")], generalTexts = ["a film about a dog", "rain fell on the town"];
+        LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        (LabeledText<string>[] oldTrain, LabeledText<string>[] oldTest, LabeledText<string>[] newTrain, LabeledText<string>[] newDev) = (reviews, reviews, reviews, reviews);
+        try
+        {
+            // snippet: new-domain
+            DomainAdaptation adapted = Pretrained.Trunk(checkpoint)
+                .AdaptTo(domainTexts, new DomainOptions { KeptTexts = generalTexts, Replay = 0.1 });
+            using Trunk trunk = adapted.Trunk;
+            using TextClassifier<string> model = Pretrained.TextClassifier(trunk, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+            FineTuner.For(model).Epochs(3).Train(reviews);
+
+            double better = adapted.Before["perplexity"] - adapted.After["perplexity"];     // on texts of the domain that were held out
+            double forgotten = adapted.Kept!["kept texts"].Forgotten;                       // on texts such as the checkpoint came from
+            // end
+            Assert.True(double.IsFinite(better) && double.IsFinite(forgotten));
+            // snippet: learned-before
+            ContinuedResult result = FineTuner.For(model)
+                .ValidateOn(newDev)
+                .Keeping("reviews", model, oldTest, learned: oldTrain)   // measured before and after
+                .WithReplay(0.2)                                         // a fifth of the batches are old ones
+                .AtRecommendedPoint()                                    // the best weights between old and new
+                .Train(newTrain);
+
+            double gained = result.Gained.After["accuracy"] - result.Gained.Before["accuracy"];
+            double lost = result["reviews"].Forgotten;                   // with the weights that the run ended with
+            BetweenPoint point = result.Recommended!;                    // what the model has now
+            result.SaveReport(Path.Combine(folder, "report.html"));      // with the curve between old and new
+            // end
+            Assert.True(double.IsFinite(gained) && double.IsFinite(lost) && point.Share <= 1);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Texts_change_and_data_grows()
+    {
+        string folder = Directory.CreateTempSubdirectory("stages").FullName;
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 240).Select(i => new LabeledText<string>(i % 2 == 0 ? $"a good thing {i}" : $"a bad one {i}", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..12];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"], MaximumLength = 16 });
+        // snippet: texts-that-change
+        TrainingResult augmented = FineTuner.For(model)
+            .WithAugmentation([Augmentation.Words(swap: 0.1, delete: 0.1), Augmentation.Characters(0.05)], share: 0.5)
+            .WithGreedySoup(candidates: 3)
+            .StopEarly(patience: 3, smoothing: 0.5)         // patience waits for the smoothed curve
+            .ValidateOn(dev)
+            .Train(train);
+
+        if (augmented.Overfitting is { } sign) Console.WriteLine($"learned by heart since epoch {sign.Epoch}");
+        // end
+        Assert.True(augmented.Steps > 0);
+        // snippet: growing-data
+        IncrementalResult stages = FineTuner.For(model)
+            .Epochs(3)
+            .ValidateOn(dev)
+            .Incrementally(new IncrementalOptions { FirstRows = 50, PricePerLabel = 0.20m, ValuePerPoint = 150 })
+            .Train(train);
+
+        LearningForecast forecast = stages.Forecast!;
+        ForecastPoint twice = forecast.Twice;               // expected, and an interval of 80 %
+        bool? worthIt = forecast.IsWorth(twice);            // points against money
+        stages.SaveReport(Path.Combine(folder, "stages.html"));
+        // end
+        Assert.Equal([60, 240], stages.Stages.Select(stage => stage.Rows));
+        Assert.NotNull(worthIt);
+        Assert.True(twice.Low <= twice.Expected && twice.Expected <= twice.High);
+        Directory.Delete(folder, recursive: true);
+    }
 }

@@ -80,7 +80,7 @@ public sealed class GatedMemberTests : IDisposable
     {
         IEnumerable<Type> found = typeof(Trunk).Assembly.GetExportedTypes().Where(type => type is { IsClass: true, IsAbstract: false } && (IsModel(type) || HoldsOne(type)));
         // Adapters change a model or are written: both wait for all who are inside. A set of weights is what is entered.
-        Type[] others = [typeof(FineTuning.Adapters.ModelAdapters), typeof(MultiTaskTuner), typeof(SharedPrompt)];
+        Type[] others = [typeof(FineTuning.Adapters.ModelAdapters), typeof(MultiTaskTuner), typeof(SharedPrompt), typeof(DomainAdaptation)];
         Assert.Equal(Makers.Keys.Concat(others).Select(type => type.Name).Order(StringComparer.Ordinal), found.Select(type => type.Name).Order(StringComparer.Ordinal));
     }
 

@@ -26,8 +26,9 @@ public sealed class RecipeTests
     {
         Optimizer = Optimizer.Lion(), Schedule = Schedule.Cosine(5), Epochs = 3, TimeLimit = TimeSpan.FromMinutes(5), TokenBudget = 1000, Precision = Precision.BFloat16,
         Frozen = new WeightFilter().Embeddings().Layers(..4).Layers(^2..).Layer(^1).Named("*.bias").Kind(WeightKind.Norm).Trunk(), UnfreezeEvery = 2, LayerDecay = 0.9,
-        RateFactors = [new RateFactor(new WeightFilter().Named("head.*"), 10)], EvaluateEvery = EvaluationInterval.Share(0.5), Metric = "f1_macro", EarlyStopping = new(2, 0.1), ClipNorm = null,
-        Features = [new StartingPointPenalty(0.1, 0.01), new Mixout(0.5), new AdversarialEmbeddings(), new NoisyEmbeddings(), new DropoutConsistency(), new ReinitialisedLayers(), new FineTuning.Strategies.MultiTaskTraining(FineTuning.Strategies.TaskSampling.Annealed, FineTuning.Strategies.TaskBalancing.GradientNorms()), new WeightAverage(0.99), new DivergenceGuard(3, 0.5), new RangeTest.RangeStop(4), new CheckpointSettings("runs/a") { Origin = new("runs/b", 3, AcceptedChanges.Recipe | AcceptedChanges.Data, true) }, new AdapterTuning("one", FineTuning.Adapters.AdapterConfig.Write(FineTuning.Adapters.Adapter.Lora(), null))],
+        RateFactors = [new RateFactor(new WeightFilter().Named("head.*"), 10)], EvaluateEvery = EvaluationInterval.Share(0.5), Metric = "f1_macro", EarlyStopping = new(2, 0.1) { Smoothing = 0.3 }, ClipNorm = null,
+        Features = [new StartingPointPenalty(0.1, 0.01), new Mixout(0.5), new AdversarialEmbeddings(), new NoisyEmbeddings(), new DropoutConsistency(), new ReinitialisedLayers(), new GreedySoup(4), new StateMixup(0.3),
+            new Augmenting(0.4) { Augmentations = [Augmentation.Words(), Augmentation.Characters(), Augmentation.Entities()] }, new FineTuning.Strategies.ContinuedTraining(0.1, 100), new FineTuning.Strategies.StableWeights(0.2), new FineTuning.Strategies.MultiTaskTraining(FineTuning.Strategies.TaskSampling.Annealed, FineTuning.Strategies.TaskBalancing.GradientNorms()), new WeightAverage(0.99), new DivergenceGuard(3, 0.5), new RangeTest.RangeStop(4), new CheckpointSettings("runs/a") { Origin = new("runs/b", 3, AcceptedChanges.Recipe | AcceptedChanges.Data, true) }, new AdapterTuning("one", FineTuning.Adapters.AdapterConfig.Write(FineTuning.Adapters.Adapter.Lora(), null))],
     };
 
     [Fact]

@@ -12,7 +12,10 @@ internal static class TinyRun
          "max_position_embeddings":16,"type_vocab_size":1,"hidden_dropout_prob":0.1,"attention_probs_dropout_prob":0.1}
         """;
 
-    public static RowsClassifier Model() => new(OutputHead.Create(Config, HeadKind.SequenceClassification, 3, new ModelLoadOptions { Seed = 7 }));
+    public static RowsClassifier Model() => Model(null);
+
+    public static RowsClassifier Model(double? dropout) =>
+        new(OutputHead.Create(Config, HeadKind.SequenceClassification, 3, new ModelLoadOptions { Seed = 7, Dropout = dropout }));
 
     public static IdsWithLabel[] Data(int count, int seed = 1)
     {

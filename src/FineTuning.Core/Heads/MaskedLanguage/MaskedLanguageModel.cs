@@ -71,24 +71,24 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     internal int PadId => EncoderText.PadId(Trunk, Tokenizer);
 
     /// <summary>Loads a masked language model; see <c>Pretrained.MaskedLanguageModel</c>.</summary>
-    internal static MaskedLanguageModel Load(string folder, MaskedLanguageOptions? options)
+    internal static MaskedLanguageModel Load(Backbone backbone, MaskedLanguageOptions? options)
     {
         options ??= new MaskedLanguageOptions();
         options.Members().Require(nameof(options));
         var violations = new List<string>();
         options.CollectViolations(violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        return Backbone.Of(folder).Open(HeadKind.MaskedLanguage, 0, options.LoadOptions(), Make);
+        return backbone.Open(HeadKind.MaskedLanguage, 0, options.LoadOptions(), Make);
 
         MaskedLanguageModel Make(OutputHead head, PretrainedTokenizer tokenizer)
         {
             if (tokenizer.MaskId is not { } mask)
-                throw new CheckpointException(folder, "its tokenizer has no mask token; "
+                throw new CheckpointException(backbone.Name, "its tokenizer has no mask token; "
                     + "choose a checkpoint that was pretrained with masks, or name one in tokenizer_config.json (mask_token)");
             if (mask >= head.Trunk.Plan.VocabularySize)
-                throw new CheckpointException(folder, $"the mask token has the id {mask}, "
+                throw new CheckpointException(backbone.Name, $"the mask token has the id {mask}, "
                     + $"but the model's vocabulary ends at {head.Trunk.Plan.VocabularySize - 1}");
-            return new(head, tokenizer, options, mask, folder);
+            return new(head, tokenizer, options, mask, backbone.Name);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class TokenMasking(MaskedLanguageOptions options, int maskId, in
     }
 
     private static ulong Key(MaskableRow row, BatchMoment moment) =>
-        DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)moment.Seed), (ulong)moment.Epoch), (ulong)row.Row);
+        DropoutStream.Combine(DropoutStream.Combine(DropoutStream.Combine(0, (ulong)moment.Seed), (ulong)moment.Epoch), (ulong)((MaskableRow)row.Origin).Row);
 
     // The upper 53 bits, which a double holds exactly: from 0 to below 1.
     private static double Uniform(ulong key, Draw draw, int position) =>

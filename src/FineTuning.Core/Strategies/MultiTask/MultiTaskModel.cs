@@ -25,10 +25,19 @@ internal sealed class MultiTaskModel : TunableModel
     private Dictionary<int, (double Targets, double Share)> _step = [];
 
     public MultiTaskModel(Trunk trunk, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing)
+        : this(trunk.Weights, trunk.Device, tasks, balancing)
     {
-        (_tasks, _balancing, Device) = (tasks, balancing, trunk.Device);
-        Shared = trunk.Weights;
-        Weights = WeightSet.Join(trunk.Weights, tasks.Select(task => (task.Name, task.Model.Weights)));
+    }
+
+    /// <param name="shared">What the tasks' models share.</param>
+    /// <param name="device">Where it is.</param>
+    /// <param name="tasks">At least one.</param>
+    /// <param name="balancing">How their losses are weighed.</param>
+    public MultiTaskModel(WeightSet shared, Device device, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing)
+    {
+        (_tasks, _balancing, Device) = (tasks, balancing, device);
+        Shared = shared;
+        Weights = WeightSet.Join(shared, tasks.Select(task => (task.Name, task.Model.Weights)));
         Factors = [.. tasks.Select(task => task.Weight / (balancing is OutputBalancing ? Math.Log(Math.Max(Math.E, task.Model.HeadOutputs)) : 1))];
         Losses = new double[tasks.Count];
         if (balancing is not UncertaintyBalancing) return;
@@ -169,7 +178,7 @@ internal sealed class MultiTaskModel : TunableModel
 
     private Tensor Weigh(Tensor loss, Tensor logVariance, TaskPart part)
     {
-        double half = _tasks[part.Task].Model is TextRegressor ? 0.5 : 1;
+        double half = _tasks[part.Task].Own is TextRegressor ? 0.5 : 1;
         return (loss * logVariance.neg().exp() * Held(half)).Plus(logVariance * Held(0.5 * part.Share));
     }
 }

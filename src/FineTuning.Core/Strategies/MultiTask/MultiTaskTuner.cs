@@ -150,6 +150,6 @@ public sealed class MultiTaskTuner
             violations.AddRange(invalid.Violations);
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        return new(_trunk, _tasks, _training, recipe, _observer, _compares);
+        return new(_trunk, [.. _tasks.Select(task => task.As(recipe))], _training, recipe, _observer, _compares);
     }
 }

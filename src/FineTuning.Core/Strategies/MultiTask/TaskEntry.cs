@@ -14,8 +14,14 @@ internal abstract record TaskEntry(string Name, TunableModel Model, double Weigh
     /// <summary>Whether there is validation data.</summary>
     public abstract bool HasValidation { get; }
 
+    /// <summary>The user's model, where another stands in its place.</summary>
+    public virtual TunableModel Own => Model;
+
     /// <summary>Encodes the training data.</summary>
     public abstract RowSet Train(RunData read);
+
+    /// <summary>The task with its model as a recipe shows it its data.</summary>
+    public virtual TaskEntry As(TrainingOptions recipe) => this;
 
     /// <summary>Encodes the validation data. Null: there is none.</summary>
     public abstract RowSet? Validate(RunData read);
@@ -34,7 +40,15 @@ internal sealed record TaskEntry<TExample>(
 {
     public override bool HasValidation => Validation is not null;
 
+    public override TaskEntry As(TrainingOptions recipe) => AugmentedModel<TExample>.Of(Typed, recipe) is var shown && shown == Typed ? this
+        : new TaskEntry<TExample>(Name, shown, Data, Validation, Weight, ScoreWeight) { Measured = Typed };
+
+    public override TunableModel Own => Measured ?? Typed;
+
+    /// <summary>What validation data is encoded by. Null: by the model itself.</summary>
+    public TunableModel<TExample>? Measured { get; init; }
+
     public override RowSet Train(RunData read) => read.Train(Typed, Data, $"training data of the task '{Name}'");
 
-    public override RowSet? Validate(RunData read) => read.Validate(Typed, Validation, $"validation data of the task '{Name}'");
+    public override RowSet? Validate(RunData read) => read.Validate(Measured ?? Typed, Validation, $"validation data of the task '{Name}'");
 }

@@ -1,0 +1,104 @@
+namespace FineTuning.Strategies;
+
+/// <summary>What is known of an error at a number of rows.</summary>
+/// <param name="Rows">Training rows.</param>
+/// <param name="Error">The measured error, 0 or more.</param>
+/// <param name="Deviation">Its standard deviation over evaluation rows and runs; what a fit weighs it by.</param>
+internal readonly record struct MeasuredError(double Rows, double Error, double Deviation);
+
+/// <summary>
+/// The error at more rows than there are: all shapes are fitted with weights to what was measured, and each counts by how well it explains that (Bayesian
+/// linear regression of floor and height for each shape, the shapes weighed by their evidence).
+/// </summary>
+internal sealed class ErrorForecast
+{
+    private readonly Fit[] _fits;
+    private readonly Func<double, double, double> _deviation;
+
+    private ErrorForecast(Fit[] fits, Func<double, double, double> deviation) => (_fits, _deviation) = (fits, deviation);
+
+    /// <summary>Fits all shapes.</summary>
+    /// <param name="measured">Two or more, with rising rows.</param>
+    /// <param name="deviation">The standard deviation of a single measurement, by rows and error.</param>
+    public static ErrorForecast Of(IReadOnlyList<MeasuredError> measured, Func<double, double, double> deviation)
+    {
+        double first = measured[0].Rows, last = measured[^1].Rows, start = Math.Max(1e-6, measured[0].Error), end = Math.Max(1e-6, measured[^1].Error);
+        // A floor below what was reached, of which nothing more is known; the height is what was seen at the first stage above it.
+        var prior = new Prior(0.6 * end, 0.4 * end, Math.Max(start - (0.6 * end), 0.1 * start), (0.5 * start) + (0.2 * end));
+        Fit[] fits = [.. CurveShape.All(first, last).Select(shape => Fit.Of(shape, measured, prior))];
+        Dictionary<string, int> sizes = fits.CountBy(fit => fit.Shape.Family).ToDictionary();
+        double best = fits.Max(fit => fit.LogEvidence);
+        // Families count alike before anything is known, however many shapes they have.
+        double[] weights = [.. fits.Select(fit => Math.Exp(fit.LogEvidence - best) / sizes[fit.Shape.Family])];
+        double sum = weights.Sum();
+        return new([.. fits.Zip(weights, (fit, weight) => fit with { Weight = weight / sum })], deviation);
+    }
+
+    /// <summary>How much each family counts; they sum to 1.</summary>
+    public IReadOnlyDictionary<string, double> Families => _fits
+        .GroupBy(fit => fit.Shape.Family).ToDictionary(group => group.Key, group => group.Sum(fit => fit.Weight));
+
+    /// <summary>The error at a number of rows, below which a measurement lies with some probability.</summary>
+    /// <param name="rows">Training rows.</param>
+    /// <param name="probability">Above 0 and below 1.</param>
+    public double Quantile(double rows, double probability)
+    {
+        (double Mean, double Deviation, double Weight)[] parts = [.. _fits.Select(fit => fit.At(rows, _deviation))];
+        double low = parts.Min(part => part.Mean - (8 * part.Deviation)), high = parts.Max(part => part.Mean + (8 * part.Deviation));
+        for (int i = 0; i < 60; i++)
+        {
+            double middle = (low + high) / 2, below = parts.Sum(part => part.Weight * NormalDistribution((middle - part.Mean) / part.Deviation));
+            (low, high) = below < probability ? (middle, high) : (low, middle);
+        }
+        return Math.Max(0, (low + high) / 2);
+    }
+
+    /// <summary>The standard normal distribution, by Abramowitz and Stegun's formula 26.2.17; wrong by less than 1e-7.</summary>
+    internal static double NormalDistribution(double x)
+    {
+        double t = 1 / (1 + (0.2316419 * Math.Abs(x)));
+        double tail = Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI)
+            * t * (0.319381530 + (t * (-0.356563782 + (t * (1.781477937 + (t * (-1.821255978 + (t * 1.330274429))))))));
+        return x >= 0 ? 1 - tail : tail;
+    }
+
+    /// <summary>What floor and height are thought to be before anything is fitted: normal, apart from each other.</summary>
+    private readonly record struct Prior(double Floor, double FloorDeviation, double Height, double HeightDeviation);
+
+    /// <summary>A fitted shape: mean and covariance of floor and height.</summary>
+    private sealed record Fit(CurveShape Shape, double Floor, double Height, double FloorVariance, double HeightVariance, double Covariance, double LogEvidence)
+    {
+        public double Weight { get; init; }
+
+        public static Fit Of(CurveShape shape, IReadOnlyList<MeasuredError> measured, Prior prior)
+        {
+            // Posterior precision A = S0^-1 + X' R^-1 X and r = X' R^-1 (y - X m0), with two unknowns.
+            double a = 1 / Square(prior.FloorDeviation), b = 0, d = 1 / Square(prior.HeightDeviation), r0 = 0, r1 = 0, fit = 0, logs = 0;
+            double before = (2 * Math.Log(prior.FloorDeviation)) + (2 * Math.Log(prior.HeightDeviation));
+            foreach (MeasuredError point in measured)
+            {
+                double phi = shape.Phi(point.Rows), precision = 1 / Square(point.Deviation), rest = point.Error - prior.Floor - (prior.Height * phi);
+                a += precision;
+                b += precision * phi;
+                d += precision * phi * phi;
+                r0 += precision * rest;
+                r1 += precision * phi * rest;
+                fit += precision * rest * rest;
+                logs += Math.Log(precision);
+            }
+            double determinant = (a * d) - (b * b), va = d / determinant, vb = -b / determinant, vd = a / determinant;
+            double m0 = (va * r0) + (vb * r1), m1 = (vb * r0) + (vd * r1);
+            double evidence = 0.5 * (logs - before - Math.Log(determinant) - fit + (r0 * m0) + (r1 * m1));
+            return new(shape, prior.Floor + m0, prior.Height + m1, va, vd, vb, evidence);
+        }
+
+        public (double Mean, double Deviation, double Weight) At(double rows, Func<double, double, double> deviation)
+        {
+            double phi = Shape.Phi(rows), mean = Floor + (Height * phi);
+            double variance = FloorVariance + (2 * phi * Covariance) + (phi * phi * HeightVariance);
+            return (mean, Math.Sqrt(Math.Max(0, variance) + Square(deviation(rows, Math.Max(0, mean)))), Weight);
+        }
+
+        private static double Square(double value) => value * value;
+    }
+}
