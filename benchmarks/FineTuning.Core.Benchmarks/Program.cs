@@ -2,6 +2,7 @@ using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Benchmarks.Decoding;
 using FineTuning.Benchmarks.Explaining;
+using FineTuning.Benchmarks.Serving;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
@@ -19,6 +20,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // gsm8k: a small LLaMA learns packed and unpacked, step by step the same;
 // chinese: a run from a configuration and a vocabulary; explain: explanations beside what deleting a word does;
 // finite: what it costs that every answer is checked for NaN and infinity;
+// soak: many threads ask a served model while it is swapped; serve: micro-batching beside each caller alone and beside the multiplications;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -48,6 +50,12 @@ switch (args.FirstOrDefault())
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "soak":
+        SoakCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "serve":
+        ServeCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));

@@ -23,7 +23,8 @@ internal static class Rows
             rows.Add(row);
         }
         IReadOnlyList<EncodedRow> prepared = model.PrepareRows(rows);
-        return prepared.Count > 0 ? prepared : throw new ArgumentException("the model makes no row of these examples: there is nothing to look at", nameof(examples));
+        return prepared.Count > 0 ? prepared
+            : throw new ArgumentException("the model makes no row of these examples: there is nothing to look at", nameof(examples));
     }
 
     /// <summary>The sum of the losses of rows in one batch, without dropout, and what it is divided by.</summary>

@@ -37,13 +37,15 @@ internal static class Runs
         if (examples.Count < count) throw new ArgumentException($"there are {examples.Count} examples; this law needs at least {count}", nameof(examples));
     }
 
-    /// <summary>Refuses a model that draws in training: two runs that differ in the seed alone must agree where a law compares runs of different batches.</summary>
+    /// <summary>Refuses a model that draws in training: two runs that differ in the seed alone must agree where a law compares runs of different
+    /// batches.</summary>
     public static void RequireNoDraws<TExample>(Func<TunableModel<TExample>> load, IReadOnlyList<TExample> examples)
     {
         WeightValues one = Of(load, examples, tuner => tuner.Steps(1).BatchSize(examples.Count).Seed(1)).After,
             other = Of(load, examples, tuner => tuner.Steps(1).BatchSize(examples.Count).Seed(2)).After;
         if (one.Difference(other, 0) is { } difference)
-            throw new ArgumentException($"the model draws in training ({difference.Where} depends on the seed): load it with Dropout = 0 for this law", nameof(load));
+            throw new ArgumentException($"the model draws in training ({difference.Where} depends on the seed): load it with Dropout = 0 for this law",
+                nameof(load));
     }
 
     public sealed record Run(WeightValues Before, WeightValues After, TrainingResult Result);

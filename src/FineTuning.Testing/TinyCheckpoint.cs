@@ -12,7 +12,7 @@ namespace FineTuning.Testing;
 /// <remarks>Disposing it deletes the folder. The same texts and seed give the same files.</remarks>
 public sealed class TinyCheckpoint : IDisposable
 {
-    private const int Width = 16, Positions = 64;
+    private const int Width = 16, Positions = 128;
     private readonly TemporaryFolder _folder = new();
 
     private TinyCheckpoint()
@@ -22,7 +22,7 @@ public sealed class TinyCheckpoint : IDisposable
     /// <summary>The folder.</summary>
     public string Folder => _folder.Below("model");
 
-    /// <summary>An encoder (BERT, two layers, 64 tokens), for classifiers, taggers, answers and sentence vectors.</summary>
+    /// <summary>An encoder (BERT, two layers, 128 tokens), for classifiers, taggers, answers and sentence vectors.</summary>
     /// <param name="texts">What the vocabulary is made of.</param>
     /// <param name="dropout">From 0 to below 1. Default 0, so that runs can be compared.</param>
     /// <param name="seed">Of the weights.</param>
@@ -39,7 +39,7 @@ public sealed class TinyCheckpoint : IDisposable
         return made;
     }
 
-    /// <summary>A decoder (LLaMA, two layers, 64 tokens), for texts and completions.</summary>
+    /// <summary>A decoder (LLaMA, two layers, 128 tokens), for texts and completions.</summary>
     /// <param name="texts">What the vocabulary is made of.</param>
     /// <param name="seed">Of the weights.</param>
     public static TinyCheckpoint Decoder(IEnumerable<string> texts, long seed = 1)
@@ -51,7 +51,7 @@ public sealed class TinyCheckpoint : IDisposable
         return made;
     }
 
-    /// <summary>A decoder with another architecture and its way to store matrices (GPT-2, two layers, 64 tokens).</summary>
+    /// <summary>A decoder with another architecture and its way to store matrices (GPT-2, two layers, 128 tokens).</summary>
     /// <param name="texts">What the vocabulary is made of.</param>
     /// <param name="seed">Of the weights.</param>
     public static TinyCheckpoint Gpt2(IEnumerable<string> texts, long seed = 1)
@@ -88,7 +88,7 @@ public sealed class TinyCheckpoint : IDisposable
 
     private static void MakeDecoder(IEnumerable<string> texts, string folder)
     {
-        VocabularyTrainer.BytePair(texts, new VocabularyOptions { Size = 320, MinimumFrequency = 1, MaximumLength = Positions }).Save(folder);
+        VocabularyTrainer.BytePair(texts, new VocabularyOptions { Size = 700, MinimumFrequency = 1, MaximumLength = Positions }).Save(folder);
         // As decoders' tokenizers do, it puts nothing around a text.
         string file = Path.Combine(folder, "tokenizer.json");
         JsonNode tokenizer = JsonNode.Parse(File.ReadAllText(file))!;

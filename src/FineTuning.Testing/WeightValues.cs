@@ -35,7 +35,8 @@ internal sealed class WeightValues
     public bool IsSame(string name, WeightValues other) => _values[name].AsSpan().SequenceEqual(other._values[name]);
 
     /// <summary>How far a weight moved, as a 2-norm.</summary>
-    public double Distance(string name, WeightValues other) => Math.Sqrt(_values[name].Zip(other._values[name], (a, b) => ((double)a - b) * ((double)a - b)).Sum());
+    public double Distance(string name, WeightValues other) =>
+        Math.Sqrt(_values[name].Zip(other._values[name], (a, b) => ((double)a - b) * ((double)a - b)).Sum());
 
     public double Norm(string name) => Math.Sqrt(_values[name].Sum(value => (double)value * value));
 

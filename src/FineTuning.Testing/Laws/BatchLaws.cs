@@ -18,7 +18,8 @@ public static partial class FineTuneAssert
     {
         IReadOnlyList<EncodedRow> rows = Rows.Of(model, examples);
         int longest = rows.Max(row => row.Length);
-        if (rows.All(row => row.Length == longest)) throw new ArgumentException("all rows have one length: give examples of different lengths", nameof(examples));
+        if (rows.All(row => row.Length == longest))
+            throw new ArgumentException("all rows have one length: give examples of different lengths", nameof(examples));
         double sum = 0;
         foreach (EncodedRow row in rows)
         {
@@ -32,7 +33,8 @@ public static partial class FineTuneAssert
         }
         double together = Rows.Loss(model, rows).Loss;
         if (model.LossAddsOverRows && !Numbers.Agree(sum, together, tolerance))
-            throw Broken(nameof(PaddingInvariant), $"{Numbers.Show(sum)}, the sum of the rows' losses", Numbers.Show(together), $"a batch of {rows.Count} rows");
+            throw Broken(nameof(PaddingInvariant), $"{Numbers.Show(sum)}, the sum of the rows' losses", Numbers.Show(together),
+                $"a batch of {rows.Count} rows");
     }
 
     /// <summary>What a batch's loss is divided by is the sum of what its rows say (<see cref="EncodedRow.TargetCount"/>).</summary>
@@ -48,7 +50,8 @@ public static partial class FineTuneAssert
         {
             double expected = some.Sum(row => row.TargetCount), found = Rows.Loss(model, some).Targets;
             if (!Numbers.Agree(expected, found, 1e-6))
-                throw Broken(nameof(TargetsAddUp), $"{Numbers.Show(expected)} targets", Numbers.Show(found), $"a batch of {some.Count} rows from row {some[0].Index} on");
+                throw Broken(nameof(TargetsAddUp), $"{Numbers.Show(expected)} targets", Numbers.Show(found),
+                    $"a batch of {some.Count} rows from row {some[0].Index} on");
         }
     }
 

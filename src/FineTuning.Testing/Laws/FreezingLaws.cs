@@ -24,7 +24,8 @@ public static partial class FineTuneAssert
         WeightValues gradients = Rows.Gradients(model, Rows.Of(model, examples)), before = WeightValues.Of(model.Weights);
         HashSet<string> frozen = [.. model.Weights.Where(isFrozen).Select(weight => weight.Name)];
         if (frozen.Count == 0 || frozen.Count == model.Weights.Count)
-            throw new ArgumentException($"it says that {frozen.Count} of the model's {model.Weights.Count} weights are frozen: some are, not all", nameof(isFrozen));
+            throw new ArgumentException($"it says that {frozen.Count} of the model's {model.Weights.Count} weights are frozen: some are, not all",
+                nameof(isFrozen));
         Runs.Plain(model).WithOptimizer(Optimizer.AdamW(1e-2, weightDecay: 0.1)).Steps(3).BatchSize(examples.Count).Freeze(freeze).Train(examples);
         RequireMoved(nameof(FrozenMeansFrozen), before, WeightValues.Of(model.Weights), gradients, name => !frozen.Contains(name), "");
     }
@@ -44,7 +45,8 @@ public static partial class FineTuneAssert
             Dictionary<string, int> depths = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Depth, StringComparer.Ordinal);
             int lowest = model.Weights.HeadDepth - epochs + 1;
             Runs.Plain(model).Epochs(epochs).BatchSize(examples.Count).UnfreezeGradually().Train(examples);
-            RequireMoved(nameof(UnfreezesGradually), before, WeightValues.Of(model.Weights), gradients, name => depths[name] >= lowest, $" after epoch {epochs}");
+            RequireMoved(nameof(UnfreezesGradually), before, WeightValues.Of(model.Weights), gradients, name =>
+                depths[name] >= lowest, $" after epoch {epochs}");
         }
     }
 
@@ -97,7 +99,8 @@ public static partial class FineTuneAssert
         {
             double found = Rows.Loss(model, rows).Loss;
             if (!Numbers.Agree(expected, found, tolerance))
-                throw Broken(nameof(MergesExactly), $"{Numbers.Show(expected)}, as with the adapter beside the model", Numbers.Show(found), $"the loss with the adapter {how}");
+                throw Broken(nameof(MergesExactly), $"{Numbers.Show(expected)}, as with the adapter beside the model", Numbers.Show(found),
+                    $"the loss with the adapter {how}");
         }
     }
 
@@ -107,7 +110,8 @@ public static partial class FineTuneAssert
         {
             bool moved = !before.IsSame(name, after);
             if (moved && !trains(name))
-                throw Broken(law, "the same numbers, since it is frozen", $"it moved by {Numbers.Show(before.Distance(name, after))}", $"weight '{name}'{when}");
+                throw Broken(law, "the same numbers, since it is frozen", $"it moved by {Numbers.Show(before.Distance(name, after))}",
+                    $"weight '{name}'{when}");
             if (!moved && trains(name) && gradients.Norm(name) > 0)
                 throw Broken(law, "other numbers, since it is not frozen and has a gradient", "it did not move", $"weight '{name}'{when}");
         }

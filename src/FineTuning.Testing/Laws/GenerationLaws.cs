@@ -20,7 +20,8 @@ public static partial class FineTuneAssert
         if (!found.SequenceEqual(expected, StringComparer.Ordinal))
             throw Broken(nameof(MaskCovers), Show(expected), Show(found), "what is learned of the example");
 
-        static string Show(IReadOnlyList<string> texts) => texts.Count == 0 ? "nothing" : string.Join(" and ", texts.Select(text => $"\"{text.ReplaceLineEndings("\\n")}\""));
+        static string Show(IReadOnlyList<string> texts) =>
+            texts.Count == 0 ? "nothing" : string.Join(" and ", texts.Select(text => $"\"{text.ReplaceLineEndings("\\n")}\""));
     }
 
     /// <summary>Rows that several texts share cost what the texts cost alone, and have as many targets.</summary>
@@ -38,9 +39,11 @@ public static partial class FineTuneAssert
         if (together.Count >= alone.Count) throw new ArgumentException($"{alone.Count} texts make {together.Count} rows: nothing is packed", nameof(packed));
         (double loss, double targets) = Sum(packed, together);
         (double expected, double count) = Sum(plain, alone);
-        if (!Numbers.Agree(count, targets, 1e-6)) throw Broken(nameof(PackingInvariant), $"{Numbers.Show(count)} targets", Numbers.Show(targets), "the packed rows");
+        if (!Numbers.Agree(count, targets, 1e-6))
+            throw Broken(nameof(PackingInvariant), $"{Numbers.Show(count)} targets", Numbers.Show(targets), "the packed rows");
         if (!Numbers.Agree(expected, loss, tolerance))
-            throw Broken(nameof(PackingInvariant), $"{Numbers.Show(expected)}, as in rows of their own", Numbers.Show(loss), $"the loss of {alone.Count} texts in {together.Count} rows");
+            throw Broken(nameof(PackingInvariant), $"{Numbers.Show(expected)}, as in rows of their own", Numbers.Show(loss),
+                $"the loss of {alone.Count} texts in {together.Count} rows");
 
         static (double, double) Sum(TunableModel<TExample> model, IReadOnlyList<EncodedRow> rows)
         {
@@ -60,7 +63,8 @@ public static partial class FineTuneAssert
         options ??= new GenerationOptions();
         TText cached = write(options with { UseCache = true }), computed = write(options with { UseCache = false });
         if (Predictions.Difference(computed, cached, 1e-4) is { } difference)
-            throw Broken(nameof(CacheInvariant), $"{difference.Left}, as without a cache", difference.Right, $"{difference.Path} of what is written with a cache");
+            throw Broken(nameof(CacheInvariant), $"{difference.Left}, as without a cache", difference.Right,
+                $"{difference.Path} of what is written with a cache");
     }
 
     /// <summary>The pieces of a stream together are the text that is written at once.</summary>

@@ -54,7 +54,8 @@ public static partial class FineTuneAssert
     {
         ArgumentNullException.ThrowIfNull(except);
         WeightValues gradients = Rows.Gradients(model, Rows.Of(model, examples));
-        foreach (Weight weight in model.Weights.Where(weight => weight.IsTrainable && !except.Any(part => weight.Name.Contains(part, StringComparison.Ordinal))))
+        foreach (Weight weight in model.Weights.Where(weight =>
+            weight.IsTrainable && !except.Any(part => weight.Name.Contains(part, StringComparison.Ordinal))))
         {
             if (gradients.Norm(weight.Name) == 0)
                 throw Broken(nameof(EveryWeightLearns), "a gradient", "none, or 0 throughout", $"weight '{weight.Name}'");
@@ -64,7 +65,8 @@ public static partial class FineTuneAssert
     private static double Slope(TunableModel model, IReadOnlyList<EncodedRow> rows, Weight weight, float[] direction)
     {
         using IDisposable scope = NewDisposeScope(), still = no_grad();
-        Tensor kept = weight.Value.detach().clone(), step = tensor(direction, weight.Value.shape, ScalarType.Float32).to(weight.Value.dtype, weight.Value.device);
+        Tensor kept = weight.Value.detach().clone(),
+            step = tensor(direction, weight.Value.shape, ScalarType.Float32).to(weight.Value.dtype, weight.Value.device);
         try
         {
             weight.Value.add_(step, Scalars.Held(Step));

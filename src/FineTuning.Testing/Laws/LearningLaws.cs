@@ -27,7 +27,8 @@ public static partial class FineTuneAssert
             .WithScheduler(Schedule.Linear()).Steps(steps).BatchSize(rows.Count).Train(examples);
         (double before, double after) = (result.History[0].Loss, result.History[^1].Loss);
         if (!(after <= share * before))
-            throw Broken(nameof(OverfitsOneBatch), $"at most {Numbers.Show(share * before)}, from {Numbers.Show(before)}", Numbers.Show(after), $"the loss after {steps} steps over the same {examples.Count} examples");
+            throw Broken(nameof(OverfitsOneBatch), $"at most {Numbers.Show(share * before)}, from {Numbers.Show(before)}", Numbers.Show(after),
+                $"the loss after {steps} steps over the same {examples.Count} examples");
         for (int i = 0; isRight is not null && i < examples.Count; i++)
         {
             if (!isRight(examples[i])) throw Broken(nameof(OverfitsOneBatch), "the answer that was learned", "another one", $"example {i}, learned by heart");
@@ -54,8 +55,10 @@ public static partial class FineTuneAssert
         bool higher = result.Evaluations[0].Metrics.Find(metric)?.Direction == MetricDirection.Higher;
         double[] values = [.. result.Evaluations.Select(evaluation => evaluation.Metrics[metric])];
         double best = higher ? values.Max() : values.Min(), chosen = result.Best!.Metrics[metric], measured = model.Evaluate(validation)[metric];
-        if (!chosen.Equals(best)) throw Broken(nameof(KeepsTheBest), Numbers.Show(best), Numbers.Show(chosen), $"'{metric}' of the evaluation that was taken for the best");
-        if (!Numbers.Agree(best, measured, 1e-6)) throw Broken(nameof(KeepsTheBest), Numbers.Show(best), Numbers.Show(measured), $"'{metric}' of the weights that the run left");
+        if (!chosen.Equals(best))
+            throw Broken(nameof(KeepsTheBest), Numbers.Show(best), Numbers.Show(chosen), $"'{metric}' of the evaluation that was taken for the best");
+        if (!Numbers.Agree(best, measured, 1e-6))
+            throw Broken(nameof(KeepsTheBest), Numbers.Show(best), Numbers.Show(measured), $"'{metric}' of the weights that the run left");
     }
 
     /// <summary>An evaluation's loss is the mean that training divides to: the sum of the losses over the sum of the targets, without dropout.</summary>
@@ -79,9 +82,11 @@ public static partial class FineTuneAssert
     /// <param name="expected">What it should be.</param>
     /// <param name="tolerance">Relative, at least absolute. Default 1e-4.</param>
     /// <exception cref="LawBrokenException">It is another.</exception>
-    public static void EvaluationIs<TExample>(TunableModel<TExample> model, IReadOnlyList<TExample> examples, string metric, double expected, double tolerance = 1e-4)
+    public static void EvaluationIs<TExample>(TunableModel<TExample> model, IReadOnlyList<TExample> examples, string metric, double expected,
+        double tolerance = 1e-4)
     {
         double found = model.Evaluate(examples)[metric];
-        if (!Numbers.Agree(expected, found, tolerance)) throw Broken(nameof(EvaluationIs), Numbers.Show(expected), Numbers.Show(found), $"the metric '{metric}'");
+        if (!Numbers.Agree(expected, found, tolerance))
+            throw Broken(nameof(EvaluationIs), Numbers.Show(expected), Numbers.Show(found), $"the metric '{metric}'");
     }
 }

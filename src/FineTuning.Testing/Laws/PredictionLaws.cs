@@ -74,7 +74,8 @@ public static partial class FineTuneAssert
         for (int i = 0; i < inputs.Count; i++)
         {
             if (Predictions.Difference(alone[i], routed[i], tolerance) is { } difference)
-                throw Broken(nameof(RoutesEachInput), $"{difference.Left}, as with '{names[i] ?? "no adapter"}' alone", difference.Right, $"{difference.Path} of the answer to input {i}");
+                throw Broken(nameof(RoutesEachInput), $"{difference.Left}, as with '{names[i] ?? "no adapter"}' alone", difference.Right,
+                    $"{difference.Path} of the answer to input {i}");
         }
     }
 
@@ -124,7 +125,8 @@ public static partial class FineTuneAssert
         Check(before, fresh(), "before training");
         train();
         TPrediction right = fresh();
-        if (Predictions.Difference(before, right, 0) is null) throw new ArgumentException("training did not change the answer: train for longer", nameof(train));
+        if (Predictions.Difference(before, right, 0) is null)
+            throw new ArgumentException("training did not change the answer: train for longer", nameof(train));
         Check(answer(), right, "after training");
 
         void Check(TPrediction found, TPrediction expected, string when)

@@ -19,7 +19,8 @@ public static partial class FineTuneAssert
         double moved = Math.Sqrt(run.Before.Names.Sum(name => Math.Pow(run.Before.Distance(name, run.After), 2))), bound = Runs.Rate * Longest;
         // Small moves of large numbers are rounded.
         if (Math.Abs(moved - bound) > 0.02 * bound)
-            throw Broken(nameof(ClippingBoundsSteps), $"a step of length {Numbers.Show(bound)}", Numbers.Show(moved), $"a step with a rate of {Runs.Rate} and gradients clipped at {Longest}");
+            throw Broken(nameof(ClippingBoundsSteps), $"a step of length {Numbers.Show(bound)}", Numbers.Show(moved),
+                $"a step with a rate of {Runs.Rate} and gradients clipped at {Longest}");
     }
 
     /// <summary>AdamW's weight decay takes the rate times the decay off every matrix and table, beside the step, and leaves biases and norms alone.</summary>
@@ -32,8 +33,10 @@ public static partial class FineTuneAssert
         const double Rate = 0.01, Decay = 0.5;
         Runs.Require(examples, 1);
         Dictionary<string, WeightKind> kinds;
-        using (TunableModel<TExample> model = Runs.Load(load)) kinds = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Kind, StringComparer.Ordinal);
-        Runs.Run Run(double decay) => Runs.Of(load, examples, tuner => tuner.WithOptimizer(Optimizer.AdamW(Rate, weightDecay: decay)).Steps(1).BatchSize(examples.Count));
+        using (TunableModel<TExample> model = Runs.Load(load)) kinds = model.Weights.ToDictionary(weight => weight.Name, weight =>
+            weight.Kind, StringComparer.Ordinal);
+        Runs.Run Run(double decay) =>
+            Runs.Of(load, examples, tuner => tuner.WithOptimizer(Optimizer.AdamW(Rate, weightDecay: decay)).Steps(1).BatchSize(examples.Count));
         Runs.Run without = Run(0), with = Run(Decay);
         foreach (string name in without.Before.Names.Where(name => !without.Before.IsSame(name, without.After)))
         {
@@ -44,7 +47,8 @@ public static partial class FineTuneAssert
             {
                 double expected = plain[i] - (factor * start[i]);
                 if (Math.Abs(expected - decayed[i]) > 1e-5 * Math.Max(largest, 0.1))
-                    throw Broken(nameof(DecayIsDecoupled), Numbers.Show(expected), Numbers.Show(decayed[i]), $"'{name}' ({kinds[name]}) at {i} after a step with decay");
+                    throw Broken(nameof(DecayIsDecoupled), Numbers.Show(expected), Numbers.Show(decayed[i]),
+                        $"'{name}' ({kinds[name]}) at {i} after a step with decay");
             }
         }
     }
@@ -72,7 +76,8 @@ public static partial class FineTuneAssert
             double moved = plain.Before.Distance(name, plain.After), expected = moved * Math.Pow(decay, Math.Max(0, head - 1 - depths[name]));
             double found = slowed.Before.Distance(name, slowed.After);
             if (Math.Abs(found - expected) > (0.02 * expected) + 1e-6)
-                throw Broken(nameof(LowerLayersMoveLess), $"a move of {Numbers.Show(expected)}", Numbers.Show(found), $"weight '{name}' at depth {depths[name]}");
+                throw Broken(nameof(LowerLayersMoveLess), $"a move of {Numbers.Show(expected)}", Numbers.Show(found),
+                    $"weight '{name}' at depth {depths[name]}");
         }
     }
 
@@ -83,7 +88,8 @@ public static partial class FineTuneAssert
     /// <param name="schedule">The schedule.</param>
     /// <param name="factors">The factor on the optimizer's rate in each step; as many as the run has steps.</param>
     /// <exception cref="LawBrokenException">A step has another rate.</exception>
-    public static void RatesFollow<TExample>(Func<TunableModel<TExample>> load, IReadOnlyList<TExample> examples, Schedule schedule, params IReadOnlyList<double> factors)
+    public static void RatesFollow<TExample>(Func<TunableModel<TExample>> load, IReadOnlyList<TExample> examples, Schedule schedule,
+        params IReadOnlyList<double> factors)
     {
         ArgumentNullException.ThrowIfNull(schedule);
         ArgumentNullException.ThrowIfNull(factors);
@@ -94,7 +100,8 @@ public static partial class FineTuneAssert
         for (int i = 0; i < factors.Count; i++)
         {
             double expected = Runs.Rate * factors[i], found = history[i].LearningRate;
-            if (!Numbers.Agree(expected, found, 1e-9)) throw Broken(nameof(RatesFollow), Numbers.Show(expected), Numbers.Show(found), $"the rate of step {i + 1}");
+            if (!Numbers.Agree(expected, found, 1e-9))
+                throw Broken(nameof(RatesFollow), Numbers.Show(expected), Numbers.Show(found), $"the rate of step {i + 1}");
         }
     }
 

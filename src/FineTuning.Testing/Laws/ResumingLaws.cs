@@ -12,7 +12,8 @@ public static partial class FineTuneAssert
     /// <typeparam name="TExample">What the model trains on.</typeparam>
     /// <param name="load">Gives a fresh model.</param>
     /// <param name="examples">Four or more.</param>
-    /// <param name="recipe">Changes the recipe: what is trained how, and on what it is validated, but not how long it is. Null: AdamW, four rows a batch.</param>
+    /// <param name="recipe">Changes the recipe: what is trained how, and on what it is validated, but not how long it is. Null: AdamW, four rows a
+    /// batch.</param>
     /// <param name="steps">Steps of the run, three or more.</param>
     /// <exception cref="LawBrokenException">What the run depends on is not in its checkpoint, or not read back.</exception>
     public static void Resumes<TExample>(

@@ -74,7 +74,8 @@ public static partial class FineTuneAssert
         Runs.Require(examples, 1);
         WeightValues first = Run(), second = Run();
         if (first.Difference(second, 0) is { } difference)
-            throw Broken(nameof(Repeats), $"{Numbers.Show(difference.Left)}, as in the first run", Numbers.Show(difference.Right), $"weight {difference.Where}");
+            throw Broken(nameof(Repeats), $"{Numbers.Show(difference.Left)}, as in the first run", Numbers.Show(difference.Right),
+                $"weight {difference.Where}");
 
         WeightValues Run()
         {
@@ -100,7 +101,8 @@ public static partial class FineTuneAssert
         if (first.SequenceEqual(other)) throw Broken(nameof(DrawsAnew), "other losses", Show(other), "the losses of a run with another seed");
         if (first.Distinct().Count() < first.Length) throw Broken(nameof(DrawsAnew), "different losses", Show(first), "the losses of steps over the same rows");
 
-        double[] Losses(long seed) => [.. Runs.Of(load, examples, tuner => tuner.WithOptimizer(Optimizer.Sgd(1e-12)).Steps(4).BatchSize(examples.Count).Seed(seed))
+        double[] Losses(long seed) =>
+            [.. Runs.Of(load, examples, tuner => tuner.WithOptimizer(Optimizer.Sgd(1e-12)).Steps(4).BatchSize(examples.Count).Seed(seed))
             .Result.History.Select(step => step.Loss)];
         static string Show(double[] losses) => string.Join(", ", losses.Select(Numbers.Show));
     }
