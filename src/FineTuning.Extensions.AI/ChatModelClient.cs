@@ -32,7 +32,7 @@ public sealed class ChatModelClient : IChatClient
 
     /// <inheritdoc/>
     /// <exception cref="Errors.InvalidOptionsException">Options ask for what the model cannot do; all are listed.</exception>
-    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    /// <exception cref="Errors.ChatTemplateException">The template refuses the conversation.</exception>
     public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, MessageOptions? options = null,
         CancellationToken cancellationToken = default)
     {
@@ -51,7 +51,7 @@ public sealed class ChatModelClient : IChatClient
 
     /// <inheritdoc/>
     /// <exception cref="Errors.InvalidOptionsException">Options ask for what the model cannot do; all are listed.</exception>
-    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    /// <exception cref="Errors.ChatTemplateException">The template refuses the conversation.</exception>
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, MessageOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

@@ -41,9 +41,11 @@ internal sealed class ChatRequest
 
     private static GenerationOptions OptionsOf(Microsoft.Extensions.AI.ChatOptions options, IChatClient client, List<string> violations)
     {
-        if (options.FrequencyPenalty is not (null or 0)) violations.Add("FrequencyPenalty is set: it is not supported; RepetitionPenalty of GenerationOptions is (RawRepresentationFactory)");
-        if (options.PresencePenalty is not (null or 0)) violations.Add("PresencePenalty is set: it is not supported; RepetitionPenalty of GenerationOptions is (RawRepresentationFactory)");
-        if (options.ResponseFormat is not (null or ChatResponseFormatText)) violations.Add("ResponseFormat asks for JSON: answers are text; tune the model to write JSON, and parse it");
+        const string Instead = "it is not supported; RepetitionPenalty of GenerationOptions is (RawRepresentationFactory)";
+        if (options.FrequencyPenalty is not (null or 0)) violations.Add($"FrequencyPenalty is set: {Instead}");
+        if (options.PresencePenalty is not (null or 0)) violations.Add($"PresencePenalty is set: {Instead}");
+        if (options.ResponseFormat is not (null or ChatResponseFormatText))
+            violations.Add("ResponseFormat asks for JSON: answers are text; tune the model to write JSON, and parse it");
         if (options.ToolMode is RequiredChatToolMode) violations.Add("ToolMode requires a call: the model decides; Auto and None are supported");
         if (options.ConversationId is not null) violations.Add("ConversationId is set: conversations are not kept; give all messages");
         GenerationOptions given = options.RawRepresentationFactory?.Invoke(client) as GenerationOptions ?? new();
@@ -97,7 +99,8 @@ internal sealed class ChatRequest
                 case UsageContent:
                     break;
                 default:
-                    throw new ArgumentException($"a message holds a {content.GetType().Name}: texts, thoughts, calls of functions and their results are supported", nameof(message));
+                    throw new ArgumentException(
+                        $"a message holds a {content.GetType().Name}: texts, thoughts, calls of functions and their results are supported", nameof(message));
             }
         }
         if (text.Count + thoughts.Count + calls.Count > 0 || results.Count == 0)

@@ -32,8 +32,8 @@ public sealed class TinyCheckpoint : IDisposable
         var made = new TinyCheckpoint();
         VocabularyTrainer.WordPiece(texts, new VocabularyOptions { Size = 300, MinimumFrequency = 1, MaximumLength = Positions }).Save(made.Folder);
         made.Write(HeadKind.MaskedLanguage, seed, (size, pad) => $$"""
-            {"model_type":"bert","architectures":["BertForMaskedLM"],"vocab_size":{{size}},"hidden_size":{{Width}},"num_hidden_layers":2,"num_attention_heads":2,
-             "intermediate_size":32,"max_position_embeddings":{{Positions}},"type_vocab_size":2,"pad_token_id":{{pad}},
+            {"model_type":"bert","architectures":["BertForMaskedLM"],"vocab_size":{{size}},"hidden_size":{{Width}},"num_hidden_layers":2,
+             "num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":{{Positions}},"type_vocab_size":2,"pad_token_id":{{pad}},
              "hidden_dropout_prob":{{Text(dropout)}},"attention_probs_dropout_prob":{{Text(dropout)}}}
             """);
         return made;
@@ -60,8 +60,8 @@ public sealed class TinyCheckpoint : IDisposable
         var made = new TinyCheckpoint();
         MakeDecoder(texts, made.Folder);
         made.Write(HeadKind.CausalLanguage, seed, (size, pad) => $$"""
-            {"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"vocab_size":{{size}},"n_embd":{{Width}},"n_layer":2,"n_head":2,"n_positions":{{Positions}},
-             "pad_token_id":{{pad}},"bos_token_id":0,"eos_token_id":2,"resid_pdrop":0,"embd_pdrop":0,"attn_pdrop":0}
+            {"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"vocab_size":{{size}},"n_embd":{{Width}},"n_layer":2,"n_head":2,
+             "n_positions":{{Positions}},"pad_token_id":{{pad}},"bos_token_id":0,"eos_token_id":2,"resid_pdrop":0,"embd_pdrop":0,"attn_pdrop":0}
             """);
         return made;
     }

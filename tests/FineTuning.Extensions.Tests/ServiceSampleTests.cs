@@ -33,7 +33,7 @@ public sealed class ServiceSampleTests
             await using WebApplication app = Service.ServiceApp.Create(["--urls", "http://127.0.0.1:0", "--Models:Classifier", encoder.Folder, "--Models:Sentences", encoder.Folder,
                 "--Models:Chat", chat, "--Models:Tuned", Path.Combine(work.FullName, "tuned"), "--Logging:LogLevel:Default", "Warning"]);
             await app.StartAsync(Stop);
-            using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single()) };
+            using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()) };
 
             Assert.Equal("Healthy", await client.GetStringAsync("/health", Stop));
             JsonElement before = await Post(client, "/classify", new { text = "I was charged twice" });

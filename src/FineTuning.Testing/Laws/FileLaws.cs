@@ -12,8 +12,8 @@ public static partial class FineTuneAssert
     /// <param name="load">Reads it, for example <c>folder => Pretrained.TextRegressor(folder)</c>.</param>
     /// <param name="predict">Asks it something.</param>
     /// <exception cref="LawBrokenException">Something is lost, or written otherwise.</exception>
-    public static void SavesAndLoads<TModel,
-        TPrediction>(TModel model, Action<TModel, string> save, Func<string, TModel> load, Func<TModel, TPrediction> predict)
+    public static void SavesAndLoads<TModel, TPrediction>(
+        TModel model, Action<TModel, string> save, Func<string, TModel> load, Func<TModel, TPrediction> predict)
         where TModel : class, IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);

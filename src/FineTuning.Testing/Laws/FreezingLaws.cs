@@ -45,8 +45,8 @@ public static partial class FineTuneAssert
             Dictionary<string, int> depths = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Depth, StringComparer.Ordinal);
             int lowest = model.Weights.HeadDepth - epochs + 1;
             Runs.Plain(model).Epochs(epochs).BatchSize(examples.Count).UnfreezeGradually().Train(examples);
-            RequireMoved(nameof(UnfreezesGradually), before, WeightValues.Of(model.Weights), gradients, name =>
-                depths[name] >= lowest, $" after epoch {epochs}");
+            RequireMoved(nameof(UnfreezesGradually), before, WeightValues.Of(model.Weights), gradients,
+                name => depths[name] >= lowest, $" after epoch {epochs}");
         }
     }
 

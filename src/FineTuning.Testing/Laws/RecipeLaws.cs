@@ -33,8 +33,8 @@ public static partial class FineTuneAssert
         const double Rate = 0.01, Decay = 0.5;
         Runs.Require(examples, 1);
         Dictionary<string, WeightKind> kinds;
-        using (TunableModel<TExample> model = Runs.Load(load)) kinds = model.Weights.ToDictionary(weight => weight.Name, weight =>
-            weight.Kind, StringComparer.Ordinal);
+        using (TunableModel<TExample> model = Runs.Load(load))
+            kinds = model.Weights.ToDictionary(weight => weight.Name, weight => weight.Kind, StringComparer.Ordinal);
         Runs.Run Run(double decay) =>
             Runs.Of(load, examples, tuner => tuner.WithOptimizer(Optimizer.AdamW(Rate, weightDecay: decay)).Steps(1).BatchSize(examples.Count));
         Runs.Run without = Run(0), with = Run(Decay);

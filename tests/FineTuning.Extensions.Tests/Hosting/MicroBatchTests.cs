@@ -42,7 +42,7 @@ public sealed class MicroBatchTests
         Assert.Equal(3, served.Waiting);
         _model.Free();
         Assert.Equal(5, await first);
-        Assert.Equal([1, 2, 3], await Task.WhenAll(others));
+        Assert.Equal((int[])[1, 2, 3], await Task.WhenAll(others));
         Assert.Equal([1, 3], _model.Calls.Select(call => call.Count));
     }
 
@@ -53,7 +53,7 @@ public sealed class MicroBatchTests
         Task<int> first = await Occupy(served);
         Task<int>[] others = [.. Enumerable.Range(1, 5).Select(length => served.PredictAsync(new string('a', length), cancellation: Stop))];
         _model.Free();
-        Assert.Equal([1, 2, 3, 4, 5], await Task.WhenAll(others));
+        Assert.Equal((int[])[1, 2, 3, 4, 5], await Task.WhenAll(others));
         await first;
         Assert.Equal([1, 2, 2, 1], _model.Calls.Select(call => call.Count));
     }
@@ -70,7 +70,7 @@ public sealed class MicroBatchTests
         await leaves.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
         _model.Free();
-        Assert.Equal([1, 2, 3, 4], await Task.WhenAll(others));
+        Assert.Equal((int[])[1, 2, 3, 4], await Task.WhenAll(others));
         await first;
         Assert.DoesNotContain("gone", _model.Calls.SelectMany(call => call));
     }
@@ -82,7 +82,7 @@ public sealed class MicroBatchTests
         Task<int> first = await Occupy(served), second = served.PredictAsync("a", cancellation: Stop);
         Assert.Contains("QueueCapacity is 1", (await Assert.ThrowsAsync<ModelBusyException>(() => served.PredictAsync("b", cancellation: Stop))).Message, StringComparison.Ordinal);
         _model.Free();
-        Assert.Equal([5, 1], await Task.WhenAll(first, second));
+        Assert.Equal((int[])[5, 1], await Task.WhenAll(first, second));
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class MicroBatchTests
         _model.Free();
         await using ServedModel<string, int> served = await Serve(options => (options.BatchDelay, options.MaximumBatch) = (TimeSpan.FromSeconds(1), 3));
         // No time passes: the batch is computed since it is full.
-        Assert.Equal([1, 2, 3], await Task.WhenAll(Enumerable.Range(1, 3).Select(length => served.PredictAsync(new string('a', length), cancellation: Stop))));
+        Assert.Equal((int[])[1, 2, 3], await Task.WhenAll(Enumerable.Range(1, 3).Select(length => served.PredictAsync(new string('a', length), cancellation: Stop))));
         Assert.Equal(3, Assert.Single(_model.Calls).Count);
         Task<int> alone = served.PredictAsync("alone", cancellation: Stop);
         while (!alone.IsCompleted)
@@ -140,7 +140,7 @@ public sealed class MicroBatchTests
         await using ServedModel<string, int> served = await Serve();
         Task<int> first = await Occupy(served), good = served.PredictAsync("good", cancellation: Stop), bad = served.PredictAsync("bad text", cancellation: Stop);
         _model.Free();
-        Assert.Equal([5, 4], await Task.WhenAll(first, good));
+        Assert.Equal((int[])[5, 4], await Task.WhenAll(first, good));
         Assert.Equal("bad text", (await Assert.ThrowsAsync<FormatException>(() => bad)).Message);
     }
 
@@ -154,7 +154,7 @@ public sealed class MicroBatchTests
         Assert.False(_model.IsDisposed);
         _model.Free();
         await ends;
-        Assert.Equal([5, 5], await Task.WhenAll(first, waits));
+        Assert.Equal((int[])[5, 5], await Task.WhenAll(first, waits));
         Assert.True(_model.IsDisposed);
         Assert.Throws<ObjectDisposedException>(() => served.PredictBatch(["later"], Stop));
     }
