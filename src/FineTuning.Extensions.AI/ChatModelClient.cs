@@ -63,7 +63,7 @@ public sealed class ChatModelClient : IChatClient
         GeneratedText? whole = null;
         // What may still become a call is held back.
         var held = new StringBuilder();
-        IAsyncEnumerable<string> pieces = _model.ReplyStreamingAsync(request.Turns, request.Options, request.Template, cancellationToken, text => whole = text);
+        IAsyncEnumerable<string> pieces = _model.ReplyStreamingAsync(request.Turns, request.Options, request.Template, text => whole = text, cancellationToken);
         await foreach (string piece in pieces.ConfigureAwait(false))
         {
             held.Append(piece);

@@ -49,8 +49,6 @@ internal sealed class WatchedModel<TExample>(TunableModel<TExample> inner) : Tun
 
     public override void Calibrate(MetricReport metrics) => inner.Calibrate(metrics);
 
-    protected override void Dispose(bool disposing)
-    {
-        // The weights are the other model's.
-    }
+    // The weights are the other model's.
+    protected override void Dispose(bool disposing) => base.Dispose(false);
 }

@@ -10,8 +10,17 @@ string folder = Path.Combine(repository, "artifacts", "mutations"), file = Path.
 IReadOnlyList<PlantedBug> bugs = PlantedBug.All(Path.Combine(AppContext.BaseDirectory, "bugs.json"));
 string verb = args.FirstOrDefault() ?? "report";
 if (verb == "fresh" && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-if (verb == "run") Run();
-Report();
+try
+{
+    if (verb == "run") Run();
+    Report();
+    return 0;
+}
+catch (InvalidOperationException problem)
+{
+    Console.Error.WriteLine(problem.Message);
+    return 2;
+}
 
 void Run()
 {
