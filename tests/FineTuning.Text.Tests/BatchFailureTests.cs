@@ -30,4 +30,19 @@ public sealed class BatchFailureTests : IDisposable
         Assert.Contains("texts[1]", Assert.Throws<ArgumentException>(() => tokenizer.EncodeAll(["a", null!])).Message, StringComparison.Ordinal);
         Assert.ThrowsAny<OperationCanceledException>(() => tokenizer.EncodeAll(["a", "a"], cancellation: new CancellationToken(true)));
     }
+
+    [Theory]
+    [InlineData(int.MaxValue, 1, "length")]
+    [InlineData(1, int.MaxValue, "MultipleOf")]
+    [InlineData((1 << 24) - 1, 11, "tokens")]
+    public void Padding_beyond_reason_is_refused_before_rows_are_made(int length, int multipleOf, string named)
+    {
+        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}""");
+        PretrainedTokenizer tokenizer = PretrainedTokenizer.Load(_folder);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var refused = Assert.Throws<ArgumentOutOfRangeException>(() =>
+            tokenizer.EncodeAll(["a"], padding: new PaddingOptions { Length = length, MultipleOf = multipleOf, PadId = 0 }));
+        Assert.Contains(named == "length" ? "16,777,216 are the most" : named, refused.Message, StringComparison.Ordinal);
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1 << 20);
+    }
 }

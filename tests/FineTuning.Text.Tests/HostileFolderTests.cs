@@ -82,7 +82,8 @@ public sealed class HostileFolderTests : IDisposable
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("mkfifo is a tool of Unix");
         using (Process process = Process.Start("mkfifo", [Path.Combine(Folder, name)])) await process.WaitForExitAsync();
-        await Task.Run(() => Assert.Throws<CheckpointException>(() => PretrainedTokenizer.Load(Folder))).WaitAsync(TimeSpan.FromSeconds(20));
+        CheckpointException refused = await Task.Run(() => Assert.Throws<CheckpointException>(() => PretrainedTokenizer.Load(Folder))).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains($"{name}: it is no regular file", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

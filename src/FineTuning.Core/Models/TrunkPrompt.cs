@@ -39,7 +39,8 @@ internal static class TrunkPrompt
             KeyValueCache? cache = input.Cache;
             if (begins)
             {
-                (Tensor, Tensor)[] prefix = [.. prompt.Prefix(context).Select(pair => (pair.Keys.to(context.ComputeType), pair.Values.to(context.ComputeType)))];
+                (Tensor, Tensor)[] prefix = [.. prompt.Prefix(context)
+                    .Select(pair => (pair.Keys.to(context.ComputeType), pair.Values.to(context.ComputeType)))];
                 if (cache is null) cache = new PrefixCache(prefix, input.Ids.shape[0]);
                 else Fill(cache, prefix, input.Ids.shape[0]);
             }

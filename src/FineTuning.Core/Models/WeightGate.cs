@@ -30,7 +30,9 @@ internal sealed class WeightGate
         if (_exitThread != 0) _state = Exiting;
     }
 
-    /// <summary>How often somebody was let in who writes: what was computed from the weights before is not what they give now. Whoever reads sees one number.</summary>
+    /// <summary>
+    /// How often somebody was let in who writes: what was computed from the weights before is not what they give now. Whoever reads sees one number.
+    /// </summary>
     public int Changes => Volatile.Read(ref _writers);
 
     /// <summary>Whether the trunk's weights are freed, and with them all that heads compute.</summary>

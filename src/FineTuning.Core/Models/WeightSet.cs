@@ -208,7 +208,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Shows a guest no longer. Nobody reads meanwhile.</summary>
     internal void Hide(WeightSet guest) => (_guests, _version) = ([.. _guests.Where(set => set != guest)], _version + 1);
 
-    /// <summary>Frees what the set owns, once nothing reads or trains it: a guest's tensors, which no set shows any more, or what a joined set has besides its heads'.
+    /// <summary>
+    /// Frees what the set owns, once nothing reads or trains it: a guest's tensors, which no set shows any more, or what a joined set has besides its heads'.
     /// </summary>
     internal void Free()
     {

@@ -3,6 +3,9 @@ namespace FineTuning.Tasks;
 /// <summary>Rows and batches that a model made itself: those of another model are refused by name, not by a cast.</summary>
 internal static class OwnRows
 {
+    /// <summary>The most tokens of a batch, padding included.</summary>
+    private const long MostTokens = 1 << 26;
+
     /// <summary>A row as what it is.</summary>
     /// <exception cref="ArgumentException">It is null, or another model's.</exception>
     public static TRow Of<TRow>(EncodedRow row)
@@ -23,8 +26,11 @@ internal static class OwnRows
             if (row.Length > paddedLength)
                 throw new ArgumentException($"a row has {row.Length} tokens, which {paddedLength} do not hold", nameof(paddedLength));
         }
-        if ((long)rows.Count * paddedLength > int.MaxValue)
-            throw new ArgumentException($"{rows.Count} rows of {paddedLength} tokens are more than a batch holds", nameof(paddedLength));
+        if (rows.Count * (long)paddedLength > MostTokens)
+        {
+            throw new ArgumentException(
+                $"{rows.Count} rows of {paddedLength} tokens are more than the {MostTokens:N0} that a batch holds", nameof(paddedLength));
+        }
     }
 
     private static ArgumentException Foreign(object? given, Type expected, string argument) => given is null

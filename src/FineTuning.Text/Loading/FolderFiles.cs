@@ -73,9 +73,11 @@ internal sealed class FolderFiles(string folder)
         while (reader.ReadLine() is { } line) yield return line;
     }
 
-    // A pipe and a device have no length, so they count as empty and are not opened: a pipe without a writer would wait forever, and a device would never end.
+    // A pipe and a device are not opened: a pipe without a writer would wait forever, and a device would never end.
     private static byte[] Whole(string path, string real, long largest)
     {
+        if (FileStatus.TryRead(real, follow: true, out FileStatus status, out _) && status.Kind != FileKind.Regular)
+            throw new CheckpointException(path, "it is no regular file (a folder, a pipe, a socket or a device): put a file in its place");
         long length = new FileInfo(real).Length;
         if (length > largest) throw new CheckpointException(path, $"it has {length:N0} bytes; a file of this kind has at most {largest:N0}");
         if (length == 0) return [];

@@ -3,6 +3,7 @@ using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Strategies;
 using FineTuning.Tasks;
+using FineTuning.Tests.Heads.Preference;
 using FineTuning.Text;
 using TorchSharp;
 using Xunit;
@@ -49,6 +50,28 @@ public sealed class OptionLimitTests
         using ZeroShotClassifier zero = Pretrained.ZeroShotClassifier(Goldens.Require("pipelines", "deberta-v2-nli"));
         Named("labels[1]", () => zero.Predict("a", ["x", null!]));
         Named("Template", () => zero.Predict("a", ["x"], new ZeroShotOptions { Template = null! }));
+    }
+
+    [Theory]
+    [InlineData(int.MinValue, int.MaxValue)]
+    [InlineData(10_001, -10_001)]
+    public void Columns_beyond_reason_are_refused_before_a_file_is_opened(int word, int tag)
+    {
+        var options = new ConllOptions { WordColumn = word, TagColumn = tag };
+        string[] found = [.. Assert.Throws<InvalidOptionsException>(() => ConllFile.Read("absent.conll", options)).Violations];
+        Assert.Equal([$"WordColumn is {word}: it is from -10000 to 10000", $"TagColumn is {tag}: it is from -10000 to 10000"], found);
+    }
+
+    [Fact]
+    public void A_batch_beyond_reason_is_refused_before_it_is_made()
+    {
+        using var files = new PreferenceBase();
+        using CausalLanguageModel model = Pretrained.CausalLanguageModel(files.Folder);
+        EncodedRow row = model.Encode(new PromptCompletion("a", "b"), new())!;
+        Assert.Contains("more than", Assert.Throws<ArgumentException>(() => model.Collate([row], int.MaxValue)).Message, StringComparison.Ordinal);
+        TunableModel<PreferencePair> pairs = model.With(PreferenceLoss.SimPo());
+        row = pairs.Encode(new("a", "b", "c"), new())!;
+        Assert.Contains("more than", Assert.Throws<ArgumentException>(() => pairs.Collate([row], int.MaxValue)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using FineTuning.Strategies;
 using FineTuning.Tasks;
 using FineTuning.Tests.Heads.Preference;
 using FineTuning.Training;
+using TorchSharp;
 using Xunit;
 
 namespace FineTuning.Tests.Strategies;
@@ -127,7 +128,7 @@ public sealed class MultiTaskTests
         TaskEntry<PreferencePair> Entry(string name, TunableModel<PreferencePair> task) => new(name, task, pairs, null, 1, 1);
         using MultiTaskModel first = Joined(view), second = Joined(later);
         var kept = new Dictionary<string, TorchSharp.torch.Tensor>();
-        first.ExportPrecomputed(kept.Add);
+        first.ExportPrecomputed((name, value) => kept.Add(name, value.clone().DetachFromDisposeScope()));
         Assert.Equal(3, kept.Count);
         Assert.All(kept.Keys, name => Assert.StartsWith(first.PrecomputedPath!, name, StringComparison.Ordinal));
         second.ImportPrecomputed(kept.GetValueOrDefault, fault => Assert.Fail(fault));

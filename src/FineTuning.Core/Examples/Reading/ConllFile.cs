@@ -10,6 +10,7 @@ namespace FineTuning.Examples;
 /// </remarks>
 public sealed class ConllFile : IEnumerable<ConllSentence>
 {
+    private const int FurthestColumn = 10_000;
     private readonly string _path;
     private readonly ConllOptions _options;
 
@@ -27,6 +28,10 @@ public sealed class ConllFile : IEnumerable<ConllSentence>
         if (options.LongestLine < 1) violations.Add($"LongestLine is {options.LongestLine}: it is 1 or more");
         if (options.LongestSentence < 1) violations.Add($"LongestSentence is {options.LongestSentence}: it is 1 or more");
         if (options.Comments is "") violations.Add("Comments is empty: every line would be a comment; null means that there are none");
+        foreach ((string name, int column) in new[] { (nameof(options.WordColumn), options.WordColumn), (nameof(options.TagColumn), options.TagColumn) })
+        {
+            if (column is < -FurthestColumn or > FurthestColumn) violations.Add($"{name} is {column}: it is from -{FurthestColumn} to {FurthestColumn}");
+        }
         if (options.WordColumn == options.TagColumn) violations.Add($"WordColumn and TagColumn are both {options.WordColumn}");
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         return new(path, options);

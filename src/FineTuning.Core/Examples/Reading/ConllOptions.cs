@@ -19,10 +19,10 @@ public sealed record ConllOptions
     /// <summary>What stands between two columns. Default: a tab.</summary>
     public ConllSeparator Separator { get; init; } = ConllSeparator.Tab;
 
-    /// <summary>The column of the word, from 0; negative: from the end. Default 0.</summary>
+    /// <summary>The column of the word, from 0; negative: from the end; -10,000 to 10,000. Default 0.</summary>
     public int WordColumn { get; init; }
 
-    /// <summary>The column of the tag, from 0; negative: from the end. Default -1, the last.</summary>
+    /// <summary>The column of the tag, from 0; negative: from the end; -10,000 to 10,000. Default -1, the last.</summary>
     public int TagColumn { get; init; } = -1;
 
     /// <summary>What comment lines begin with, for example "# ". Null (default): there are none, and a line that begins with # is data.</summary>

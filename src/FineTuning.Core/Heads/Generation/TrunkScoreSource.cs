@@ -16,8 +16,8 @@ internal sealed record EncoderRows(IReadOnlyList<int[]> Ids, IReadOnlyList<bool[
 
 /// <summary>Scores of a model: its encoder runs once, keys and values of earlier tokens are kept, and one token a row is computed a step.</summary>
 /// <remarks>
-/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where the weights or the adapter have changed meanwhile, what was
-/// kept is computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
+/// The weights are entered for one pass at a time: whoever waits between two tokens holds nothing. Where the weights or the adapter have changed
+/// meanwhile, what was kept is computed again. No scores are kept. For one thread; whoever made it disposes it, while the head lives.
 /// </remarks>
 internal sealed class TrunkScoreSource(OutputHead head, Precision precision = Precision.Float32, EncoderRows? encoder = null, bool usesCache = true,
     AdapterRequests? requests = null) : IScoreSource

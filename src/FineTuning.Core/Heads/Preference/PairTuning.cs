@@ -16,8 +16,11 @@ internal sealed class PairTuning(PreferenceSource source, PairLoss loss, OutputH
     private const double StrongBias = 0.75;
     private const int FewestPairs = 20;
 
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
-        PairBatch.Of(rows, paddedLength / 2, Source.PadId, Loss.LearnsPrompt, References, Device);
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
+    {
+        OwnRows.CheckLength(rows, paddedLength);
+        return PairBatch.Of(rows, paddedLength / 2, Source.PadId, Loss.LearnsPrompt, References, Device);
+    }
 
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 

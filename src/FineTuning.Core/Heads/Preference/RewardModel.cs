@@ -84,7 +84,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
-        NullMembers.RequireEntries(rows, nameof(rows));
+        OwnRows.CheckLength(rows, paddedLength);
         RewardRow[] pairs = [.. rows.Select(OwnRows.Of<RewardRow>)];
         EncodedRow[] sides = [.. pairs.Select(pair => pair.Chosen), .. pairs.Select(pair => pair.Rejected)];
         return new RewardBatch(rows, paddedLength, Stack(sides, paddedLength / 2));

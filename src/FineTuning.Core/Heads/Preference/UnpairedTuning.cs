@@ -27,8 +27,11 @@ internal sealed class UnpairedTuning(PreferenceSource source, UnpairedLoss loss,
         return labeled;
     }
 
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
-        UnpairedBatch.Of(rows, paddedLength, Source.PadId, References, Device);
+    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
+    {
+        OwnRows.CheckLength(rows, paddedLength);
+        return UnpairedBatch.Of(rows, paddedLength, Source.PadId, References, Device);
+    }
 
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 

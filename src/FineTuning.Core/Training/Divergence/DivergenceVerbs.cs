@@ -11,7 +11,11 @@ public static class DivergenceVerbs
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
     /// <param name="tuner">Stays as it is.</param>
     /// <param name="most">How many steps may be left out, 1 or more. The next one ends the run.</param>
-    public static FineTuner<TExample> SkipDivergedSteps<TExample>(this FineTuner<TExample> tuner, int most = 10) => tuner.With(new DivergenceGuard(most));
+    public static FineTuner<TExample> SkipDivergedSteps<TExample>(this FineTuner<TExample> tuner, int most = 10)
+    {
+        ArgumentNullException.ThrowIfNull(tuner);
+        return tuner.With(new DivergenceGuard(most));
+    }
 
     /// <summary>Goes back to the last good state, with a lower learning rate from there on.</summary>
     /// <remarks>
@@ -23,12 +27,9 @@ public static class DivergenceVerbs
     /// <param name="rateFactor">What the rate is multiplied by each time, above 0 and below 1. Default 0.5.</param>
     /// <param name="most">How often, 1 or more. The next time ends the run. Default 3.</param>
     /// <param name="every">Steps between two states that are kept, 1 or more. Default 100.</param>
-    public static FineTuner<TExample> ReturnWhenDiverged<TExample>(this FineTuner<TExample> tuner, double rateFactor = 0.5, int most = 3, long every = 100) =>
-        tuner.With(new DivergenceGuard(most, rateFactor, every));
-
-    private static FineTuner<TExample> With<TExample>(this FineTuner<TExample> tuner, DivergenceGuard guard)
+    public static FineTuner<TExample> ReturnWhenDiverged<TExample>(this FineTuner<TExample> tuner, double rateFactor = 0.5, int most = 3, long every = 100)
     {
         ArgumentNullException.ThrowIfNull(tuner);
-        return tuner.With(guard);
+        return tuner.With(new DivergenceGuard(most, rateFactor, every));
     }
 }

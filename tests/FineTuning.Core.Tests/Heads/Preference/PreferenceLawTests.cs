@@ -104,7 +104,7 @@ public sealed class PreferenceLawTests
     public void Labelled_completions_are_computed_in_parts_unless_they_are_compared_with_those_of_other_prompts()
     {
         using var scope = NewDisposeScope();
-        Tensor own = Logs(2).sum(1), reference = Reference(), desirable = tensor(new double[] { 1, 0, 1, 1, 0, 0, 1, 0, 1, 0 }), other = Logs(3).sum(1).Plus(3.0);
+        Tensor own = Logs(2).sum(1), reference = Reference(), desirable = tensor(new double[] { 1, 0, 1, 1, 0, 0, 1, 0, 1, 0 }), other = reference - Logs(3).sum(1);
         foreach (PreferenceLoss<UnpairedPreference> any in new[] { PreferenceLoss.Kto(0.3), PreferenceLoss.ApoZeroUnpaired(0.3) })
         {
             var loss = (UnpairedLoss)any;

@@ -258,7 +258,7 @@ public sealed class PreferenceTuningTests : IDisposable
         TunableModel<UnpairedPreference> kto = model.With(PreferenceLoss.Kto());
         Assert.True(dpo.LossAddsOverRows && model.With(PreferenceLoss.SimPo()).LossAddsOverRows && model.With(PreferenceLoss.ApoZeroUnpaired()).LossAddsOverRows);
         Assert.False(kto.LossAddsOverRows || model.With(PreferenceLoss.Aot()).LossAddsOverRows || model.With(PreferenceLoss.Cpo()).LossAddsOverRows
-            || model.With(PreferenceLoss.Combined((PreferenceLoss.Dpo(), 1), (PreferenceLoss.Orpo(), 1))).LossAddsOverRows);
+            || model.With(PreferenceLoss.Combined((PreferenceLoss.Dpo(), 1), (PreferenceLoss.AotUnpaired(), 1))).LossAddsOverRows);
         EncodedRow pair = dpo.Encode(Pairs[0], new())!, labeled = kto.Encode(Labeled[0], new())!;
         Assert.Contains("PairRow", Assert.Throws<ArgumentException>(() => dpo.Collate([labeled], 64)).Message, StringComparison.Ordinal);
         Assert.Contains("LabeledRow", Assert.Throws<ArgumentException>(() => kto.Collate([pair], 64)).Message, StringComparison.Ordinal);

@@ -240,7 +240,7 @@ public sealed class CheckpointTests : IDisposable
     {
         Write(_folder);
         using RowsClassifier model = TinyRun.Model();
-        FineTuner<IdsWithLabel> fork = Recipe(model).CheckpointTo(_folder, 4).Fork(8, _other, options => options with
+        FineTuner<IdsWithLabel> fork = Recipe(model).CheckpointTo(_folder, 4).WithCheckpoints(settings => settings with { Waits = true }).Fork(8, _other, options => options with
             { Optimizer = Optimizer.Sgd(0.05), Frozen = new WeightFilter().Embeddings(), Steps = 20, Features = [.. options.Features, new WeightAverage(0.9)] });
         TrainingResult result = fork.Train(TinyRun.Data(10));
         Assert.Equal(20, result.Steps);
