@@ -32,7 +32,8 @@ public sealed class TinyCheckpoint : IDisposable
         var made = new TinyCheckpoint();
         VocabularyTrainer.WordPiece(texts, new VocabularyOptions { Size = 300, MinimumFrequency = 1, MaximumLength = Positions }).Save(made.Folder);
         made.Write(HeadKind.MaskedLanguage, seed, (size, pad) => $$"""
-            {"model_type":"bert","architectures":["BertForMaskedLM"],"vocab_size":{{size}},"hidden_size":{{Width}},"num_hidden_layers":2,
+            {"model_type":"bert","architectures":["BertForMaskedLM"],"vocab_size":{{size}},"initializer_range":0.1,"hidden_size":{{Width}},
+             "num_hidden_layers":2,
              "num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":{{Positions}},"type_vocab_size":2,"pad_token_id":{{pad}},
              "hidden_dropout_prob":{{Text(dropout)}},"attention_probs_dropout_prob":{{Text(dropout)}}}
             """);
@@ -60,7 +61,7 @@ public sealed class TinyCheckpoint : IDisposable
         var made = new TinyCheckpoint();
         MakeDecoder(texts, made.Folder);
         made.Write(HeadKind.CausalLanguage, seed, (size, pad) => $$"""
-            {"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"vocab_size":{{size}},"n_embd":{{Width}},"n_layer":2,"n_head":2,
+            {"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"vocab_size":{{size}},"initializer_range":0.1,"n_embd":{{Width}},"n_layer":2,"n_head":2,
              "n_positions":{{Positions}},"pad_token_id":{{pad}},"bos_token_id":0,"eos_token_id":2,"resid_pdrop":0,"embd_pdrop":0,"attn_pdrop":0}
             """);
         return made;
@@ -81,7 +82,8 @@ public sealed class TinyCheckpoint : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private static string Llama(int size, int pad) => $$"""
-        {"model_type":"llama","architectures":["LlamaForCausalLM"],"vocab_size":{{size}},"hidden_size":{{Width}},"num_hidden_layers":2,"num_attention_heads":4,
+        {"model_type":"llama","architectures":["LlamaForCausalLM"],"vocab_size":{{size}},"initializer_range":0.1,"hidden_size":{{Width}},
+         "num_hidden_layers":2,"num_attention_heads":4,
          "num_key_value_heads":2,"intermediate_size":32,"max_position_embeddings":{{Positions}},"rms_norm_eps":1e-6,"tie_word_embeddings":false,
          "pad_token_id":{{pad}},"bos_token_id":0,"eos_token_id":2}
         """;
