@@ -2,6 +2,7 @@ using BenchmarkDotNet.Running;
 using FineTuning.Benchmarks.Comparison;
 using FineTuning.Benchmarks.Decoding;
 using FineTuning.Benchmarks.Explaining;
+using FineTuning.Benchmarks.Serving;
 using FineTuning.Benchmarks.Tokenizing;
 
 // compare: whole training steps, ours against an idiomatic TorchSharp loop; real: whole runs against the reference trainer's scores;
@@ -22,6 +23,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // frozen: runs over a frozen trunk with and without kept hidden states;
 // domains: what adapting to a domain gives, and what a run on one domain forgets of another;
 // forecasts: what learning curves say of four times the data, beside what is then measured;
+// soak: many threads ask a served model while it is swapped; serve: micro-batching beside each caller alone and beside the multiplications;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -51,6 +53,12 @@ switch (args.FirstOrDefault())
         break;
     case "real":
         RealCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "soak":
+        SoakCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "serve":
+        ServeCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "tokenize":
         TokenizeCommand.Run(Arguments.Parse(args[1..]));

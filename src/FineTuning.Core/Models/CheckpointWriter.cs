@@ -22,7 +22,6 @@ internal static class CheckpointWriter
             "(SaveAdapter); to save a whole model, load the base without quantisation and merge the adapter there");
         var configuration = (JsonObject)head.Trunk.Config.Root.DeepClone();
         configuration["architectures"] = new JsonArray(head.Trunk.Model.ClassOf(head.Kind));
-        configuration.Remove("torch_dtype");
         bool halves = stored == Precision.BFloat16;
         // What is infinite in the file could not be loaded again.
         FiniteWeights.Require(head.Weights, folder);

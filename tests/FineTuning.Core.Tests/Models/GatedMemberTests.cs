@@ -49,6 +49,7 @@ public sealed class GatedMemberTests : IDisposable
     {
         ["Dispose"] = "ends the weights",
         ["Encode(.., EncodingReport)"] = "makes ids of a text",
+        ["LearnedTexts"] = "makes ids of an example, and text of those",
         ["Collate"] = "makes tensors of ids",
         ["PrepareRows"] = "cuts and packs ids",
         ["NewEvaluation"] = "makes counters; who adds batches to them is the evaluation",

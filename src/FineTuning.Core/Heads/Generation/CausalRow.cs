@@ -30,7 +30,10 @@ internal sealed class CausalRow : EncodedRow
     public float[]? Weights { get; init; }
 
     /// <inheritdoc/>
-    public override double TargetCount => Weights is null ? Targets : Weights.Where((_, i) => Learned[i] && !Starts.Contains(i)).Sum(weight => (double)weight);
+    public override double TargetCount => Weights is null ? Targets : Weights.Where((_, i) => IsTarget(i)).Sum(weight => (double)weight);
+
+    /// <summary>Whether a token is learned: nothing predicts the first of a text.</summary>
+    public bool IsTarget(int index) => Learned[index] && !Starts.Contains(index);
 
     /// <summary>A part of the row as a text of its own.</summary>
     public CausalRow Part(int start, int length) =>

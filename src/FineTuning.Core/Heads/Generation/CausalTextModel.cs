@@ -87,6 +87,24 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
         return new DistilledModel<TExample>(this, teacher, mixture, temperature);
     }
 
+    /// <summary>What is learned of an example, as text: each stretch of learned tokens, special tokens written out. To look at a mask before a run.</summary>
+    /// <param name="example">As a run is given it.</param>
+    /// <returns>The stretches in order; empty where nothing of the example is learned.</returns>
+    /// <exception cref="TrainingDataException">The record makes a run worthless, as in a run.</exception>
+    public IReadOnlyList<string> LearnedTexts(TExample example)
+    {
+        if (Encode(example, new EncodingReport()) is not CausalRow row) return [];
+        var stretches = new List<string>();
+        for (int start = 0; start < row.Length;)
+        {
+            int end = start;
+            while (end < row.Length && row.IsTarget(end)) end++;
+            if (end > start) stretches.Add(Tokenizer.Decode(row.TokenIds.AsSpan(start, end - start), skipSpecialTokens: false));
+            start = Math.Max(end, start + 1);
+        }
+        return stretches;
+    }
+
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {

@@ -82,13 +82,14 @@ public sealed class ChatModel : CausalTextModel<Conversation>
     /// <param name="turns">The conversation so far. Where its last turn is the assistant's, that turn is continued.</param>
     /// <param name="options">How it is generated, without beams; null, or what is null in it: as the checkpoint says.</param>
     /// <param name="chat">Tools, documents, variables of the template; null: none.</param>
+    /// <param name="ended">Told the whole text with how it ended, by the thread that writes, before the stream ends. Null: nobody is.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     /// <returns>Pieces that together are what <see cref="Reply"/> returns.</returns>
     /// <exception cref="ChatTemplateException">At once: the template refuses the conversation.</exception>
     /// <exception cref="InvalidOptionsException">At once: options are out of range, or the conversation is longer than the model's positions.</exception>
     public IAsyncEnumerable<string> ReplyStreamingAsync(
-        IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, CancellationToken cancellation = default) =>
-        Generator.Stream(Ids(turns, chat), options, cancellation);
+        IReadOnlyList<ChatTurn> turns, GenerationOptions? options = null, ChatOptions? chat = null, Action<GeneratedText>? ended = null,
+        CancellationToken cancellation = default) => Generator.Stream(Ids(turns, chat), options, cancellation, ended);
 
     private protected override bool IsChat => true;
 

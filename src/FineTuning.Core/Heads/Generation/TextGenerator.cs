@@ -90,7 +90,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
 
     /// <summary>The text of one prompt, in pieces as they come.</summary>
     /// <exception cref="InvalidOptionsException">At once: options are out of range, or ask for a search that knows no text before its end.</exception>
-    public IAsyncEnumerable<string> Stream(int[] prompt, GenerationOptions? given, CancellationToken cancellation)
+    public IAsyncEnumerable<string> Stream(int[] prompt, GenerationOptions? given, CancellationToken cancellation, Action<GeneratedText>? ended = null)
     {
         GenerationJob job = Prepare([prompt], given);
         var violations = new List<string>();
@@ -105,8 +105,9 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         return BackgroundStream.Run<string>("FineTuning.Core generation", (emit, stop) =>
         {
             var pieces = new TextPieces(tokenizer, job.Settings.EndTokens, emit);
-            Search(job, (_, token) => pieces.Append(token), stop);
+            Generated text = Search(job, (_, token) => pieces.Append(token), stop)[0];
             pieces.Complete();
+            ended?.Invoke(Decoded(text));
         }, cancellation: cancellation);
     }
 
