@@ -11,6 +11,9 @@ namespace FineTuning.Training;
 /// <param name="states">Keep what the passes compute.</param>
 internal sealed class FrozenStateFilling(RunParts run, IFrozenStates states)
 {
+    // Enough for matrix products, and little padding.
+    private const int TokensInABatch = 512, RowsInABatch = 128, Multiple = 4;
+
     private readonly List<(RowSet Rows, PlannedBatch Batch, bool Trains)> _batches = Plan(run);
     private int _next;
 
@@ -50,8 +53,10 @@ internal sealed class FrozenStateFilling(RunParts run, IFrozenStates states)
     private static List<(RowSet, PlannedBatch, bool)> Plan(RunParts run)
     {
         (RowSet train, RowSet? validation) = run.Record.Rows;
+        var rules = new BatchRules(RowsInABatch, TokensInABatch, GroupByLength: true, Shuffle: false, Multiple, int.MaxValue);
         IEnumerable<(RowSet, PlannedBatch, bool)> Batches(RowSet rows, bool trains) =>
-            Evaluator.Plan(run.Model, rows).OrderByDescending(batch => batch.PaddedLength).Select(batch => (rows, batch, trains));
+            BatchPlan.Of(rows.Lengths, rules with { LengthLimit = rows.Lengths.Max() }, 0, 0).OrderByDescending(batch => batch.PaddedLength)
+                .Select(batch => (rows, batch, trains));
         return [.. Batches(train, true), .. validation is null ? [] : Batches(validation, false)];
     }
 }
