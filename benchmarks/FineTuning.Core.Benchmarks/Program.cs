@@ -21,6 +21,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // finite: what it costs that every answer is checked for NaN and infinity;
 // domains: what adapting to a domain gives, and what a run on one domain forgets of another;
 // forecasts: what learning curves say of four times the data, beside what is then measured;
+// techniques: what helps against over-fitting on few rows;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
 {
@@ -101,6 +102,9 @@ switch (args.FirstOrDefault())
         break;
     case "forecasts":
         ForecastsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "techniques":
+        TechniquesCommand.Run(Arguments.Parse(args[1..]));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Arguments).Assembly).Run(args);
