@@ -26,7 +26,8 @@ public sealed class DomainTests
         Assert.Same(trunk, adapted.Trunk);
         Assert.True(adapted.After["perplexity"] < adapted.Before["perplexity"], adapted.ToString());
         Assert.Null(adapted.Kept);
-        Assert.Equal(2, adapted.Run.ValidationData is null ? 0 : 2);
+        Assert.NotNull(adapted.Run.ValidationData);
+        Assert.False(adapted.HeadWasFresh);
         using TextClassifier<bool> model = Pretrained.TextClassifier<bool>(adapted.Trunk);
         Assert.Same(trunk, model.Trunk);
         Assert.Contains(trunk.Weights, weight => weight.Value.ne(fresh.Weights.Find(weight.Name)!.Value).any().item<bool>());
@@ -48,6 +49,15 @@ public sealed class DomainTests
         Assert.Equal(11, kept.Curve.Count);
         Assert.True(kept.IsAtRecommended);
         Assert.Contains("kept texts: perplexity", adapted.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_fresh_head_of_a_language_model_is_said()
+    {
+        using Trunk trunk = Pretrained.Trunk(Goldens.Require("pipelines", "bert-sentences"));
+        DomainAdaptation adapted = trunk.AdaptTo(Texts, Quick());
+        Assert.True(adapted.HeadWasFresh);
+        Assert.Contains("a fresh one was trained", adapted.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
