@@ -60,7 +60,7 @@ internal static class ForecastsCommand
     {
         int[] present = [.. part.Select(index => labels[index]).Distinct().Order()];
         if (present.Length < 2) return answers.Count(answer => answer == present[0]) / (double)answers.Length;
-        LogisticRegression head = LogisticRegression.Fit([.. part.Select(index => train[index])], [.. part.Select(index => Array.IndexOf(present, labels[index]))], present.Length, 1);
+        LogisticRegression head = LogisticRegression.Fit([.. part.Select(index => train[index])], [.. part.Select(index => Array.IndexOf(present, labels[index]))], present.Length, 30);
         int width = head.Dimension + 1, outputs = head.Parameters.Length / width;
         return test.Select((vector, i) =>
         {

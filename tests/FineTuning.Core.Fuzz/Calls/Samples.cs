@@ -87,6 +87,8 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(MultiTaskTuner) => SeveralTasks(),
         _ when type == typeof(MultiTaskResult) => SeveralTasks().Train(),
         _ when type == typeof(ContinuedTuner<LabeledText<string>>) => Watching(),
+        _ when type == typeof(EnsembleClassifier<string>) => new EnsembleClassifier<string>([Pretrained.TextClassifier<string>(Checkpoints.Classifier)]),
+        _ when type == typeof(EnsembleResult<string>) => Ensemble.OverSeeds(_ => Pretrained.TextClassifier<string>(Checkpoints.Classifier), tuner => tuner.Steps(1), GrowingData, GrowingData, 2),
         _ when type == typeof(IncrementalTuner<LabeledText<string>>) => Growing(),
         _ when type == typeof(IncrementalResult) => Growing().Train(GrowingData),
         _ when type == typeof(StageResult) => Growing().Train(GrowingData).Last,

@@ -206,4 +206,21 @@ public sealed class StrategyPageTests
         Assert.True(twice.Low <= twice.Expected && twice.Expected <= twice.High);
         Directory.Delete(folder, recursive: true);
     }
+
+    [Fact]
+    public void Several_classifiers_answer_together()
+    {
+        string checkpoint = Checkpoint;
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 20).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        // snippet: ensemble
+        EnsembleResult<string> five = Ensemble.OverFolds(
+            make: seed => Pretrained.TextClassifier(checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"], Seed = seed }),
+            recipe: tuner => tuner.Epochs(2),
+            data: train, folds: 5);
+        using EnsembleClassifier<string> ensemble = five.Model;
+        Classification<string> answer = ensemble.Predict("a good thing");
+        // end
+        Assert.Equal(5, ensemble.Members.Count);
+        Assert.InRange(answer.Confidence, 0.5, 1);
+    }
 }

@@ -37,6 +37,7 @@ public sealed class GatedMemberTests : IDisposable
         [typeof(MaskedLanguageModel)] = () => Pretrained.MaskedLanguageModel(Starter),
         [typeof(SentenceEncoder)] = () => Pretrained.SentenceEncoder(Starter),
         [typeof(FewShotClassifier<>)] = FewShot,
+        [typeof(EnsembleClassifier<>)] = () => new EnsembleClassifier<string>([Pretrained.TextClassifier(Starter, new TextClassifierOptions<string> { Labels = ["a", "b"] })]),
         [typeof(ZeroShotClassifier)] = () => Pretrained.ZeroShotClassifier(Path.Combine(Goldens.Repository, "tests", "goldens", "pipelines", "deberta-v2-nli")),
         [typeof(CausalLanguageModel)] = () => Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate")),
         [typeof(ChatModel)] = () => Pretrained.ChatModel(Goldens.Require("pipelines", "llama-chat")),
@@ -139,6 +140,7 @@ public sealed class GatedMemberTests : IDisposable
         SentenceEncoder encoder => encoder.Weights,
         ZeroShotClassifier classifier => classifier.Head.Weights,
         FewShotClassifier<string> classifier => classifier.Encoder.Weights,
+        EnsembleClassifier<string> ensemble => ensemble.Members[0].Weights,
         _ => throw new ArgumentException($"{model.GetType().Name} has no weights that are known here", nameof(model)),
     };
 

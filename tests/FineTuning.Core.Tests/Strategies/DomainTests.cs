@@ -26,7 +26,9 @@ public sealed class DomainTests
         Assert.Same(trunk, adapted.Trunk);
         Assert.True(adapted.After["perplexity"] < adapted.Before["perplexity"], adapted.ToString());
         Assert.Null(adapted.Kept);
-        Assert.Equal(2, adapted.Run.ValidationData is null ? 0 : 2);
+        Assert.NotNull(adapted.Run.ValidationData);
+        // The starter came without the head of a language model.
+        Assert.True(adapted.HeadWasFresh);
         using TextClassifier<bool> model = Pretrained.TextClassifier<bool>(adapted.Trunk);
         Assert.Same(trunk, model.Trunk);
         Assert.Contains(trunk.Weights, weight => weight.Value.ne(fresh.Weights.Find(weight.Name)!.Value).any().item<bool>());
@@ -48,6 +50,14 @@ public sealed class DomainTests
         Assert.Equal(11, kept.Curve.Count);
         Assert.True(kept.IsAtRecommended);
         Assert.Contains("kept texts: perplexity", adapted.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_fresh_head_of_a_language_model_is_said()
+    {
+        using Trunk with = Pretrained.Trunk(Goldens.Require("pipelines", "bert-mask")), without = Pretrained.Trunk(Starter);
+        Assert.False(with.AdaptTo(Texts, Quick()).HeadWasFresh);
+        Assert.Contains("a fresh one was trained", without.AdaptTo(Texts, Quick()).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

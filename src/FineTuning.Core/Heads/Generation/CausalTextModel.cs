@@ -93,6 +93,7 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
     /// <exception cref="TrainingDataException">The record makes a run worthless, as in a run.</exception>
     public IReadOnlyList<string> LearnedTexts(TExample example)
     {
+        Weights.ThrowIfClosed();
         if (Encode(example, new EncodingReport()) is not CausalRow row) return [];
         var stretches = new List<string>();
         for (int start = 0; start < row.Length;)

@@ -52,8 +52,8 @@ public sealed record DomainOptions
 /// <remarks>Whoever made the trunk disposes it, as before.</remarks>
 public sealed class DomainAdaptation
 {
-    internal DomainAdaptation(Trunk trunk, TrainingResult run, MetricReport before, MetricReport after, ContinuedResult? kept) =>
-        (Trunk, Run, Before, After, Kept) = (trunk, run, before, after, kept);
+    internal DomainAdaptation(Trunk trunk, TrainingResult run, MetricReport before, MetricReport after, ContinuedResult? kept, bool isFresh) =>
+        (Trunk, Run, Before, After, Kept, HeadWasFresh) = (trunk, run, before, after, kept, isFresh);
 
     /// <summary>The trunk, adapted in place: heads that are put on it start from there.</summary>
     public Trunk Trunk { get; }
@@ -70,11 +70,21 @@ public sealed class DomainAdaptation
     /// <summary>What was forgotten of the kept texts, and the line between. Null: there were none.</summary>
     public ContinuedResult? Kept { get; }
 
+    /// <summary>
+    /// Whether the checkpoint has no head of a language model, so that a fresh one was trained: the perplexity before then says nothing of the trunk.
+    /// </summary>
+    public bool HeadWasFresh { get; }
+
     /// <summary>The run in a few lines, and the perplexity before and after.</summary>
     public override string ToString()
     {
-        if (Kept is not null) return Kept.ToString();
-        var text = new StringBuilder(Run.ToString());
-        return text.AppendLine().Append(CultureInfo.InvariantCulture, $"perplexity {Before["perplexity"]:0.###} -> {After["perplexity"]:0.###}").ToString();
+        var text = new StringBuilder(Kept?.ToString() ?? Run.ToString());
+        if (Kept is null) text.AppendLine().Append(CultureInfo.InvariantCulture, $"perplexity {Before["perplexity"]:0.###} -> {After["perplexity"]:0.###}");
+        if (HeadWasFresh)
+        {
+            text.AppendLine().Append("note: the checkpoint has no head of a language model, and a fresh one was trained: ")
+                .Append("the perplexity before says nothing");
+        }
+        return text.ToString();
     }
 }

@@ -46,15 +46,15 @@ public static class DomainVerbs
         {
             var masked = new MaskedLanguageOptions { MaximumLength = options.MaximumLength, Seed = options.Seed };
             using MaskedLanguageModel model = Pretrained.MaskedLanguageModel(trunk, masked);
-            return Adapt(trunk, model, all, text => text, options, cancellation);
+            return Adapt(trunk, model, model.HasUntrainedHead, all, text => text, options, cancellation);
         }
         var causal = new LanguageModelOptions { MaximumLength = options.MaximumLength, Seed = options.Seed };
         using CausalLanguageModel writer = Pretrained.CausalLanguageModel(trunk, causal);
-        return Adapt(trunk, writer, all, PromptCompletion.OfText, options, cancellation);
+        return Adapt(trunk, writer, false, all, PromptCompletion.OfText, options, cancellation);
     }
 
-    private static DomainAdaptation Adapt<TExample>(Trunk trunk, TunableModel<TExample> model, string[] texts, Func<string, TExample> make,
-        DomainOptions options, CancellationToken cancellation)
+    private static DomainAdaptation Adapt<TExample>(Trunk trunk, TunableModel<TExample> model, bool isFresh, string[] texts,
+        Func<string, TExample> make, DomainOptions options, CancellationToken cancellation)
     {
         int held = Math.Clamp((int)Math.Round(texts.Length * options.HeldOut), 1, texts.Length - 1);
         int[] order = Permutation.Of(texts.Length, options.Seed, 0, HeldOutDraw);
@@ -66,7 +66,7 @@ public static class DomainVerbs
         {
             MetricReport before = model.Evaluate(validation, cancellation: cancellation);
             TrainingResult run = tuner.Train(train, cancellation);
-            return new(trunk, run, before, run.Metrics ?? before, null);
+            return new(trunk, run, before, run.Metrics ?? before, null, isFresh);
         }
         bool replays = options.Replay > 0;
         TExample[] measured = [.. kept.Where((_, i) => !replays || i % 2 == 0).Select(make)];
@@ -74,6 +74,6 @@ public static class DomainVerbs
         if (replays) watching = watching.WithReplay(options.Replay);
         if (options.AtRecommendedPoint) watching = watching.AtRecommendedPoint();
         ContinuedResult result = watching.Train(train, cancellation);
-        return new(trunk, result.Run, result.Gained.Before, result.Gained.After, result);
+        return new(trunk, result.Run, result.Gained.Before, result.Gained.After, result, isFresh);
     }
 }

@@ -66,12 +66,16 @@ internal sealed record IncrementalRun<TExample>(TunableModel<TExample> Model, Tr
             LearningForecast? forecast = Forecast(done, rows, run);
             done.Add(new(rows, run, run.Best.Metrics[run.Metric], forecast));
             if (stage == sizes.Length - 1) break;
-            string? stopped = run.StopReason is StopReason.Cancelled or StopReason.TimeLimit ? $"the stages ended at {rows:N0} rows: {run.StopReason}"
+            string? stopped = Ended(run, taken) is { } reason ? $"the stages ended at {rows:N0} rows: {reason}"
                 : DoesNotPay(forecast, done.Count + Options.Earlier.Count, before + sizes[stage + 1]);
             if (stopped is not null) return new(done, stopped, read.All.Length);
         }
         return new(done, null, read.All.Length);
     }
+
+    // Also where the time was up, or the caller cancelled, between two stages.
+    private static StopReason? Ended(TrainingResult run, TakenRun taken) => taken.Stop.IsCancellationRequested ? StopReason.Cancelled
+        : taken.Clock.IsUp() ? StopReason.TimeLimit : run.StopReason is StopReason.Cancelled or StopReason.TimeLimit ? run.StopReason : null;
 
     private TrainingResult TrainStage(Data read, TakenRun taken, int stage, int[] part, int[] old, StageWeights weights)
     {
