@@ -18,7 +18,8 @@ public sealed class ModelTraining : BackgroundService
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>Starts a run as soon as those before it have ended.</summary>
-    /// <typeparam name="TExample">What the model trains on.</typeparam>
+    /// <typeparam name="TModel">The model.</typeparam>
+    /// <typeparam name="TExample">What it trains on.</typeparam>
     /// <param name="name">The job's name.</param>
     /// <param name="load">Loads the model that is trained; it is disposed when the job has ended.</param>
     /// <param name="data">Read once, when the run begins.</param>
@@ -27,8 +28,9 @@ public sealed class ModelTraining : BackgroundService
     /// <returns>The job, which waits or runs.</returns>
     /// <exception cref="ModelBusyException">1000 jobs wait.</exception>
     /// <exception cref="ObjectDisposedException">The host stops.</exception>
-    public TrainingJob Start<TExample>(string name, Func<TunableModel<TExample>> load, IEnumerable<TExample> data,
-        Func<FineTuner<TExample>, FineTuner<TExample>>? recipe = null, Func<TunableModel<TExample>, TrainingResult, CancellationToken, Task>? trained = null)
+    public TrainingJob Start<TModel, TExample>(string name, Func<TModel> load, IEnumerable<TExample> data,
+        Func<FineTuner<TExample>, FineTuner<TExample>>? recipe = null, Func<TModel, TrainingResult, CancellationToken, Task>? trained = null)
+        where TModel : TunableModel<TExample>
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(load);
@@ -41,8 +43,8 @@ public sealed class ModelTraining : BackgroundService
 
         async Task<TrainingResult> Run(TrainingJob own, CancellationToken cancellation)
         {
-            using TunableModel<TExample> model = await Task.Run(load, CancellationToken.None).ConfigureAwait(false);
-            FineTuner<TExample> tuner = (recipe ?? (same => same))(FineTuner.For(model)).OnProgress(own.Report);
+            using TModel model = await Task.Run(load, CancellationToken.None).ConfigureAwait(false);
+            FineTuner<TExample> tuner = (recipe ?? (same => same))(FineTuner.For<TExample>(model)).OnProgress(own.Report);
             TrainingResult result = await tuner.TrainAsync(data, cancellation: cancellation).ConfigureAwait(false);
             // A run that was cancelled has a result, but not the one that was asked for.
             cancellation.ThrowIfCancellationRequested();

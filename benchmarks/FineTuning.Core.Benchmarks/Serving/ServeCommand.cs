@@ -14,7 +14,7 @@ internal static class ServeCommand
     public static void Run(Arguments arguments)
     {
         string folder = Path.GetFullPath(arguments.Text("model", "docs/samples/QuickStart/starter"));
-        int callers = arguments.Number("callers", 32), each = arguments.Number("requests", 200), rounds = arguments.Number("rounds", 5), concurrency = arguments.Number("concurrency", 1);
+        int callers = arguments.Number("callers", 32), each = arguments.Number("requests", 60), rounds = arguments.Number("rounds", 5), concurrency = arguments.Number("concurrency", 1);
         FineTuningRuntime.Load();
         FineTuningRuntime.Threads = arguments.Number("torch", Environment.ProcessorCount);
         string[] texts = ServedTexts.Make(callers * each, 4, 12);
@@ -24,17 +24,19 @@ internal static class ServeCommand
         int Number(string name) => config.GetProperty(name).GetInt32();
         using var served = new ServedModel<string, Classification<string>>("serve", new ServedModelOptions { Folder = folder, Concurrency = concurrency }, ServedTexts.Open);
         served.LoadAsync().GetAwaiter().GetResult();
-        Func<string, Task> alone = text => Task.Run(() => model.Predict(text)), together = text => served.PredictAsync(text);
+        Func<string, Task> alone = text => Task.Run(() => model.Predict(text)), batched = text => served.PredictAsync(text);
         var shares = new List<double>();
         var tails = new List<double>();
         for (int round = 0; round <= rounds; round++)
         {
-            double floor = MatrixFloor.Seconds((int)tokens, Number("num_hidden_layers"), Number("hidden_size"), Number("intermediate_size"), forwardOnly: true);
+            // The products of a batch with a text of every caller, as often as there are such batches.
+            int together = (int)(tokens * callers / texts.Length);
+            double floor = each * MatrixFloor.Seconds(together, Number("num_hidden_layers"), Number("hidden_size"), Number("intermediate_size"), forwardOnly: true);
             long started = Stopwatch.GetTimestamp();
             model.PredictBatch(texts);
             double whole = Stopwatch.GetElapsedTime(started).TotalSeconds;
             (double plainSeconds, double[] plain) = Ask(alone, texts, callers);
-            (double servedSeconds, double[] shared) = Ask(together, texts, callers);
+            (double servedSeconds, double[] shared) = Ask(batched, texts, callers);
             // The first round warms up.
             if (round == 0) continue;
             shares.Add(floor / servedSeconds);

@@ -61,7 +61,7 @@ internal static class ServiceApp
             tuner => tuner.WithOptimizer(Optimizer.AdamW(learningRate: 3e-4)).Epochs(3).BatchSize(16),
             async (model, _, stop) =>
             {
-                ((TextClassifier<string>)model).Save(output);
+                model.Save(output);
                 await served.SwapAsync(output, stop);
             });
         return TypedResults.Accepted("/health", job.Name);

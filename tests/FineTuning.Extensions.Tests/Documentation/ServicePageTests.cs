@@ -50,7 +50,7 @@ public sealed class ServicePageTests
         TrainingJob job = training.Start("intents", () => Pretrained.TextClassifier<string>(checkpoint), requests, tuner => tuner.Epochs(2),
             async (trained, result, stopping) =>
             {
-                ((TextClassifier<string>)trained).Save(tuned);
+                trained.Save(tuned);
                 await model.SwapAsync(tuned, stopping);        // the new model answers; the old one is freed behind its last caller
             });
         job.Progressed += progress => Show(progress.Step, progress.TotalSteps);

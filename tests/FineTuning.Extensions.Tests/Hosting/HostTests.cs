@@ -144,7 +144,7 @@ public sealed class HostTests
         TrainingJob job = training.Start("reviews", () => Open(checkpoint.Folder), reviews, tuner => tuner.WithOptimizer(Optimizer.AdamW(1e-2)).Epochs(40).BatchSize(4),
             async (model, _, stop) =>
             {
-                ((TextClassifier<string>)model).Save(tuned);
+                model.Save(tuned);
                 await served.SwapAsync(tuned, stop);
             });
         TrainingResult result = await job.Completion;
