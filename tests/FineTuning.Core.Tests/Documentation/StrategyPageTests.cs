@@ -62,7 +62,7 @@ public sealed class StrategyPageTests
             .Train(train);
 
         FrozenStateUse kept = result.FrozenStates[0];               // layers, rows, bytes in memory and on disk, time
-        FineTuner.For(model).Freeze(l => l.Trunk()).Epochs(20).WithOptimizer(Optimizer.AdamW(1e-3)).Train(train);   // computes no layer at all
+        FineTuner.For(model).Freeze(l => l.Trunk()).Epochs(20).WithOptimizer(Optimizer.AdamW(1e-3)).Train(train);   // finds them all
         model.Trunk.ForgetFrozenStates();
         // end
         Assert.True(kept is { NotKept: null, Rows: 2 }, kept.ToString());
