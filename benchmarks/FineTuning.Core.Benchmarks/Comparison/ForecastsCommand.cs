@@ -20,6 +20,7 @@ internal static class ForecastsCommand
 
     public static void Run(Arguments arguments)
     {
+        Tensors.FineTuningRuntime.Load();
         string folder = Directory.CreateDirectory(arguments.Text("vectors", Path.Combine(Path.GetTempPath(), "forecast-vectors"))).FullName;
         var errors = new List<double>();
         int inside = 0, allowed = 0, cases = 0;

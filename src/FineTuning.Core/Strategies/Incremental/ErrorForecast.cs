@@ -12,6 +12,9 @@ internal readonly record struct MeasuredError(double Rows, double Error, double 
 /// </summary>
 internal sealed class ErrorForecast
 {
+    // Of the error that was reached, the share that more data would leave, and how sure that is: by the curves of heads on frozen vectors over three sets.
+    private const double FloorShare = 0.35, FloorDeviation = 0.3;
+
     private readonly Fit[] _fits;
     private readonly Func<double, double, double> _deviation;
 
@@ -23,8 +26,9 @@ internal sealed class ErrorForecast
     public static ErrorForecast Of(IReadOnlyList<MeasuredError> measured, Func<double, double, double> deviation)
     {
         double first = measured[0].Rows, last = measured[^1].Rows, start = Math.Max(1e-6, measured[0].Error), end = Math.Max(1e-6, measured[^1].Error);
-        // A floor below what was reached, of which nothing more is known; the height is what was seen at the first stage above it.
-        var prior = new Prior(0.6 * end, 0.4 * end, Math.Max(start - (0.6 * end), 0.1 * start), (0.5 * start) + (0.2 * end));
+        // A floor below what was reached, of which little is known; the height is what was seen at the first stage above it.
+        double floor = FloorShare * end;
+        var prior = new Prior(floor, FloorDeviation * end, Math.Max(start - floor, 0.1 * start), (0.5 * start) + (0.2 * end));
         Fit[] fits = [.. CurveShape.All(first, last).Select(shape => Fit.Of(shape, measured, prior))];
         Dictionary<string, int> sizes = fits.CountBy(fit => fit.Shape.Family).ToDictionary();
         double best = fits.Max(fit => fit.LogEvidence);

@@ -141,11 +141,11 @@ internal readonly record struct ErrorScale(double Top)
     /// </summary>
     public double Deviation(double rows, double error, double evaluated)
     {
-        double overRuns = error * (0.03 + (1.2 / Math.Sqrt(Math.Max(1, rows))));
+        double overRuns = error * (0.02 + (0.3 / Math.Sqrt(Math.Max(1, rows))));
         if (Top == 0) return Math.Max(1e-9, overRuns);
         double share = Math.Clamp(error / Top, 0.5 / (evaluated + 1), 1 - (0.5 / (evaluated + 1)));
-        // The same rows are evaluated at every stage: about half of what their choice does is alike in all.
-        return Math.Sqrt((overRuns * overRuns) + (0.5 * Top * Top * share * (1 - share) / evaluated));
+        // The same rows are evaluated at every stage: most of what their choice does is alike in all.
+        return Math.Sqrt((overRuns * overRuns) + (0.25 * Top * Top * share * (1 - share) / evaluated));
     }
 }
 
