@@ -286,9 +286,6 @@ public sealed class FineTuner<TExample>
     /// <summary>With a time of its own: the tests' time passes when they say so.</summary>
     internal FineTuner<TExample> WithTime(TimeProvider time) => new(_model, Options, _validation, _observer with { Time = time });
 
-    /// <summary>Whether there is data to evaluate on.</summary>
-    internal bool HasValidation => _validation is not null;
-
     /// <summary>A run of another recipe over the same model.</summary>
     internal TrainingRun Run(TrainingOptions options, IEnumerable<TExample> data, bool validates)
     {

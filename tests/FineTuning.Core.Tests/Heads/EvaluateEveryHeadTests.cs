@@ -13,42 +13,32 @@ public sealed class EvaluateEveryHeadTests
 {
     private const int Rows = 4;
 
-    public static TheoryData<string> Heads() => [.. typeof(Pretrained).Assembly.GetExportedTypes()
-        .Where(type => !type.IsAbstract && typeof(TunableModel).IsAssignableFrom(type)).Select(type => type.Name)];
+    public static TheoryData<string> Heads() => EveryHead.Names();
 
-    public static TheoryData<string> Losses() => [.. typeof(SimilarityLoss).GetMethods(BindingFlags.Public | BindingFlags.Static)
-        .Where(method => !method.IsSpecialName).Select(method => method.Name)];
+    public static TheoryData<string> Losses() => EveryHead.Losses();
 
     [Theory]
     [MemberData(nameof(Heads))]
     public void A_head_is_evaluated(string name)
     {
         FineTuningRuntime.Load();
-        Type head = typeof(Pretrained).Assembly.GetExportedTypes().Single(type => type.Name == name);
-        if (head.IsGenericTypeDefinition) head = head.MakeGenericType(typeof(string));
         using var samples = new Samples();
-        var model = Assert.IsAssignableFrom<TunableModel>(samples.Of(head, "this"));
-        Evaluated(model, samples, takesMetrics: true);
+        Evaluated(EveryHead.Of(name, samples), samples, takesMetrics: true);
     }
 
     [Theory]
     [MemberData(nameof(Losses))]
     public void A_similarity_loss_is_evaluated(string name)
     {
-        MethodInfo made = typeof(SimilarityLoss).GetMethod(name)!;
-        if (made.IsGenericMethodDefinition) made = made.MakeGenericMethod(typeof(string));
         using var samples = new Samples();
-        object loss = made.Invoke(null, [.. made.GetParameters().Select(parameter => parameter.HasDefaultValue ? parameter.DefaultValue : new[] { "first0", "second0" })])!;
-        var encoder = (SentenceEncoder)samples.Of(typeof(SentenceEncoder), "this")!;
-        MethodInfo with = typeof(SentenceEncoder).GetMethods().Single(method => method.Name == "With").MakeGenericMethod(made.ReturnType.GetGenericArguments()[0]);
-        using var model = (TunableModel)with.Invoke(encoder, [loss, null])!;
+        using TunableModel model = EveryHead.WithLoss(name, (SentenceEncoder)samples.Of(typeof(SentenceEncoder), "this")!);
         // Losses over pairs with a score take a metric; those over a batch have no prediction of one row.
         Evaluated(model, samples, takesMetrics: model.MetricTypes is not null);
     }
 
     private static void Evaluated(TunableModel model, Samples samples, bool takesMetrics)
     {
-        Type example = ExampleOf(model.GetType());
+        Type example = EveryHead.ExampleOf(model.GetType());
         typeof(EvaluateEveryHeadTests).GetMethod(nameof(Check), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(example)
             .Invoke(null, BindingFlags.DoNotWrapExceptions, null, [model, samples, takesMetrics], null);
     }
@@ -77,9 +67,6 @@ public sealed class EvaluateEveryHeadTests
 
     private static UserMetric Counted<TTarget, TPrediction>() =>
         UserMetric.Of<TTarget, TPrediction>("counted", MetricDirection.Neither, (targets, predictions) => targets.Count == predictions.Count ? targets.Count : -1);
-
-    private static Type ExampleOf(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TunableModel<>)
-        ? type.GetGenericArguments()[0] : ExampleOf(type.BaseType!);
 
     private sealed class Told : IProgress<EvaluationProgress>
     {

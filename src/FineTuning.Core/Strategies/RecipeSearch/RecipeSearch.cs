@@ -147,7 +147,7 @@ public sealed class RecipeSearch<TExample>
     private IReadOnlyList<SearchCandidate> Candidates()
     {
         var violations = new List<string>();
-        _settings.CollectViolations(violations, _tuner.HasValidation);
+        _settings.CollectViolations(violations, _tuner.Validation is not null);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         if (_settings.Folds > 0 && _tuner.Model.Writes)
             violations.Add("the model is measured by texts that it writes, which cross-validation does not: add ValidateOn(...) in place of Folds(...)");

@@ -17,46 +17,36 @@ public sealed class KeptHeadTests
 {
     private const int Rows = 6;
 
-    public static TheoryData<string> Heads() => [.. typeof(Pretrained).Assembly.GetExportedTypes()
-        .Where(type => !type.IsAbstract && typeof(TunableModel).IsAssignableFrom(type)).Select(type => type.Name)];
+    public static TheoryData<string> Heads() => EveryHead.Names();
 
-    public static TheoryData<string> Losses() => [.. typeof(SimilarityLoss).GetMethods(BindingFlags.Public | BindingFlags.Static)
-        .Where(method => !method.IsSpecialName).Select(method => method.Name)];
+    public static TheoryData<string> Losses() => EveryHead.Losses();
 
     [Theory]
     [MemberData(nameof(Heads))]
     public void A_head_learns_the_same(string name)
     {
         FineTuningRuntime.Load();
-        Type head = typeof(Pretrained).Assembly.GetExportedTypes().Single(type => type.Name == name);
-        if (head.IsGenericTypeDefinition) head = head.MakeGenericType(typeof(string));
         using var samples = new Samples();
-        TunableModel Make() => Assert.IsAssignableFrom<TunableModel>(samples.Of(head, "this"));
-        Compare(Make, samples);
+        Compare(() => EveryHead.Of(name, samples), samples);
     }
 
     [Theory]
     [MemberData(nameof(Losses))]
     public void A_similarity_loss_learns_the_same(string name)
     {
-        MethodInfo made = typeof(SimilarityLoss).GetMethod(name)!;
-        if (made.IsGenericMethodDefinition) made = made.MakeGenericMethod(typeof(string));
         using var samples = new Samples();
         var encoders = new Stack<SentenceEncoder>();
-        object loss = made.Invoke(null, [.. made.GetParameters().Select(parameter => parameter.HasDefaultValue ? parameter.DefaultValue : new[] { "first0", "second0" })])!;
         TunableModel Make()
         {
-            SentenceEncoder encoder = TinySentences.Encoder();
-            encoders.Push(encoder);
-            MethodInfo with = typeof(SentenceEncoder).GetMethods().Single(method => method.Name == "With").MakeGenericMethod(made.ReturnType.GetGenericArguments()[0]);
-            return (TunableModel)with.Invoke(encoder, [loss, null])!;
+            encoders.Push(TinySentences.Encoder());
+            return EveryHead.WithLoss(name, encoders.Peek());
         }
         Compare(Make, samples);
         while (encoders.TryPop(out SentenceEncoder? encoder)) encoder.Dispose();
     }
 
     private static void Compare(Func<TunableModel> make, Samples samples) =>
-        typeof(KeptHeadTests).GetMethod(nameof(CheckSamples), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(ExampleOf(make().GetType()))
+        typeof(KeptHeadTests).GetMethod(nameof(CheckSamples), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(EveryHead.ExampleOf(make().GetType()))
             .Invoke(null, BindingFlags.DoNotWrapExceptions, null, [make, samples], null);
 
     private static void CheckSamples<TExample>(Func<TunableModel> make, Samples samples) =>
@@ -96,9 +86,6 @@ public sealed class KeptHeadTests
         Check(() => Model().With(PreferenceLoss.Kto()), single);
         Check(() => Model().With(PreferenceLoss.SimPo()), pairs);
     }
-
-    private static Type ExampleOf(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(TunableModel<>)
-        ? type.GetGenericArguments()[0] : ExampleOf(type.BaseType!);
 
     [Fact]
     public void Masks_that_are_drawn_in_every_epoch_are_not_kept_and_that_is_said()
