@@ -24,6 +24,8 @@ public static class Scalars
         One = 1.ToScalar();
     }
 
+    private const ulong LongestRange = 1 << 28;
+
     [ThreadStatic]
     private static Scalar[]? _kept;
 
@@ -71,12 +73,20 @@ public static class Scalars
 
     /// <summary>The whole numbers from the first to below the end.</summary>
     /// <param name="first">The first.</param>
-    /// <param name="end">Behind the last.</param>
-    /// <param name="type">The elements' type. Null: int64.</param>
+    /// <param name="end">Behind the last; not below the first, and at most 268,435,456 above it.</param>
+    /// <param name="type">The elements' type, one of real or whole numbers. Null: int64.</param>
     /// <param name="device">Where it lies. Null: in the processor's memory.</param>
     /// <returns>[end - first]</returns>
-    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null) =>
-        arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
+    /// <exception cref="ArgumentOutOfRangeException">The end is below the first or too far above it, or the type is another.</exception>
+    public static Tensor Range(long first, long end, ScalarType? type = null, Device? device = null)
+    {
+        if (type is not (null or ScalarType.Byte or ScalarType.Int8 or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64 or ScalarType.Float16
+            or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
+            throw new ArgumentOutOfRangeException(nameof(type), type, "it is no type of real or whole numbers");
+        if (end < first || unchecked((ulong)(end - first)) > LongestRange)
+            throw new ArgumentOutOfRangeException(nameof(end), end, $"there are no tensors of the whole numbers from {first} to below {end}");
+        return arange(Held(first), Held(end), One, type ?? ScalarType.Int64, device);
+    }
 
     /// <summary>Adds a tensor in place.</summary>
     /// <param name="left">Any shape.</param>

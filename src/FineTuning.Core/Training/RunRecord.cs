@@ -86,7 +86,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     }
 
     /// <summary>Whether an evaluation has to be given up.</summary>
-    public bool EvaluationIsLate() => options.TimeLimit is { } limit && Elapsed >= limit + Grace;
+    public bool EvaluationIsLate() => options.TimeLimit is { } limit && Elapsed - limit >= Grace;
 
     /// <summary>Notes that an evaluation was given up.</summary>
     public void GiveUpEvaluation()

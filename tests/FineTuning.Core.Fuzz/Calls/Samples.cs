@@ -98,6 +98,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(DomainAdaptation) => Pretrained.Trunk(Checkpoints.Plain).AdaptTo(["a b c", "a b"], new() { Recipe = options => options with { Steps = 1 } }),
         _ when type == typeof(TextToText) => Pretrained.TextToText(Checkpoints.EncoderDecoder),
         _ when type == typeof(FewShotClassifier<string>) => FewShot(),
+        _ when type == typeof(MemoryEstimate) => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).Estimate([new("a b", "first0")]),
         _ when type == typeof(Trunk) => Pretrained.Trunk(Checkpoints.Classifier),
         _ when type == typeof(OutputHead) => OutputHead.Load(Checkpoints.Classifier, HeadKind.SequenceClassification, 2),
         _ when type == typeof(WeightSet) => Pretrained.TextClassifier<string>(Checkpoints.Classifier).Weights,

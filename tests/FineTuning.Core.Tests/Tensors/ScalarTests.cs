@@ -27,6 +27,15 @@ public sealed class ScalarTests
         });
     }
 
+    [Theory]
+    [InlineData(2, 1, null)]
+    [InlineData(0, int.MaxValue, null)]
+    [InlineData(long.MinValue, long.MaxValue, null)]
+    [InlineData(0, 5, ScalarType.Bool)]
+    [InlineData(0, 5, (ScalarType)99)]
+    public void A_range_that_no_tensor_holds_is_refused(long first, long end, ScalarType? type) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => Range(first, end, type));
+
     [Fact]
     public void Whole_numbers_leave_whole_numbers()
     {

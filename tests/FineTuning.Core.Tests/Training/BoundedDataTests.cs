@@ -88,6 +88,16 @@ public sealed class BoundedDataTests
     }
 
     [Fact]
+    public void The_longest_time_limit_ends_nothing()
+    {
+        using TextClassifier<string> model = Model();
+        LabeledText<string>[] data = [.. Endless(() => { }).Take(4)];
+        TrainingResult result = FineTuner.For(model).ValidateOn(data).TimeLimit(TimeSpan.MaxValue).Epochs(1).Train(data);
+        Assert.Equal(StopReason.Completed, result.StopReason);
+        Assert.NotEmpty(result.Evaluations);
+    }
+
+    [Fact]
     public void Steps_and_threads_beyond_reason_are_refused()
     {
         using TextClassifier<string> model = Model();

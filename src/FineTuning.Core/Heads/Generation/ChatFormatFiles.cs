@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FineTuning.Errors;
+using FineTuning.Examples;
 using FineTuning.Models;
 using FineTuning.Tensors;
 using FineTuning.Text;
@@ -32,16 +33,20 @@ internal static class ChatFormatFiles
                     + "name one, or take another format"]);
         }
         tokenizer = tokenizer.WithTokens(format.NewTokens).WithChatTemplate(format.Template);
-        int size = format.Tokens.Select(token => tokenizer.TokenId(token)!.Value).DefaultIfEmpty(-1).Max() + 1;
+        int size = format.Tokens.Select(token => IdOf(token, tokenizer, format)).DefaultIfEmpty(-1).Max() + 1;
+        int? endId = format.EndToken is null ? null : IdOf(format.EndToken, tokenizer, format);
         FolderCopy.Clear(fresh);
         FolderCopy.WithoutWeights(folder, fresh);
         VocabularyWidening.Write(folder, fresh, size, new Dictionary<int, float[]>());
         tokenizer.Save(fresh);
         if (format.EndToken is not { } end) return fresh;
         PretrainedTokenizer.Load(fresh, new TokenizerSettings { SpecialTokens = new Dictionary<string, string> { ["eos_token"] = end } }).Save(fresh);
-        foreach (string name in Configurations) SetEnd(Path.Combine(fresh, name), tokenizer.TokenId(end)!.Value);
+        foreach (string name in Configurations) SetEnd(Path.Combine(fresh, name), endId!.Value);
         return fresh;
     }
+
+    private static int IdOf(string token, PretrainedTokenizer tokenizer, ChatFormat format) => tokenizer.TokenId(token) ?? throw new InvalidOptionsException(
+        [$"the chat format '{format.Name}' writes the token '{MessageText.Of(token)}', which the vocabulary has not: list it in Tokens"]);
 
     // Whoever generates with the copy stops where answers end.
     private static void SetEnd(string path, int id)

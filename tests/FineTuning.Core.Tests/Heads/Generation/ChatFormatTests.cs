@@ -45,6 +45,17 @@ public sealed class ChatFormatTests : IDisposable
         Assert.True(old.eq(wide.narrow(0, 0, old.shape[0])).all().item<bool>());
     }
 
+    [Theory]
+    [InlineData("<|over|>", "<|im_end|>")]
+    [InlineData("", "<|im_end|>")]
+    public void A_token_that_is_nowhere_is_named(string end, string token)
+    {
+        var format = new ChatFormat("mine", "{{ messages[0]['content'] }}", [token], end);
+        InvalidOptionsException fault = Assert.Throws<InvalidOptionsException>(() => Pretrained.AddChatFormat(Checkpoint, _target, format));
+        Assert.Contains($"the chat format 'mine' writes the token '{end}', which the vocabulary has not", fault.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_target));
+    }
+
     [Fact]
     public void Plain_words_need_an_end_token()
     {
