@@ -182,6 +182,7 @@ internal sealed class AdapterBuilder
         }
         value.DetachFromDisposeScope();
         value.requires_grad_(true);
+        TunedTensors.Set(value, weight.IsTuned || !_source.IsFresh);
         _built.Wholes.Add((weight, value));
     }
 

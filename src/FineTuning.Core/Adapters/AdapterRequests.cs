@@ -70,8 +70,7 @@ internal sealed class AdapterRequests(ModelAdapters adapters, OutputHead head, I
     }
 
     private ArgumentException Unlike(string inputs) => new(
-        $"{names.Count} names of adapters were given and {inputs} inputs were predicted: each input has one, or null for " +
-        $"the base");
+        $"{names.Count} names of adapters were given and {inputs} inputs were predicted: each input has one, or null for the base");
 
     private void Require(BuiltAdapter? built, string why)
     {

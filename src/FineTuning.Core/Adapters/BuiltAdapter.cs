@@ -83,9 +83,16 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         }
         changed.UnionWith(Tables.Select(method => method.Table.Weight));
         changed.UnionWith(Wholes.Select(whole => whole.Weight));
-        foreach (Weight weight in changed) _kept.Add((weight, weight.Own.detach().clone().DetachFromDisposeScope()));
+        foreach (Weight weight in changed)
+        {
+            Tensor kept = weight.Own.detach().clone().DetachFromDisposeScope();
+            TunedTensors.Set(kept, weight.IsTuned);
+            _kept.Add((weight, kept));
+        }
+        bool isTuned = Weights.Any(weight => weight.IsTuned) || Wholes.Any(whole => TunedTensors.Contains(whole.Value));
         try
         {
+            foreach (Weight weight in changed) weight.IsTuned |= isTuned;
             foreach ((Weight weight, Tensor value) in Wholes) weight.Own.copy_(value);
             // The other side of a tied matrix is the table's.
             foreach (LinearMethod method in Linears.Where(method => !head.IsTied || method is not (LoraTiedOutput or TokenOutputs))) method.Merge(safe);
@@ -104,6 +111,7 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
         foreach ((Weight weight, Tensor value) in _kept)
         {
             weight.Own.copy_(value);
+            weight.IsTuned = TunedTensors.Contains(value);
             value.Dispose();
         }
         _kept.Clear();

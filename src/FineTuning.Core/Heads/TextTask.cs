@@ -19,7 +19,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     private protected TextTask(OutputHead head, PretrainedTokenizer tokenizer, TextOptions options, string name)
     {
-        _head = new(head.LoadReport, name, options.Logger);
+        _head = new(head, name, options.Logger);
         _truncation = options.Truncation;
         Head = head;
         Tokenizer = tokenizer;
@@ -108,14 +108,12 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _head.Learns(context);
         var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }
 
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
     {
-        _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
         Tensor logits = Head.Logits(tokens.Input, context);
         return (LossOf(logits, tokens), logits);
@@ -125,7 +123,6 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     internal override Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context)
     {
-        _head.Learns(context);
         (TokenizedBatch tokens, TokenizedBatch others) = ((TokenizedBatch)batch, (TokenizedBatch)partners);
         // The partners' pass has dropout of its own.
         Tensor own = Head.States(tokens.Input, context), theirs = Head.States(others.Input, context.Apart(int.MaxValue - 1));

@@ -4,26 +4,21 @@ using Microsoft.Extensions.Logging;
 
 namespace FineTuning.Heads;
 
-/// <summary>Whether a head was drawn fresh and nothing has trained it; says so once, when it is asked for an answer.</summary>
+/// <summary>Whether a head was drawn fresh and no step of a run is in its weights; says so once, when it is asked for an answer.</summary>
 /// <remarks>Thread-safe.</remarks>
-internal sealed class UntrainedHead(LoadReport report, string checkpoint, ILogger? logger)
+internal sealed class UntrainedHead(OutputHead head, string checkpoint, ILogger? logger)
 {
-    private volatile bool _learned;
     private int _said;
 
-    /// <summary>Whether answers mean nothing.</summary>
-    public bool IsUntrained => report.Fresh.Count > 0 && !_learned;
+    /// <summary>Whether answers mean nothing. A run that is taken back has trained nothing; an adapter of the head counts.</summary>
+    public bool IsUntrained => head.LoadReport.Fresh.Count > 0 && !head.Weights.Own.Concat(Guests).Any(weight => weight.IsTuned);
 
-    /// <summary>Told of a pass; one of a training counts.</summary>
-    public void Learns(ForwardContext context)
-    {
-        if (context.IsTraining) _learned = true;
-    }
+    private IEnumerable<Weight> Guests => head.Trunk.Weights.Guests.Where(weight => weight.Depth == head.Weights.HeadDepth);
 
     /// <summary>Told before an answer.</summary>
     public void Answers()
     {
-        if (!IsUntrained || logger is null || Interlocked.Exchange(ref _said, 1) != 0) return;
-        HeadLog.UntrainedHead(logger, checkpoint, string.Join(", ", report.Fresh));
+        if (logger is null || !IsUntrained || Interlocked.Exchange(ref _said, 1) != 0) return;
+        HeadLog.UntrainedHead(logger, checkpoint, string.Join(", ", head.LoadReport.Fresh));
     }
 }

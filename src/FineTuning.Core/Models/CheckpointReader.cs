@@ -70,7 +70,7 @@ internal sealed class CheckpointReader : IDisposable
     /// <exception cref="CheckpointException">It is damaged, of another shape, or stored otherwise than row by row.</exception>
     public QuantizedRows ReadQuantized(string name, long rows, long columns, TensorLayout layout)
     {
-        if (layout != TensorLayout.Plain) 
+        if (layout != TensorLayout.Plain)
             throw new CheckpointException(_folder, $"'{name}' is stored in few bits and not row by row, which is not supported for this family; " +
                 "load a checkpoint of floating point with the same Quantization: it is quantised while it is read");
         _budget.Ask(name, [rows, Math.Max(1, columns / 4)]);

@@ -58,7 +58,7 @@ internal sealed class RowAdapters(long count)
 
         public Tensor Apply(Tensor input, Tensor product, long start, long outputs, ForwardContext context)
         {
-            if (input.shape[0] != count) 
+            if (input.shape[0] != count)
                 throw new InvalidOperationException($"a product over {input.shape[0]} rows cannot tell the {count} rows of a batch apart, " +
                     "which ask for different adapters: predict with one adapter at a time (UseAdapter)");
             foreach ((ILinearAdapter adapter, Tensor rows) in Groups)

@@ -72,6 +72,13 @@ public sealed class Weight
     /// <summary>The model's own tensor, whatever an adapter has put in its place.</summary>
     internal Tensor Own => _own;
 
+    /// <summary>Whether steps of a run are in its value.</summary>
+    internal bool IsTuned
+    {
+        get => TunedTensors.Contains(Value);
+        set => TunedTensors.Set(Value, value);
+    }
+
     /// <summary>Freezes it for good.</summary>
     internal void Freeze()
     {

@@ -209,6 +209,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     /// <summary>Whether the set, or one that it shows, has a guest.</summary>
     internal bool HasGuests => _guests.Length > 0 || Array.Exists(_shown, set => set.HasGuests);
 
+    /// <summary>The weights that the set owns, in their order.</summary>
+    internal IEnumerable<Weight> Own => _own;
+
     /// <summary>The weights of guests of the set itself.</summary>
     internal IEnumerable<Weight> Guests => _guests.SelectMany(set => set);
 

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Training;
 
-/// <summary>A copy of the weights at the best evaluation.</summary>
-/// <param name="weights">Those that train at some time of the run; the others never change.</param>
+/// <summary>A copy of weights, to be put back: those of the best evaluation, or those before a run that is taken back.</summary>
+/// <param name="weights">Those that may train until then; the others never change.</param>
 internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
 {
     private const string Path = "best/";
@@ -24,9 +24,12 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
             Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
             foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
             _copies = copies;
-            return;
         }
-        for (int i = 0; i < weights.Count; i++) _copies[i].copy_(weights[i].Value);
+        else
+        {
+            for (int i = 0; i < weights.Count; i++) _copies[i].copy_(weights[i].Value);
+        }
+        for (int i = 0; i < weights.Count; i++) TunedTensors.Set(_copies[i], weights[i].IsTuned);
     }
 
     /// <summary>Puts the copy back.</summary>
@@ -34,7 +37,11 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        for (int i = 0; i < weights.Count; i++) weights[i].Value.copy_(_copies![i]);
+        for (int i = 0; i < weights.Count; i++)
+        {
+            weights[i].Value.copy_(_copies![i]);
+            weights[i].IsTuned = TunedTensors.Contains(_copies[i]);
+        }
     }
 
     public void Export(StateWriter state)
@@ -47,6 +54,8 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
     {
         Dispose();
         _copies = state.Below(Path).Count > 0 ? state.Copies(Path, weights) : null;
+        // The best of a run is measured after a step.
+        foreach (Tensor copy in _copies ?? []) TunedTensors.Set(copy, isTuned: true);
     }
 
     public void Dispose()

@@ -46,7 +46,9 @@ internal sealed class GradientStep(TrainingOptions options, OptimizerState optim
         foreach (ParameterGroup group in _groups)
         {
             (List<Weight> weights, Tensor[] own) = group.WithGradients();
-            if (own.Length > 0) optimizer.Step(weights, own, new UpdateSettings(rate * group.RateFactor, group.Decay, targetCount / clip));
+            if (own.Length == 0) continue;
+            optimizer.Step(weights, own, new UpdateSettings(rate * group.RateFactor, group.Decay, targetCount / clip));
+            foreach (Weight weight in weights) weight.IsTuned = true;
         }
     }
 

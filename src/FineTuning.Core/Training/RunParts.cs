@@ -198,6 +198,10 @@ internal sealed class RunParts : IDisposable
         faults.AddRange(reader.Unread.Select(name => $"the run's state does not fit the model: nothing here is named '{name}'"));
         if (faults.Count > 0) throw new InvalidOptionsException(faults);
         Record.Import(state, isReturn);
+        if (Record.Steps > 0)
+        {
+            foreach (Weight weight in Trained.Concat(_trainedBefore)) weight.IsTuned = true;
+        }
         Selection.Values = state.Selection;
         if (Plateau is not null && state.Plateau is not null) Plateau.Values = state.Plateau;
         // The evaluation that used the patience up is not done again.

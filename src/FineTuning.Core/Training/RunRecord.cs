@@ -139,7 +139,10 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     }
 
     /// <summary>Tells the observer how many texts of an evaluation are written.</summary>
-    public void NoteWritten(int texts, int all) => observer.Progress?.Invoke(Progress(TrainingPhase.Evaluating, texts, all));
+    public void NoteWritten(int texts, int all) => observer.Progress?.Invoke(Progress(TrainingPhase.Evaluating, texts: (texts, all)));
+
+    /// <summary>Tells the observer of how many rows the states are kept.</summary>
+    public void NoteKept(int rows, int all) => observer.Progress?.Invoke(Progress(TrainingPhase.KeepingStates, rows: (rows, all)));
 
     public void AddEvaluation(MetricReport report, bool isBest)
     {
@@ -258,14 +261,14 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         }
     }
 
-    private TrainingProgress Progress(TrainingPhase phase, int written = 0, int toWrite = 0)
+    private TrainingProgress Progress(TrainingPhase phase, (int Done, int All) texts = default, (int Done, int All) rows = default)
     {
         StepRecord last = _history.Last ?? new(0, 0, double.NaN, 0, 0);
         return new()
         {
             Phase = phase, Step = Steps, TotalSteps = Length.TotalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
             TokensPerSecond = _counters.Training > TimeSpan.Zero ? _counters.Tokens / _counters.Training.TotalSeconds : 0,
-            Elapsed = Elapsed, TextsWritten = written, TextsToWrite = toWrite,
+            Elapsed = Elapsed, TextsWritten = texts.Done, TextsToWrite = texts.All, RowsKept = rows.Done, RowsToKeep = rows.All,
             Remaining = Steps == 0 ? null : TimeSpan.FromSeconds(Elapsed.TotalSeconds / Steps * Math.Max(0, Length.TotalSteps - Steps)),
         };
     }

@@ -14,15 +14,14 @@ internal sealed class Selection(bool higherIsBetter, EarlyStopping? stopping)
     /// <summary>Takes a value; true where it is the best so far (the first of equals). Patience waits for the smoothed curve.</summary>
     public bool Observe(double value)
     {
-        (double anchor, int waited, double best, double mean, double weight) = Values;
-        double kept = stopping?.Smoothing ?? 0;
-        (mean, weight) = ((kept * mean) + ((1 - kept) * value), (kept * weight) + (1 - kept));
-        // Without the bias of a mean that begins at 0.
-        double smoothed = kept == 0 ? value : mean / weight;
+        (double anchor, int waited, double best) = (Values.Anchor, Values.Waited, Values.Best);
+        ExponentialMean mean = new ExponentialMean(stopping?.Smoothing ?? 0, Values.Mean, Values.Weight).With(value);
+        // Also where the metric was infinite before.
+        double smoothed = mean.Kept == 0 ? value : mean.Value;
         if (double.IsNaN(anchor) || Gain(smoothed, anchor) > (stopping?.MinimalGain ?? 0)) (anchor, waited) = (smoothed, 0);
         else waited++;
         bool isBest = double.IsNaN(best) || Gain(value, best) > 0;
-        Values = new(anchor, waited, isBest ? value : best, mean, weight);
+        Values = new(anchor, waited, isBest ? value : best, mean.Sum, mean.Weight);
         return isBest;
     }
 

@@ -7,30 +7,27 @@ internal sealed class StepHistory
     /// <summary>How many steps are kept at most, the last not counted.</summary>
     public const int Capacity = 4096;
 
+    // Over about twenty steps: single batches jump too much to be read.
     private const double Kept = 0.9;
     private readonly List<StepRecord> _steps = [];
     private readonly List<double> _smoothed = [];
     private long _stride = 1, _count;
-    private double _mean, _weight;
+    private ExponentialMean _mean = new(Kept);
     private StepRecord _last;
 
     /// <summary>The last step; null before the first.</summary>
     public StepRecord? Last => _count == 0 ? null : _last;
 
-    private double Smoothed => _mean / _weight;
-
     private bool KeepsLast => (_count - 1) % _stride == 0;
 
     public void Add(StepRecord step)
     {
-        // An exponential mean over about twenty steps, without the bias of its start: single batches jump too much to be read.
-        _mean = (Kept * _mean) + ((1 - Kept) * step.Loss);
-        _weight = (Kept * _weight) + (1 - Kept);
+        _mean = _mean.With(step.Loss);
         _last = step;
         _count++;
         if (!KeepsLast) return;
         _steps.Add(step);
-        _smoothed.Add(Smoothed);
+        _smoothed.Add(_mean.Value);
         if (_steps.Count < Capacity) return;
         // Full: every second goes, and from now on half as many are kept.
         _stride *= 2;
@@ -46,13 +43,13 @@ internal sealed class StepHistory
         // A list as long as the run keeps its last step anyway.
         bool ends = _count == 0 || (_steps.Count > 0 && _steps[^1].Step == _last.Step);
         return new(
-            ends ? [.. _steps] : [.. _steps, _last], ends ? [.. _smoothed] : [.. _smoothed, Smoothed], _count, _stride, _mean, _weight);
+            ends ? [.. _steps] : [.. _steps, _last], ends ? [.. _smoothed] : [.. _smoothed, _mean.Value], _count, _stride, _mean.Sum, _mean.Weight);
     }
 
     /// <summary>Goes on from a history that was kept.</summary>
     public static StepHistory From(HistoryValues values)
     {
-        var history = new StepHistory { _stride = values.Stride, _count = values.Count, _mean = values.Mean, _weight = values.Weight };
+        var history = new StepHistory { _stride = values.Stride, _count = values.Count, _mean = new(Kept, values.Mean, values.Weight) };
         if (values.Count == 0) return history;
         history._last = values.Steps[^1];
         int kept = values.Steps.Count - (history.KeepsLast || values.Steps.Count == 0 ? 0 : 1);

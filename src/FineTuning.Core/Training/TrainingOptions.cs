@@ -213,8 +213,7 @@ public sealed record EarlyStopping(int Patience, double MinimalGain = 0)
 {
     /// <summary>
     /// How much of the curve so far stays in what patience waits for, from 0 (default: the metric as it is) to below 1: an exponential mean, so that a noisy
-    /// metric
-    /// neither ends a run nor prolongs it by a single value. The best weights are those of the best single evaluation all the same.
+    /// metric neither ends a run nor prolongs it by a single value. The best weights are those of the best single evaluation all the same.
     /// </summary>
     public double Smoothing { get; init; }
 }

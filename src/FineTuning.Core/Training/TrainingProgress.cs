@@ -8,6 +8,9 @@ public enum TrainingPhase
     /// <summary>Examples become tokens.</summary>
     Encoding,
 
+    /// <summary>Hidden states of layers that do not train are computed, to be kept.</summary>
+    KeepingStates,
+
     /// <summary>Weights are updated.</summary>
     Training,
 
@@ -18,7 +21,7 @@ public enum TrainingPhase
     Finished,
 }
 
-/// <summary>How far a run is: raised after every step, for progress bars.</summary>
+/// <summary>How far a run is, for progress bars: raised after every step, and within what takes long besides.</summary>
 /// <remarks>Immutable.</remarks>
 public sealed class TrainingProgress
 {
@@ -51,6 +54,12 @@ public sealed class TrainingProgress
 
     /// <summary>While encoding: examples done.</summary>
     public long ExamplesEncoded { get; init; }
+
+    /// <summary>While states are kept: rows whose states are computed.</summary>
+    public int RowsKept { get; init; }
+
+    /// <summary>While states are kept: rows of training and validation in all.</summary>
+    public int RowsToKeep { get; init; }
 
     /// <summary>While evaluating: texts that the model has written.</summary>
     public int TextsWritten { get; init; }

@@ -176,6 +176,36 @@ public sealed class RecipeSearchTests
     }
 
     [Fact]
+    public void Of_several_seeds_the_best_run_is_the_result_also_where_the_search_is_cancelled_then()
+    {
+        foreach (int trials in new[] { 2, 6 })
+        {
+            using RowsClassifier model = TinyRun.Model(), other = TinyRun.Model();
+            using var stop = new CancellationTokenSource();
+            int told = 0;
+            SearchResult found = Grid(Tuner(model)).Seeds(4, 1, 3).OnTrial(_ =>
+            {
+                if (++told == trials && trials < 6) stop.Cancel();
+            }).Train(TinyRun.Data(30), stop.Token);
+            Assert.Equal((trials, trials == 6), (found.Trials.Count, found.IsComplete));
+            Assert.Equal(StopReason.Completed, found.Run.StopReason);
+            Assert.Equal(found.Best.Scores.Max(), found.Run.Metrics![found.Metric]);
+            Assert.Equal(new long[] { 4, 1, 3 }[found.Best.Scores.ToList().IndexOf(found.Best.Scores.Max())], found.Recipe.Seed);
+            TrainingResult alone = Tuner(other).With(_ => found.Recipe with { FrozenStates = new() }).Train(TinyRun.Data(30));
+            Assert.Equal(found.Best.Recipe.Optimizer, alone.Options.Optimizer);
+            Assert.All(TinyRun.Values(other).Zip(TinyRun.Values(model)), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        }
+    }
+
+    [Fact]
+    public void A_search_that_fails_lets_the_weights_train_that_trained_before()
+    {
+        using RowsClassifier model = TinyRun.Model();
+        Assert.Throws<InvalidOperationException>(() => Grid(Tuner(model)).OnTrial(_ => throw new InvalidOperationException("enough")).Train(TinyRun.Data(30)));
+        Assert.All(model.Weights, weight => Assert.True(weight.IsTrainable));
+    }
+
+    [Fact]
     public void A_recipe_that_diverges_loses_and_says_why()
     {
         using RowsClassifier model = TinyRun.Model();

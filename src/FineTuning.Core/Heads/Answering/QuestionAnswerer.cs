@@ -25,7 +25,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
 
     private QuestionAnswerer(OutputHead head, PretrainedTokenizer tokenizer, QuestionAnswererOptions options, AnsweringFile file, string name)
     {
-        _head = new(head.LoadReport, name, options.Logger);
+        _head = new(head, name, options.Logger);
         (Head, Tokenizer, _options) = (head, tokenizer, options);
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength ?? file.MaximumLength);
         options.Validate(MaximumLength);
@@ -192,7 +192,6 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _head.Learns(context);
         var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(Head.Logits(tokens.Input, context), tokens);
     }

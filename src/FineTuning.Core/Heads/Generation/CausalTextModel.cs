@@ -58,7 +58,7 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
         if (reference is not null) CollectMisfits("reference", reference, violations);
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
         var rules = new CausalRules(MaximumLength, LearnedTokens.Answers, _options.LostTargets, PackingStrategy.None);
-        var source = new PreferenceSource(Head, Tokenizer, rules, IsChat, Generator.Untrained, Adapters);
+        var source = new PreferenceSource(Head, Tokenizer, rules, IsChat, Adapters);
         return loss.On(source, reference is null || ReferenceEquals(reference.Trunk, Trunk) ? null : reference);
     }
 
@@ -130,7 +130,6 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        Generator.Untrained.Learns(context);
         LanguageBatch rows = OwnRows.Batch<LanguageBatch>(batch);
         return _options.DynamicFineTuning ? LanguageLoss.DynamicSum(Head, rows, context) : LanguageLoss.Sum(Head, rows, _options.LabelSmoothing, context);
     }

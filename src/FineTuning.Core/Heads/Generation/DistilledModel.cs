@@ -48,7 +48,6 @@ internal sealed class DistilledModel<TExample>(CausalTextModel<TExample> student
     public override double AddGradients(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        student.Generator.Untrained.Learns(context);
         var rows = (LanguageBatch)batch;
         using WeightPass pass = Weights.Enter();
         Tensor theirs = Teacher(rows), own = Hidden(student.Head, rows, context);

@@ -37,7 +37,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         ?? (head.Trunk.Config.Has("max_position_embeddings") ? head.Trunk.Config.Count("max_position_embeddings") : null);
 
     /// <summary>Whether an output layer that was drawn fresh has been trained.</summary>
-    public UntrainedHead Untrained { get; } = new(head.LoadReport, head.Trunk.Folder ?? "the language model", options.Logger);
+    public UntrainedHead Untrained { get; } = new(head, head.Trunk.Folder ?? "the language model", options.Logger);
 
     // Learned vectors before a text take positions of their own.
     private int? Room => Positions is { } most && !ReadsSource ? most - (int)head.Trunk.LeadingPositions : Positions;

@@ -76,7 +76,6 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        Generator.Untrained.Learns(context);
         return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
     }
 

@@ -25,7 +25,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
 
     private MaskedLanguageModel(OutputHead head, PretrainedTokenizer tokenizer, MaskedLanguageOptions options, int maskId, string name)
     {
-        _head = new(head.LoadReport, name, options.Logger);
+        _head = new(head, name, options.Logger);
         (Head, Tokenizer, _options, MaskId) = (head, tokenizer, options, maskId);
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         int[] ordinary = [.. Enumerable.Range(0, head.Trunk.Plan.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
@@ -123,7 +123,6 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _head.Learns(context);
         var masked = OwnRows.Batch<MaskedBatch>(batch);
         return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Positions(Device), context), masked.Targets(Device), null, null, 0);
     }

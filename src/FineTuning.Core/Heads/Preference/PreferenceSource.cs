@@ -9,10 +9,8 @@ namespace FineTuning.Heads;
 /// <param name="Tokenizer">The tokenizer of the checkpoint.</param>
 /// <param name="Rules">How prompts with completions become rows.</param>
 /// <param name="IsChat">Whether a text is a turn: a prompt the user's, a completion the assistant's.</param>
-/// <param name="Untrained">Told of passes that train.</param>
 /// <param name="Adapters">The model's adapters.</param>
-internal sealed record PreferenceSource(
-    OutputHead Head, PretrainedTokenizer Tokenizer, CausalRules Rules, bool IsChat, UntrainedHead Untrained, ModelAdapters Adapters)
+internal sealed record PreferenceSource(OutputHead Head, PretrainedTokenizer Tokenizer, CausalRules Rules, bool IsChat, ModelAdapters Adapters)
 {
     public int PadId => EncoderText.PadId(Head.Trunk, Tokenizer);
 }

@@ -52,7 +52,6 @@ internal abstract class PreferenceTuning<TExample, TLoss, TRow>(PreferenceSource
     public sealed override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        source.Untrained.Learns(context);
         return Losses(batch, context.WithoutDropout()).sum();
     }
 

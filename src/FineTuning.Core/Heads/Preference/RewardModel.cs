@@ -29,7 +29,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     {
         (Head, Tokenizer, _options) = (head, tokenizer, options);
         _text = new(head.Trunk, tokenizer);
-        _untrained = new(head.LoadReport, name, options.Logger);
+        _untrained = new(head, name, options.Logger);
         _longest = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength, cuts: false);
     }
 
@@ -94,7 +94,6 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _untrained.Learns(context);
         // As in preference tuning nothing is dropped: both sides of a pair are compared by one function.
         (Tensor chosen, Tensor rejected) = Rewards(batch, context.WithoutDropout());
         return Losses(batch, chosen, rejected).sum();

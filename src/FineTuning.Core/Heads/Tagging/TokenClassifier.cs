@@ -21,7 +21,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     private TokenClassifier(OutputHead head, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options, string name)
     {
-        _head = new(head.LoadReport, name, options.Logger);
+        _head = new(head, name, options.Logger);
         (Head, Tokenizer, Tags, _chain, _smoothing) = (head, tokenizer, tags, chain, options.LabelSmoothing);
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
@@ -193,7 +193,6 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _head.Learns(context);
         var tokens = OwnRows.Batch<TokenizedBatch>(batch);
         return LossOf(UnitLogits(tokens, context), tokens);
     }
@@ -202,7 +201,6 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
     {
-        _head.Learns(context);
         var tokens = (TokenizedBatch)batch;
         Tensor scores = UnitLogits(tokens, context);
         return (LossOf(scores, tokens), scores);

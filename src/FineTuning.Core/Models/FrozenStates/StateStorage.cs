@@ -13,14 +13,14 @@ internal sealed unsafe class StateStorage(StateBudget budget) : IDisposable
     private const long SmallestBlock = 1 << 20, LargestBlock = 64 << 20;
 
     private readonly List<nint> _blocks = [];
-    private long _filled, _size, _memory, _disk;
+    private long _filled, _size;
     private SafeFileHandle? _file;
 
     /// <summary>Bytes in memory.</summary>
-    public long Memory => _memory;
+    public long Memory { get; private set; }
 
     /// <summary>Bytes in the file.</summary>
-    public long Disk => _disk;
+    public long Disk { get; private set; }
 
     /// <summary>Keeps bytes.</summary>
     /// <param name="source">Where they are.</param>
@@ -34,15 +34,15 @@ internal sealed unsafe class StateStorage(StateBudget budget) : IDisposable
             nint target = Reserve(bytes);
             if (target != 0)
             {
-                _memory += bytes;
+                Memory += bytes;
                 Buffer.MemoryCopy((void*)source, (void*)target, bytes, bytes);
                 return new(target, -1);
             }
             budget.Return(bytes, 0);
         }
         if (!budget.TryTakeDisk(bytes)) return null;
-        var position = new StatePosition(0, _disk);
-        _disk += bytes;
+        var position = new StatePosition(0, Disk);
+        Disk += bytes;
         RandomAccess.Write(_file ??= Open(budget.Folder), new ReadOnlySpan<byte>((void*)source, bytes), position.Offset);
         return position;
     }
@@ -69,8 +69,8 @@ internal sealed unsafe class StateStorage(StateBudget budget) : IDisposable
         foreach (nint block in _blocks) NativeMemory.Free((void*)block);
         _blocks.Clear();
         _file?.Dispose();
-        budget.Return(_memory, _disk);
-        (_memory, _disk, _filled, _size) = (0, 0, 0, 0);
+        budget.Return(Memory, Disk);
+        (Memory, Disk, _filled, _size) = (0, 0, 0, 0);
     }
 
     // 0: the system has no more.
@@ -78,7 +78,7 @@ internal sealed unsafe class StateStorage(StateBudget budget) : IDisposable
     {
         if (_filled + bytes > _size)
         {
-            long size = Math.Max(bytes, Math.Clamp(_memory, SmallestBlock, LargestBlock));
+            long size = Math.Max(bytes, Math.Clamp(Memory, SmallestBlock, LargestBlock));
             try
             {
                 _blocks.Add((nint)NativeMemory.Alloc((nuint)size));

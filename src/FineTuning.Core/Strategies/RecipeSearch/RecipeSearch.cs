@@ -113,8 +113,8 @@ public sealed class RecipeSearch<TExample>
     /// <summary>Tries the recipes, on a thread of its own, and leaves the model as the best one tunes it.</summary>
     /// <param name="data">Read once.</param>
     /// <param name="cancellation">
-    /// Ends the search with the best so far; before a recipe was measured, an <see cref="OperationCanceledException"/>. With several seeds or folds the best
-    /// recipe is trained again at the end, which is cancelled too: <see cref="SearchResult.Run"/> says so.
+    /// Ends the search with the best so far; before a recipe was measured, an <see cref="OperationCanceledException"/>. With folds, or where the best recipe is
+    /// known from the journal, that recipe is trained at the end, which is cancelled too: <see cref="SearchResult.Run"/> says so.
     /// </param>
     /// <exception cref="InvalidOptionsException">Settings of the search or of a recipe are wrong: all are listed, before any data is read.
     /// Or no recipe got through.</exception>

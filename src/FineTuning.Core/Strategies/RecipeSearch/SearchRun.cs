@@ -21,8 +21,11 @@ internal sealed class SearchRun : IDisposable
     private readonly Action<SearchTrial>? _told;
     private readonly string _metric;
     private readonly MetricDirection _direction;
-    private readonly BestWeights _start, _best;
-    private (SearchEntry Entry, TrainingResult Result)? _kept;
+    private readonly BestWeights _start;
+    private readonly TrainableWeights _trained;
+    // Of the best recipe's best seed, and of the best seed so far of the recipe that is measured.
+    private BestWeights _best, _seeds;
+    private (SearchTrial Trial, TrainingResult Result)? _kept;
     private bool _rehearsed;
 
     /// <param name="model">Tuned.</param>
@@ -38,8 +41,9 @@ internal sealed class SearchRun : IDisposable
         _metric = candidates[0].Options.Metric ?? model.PrimaryMetric;
         _direction = Evaluator.DryRun(model, folds[0].Validation, _metric);
         Weight[] all = [.. model.Weights.Where(weight => weight.CanTrain)];
-        (_start, _best) = (new(all), new(all));
+        (_start, _best, _seeds) = (new(all), new(all), new(all));
         _start.Keep();
+        _trained = new(model.Weights);
     }
 
     /// <exception cref="InvalidOptionsException">No recipe was measured, or all failed; the model is as it was.</exception>
@@ -63,7 +67,11 @@ internal sealed class SearchRun : IDisposable
         }
         finally
         {
-            if (!isTuned) _start.Restore();
+            if (!isTuned)
+            {
+                _start.Restore();
+                _trained.Restore();
+            }
         }
     }
 
@@ -71,6 +79,7 @@ internal sealed class SearchRun : IDisposable
     {
         _start.Dispose();
         _best.Dispose();
+        _seeds.Dispose();
     }
 
     /// <summary>What a search depends on, as a journal holds it.</summary>
@@ -119,12 +128,11 @@ internal sealed class SearchRun : IDisposable
         {
             foreach (SearchCandidate candidate in left)
             {
-                if (Measure(candidate, rung, journal) is not { } entries)
+                if (Measure(candidate, rung, journal) is not { } trial)
                 {
                     isComplete = false;
                     break;
                 }
-                var trial = new SearchTrial(candidate, shares[rung], entries);
                 measured[candidate.Number] = trial;
                 _told?.Invoke(trial);
             }
@@ -137,32 +145,47 @@ internal sealed class SearchRun : IDisposable
 
     private IEnumerable<SearchTrial> Ranked(IEnumerable<SearchTrial> trials) => trials
         .OrderBy(trial => double.IsNaN(trial.Mean))
-        .ThenByDescending(trial => _direction == MetricDirection.Higher ? trial.Mean : -trial.Mean)
+        .ThenByDescending(trial => Signed(trial.Mean))
         .ThenBy(trial => trial.Number);
 
     // Null: the time was up, or the search was cancelled.
-    private List<SearchEntry>? Measure(SearchCandidate candidate, int rung, SearchJournal journal)
+    private SearchTrial? Measure(SearchCandidate candidate, int rung, SearchJournal journal)
     {
         var entries = new List<SearchEntry>();
-        foreach (long seed in SeedsOf(candidate))
+        IReadOnlyList<long> seeds = SeedsOf(candidate);
+        (double Score, TrainingResult? Result, bool IsLast)? best = null;
+        foreach (long seed in seeds)
         {
             for (int fold = 0; fold < _folds.Count; fold++)
             {
                 SearchEntry? entry = journal.Find((candidate.Number, rung, seed, fold));
+                TrainingResult? result = null;
                 if (entry is null)
                 {
                     if (_taken.Stop.IsCancellationRequested || _taken.Clock.IsUp() || Train(candidate, rung, seed, fold) is not { } made) return null;
-                    journal.Add(entry = made);
+                    (entry, result) = made;
+                    journal.Add(entry);
                 }
                 entries.Add(entry);
+                double score = Signed(entry.Score ?? double.NaN);
+                // With folds no run is the result: the model learns from all data in the end.
+                if (_folds.Count > 1 || score <= best?.Score) continue;
+                best = (score, result, entries.Count == seeds.Count);
+                if (result is not null && entries.Count < seeds.Count) _seeds.Keep();
             }
         }
-        return entries;
+        var trial = new SearchTrial(candidate, _settings.Shares[rung], entries);
+        if (best is { Result: { } own } found) Keep(trial, own, found.IsLast);
+        return trial;
     }
+
+    // The higher the better.
+    private double Signed(double score) => _direction == MetricDirection.Higher ? score : -score;
 
     private IReadOnlyList<long> SeedsOf(SearchCandidate candidate) => _settings.Seeds.Count > 0 ? _settings.Seeds : [candidate.Options.Seed];
 
-    private SearchEntry? Train(SearchCandidate candidate, int rung, long seed, int fold)
+    // Null: it was not brought to its end. Without a result it failed.
+    private (SearchEntry Entry, TrainingResult? Result)? Train(SearchCandidate candidate, int rung, long seed, int fold)
     {
         TrainingOptions recipe = RecipeOf(candidate, _settings.Shares[rung], seed) with { TimeLimit = _settings.TimeLimit };
         TimeSpan before = _taken.Clock.Elapsed;
@@ -171,36 +194,35 @@ internal sealed class SearchRun : IDisposable
         {
             TrainingResult result = Loop(recipe, _folds[fold].Train, _folds[fold].Validation, _taken.Clock);
             if (result.StopReason is StopReason.TimeLimit or StopReason.Cancelled) return null;
-            entry = entry with { Score = result.Best!.Metrics[_metric], Seconds = (_taken.Clock.Elapsed - before).TotalSeconds };
-            Keep(entry, result);
-            return entry;
+            return (entry with { Score = result.Best!.Metrics[_metric], Seconds = (_taken.Clock.Elapsed - before).TotalSeconds }, result);
         }
         catch (Exception failure) when (failure is DivergedException or TrainingMemoryException)
         {
-            return entry with { Problem = failure.Message, Seconds = (_taken.Clock.Elapsed - before).TotalSeconds };
+            return (entry with { Problem = failure.Message, Seconds = (_taken.Clock.Elapsed - before).TotalSeconds }, null);
         }
     }
 
-    // The weights of the best run at full length are kept where they are the result; else the best recipe is trained again.
-    private void Keep(SearchEntry entry, TrainingResult result)
+    // Weights of the best trial, by its best seed: a search that is cancelled or out of time has them, and no run is made twice.
+    private void Keep(SearchTrial trial, TrainingResult result, bool isPresent)
     {
-        if (_folds.Count > 1 || _settings.Seeds.Count > 1 || entry.Rung < _settings.Shares.Count - 1 || !double.IsFinite(entry.Score!.Value)) return;
-        if (_kept is { } kept && (_direction == MetricDirection.Higher ? entry.Score <= kept.Entry.Score : entry.Score >= kept.Entry.Score)) return;
-        _best.Keep();
-        _kept = (entry, result);
+        if (!double.IsFinite(trial.Mean)) return;
+        if (_kept is { } kept && kept.Trial.Share == trial.Share && Signed(trial.Mean) <= Signed(kept.Trial.Mean)) return;
+        if (isPresent) _best.Keep();
+        else (_best, _seeds) = (_seeds, _best);
+        _kept = (trial, result);
     }
 
     private TrainingResult Tune(SearchTrial trial)
     {
         SearchCandidate candidate = _candidates[trial.Number - 1];
-        if (_kept is { } kept && kept.Entry.Trial == trial.Number)
+        if (_kept is { } kept && ReferenceEquals(kept.Trial, trial))
         {
             _best.Restore();
             _model.Calibrate(kept.Result.Metrics!);
             return kept.Result;
         }
         IReadOnlyList<long> seeds = SeedsOf(candidate);
-        double[] means = [.. trial.Scores.Chunk(_folds.Count).Select(scores => scores.Average() * (_direction == MetricDirection.Higher ? 1 : -1))];
+        double[] means = [.. trial.Scores.Chunk(_folds.Count).Select(scores => Signed(scores.Average()))];
         TrainingOptions recipe = RecipeOf(candidate, trial.Share, seeds[Array.IndexOf(means, means.Max())]) with { TimeLimit = null };
         // By cross-validation a recipe was found; the model learns from all data.
         return _folds.Count > 1 ? Loop(recipe with { EarlyStopping = null }, _taken.Train, null, null)

@@ -17,6 +17,12 @@ internal sealed class FrozenStateFilling(RunParts run, IFrozenStates states)
     private readonly List<(RowSet Rows, PlannedBatch Batch, bool Trains)> _batches = Plan(run);
     private int _next;
 
+    /// <summary>How many rows there are.</summary>
+    public int Rows { get; } = run.Record.Rows.Train.Rows.Count + (run.Record.Rows.Validation?.Rows.Count ?? 0);
+
+    /// <summary>How many of them are done.</summary>
+    public int Done { get; private set; }
+
     /// <summary>Whether one batch is done.</summary>
     public bool IsFirst => _next == 1;
 
@@ -32,6 +38,7 @@ internal sealed class FrozenStateFilling(RunParts run, IFrozenStates states)
         Batch batch = trains ? model.Collate(own, planned.PaddedLength, new BatchMoment(run.Options.Seed, 0)) : model.Collate(own, planned.PaddedLength);
         // The loss is of no use: the head is computed since it alone knows what of the trunk it reads.
         if (batch.TargetCount > 0) model.SumLoss(batch, ForwardContext.For(null, trains ? run.Options.Precision : Precision.Float32, null, states));
+        Done += own.Length;
         return true;
     }
 

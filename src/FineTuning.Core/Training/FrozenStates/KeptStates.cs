@@ -82,7 +82,7 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
         Prepare(run);
         try
         {
-            FrozenStateFilling filling = Filling(run);
+            var filling = new FrozenStateFilling(run, this);
             filling.Next();
             return filling.Forecast(Seen);
         }
@@ -100,8 +100,6 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
         if (_trunk is not null) Leave();
         base.Dispose();
     }
-
-    private FrozenStateFilling Filling(RunParts run) => new(run, this);
 
     private void Prepare(RunParts run)
     {
@@ -123,18 +121,23 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
         Prepare(run);
         try
         {
-            FrozenStateFilling filling = Filling(run);
-            while (filling.Next())
+            var filling = new FrozenStateFilling(run, this);
+            while (true)
             {
+                try
+                {
+                    if (!filling.Next()) return null;
+                }
+                catch (IOException failure)
+                {
+                    return $"the file cannot be written: {failure.Message}";
+                }
                 if (run.IsEnding()) return "the run ends first";
                 if (filling.IsFirst && TooLarge(run, filling.Forecast(Seen)) is { } problem) return problem;
                 if (_isFull) return $"they take more than {_trunk!.FrozenStates.Budget.Memory >> 20} MB in memory and {options.Disk >> 20} MB on disk";
+                // Outside: what a handler throws is no fault of the file.
+                run.Record.NoteKept(filling.Done, filling.Rows);
             }
-            return null;
-        }
-        catch (IOException failure)
-        {
-            return $"the file cannot be written: {failure.Message}";
         }
         finally
         {

@@ -20,7 +20,7 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
     {
         // All that trains at some time of the run.
         TrainingOptions thawed = options with { UnfreezeEvery = null };
-        (Weight Weight, bool Trains)[] before = [.. model.Weights.Select(weight => (weight, weight.IsTrainable))];
+        var trained = new TrainableWeights(model.Weights);
         var record = new RunRecord(model, train, validation, thawed, new RunObserver());
         using var run = new RunParts(model, thawed, record);
         try
@@ -30,7 +30,7 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         finally
         {
             run.Gradients.Clear();
-            foreach ((Weight weight, bool trains) in before) weight.IsTrainable = trains;
+            trained.Restore();
         }
     }
 

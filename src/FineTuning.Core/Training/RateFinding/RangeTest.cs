@@ -15,7 +15,7 @@ internal static class RangeTest
     /// <param name="observer">Told nothing but messages.</param>
     public static LearningRateCurve Run(TunableModel model, TakenRun taken, TrainingOptions recipe, RunObserver observer)
     {
-        (Weight Weight, bool Trains)[] before = [.. model.Weights.Select(weight => (weight, weight.IsTrainable))];
+        var trained = new TrainableWeights(model.Weights);
         using var start = new BestWeights([.. model.Weights.Where(weight => weight.CanTrain)]);
         start.Keep();
         try
@@ -23,25 +23,28 @@ internal static class RangeTest
             var silent = new RunObserver { Logger = observer.Logger };
             TrainingResult result = new TrainingLoop(model, taken.Train, null, recipe, silent, taken.Stop, taken.Clock).Run();
             if (result.StopReason == StopReason.Cancelled) throw new OperationCanceledException(taken.Stop);
-            double mean = 0, weight = 1;
+            var mean = new ExponentialMean(Smoothing);
             return new([.. result.History.Select(step =>
             {
-                (mean, weight) = ((Smoothing * mean) + ((1 - Smoothing) * step.Loss), weight * Smoothing);
-                return new LearningRatePoint(step.LearningRate, step.Loss, mean / (1 - weight));
+                mean = mean.With(step.Loss);
+                return new LearningRatePoint(step.LearningRate, step.Loss, mean.Value);
             })]);
         }
         finally
         {
             start.Restore();
-            foreach ((Weight weight, bool trains) in before) weight.IsTrainable = trains;
+            trained.Restore();
         }
     }
 
     /// <summary>The recipe of a test: that of a run, with other rates and nothing that would end it or step in.</summary>
-    public static TrainingOptions Recipe(TrainingOptions options, LearningRateRange range) => options.WithoutWatchers() with
+    public static TrainingOptions Recipe(TrainingOptions options, LearningRateRange range) => options with
     {
-        Features = [.. options.WithoutWatchers().Features.Where(feature => feature is not DivergenceGuard), new RangeStop(range.StopFactor)],
-        FrozenStates = options.FrozenStates, Epochs = null, Steps = range.Steps, EarlyStopping = null, Metric = null,
+        Features =
+        [
+            .. options.Features.Where(feature => feature.ChangesTheResult && feature is not DivergenceGuard), new RangeStop(range.StopFactor),
+        ],
+        Epochs = null, Steps = range.Steps, EarlyStopping = null, Metric = null,
         Optimizer = options.Optimizer with { LearningRate = range.Highest }, Schedule = new RangeSchedule(range.Lowest / range.Highest),
     };
 
@@ -52,14 +55,14 @@ internal static class RangeTest
 
         private sealed class Stop(double factor) : LoopFeature
         {
-            private double _mean, _weight = 1, _lowest = double.PositiveInfinity;
+            private ExponentialMean _mean = new(Smoothing);
+            private double _lowest = double.PositiveInfinity;
 
             public override void AfterStep(RunParts run)
             {
-                (_mean, _weight) = ((Smoothing * _mean) + ((1 - Smoothing) * run.Record.LastLoss), _weight * Smoothing);
-                double smoothed = _mean / (1 - _weight);
-                if (smoothed > factor * _lowest) run.Record.Stop = StopReason.Completed;
-                _lowest = Math.Min(_lowest, smoothed);
+                _mean = _mean.With(run.Record.LastLoss);
+                if (_mean.Value > factor * _lowest) run.Record.Stop = StopReason.Completed;
+                _lowest = Math.Min(_lowest, _mean.Value);
             }
 
             public override bool Recover(RunParts run, string problem)

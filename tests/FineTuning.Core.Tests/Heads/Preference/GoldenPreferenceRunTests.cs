@@ -102,7 +102,7 @@ public sealed class GoldenPreferenceRunTests
         using CausalLanguageModel model = Pretrained.CausalLanguageModel(folder, new LanguageModelOptions { MaximumLength = golden.Length, LostTargets = LostTargets.Skip });
         var loss = (UnpairedLoss)PreferenceLoss.Kto(golden.Number("beta"), golden.Number("desirable_weight"), golden.Number("undesirable_weight"));
         var source = new PreferenceSource(model.Head, model.Tokenizer, new CausalRules(model.MaximumLength, LearnedTokens.Answers, LostTargets.Skip, PackingStrategy.None), false,
-            model.Generator.Untrained, model.Adapters);
+            model.Adapters);
         // The reference's trainer lets the rows of a batch meet each other; users' rows meet those of the whole data set.
         golden.Train(new UnpairedTuning(source, loss, null) { Block = (int)golden.Number("per_device_train_batch_size") }, [.. UnpairedPreferences.From(golden.Rows)]);
         golden.Compare(model.Weights, folder);

@@ -242,6 +242,26 @@ public sealed class KeptRunTests
     }
 
     [Fact]
+    public void Progress_says_of_how_many_rows_the_states_are_kept_and_what_a_handler_throws_ends_the_run()
+    {
+        using RowsClassifier model = Model();
+        var told = new List<TrainingProgress>();
+        Tuner(model).Freeze(l => l.Trunk()).OnProgress(told.Add).Train(Data(31));
+        TrainingProgress[] keeping = [.. told.Where(progress => progress.Phase == TrainingPhase.KeepingStates)];
+        Assert.True(keeping.Length >= 2);
+        Assert.Equal(keeping.Select(progress => progress.RowsKept).Order().Distinct(), keeping.Select(progress => progress.RowsKept));
+        Assert.All(keeping, progress => Assert.Equal(31 + 12, progress.RowsToKeep));
+        Assert.Equal(31 + 12, keeping[^1].RowsKept);
+        Assert.True(told.IndexOf(keeping[^1]) < told.FindIndex(progress => progress.Phase == TrainingPhase.Training));
+
+        Assert.Equal("mine", Assert.Throws<IOException>(() => Tuner(model).Freeze(l => l.Trunk()).OnProgress(progress =>
+        {
+            if (progress.Phase == TrainingPhase.KeepingStates) throw new IOException("mine");
+        }).Train(Data(31))).Message);
+        Assert.Empty(model.Weights.Trunk!.FrozenStates.Sets);
+    }
+
+    [Fact]
     public void Wrong_settings_are_refused_before_data_is_read()
     {
         using RowsClassifier model = Model();
