@@ -9,22 +9,13 @@ using MessageOptions = Microsoft.Extensions.AI.ChatOptions;
 namespace FineTuning.Extensions.AI;
 
 /// <summary>A tuned chat model as <see cref="IChatClient"/>: messages go through the model's chat template, answers come whole or in pieces.</summary>
-/// <remarks>
-/// Thread-safe, as the model is. Mapped are the options MaxOutputTokens, Temperature (0: the likeliest tokens), TopP, TopK, Seed, StopSequences, Instructions,
-/// Tools and ToolMode Auto and None; RawRepresentationFactory may give <see cref="GenerationOptions"/> for the rest. Others that would change the answer are
-/// refused. The model is the caller's; disposing the client frees nothing.
-/// </remarks>
-public sealed class ChatModelClient : IChatClient
+internal sealed class ChatModelClient : IChatClient
 {
     private readonly ChatModel _model;
     private readonly ToolCallForms _forms;
     private readonly ChatClientMetadata _metadata;
 
-    /// <summary>Creates a client.</summary>
-    /// <param name="model">Stays the caller's.</param>
-    /// <param name="modelId">By which answers name it. Null: "finetuned".</param>
-    /// <param name="toolCalls">Which forms of calls are looked for in answers, where tools are given.</param>
-    public ChatModelClient(ChatModel model, string? modelId = null, ToolCallForms toolCalls = ToolCallForms.All)
+    public ChatModelClient(ChatModel model, string? modelId, ToolCallForms toolCalls)
     {
         ArgumentNullException.ThrowIfNull(model);
         (_model, _forms, _metadata) = (model, toolCalls, new ChatClientMetadata("finetuning", null, modelId ?? "finetuned"));

@@ -6,19 +6,13 @@ using Microsoft.Extensions.AI;
 namespace FineTuning.Extensions.AI;
 
 /// <summary>A sentence encoder as <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/>.</summary>
-/// <remarks>Thread-safe, as the encoder is. The encoder is the caller's; disposing the generator frees nothing.</remarks>
-public sealed class SentenceEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
+internal sealed class SentenceEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly IPredictor<string, float[]> _encoder;
     private readonly PretrainedTokenizer? _tokenizer;
     private readonly EmbeddingGeneratorMetadata _metadata;
 
-    /// <summary>Creates a generator.</summary>
-    /// <param name="encoder">Stays the caller's.</param>
-    /// <param name="modelId">By which it is named. Null: "finetuned".</param>
-    /// <param name="dimension">How many numbers a vector has. Null: not known before the first.</param>
-    /// <param name="tokenizer">Counts tokens. Null: they are not counted.</param>
-    public SentenceEmbeddingGenerator(IPredictor<string, float[]> encoder, string? modelId = null, int? dimension = null, PretrainedTokenizer? tokenizer = null)
+    public SentenceEmbeddingGenerator(IPredictor<string, float[]> encoder, string? modelId, int? dimension, PretrainedTokenizer? tokenizer)
     {
         ArgumentNullException.ThrowIfNull(encoder);
         (_encoder, _tokenizer, _metadata) = (encoder, tokenizer, new EmbeddingGeneratorMetadata("finetuning", null, modelId ?? "finetuned", dimension));

@@ -33,8 +33,8 @@ public static class FineTunedModelExtensions
         if (configure is not null) services.Configure(optionsName, configure);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ServedModelOptions>, ServedModelValidation>());
         ServedModel<TInput, TPrediction> Make(IServiceProvider provider) => new(shown,
-            provider.GetRequiredService<IOptionsMonitor<ServedModelOptions>>().Get(optionsName), load, provider.GetService<TimeProvider>(),
-                provider.GetService<IMeterFactory>());
+            provider.GetRequiredService<IOptionsMonitor<ServedModelOptions>>().Get(optionsName), load,
+            provider.GetService<TimeProvider>(), provider.GetService<IMeterFactory>());
         if (name is null)
         {
             services.AddSingleton(Make);
@@ -43,8 +43,8 @@ public static class FineTunedModelExtensions
         else
         {
             services.AddKeyedSingleton(name, (provider, _) => Make(provider));
-            services.AddKeyedSingleton<IPredictor<TInput,
-                TPrediction>>(name, (provider, key) => provider.GetRequiredKeyedService<ServedModel<TInput, TPrediction>>(key));
+            services.AddKeyedSingleton<IPredictor<TInput, TPrediction>>(
+                name, (provider, key) => provider.GetRequiredKeyedService<ServedModel<TInput, TPrediction>>(key));
         }
         services.AddSingleton<IHostedService>(provider => new ModelHost<TInput, TPrediction>(Find<TInput, TPrediction>(provider, name)));
         return services;

@@ -13,6 +13,7 @@ internal sealed class MicroBatcher<TInput, TPrediction>
     private readonly Telemetry _telemetry;
     private readonly TimeProvider _time;
     private readonly Task _ended;
+    private volatile bool _isComplete;
 
     /// <param name="options">Validated.</param>
     /// <param name="enter">Gives the model, entered; it fails where there is none.</param>
@@ -36,7 +37,7 @@ internal sealed class MicroBatcher<TInput, TPrediction>
     public ValueTask Enqueue(PredictionRequest<TInput, TPrediction> request, CancellationToken cancellation)
     {
         if (_queue.Writer.TryWrite(request)) return ValueTask.CompletedTask;
-        if (_options.WhenFull == QueueFullBehavior.Wait || _queue.Reader.Completion.IsCompleted) return _queue.Writer.WriteAsync(request, cancellation);
+        if (_options.WhenFull == QueueFullBehavior.Wait || _isComplete) return _queue.Writer.WriteAsync(request, cancellation);
         throw new ModelBusyException(
             $"{_queue.Reader.Count} requests wait for the model, and QueueCapacity is {_options.QueueCapacity}: ask again later, or serve it on more machines");
     }
@@ -44,6 +45,7 @@ internal sealed class MicroBatcher<TInput, TPrediction>
     /// <summary>Takes no more requests, and ends when those that wait are answered.</summary>
     public Task Complete()
     {
+        _isComplete = true;
         _queue.Writer.TryComplete();
         return _ended;
     }

@@ -4,8 +4,7 @@ namespace FineTuning.Extensions.Hosting;
 
 /// <summary>
 /// Healthy while a model answers; degraded where a swap failed and the old model goes on, or where nine tenths of the queue are full; the registration's
-/// failure
-/// status (unhealthy, by default) where there is no model.
+/// failure status (unhealthy, by default) where there is no model.
 /// </summary>
 internal sealed class ModelHealthCheck<TInput, TPrediction>(ServedModel<TInput, TPrediction> model) : IHealthCheck
 {

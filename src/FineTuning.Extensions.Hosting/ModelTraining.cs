@@ -56,16 +56,17 @@ public sealed class ModelTraining : BackgroundService
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        _queue.Writer.TryComplete();
+        // In this order: who finds the queue closed finds why.
         await _stop.CancelAsync().ConfigureAwait(false);
+        _queue.Writer.TryComplete();
         await base.StopAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public override void Dispose()
     {
-        _queue.Writer.TryComplete();
         _stop.Cancel();
+        _queue.Writer.TryComplete();
         base.Dispose();
         GC.SuppressFinalize(this);
     }

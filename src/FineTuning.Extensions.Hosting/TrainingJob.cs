@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using FineTuning.Training;
 
 namespace FineTuning.Extensions.Hosting;
@@ -23,25 +24,30 @@ public enum TrainingStatus
 
 /// <summary>A run in the background.</summary>
 /// <remarks>Thread-safe.</remarks>
+[SuppressMessage("Design", "CA1001", Justification = "The source has no timer and no wait handle: there is nothing to free, and Cancel may come at any time.")]
 public sealed class TrainingJob
 {
     private readonly TaskCompletionSource<TrainingResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CancellationTokenSource _stop;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationToken _hostStops;
     private readonly Func<TrainingJob, CancellationToken, Task<TrainingResult>> _run;
     private volatile TrainingProgress? _progress;
-    private volatile int _status;
+    private volatile bool _hasBegun;
 
-    internal TrainingJob(string name, Func<TrainingJob, CancellationToken, Task<TrainingResult>> run, CancellationToken hostStops)
-    {
-        (Name, _run) = (name, run);
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(hostStops);
-    }
+    internal TrainingJob(string name, Func<TrainingJob, CancellationToken, Task<TrainingResult>> run, CancellationToken hostStops) =>
+        (Name, _run, _hostStops) = (name, run, hostStops);
 
     /// <summary>By which it was started.</summary>
     public string Name { get; }
 
     /// <summary>Where it is.</summary>
-    public TrainingStatus Status => (TrainingStatus)_status;
+    public TrainingStatus Status => Completion.Status switch
+    {
+        TaskStatus.RanToCompletion => TrainingStatus.Completed,
+        TaskStatus.Faulted => TrainingStatus.Failed,
+        TaskStatus.Canceled => TrainingStatus.Cancelled,
+        _ => _hasBegun ? TrainingStatus.Running : TrainingStatus.Waiting,
+    };
 
     /// <summary>How far the run is; null before it begins.</summary>
     public TrainingProgress? Progress => _progress;
@@ -63,22 +69,20 @@ public sealed class TrainingJob
 
     internal async Task RunAsync()
     {
+        // For as long as it runs and no longer: the host outlives the job and its data.
+        using CancellationTokenRegistration atHostStop = _hostStops.Register(_stop.Cancel);
         try
         {
             _stop.Token.ThrowIfCancellationRequested();
-            _status = (int)TrainingStatus.Running;
-            TrainingResult result = await _run(this, _stop.Token).ConfigureAwait(false);
-            _status = (int)TrainingStatus.Completed;
-            _completion.TrySetResult(result);
+            _hasBegun = true;
+            _completion.TrySetResult(await _run(this, _stop.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            _status = (int)TrainingStatus.Cancelled;
             _completion.TrySetCanceled(_stop.Token);
         }
         catch (Exception failure)
         {
-            _status = (int)TrainingStatus.Failed;
             _completion.TrySetException(failure);
         }
     }

@@ -17,7 +17,7 @@ public sealed class ChatClientTests(ChatClientTests.Taught taught) : IClassFixtu
 
     private static readonly AIFunction Weather = AIFunctionFactory.Create((string city) => city == "Ulm" ? "18 degrees" : "unknown", "weather", "The weather of a city.");
 
-    private readonly ChatModelClient _client = taught.Model.AsChatClient("tiny");
+    private readonly IChatClient _client = taught.Model.AsChatClient("tiny");
 
     /// <summary>One model for all tests.</summary>
     public sealed class Taught : IDisposable

@@ -60,7 +60,7 @@ public sealed class ToolCallFormTests
         string[] texts = ["a good film", "bad", "it was good"];
         using TinyCheckpoint checkpoint = TinyCheckpoint.Encoder(texts);
         using SentenceEncoder encoder = Pretrained.SentenceEncoder(checkpoint.Folder);
-        using SentenceEmbeddingGenerator generator = encoder.AsEmbeddingGenerator("tiny");
+        using IEmbeddingGenerator<string, Embedding<float>> generator = encoder.AsEmbeddingGenerator("tiny");
         GeneratedEmbeddings<Embedding<float>> found = await generator.GenerateAsync(texts, new EmbeddingGenerationOptions { Dimensions = encoder.Dimension }, Stop);
         float[][] expected = encoder.Encode(texts);
         for (int i = 0; i < texts.Length; i++) Assert.Equal(expected[i], found[i].Vector.ToArray());
@@ -69,7 +69,7 @@ public sealed class ToolCallFormTests
         Assert.Empty(await generator.GenerateAsync([], cancellationToken: Stop));
         Assert.Contains("Dimensions is 7", (await Assert.ThrowsAsync<InvalidOptionsException>(
             () => generator.GenerateAsync(texts, new EmbeddingGenerationOptions { Dimensions = 7 }, Stop))).Message, StringComparison.Ordinal);
-        using SentenceEmbeddingGenerator fake = new FakePredictor<string, float[]>(text => [text.Length]).AsEmbeddingGenerator();
+        using IEmbeddingGenerator<string, Embedding<float>> fake = new FakePredictor<string, float[]>(text => [text.Length]).AsEmbeddingGenerator();
         Assert.Equal(3, (await fake.GenerateVectorAsync("abc", cancellationToken: Stop)).Span[0]);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using FineTuning.Examples;
 using FineTuning.Extensions.Hosting;
 using FineTuning.Heads;
@@ -90,7 +91,8 @@ public sealed class HostTests
     [Fact]
     public async Task Meters_and_traces_tell_of_requests_and_batches()
     {
-        using var meters = new TestMeters();
+        await using ServiceProvider services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        IMeterFactory meters = services.GetRequiredService<IMeterFactory>();
         using var requests = new MetricCollector<long>(meters, "FineTuning.Extensions.Hosting", "finetuning.prediction.requests");
         using var sizes = new MetricCollector<long>(meters, "FineTuning.Extensions.Hosting", "finetuning.prediction.batch.size");
         using var swaps = new MetricCollector<long>(meters, "FineTuning.Extensions.Hosting", "finetuning.model.swaps");
@@ -173,17 +175,23 @@ public sealed class HostTests
         output.Delete(recursive: true);
     }
 
-    private sealed class TestMeters : System.Diagnostics.Metrics.IMeterFactory
+    [Fact]
+    public async Task A_job_that_has_ended_is_kept_by_its_caller_alone()
     {
-        private readonly List<System.Diagnostics.Metrics.Meter> _made = [];
+        using var training = new ModelTraining();
+        await training.StartAsync(Stop);
+        WeakReference first = await Failed("first");
+        // The service still has its last job in hand.
+        await Failed("second");
+        GC.Collect();
+        Assert.False(first.IsAlive);
+        await training.StopAsync(Stop);
 
-        public System.Diagnostics.Metrics.Meter Create(System.Diagnostics.Metrics.MeterOptions options)
+        async Task<WeakReference> Failed(string name)
         {
-            var meter = new System.Diagnostics.Metrics.Meter(options.Name, null, null, this);
-            _made.Add(meter);
-            return meter;
+            TrainingJob job = training.Start<TextClassifier<string>, LabeledText<string>>(name, () => throw new IOException(name), []);
+            await Assert.ThrowsAsync<IOException>(() => job.Completion);
+            return new(job);
         }
-
-        public void Dispose() => _made.ForEach(meter => meter.Dispose());
     }
 }

@@ -144,10 +144,12 @@ public sealed class MicroBatchTests
         Assert.Equal("bad text", (await Assert.ThrowsAsync<FormatException>(() => bad)).Message);
     }
 
-    [Fact]
-    public async Task What_waits_is_answered_before_the_end_and_nobody_comes_later()
+    [Theory]
+    [InlineData(QueueFullBehavior.Wait)]
+    [InlineData(QueueFullBehavior.Refuse)]
+    public async Task What_waits_is_answered_before_the_end_and_nobody_comes_later(QueueFullBehavior whenFull)
     {
-        ServedModel<string, int> served = await Serve();
+        ServedModel<string, int> served = await Serve(options => options.WhenFull = whenFull);
         Task<int> first = await Occupy(served), waits = served.PredictAsync("waits", cancellation: Stop);
         ValueTask ends = served.DisposeAsync();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => served.PredictAsync("late", cancellation: Stop));
