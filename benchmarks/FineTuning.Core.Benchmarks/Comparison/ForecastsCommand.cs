@@ -62,13 +62,10 @@ internal static class ForecastsCommand
         int[] present = [.. part.Select(index => labels[index]).Distinct().Order()];
         if (present.Length < 2) return answers.Count(answer => answer == present[0]) / (double)answers.Length;
         LogisticRegression head = LogisticRegression.Fit([.. part.Select(index => train[index])], [.. part.Select(index => Array.IndexOf(present, labels[index]))], present.Length, 30);
-        int width = head.Dimension + 1, outputs = head.Parameters.Length / width;
         return test.Select((vector, i) =>
         {
-            double[] scores = [.. Enumerable.Range(0, outputs).Select(output =>
-                head.Parameters[(output * width) + width - 1] + vector.Select((value, j) => value * head.Parameters[(output * width) + j]).Sum())];
-            int best = outputs == 1 ? (scores[0] > 0 ? 1 : 0) : Array.IndexOf(scores, scores.Max());
-            return present[best] == answers[i] ? 1.0 : 0;
+            float[] logits = head.Logits(vector);
+            return present[Array.IndexOf(logits, logits.Max())] == answers[i] ? 1.0 : 0;
         }).Average();
     }
 

@@ -162,7 +162,14 @@ public abstract class TunableModel : IDisposable
     /// <exception cref="InvalidOptionsException">No weight that the loss depends on trains.</exception>
     public virtual double AddGradients(Batch batch, ForwardContext context)
     {
-        Tensor loss = SumLoss(batch, context);
+        return AddGradientsOf(SumLoss(batch, context));
+    }
+
+    /// <summary>Adds the gradient of a sum of losses to that of every weight that trains, where the sum is finite.</summary>
+    /// <param name="loss">A scalar.</param>
+    /// <returns>The sum.</returns>
+    internal static double AddGradientsOf(Tensor loss)
+    {
         if (loss.numel() != 1) throw new InvalidOperationException($"the model's loss has the shape [{string.Join(", ", loss.shape)}]; SumLoss gives a scalar");
         double sum = loss.Number();
         if (!double.IsFinite(sum)) return sum;

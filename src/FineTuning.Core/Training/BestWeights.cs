@@ -16,17 +16,14 @@ internal sealed class BestWeights(IReadOnlyList<Weight> weights) : IDisposable
     /// <summary>Copies the weights as they are.</summary>
     public void Keep()
     {
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
         if (_copies is null)
         {
-            // They leave the scope together: where memory ends half-way, nothing is left behind.
-            Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
-            foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
-            _copies = copies;
+            _copies = WeightCopies.Of(weights);
         }
         else
         {
+            using var scope = NewDisposeScope();
+            using var gradients = no_grad();
             for (int i = 0; i < weights.Count; i++) _copies[i].copy_(weights[i].Value);
         }
         for (int i = 0; i < weights.Count; i++) TunedTensors.Set(_copies[i], weights[i].IsTuned);

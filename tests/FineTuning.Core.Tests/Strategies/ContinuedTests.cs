@@ -184,6 +184,18 @@ public sealed class ContinuedTests
         Assert.True(Tuned(0.9).Moved < Tuned(0).Moved);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.3)]
+    public void A_protected_run_reads_what_the_model_reads(double replay)
+    {
+        using TextClassifier<string> model = Pretrained.TextClassifier(Starter, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        Assert.Null(model.WhyInputsChange);
+        using var view = new ContinuedModel(model, [new KeptTask<LabeledText<string>>("old", model, Moods, Moods)], new(Replay: replay, Distilled: 0.5));
+        // So states below what trains can be kept.
+        Assert.Null(view.WhyInputsChange);
+    }
+
     [Fact]
     public void Replay_of_another_head_is_distilled_too_and_both_heads_learn()
     {

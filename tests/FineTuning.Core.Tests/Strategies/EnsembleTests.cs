@@ -52,6 +52,17 @@ public sealed class EnsembleTests
         Assert.Equal(mean, result.Together["accuracy"], 1e-12);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void Parts_hold_both_of_two_labels_that_are_equally_frequent(int folds)
+    {
+        LabeledText<string>[] even = [.. Enumerable.Range(0, 16).Select(i => new LabeledText<string>($"the order number {i}", i % 2 == 0 ? "bad" : "good"))];
+        EnsembleResult<string> result = Ensemble.OverFolds(Make, tuner => Recipe(tuner).Epochs(1), even, folds);
+        using EnsembleClassifier<string> model = result.Model;
+        Assert.All(result.Runs, run => Assert.Equal([8.0 / folds, 8.0 / folds], run.Metrics!.Classes.Select(label => label.Support)));
+    }
+
     [Fact]
     public void Labels_are_found_by_themselves_whatever_their_order_is()
     {

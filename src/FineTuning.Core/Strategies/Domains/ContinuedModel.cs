@@ -9,17 +9,17 @@ namespace FineTuning.Strategies;
 
 /// <summary>A model that learns something new while old tasks are replayed or distilled: what the loop trains instead of it.</summary>
 /// <remarks>A view: the models keep owning their weights. It is evaluated and calibrated as the model itself.</remarks>
-internal sealed class ContinuedModel : TunableModel
+internal sealed class ContinuedModel : ModelView
 {
-    private readonly TunableModel _model;
     private readonly TunableModel _learner;
     private readonly IReadOnlyList<KeptTask> _kept;
     private readonly MultiTaskModel? _tasks;
     private IReadOnlyList<EncodedRow> _trained = [];
 
     public ContinuedModel(TunableModel model, IReadOnlyList<KeptTask> kept, ContinuedTraining training)
+        : base(model)
     {
-        (_model, _kept, Training) = (model, kept, training);
+        (_kept, Training) = (kept, training);
         TunableModel Taught(TunableModel head) =>
             training.Distilled > 0 && head.GivesScores ? new TaughtModel(head, training.Distilled, training.Temperature) : head;
         _learner = kept.Any(task => ReferenceEquals(task.Model.Weights, model.Weights)) ? Taught(model) : model;
@@ -38,23 +38,24 @@ internal sealed class ContinuedModel : TunableModel
     /// <summary>The old tasks' models with what they have learned from.</summary>
     public IReadOnlyList<(TunableModel Model, IReadOnlyList<EncodedRow> Rows)> LearnedRows { get; private set; } = [];
 
-    public override WeightSet Weights => _tasks?.Weights ?? _model.Weights;
+    public override WeightSet Weights => Learning.Weights;
 
-    public override Device Device => _model.Device;
+    public override int OutputsPerToken => Learning.OutputsPerToken;
 
-    public override string PrimaryMetric => _model.PrimaryMetric;
+    public override bool LossAddsOverRows => Learning.LossAddsOverRows;
 
-    public override int OutputsPerToken => _tasks?.OutputsPerToken ?? _model.OutputsPerToken;
+    internal override string? WhyInputsChange => Learning.WhyInputsChange;
 
-    public override bool LossAddsOverRows => _tasks?.LossAddsOverRows ?? _model.LossAddsOverRows;
-
-    internal override bool KeepsWholeGraph => _model.KeepsWholeGraph;
+    internal override bool KeepsWholeGraph => Learning.KeepsWholeGraph;
 
     internal override bool GivesScores => _tasks is null && _learner.GivesScores;
 
     internal override bool MixesStates => _tasks is null && _learner.MixesStates;
 
-    internal override bool Writes => _model.Writes;
+    internal override string? PrecomputedPath => Learning.PrecomputedPath;
+
+    // What a step learns: all tasks, or the new one alone.
+    private TunableModel Learning => _tasks ?? _learner;
 
     /// <summary>The rows of a run: the new ones, with old ones between them where they are replayed.</summary>
     /// <param name="own">What is learned.</param>
@@ -87,47 +88,30 @@ internal sealed class ContinuedModel : TunableModel
         batch is TaskBatch ? _tasks!.SumLoss(batch, context) : _learner.SumLoss(batch, context);
 
     public override double AddGradients(Batch batch, ForwardContext context) =>
-        batch is TaskBatch ? base.AddGradients(batch, context) : _learner.AddGradients(batch, context);
+        batch is TaskBatch ? _tasks!.AddGradients(batch, context) : _learner.AddGradients(batch, context);
 
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context) => _learner.ScoredLoss(batch, context);
 
     internal override Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context) =>
         _learner.MixedLoss(batch, partners, share, context);
 
-    public override IEvaluation NewEvaluation() => _model.NewEvaluation();
-
-    internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
-        _model.AddWritten(report, cases, watch);
-
-    public override void Calibrate(MetricReport metrics) => _model.Calibrate(metrics);
-
-    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => _tasks?.WarningsAbout(rows) ?? _model.WarningsAbout(rows);
+    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => Learning.WarningsAbout(rows);
 
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
     {
         Cancellation = cancellation;
         if (_tasks is not null) _tasks.Precompute(rows, cancellation);
         else if (_learner is TaughtModel) _learner.Precompute(_trained, cancellation);
-        _model.Precompute([.. rows.Where(row => row is not TaskRow)], cancellation);
+        Model.Precompute([.. rows.Where(row => row is not TaskRow)], cancellation);
     }
 
-    internal override string? PrecomputedPath => _tasks is null ? _learner.PrecomputedPath : _tasks.PrecomputedPath;
+    internal override void ExportPrecomputed(Action<string, Tensor> write) => Learning.ExportPrecomputed(write);
 
-    internal override void ExportPrecomputed(Action<string, Tensor> write)
-    {
-        if (_tasks is null) _learner.ExportPrecomputed(write);
-        else _tasks.ExportPrecomputed(write);
-    }
-
-    internal override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault)
-    {
-        if (_tasks is null) _learner.ImportPrecomputed(read, fault);
-        else _tasks.ImportPrecomputed(read, fault);
-    }
+    internal override void ImportPrecomputed(Func<string, Tensor?> read, Action<string> fault) => Learning.ImportPrecomputed(read, fault);
 
     protected override void Dispose(bool disposing)
     {
-        base.Dispose(false);
+        base.Dispose(disposing);
         if (disposing) _tasks?.Dispose();
     }
 

@@ -24,14 +24,14 @@ internal sealed record ContinuedRun(TunableModel Model, IReadOnlyList<KeptTask> 
 
     public ContinuedResult Train(CancellationToken cancellation)
     {
-        using var rows = new KeptRows();
+        var rows = new KeptRows();
         using ContinuedModel? model = MakeModel();
         return Run(model, rows).Run(taken => Learn(model, rows, taken), cancellation);
     }
 
     public async Task<ContinuedResult> TrainAsync(CancellationToken cancellation)
     {
-        using var rows = new KeptRows();
+        var rows = new KeptRows();
         using ContinuedModel? model = MakeModel();
         return await Run(model, rows).Start(taken => Learn(model, rows, taken), cancellation).ConfigureAwait(false);
     }
@@ -107,12 +107,10 @@ internal sealed record ContinuedRun(TunableModel Model, IReadOnlyList<KeptTask> 
     private static MetricReport Measure(TunableModel model, RowSet rows, CancellationToken cancellation) => Evaluator.Evaluate(model, rows, cancellation)!;
 
     /// <summary>What the run has read besides its training rows.</summary>
-    private sealed class KeptRows : IDisposable
+    private sealed class KeptRows
     {
         public RowSet[] Measured { get; set; } = [];
 
         public RowSet? Validation { get; set; }
-
-        public void Dispose() => (Measured, Validation) = ([], null);
     }
 }

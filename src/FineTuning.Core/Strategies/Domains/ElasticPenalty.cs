@@ -1,6 +1,7 @@
 using FineTuning.Batching;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
@@ -32,6 +33,7 @@ internal static class ElasticPenalty
         {
             using var scope = NewDisposeScope();
             loss().backward();
+            BackwardFaults.ThrowKept();
             examples++;
             using var none = no_grad();
             for (int i = 0; i < sums.Length; i++)

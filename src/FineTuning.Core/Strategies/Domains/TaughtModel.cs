@@ -17,7 +17,7 @@ namespace FineTuning.Strategies;
 /// <param name="model">Gives scores.</param>
 /// <param name="share">a, from 0 to 1.</param>
 /// <param name="temperature">T, above 0.</param>
-internal sealed class TaughtModel(TunableModel model, double share, double temperature) : TunableModel
+internal sealed class TaughtModel(TunableModel model, double share, double temperature) : ModelView(model)
 {
     private const int TokensInABatch = 2048;
     private const string Path = "taught/";
@@ -25,25 +25,18 @@ internal sealed class TaughtModel(TunableModel model, double share, double tempe
     private readonly Dictionary<EncodedRow, float[]> _old = [];
     private EncodedRow[] _rows = [];
 
-    public override WeightSet Weights => model.Weights;
+    // Scores of two texts that are mixed were not given before.
+    internal override bool MixesStates => false;
 
-    public override Device Device => model.Device;
-
-    public override string PrimaryMetric => model.PrimaryMetric;
-
-    public override int OutputsPerToken => model.OutputsPerToken;
-
-    internal override bool GivesScores => true;
-
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => model.Collate(rows, paddedLength);
-
-    public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => model.Collate(rows, paddedLength, moment);
+    internal override bool KeepsWholeGraph => true;
 
     public override Tensor SumLoss(Batch batch, ForwardContext context) => ScoredLoss(batch, context).Loss;
 
+    public override double AddGradients(Batch batch, ForwardContext context) => AddGradientsOf(SumLoss(batch, context));
+
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
     {
-        (Tensor loss, Tensor scores) = model.ScoredLoss(batch, context);
+        (Tensor loss, Tensor scores) = Model.ScoredLoss(batch, context);
         // Old scores are those of rows as they are in the data; one of which an epoch shows more or fewer words has none.
         if (!batch.Rows.All(row => _old.TryGetValue(row.Origin, out float[]? own) && own.Length == TargetsOf(row) * scores.shape[1])) return (loss, scores);
         Tensor old = tensor(batch.Rows.SelectMany(row => _old[row.Origin]).ToArray(), scores.shape, ScalarType.Float32, scores.device);
@@ -65,15 +58,9 @@ internal sealed class TaughtModel(TunableModel model, double share, double tempe
         return (counts is null ? each : each * counts).sum() * Held(temperature * temperature);
     }
 
-    public override IEvaluation NewEvaluation() => model.NewEvaluation();
-
-    public override void Calibrate(MetricReport metrics) => model.Calibrate(metrics);
-
-    internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => model.WarningsAbout(rows);
-
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
     {
-        model.Precompute(rows, cancellation);
+        Model.Precompute(rows, cancellation);
         _rows = [.. rows];
         using var gradients = no_grad();
         var rules = new BatchRules(int.MaxValue, TokensInABatch, GroupByLength: true, Shuffle: false, 1, int.MaxValue);
@@ -82,7 +69,7 @@ internal sealed class TaughtModel(TunableModel model, double share, double tempe
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             EncodedRow[] own = [.. planned.Rows.Select(index => rows[index])];
-            Tensor scores = model.ScoredLoss(model.Collate(own, planned.PaddedLength), ForwardContext.Evaluation()).Scores;
+            Tensor scores = Model.ScoredLoss(Model.Collate(own, planned.PaddedLength), ForwardContext.Evaluation()).Scores;
             Keep(own, Outputs.Read(scores), (int)scores.shape[1]);
         }
     }
@@ -103,9 +90,6 @@ internal sealed class TaughtModel(TunableModel model, double share, double tempe
         else if (stored.numel() != numbers) fault($"the old model's scores are {stored.numel()} numbers; {numbers} were expected");
         else Keep(_rows, stored.data<float>().ToArray(), targets == 0 ? 0 : numbers / targets);
     }
-
-    // The model owns the weights: disposing a view frees nothing.
-    protected override void Dispose(bool disposing) => base.Dispose(false);
 
     private void Keep(EncodedRow[] rows, float[] scores, int labels)
     {

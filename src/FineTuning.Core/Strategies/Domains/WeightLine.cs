@@ -1,4 +1,5 @@
 using FineTuning.Models;
+using FineTuning.Training;
 using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
@@ -13,10 +14,10 @@ internal sealed class WeightLine : IDisposable
     private Tensor[] _end = [];
 
     /// <summary>Keeps the weights as they are as the beginning.</summary>
-    public WeightLine(IReadOnlyList<Weight> weights) => (_weights, _start) = (weights, Copies(weights));
+    public WeightLine(IReadOnlyList<Weight> weights) => (_weights, _start) = (weights, WeightCopies.Of(weights));
 
     /// <summary>Keeps the weights as they are as the end.</summary>
-    public void End() => _end = Copies(_weights);
+    public void End() => _end = WeightCopies.Of(_weights);
 
     /// <summary>Puts the weights at a share of the way, from 0 to 1.</summary>
     public void MoveTo(double share)
@@ -35,14 +36,5 @@ internal sealed class WeightLine : IDisposable
     public void Dispose()
     {
         foreach (Tensor copy in _start.Concat(_end)) copy.Dispose();
-    }
-
-    private static Tensor[] Copies(IReadOnlyList<Weight> weights)
-    {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
-        Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
-        foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
-        return copies;
     }
 }

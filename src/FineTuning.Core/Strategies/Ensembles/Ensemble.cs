@@ -73,8 +73,7 @@ public static class Ensemble
         NullMembers.RequireEntries(all, nameof(data));
         if (folds < 2 || folds > Math.Min(all.Length, MostMembers))
             throw new InvalidOptionsException([$"there are {folds} folds over {all.Length} rows: it is 2 or more, and at most one for each row"]);
-        int[] order = NestedParts.Order([.. all.Select(row => ((IStratifiedExample)row).Stratum)], seed), fold = new int[all.Length];
-        for (int i = 0; i < order.Length; i++) fold[order[i]] = i % folds;
+        int[] fold = SearchFolds.Of(all.Length, folds, i => ((IStratifiedExample)all[i]).Stratum, null, seed);
         LabeledText<TLabel>[] Part(int number, bool isHeld) => [.. all.Where((_, i) => fold[i] == number == isHeld)];
         (List<TextClassifier<TLabel>> models, List<TrainingResult> runs) =
             Train(make, recipe, [.. Enumerable.Range(0, folds).Select(number => (seed + number, Part(number, false), Part(number, true)))], cancellation);

@@ -1,35 +1,41 @@
 namespace FineTuning.Strategies;
 
-/// <summary>What is known of an error at a number of rows.</summary>
-/// <param name="Rows">Training rows.</param>
-/// <param name="Error">The measured error, 0 or more.</param>
-/// <param name="Deviation">Its standard deviation over evaluation rows and runs; what a fit weighs it by.</param>
-internal readonly record struct MeasuredError(double Rows, double Error, double Deviation);
+/// <summary>The standard deviation of one measured error.</summary>
+/// <param name="rows">Training rows.</param>
+/// <param name="error">The error, 0 or more.</param>
+/// <param name="noise">How many times as far as is usual runs differ from each other.</param>
+internal delegate double ErrorDeviation(double rows, double error, double noise);
 
 /// <summary>
 /// The error at more rows than there are: all shapes are fitted with weights to what was measured, and each counts by how well it explains that (Bayesian
 /// linear regression of floor and height for each shape, the shapes weighed by their evidence).
 /// </summary>
+/// <remarks>
+/// How far runs on the same number of rows differ is not known either, and on some data it is many times what it is on others. So each shape is fitted with
+/// several noises, which count alike before anything is known: errors that no curve explains make the interval wide, and the curve need not go through them.
+/// </remarks>
 internal sealed class ErrorForecast
 {
     // Of the error that was reached, the share that more data would leave, and how sure that is: by the curves of heads on frozen vectors over three sets.
     private const double FloorShare = 0.35, FloorDeviation = 0.3;
 
-    private readonly Fit[] _fits;
-    private readonly Func<double, double, double> _deviation;
+    private static readonly double[] Noises = [1, 2, 4, 8];
 
-    private ErrorForecast(Fit[] fits, Func<double, double, double> deviation) => (_fits, _deviation) = (fits, deviation);
+    private readonly Fit[] _fits;
+    private readonly ErrorDeviation _deviation;
+
+    private ErrorForecast(Fit[] fits, ErrorDeviation deviation) => (_fits, _deviation) = (fits, deviation);
 
     /// <summary>Fits all shapes.</summary>
     /// <param name="measured">Two or more, with rising rows.</param>
-    /// <param name="deviation">The standard deviation of a single measurement, by rows and error.</param>
-    public static ErrorForecast Of(IReadOnlyList<MeasuredError> measured, Func<double, double, double> deviation)
+    /// <param name="deviation">Of a single measurement; measured errors are weighed by it, and a later one is expected to have it.</param>
+    public static ErrorForecast Of(IReadOnlyList<(double Rows, double Error)> measured, ErrorDeviation deviation)
     {
         double first = measured[0].Rows, last = measured[^1].Rows, start = Math.Max(1e-6, measured[0].Error), end = Math.Max(1e-6, measured[^1].Error);
         // A floor below what was reached, of which little is known; the height is what was seen at the first stage above it.
         double floor = FloorShare * end;
         var prior = new Prior(floor, FloorDeviation * end, Math.Max(start - floor, 0.1 * start), (0.5 * start) + (0.2 * end));
-        Fit[] fits = [.. CurveShape.All(first, last).Select(shape => Fit.Of(shape, measured, prior))];
+        Fit[] fits = [.. CurveShape.All(first, last).SelectMany(shape => Noises.Select(noise => Fit.Of(shape, noise, measured, deviation, prior)))];
         Dictionary<string, int> sizes = fits.CountBy(fit => fit.Shape.Family).ToDictionary();
         double best = fits.Max(fit => fit.LogEvidence);
         // Families count alike before anything is known, however many shapes they have.
@@ -70,18 +76,20 @@ internal sealed class ErrorForecast
     private readonly record struct Prior(double Floor, double FloorDeviation, double Height, double HeightDeviation);
 
     /// <summary>A fitted shape: mean and covariance of floor and height.</summary>
-    private sealed record Fit(CurveShape Shape, double Floor, double Height, double FloorVariance, double HeightVariance, double Covariance, double LogEvidence)
+    private sealed record Fit(
+        CurveShape Shape, double Noise, double Floor, double Height, double FloorVariance, double HeightVariance, double Covariance, double LogEvidence)
     {
         public double Weight { get; init; }
 
-        public static Fit Of(CurveShape shape, IReadOnlyList<MeasuredError> measured, Prior prior)
+        public static Fit Of(
+            CurveShape shape, double noise, IReadOnlyList<(double Rows, double Error)> measured, ErrorDeviation deviation, Prior prior)
         {
             // Posterior precision A = S0^-1 + X' R^-1 X and r = X' R^-1 (y - X m0), with two unknowns.
             double a = 1 / Square(prior.FloorDeviation), b = 0, d = 1 / Square(prior.HeightDeviation), r0 = 0, r1 = 0, fit = 0, logs = 0;
             double before = (2 * Math.Log(prior.FloorDeviation)) + (2 * Math.Log(prior.HeightDeviation));
-            foreach (MeasuredError point in measured)
+            foreach ((double rows, double error) in measured)
             {
-                double phi = shape.Phi(point.Rows), precision = 1 / Square(point.Deviation), rest = point.Error - prior.Floor - (prior.Height * phi);
+                double phi = shape.Phi(rows), precision = 1 / Square(deviation(rows, error, noise)), rest = error - prior.Floor - (prior.Height * phi);
                 a += precision;
                 b += precision * phi;
                 d += precision * phi * phi;
@@ -93,14 +101,14 @@ internal sealed class ErrorForecast
             double determinant = (a * d) - (b * b), va = d / determinant, vb = -b / determinant, vd = a / determinant;
             double m0 = (va * r0) + (vb * r1), m1 = (vb * r0) + (vd * r1);
             double evidence = 0.5 * (logs - before - Math.Log(determinant) - fit + (r0 * m0) + (r1 * m1));
-            return new(shape, prior.Floor + m0, prior.Height + m1, va, vd, vb, evidence);
+            return new(shape, noise, prior.Floor + m0, prior.Height + m1, va, vd, vb, evidence);
         }
 
-        public (double Mean, double Deviation, double Weight) At(double rows, Func<double, double, double> deviation)
+        public (double Mean, double Deviation, double Weight) At(double rows, ErrorDeviation deviation)
         {
             double phi = Shape.Phi(rows), mean = Floor + (Height * phi);
             double variance = FloorVariance + (2 * phi * Covariance) + (phi * phi * HeightVariance);
-            return (mean, Math.Sqrt(Math.Max(0, variance) + Square(deviation(rows, Math.Max(0, mean)))), Weight);
+            return (mean, Math.Sqrt(Math.Max(0, variance) + Square(deviation(rows, Math.Max(0, mean), Noise))), Weight);
         }
 
         private static double Square(double value) => value * value;

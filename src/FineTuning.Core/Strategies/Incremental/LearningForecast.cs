@@ -139,9 +139,13 @@ internal readonly record struct ErrorScale(double Top)
     /// The standard deviation of one measured error: over the evaluation rows where it is a share of them, and over runs, which differ the more the fewer rows
     /// they learn from.
     /// </summary>
-    public double Deviation(double rows, double error, double evaluated)
+    /// <param name="rows">Training rows.</param>
+    /// <param name="error">The error, 0 or more.</param>
+    /// <param name="evaluated">Evaluation rows.</param>
+    /// <param name="noise">How many times as far as is usual runs differ.</param>
+    public double Deviation(double rows, double error, double evaluated, double noise = 1)
     {
-        double overRuns = error * (0.02 + (0.3 / Math.Sqrt(Math.Max(1, rows))));
+        double overRuns = noise * error * (0.02 + (0.3 / Math.Sqrt(Math.Max(1, rows))));
         if (Top == 0) return Math.Max(1e-9, overRuns);
         double share = Math.Clamp(error / Top, 0.5 / (evaluated + 1), 1 - (0.5 / (evaluated + 1)));
         // The same rows are evaluated at every stage: most of what their choice does is alike in all.
@@ -157,15 +161,7 @@ internal readonly record struct ErrorScale(double Top)
 /// <param name="Share">Of the rows, the share that the score depends on most: a label's own.</param>
 internal sealed record StageCurve(string Metric, ErrorScale Scale, IReadOnlyList<(long Rows, double Score)> Points, double Evaluated, double Share = 1)
 {
-    public ErrorForecast Forecast()
-    {
-        double Deviation(double rows, double error) => Scale.Deviation(rows * Share, error, Evaluated);
-        return ErrorForecast.Of([.. Points.Select(point => Measured(point, Deviation))], Deviation);
-    }
-
-    private MeasuredError Measured((long Rows, double Score) point, Func<double, double, double> deviation)
-    {
-        double error = Scale.Error(point.Score);
-        return new(point.Rows, error, deviation(point.Rows, error));
-    }
+    public ErrorForecast Forecast() => ErrorForecast.Of(
+        [.. Points.Select(point => ((double)point.Rows, Scale.Error(point.Score)))],
+        (rows, error, noise) => Scale.Deviation(rows * Share, error, Evaluated, noise));
 }

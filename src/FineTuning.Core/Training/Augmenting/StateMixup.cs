@@ -68,10 +68,7 @@ internal sealed record StateMixup(double Alpha) : RunFeature
             EncodedRow[] others = [.. batch.Rows.Select(row => _partners[row.Origin])];
             var moment = new BatchMoment(run.Options.Seed, run.Record.Steps / run.Record.Length.StepsInAnEpoch);
             Batch partners = run.Model.Collate(others, Math.Max(batch.PaddedLength, others.Max(row => row.Length)), moment);
-            Tensor sum = run.Model.MixedLoss(batch, partners, _share, context);
-            double value = sum.Number();
-            if (double.IsFinite(value)) sum.backward();
-            return value;
+            return TunableModel.AddGradientsOf(run.Model.MixedLoss(batch, partners, _share, context));
         }
     }
 }

@@ -16,12 +16,8 @@ internal sealed class WeightAveraging(double decay) : LoopFeature
     public override void Begin(RunParts run)
     {
         if (_average is not null) return;
-        using var scope = NewDisposeScope();
-        using var gradients = no_grad();
         _weights = run.Trained;
-        Tensor[] copies = [.. _weights.Select(weight => weight.Value.detach().clone())];
-        foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
-        _average = copies;
+        _average = WeightCopies.Of(_weights);
     }
 
     public override void AfterStep(RunParts run)

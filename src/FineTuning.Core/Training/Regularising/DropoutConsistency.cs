@@ -47,10 +47,7 @@ internal sealed record DropoutConsistency(double Alpha = 1) : RunFeature
             (Tensor loss, Tensor scores) = run.Model.ScoredLoss(batch, context);
             // The second pass is a part of the micro-step with dropout of its own.
             (Tensor other, Tensor second) = run.Model.ScoredLoss(batch, context.Apart(int.MaxValue));
-            Tensor sum = (loss.Plus(other) * Held(0.5)).Plus(Divergence(scores, second) * Held(alpha));
-            double value = sum.Number();
-            if (double.IsFinite(value)) sum.backward();
-            return value;
+            return TunableModel.AddGradientsOf((loss.Plus(other) * Held(0.5)).Plus(Divergence(scores, second) * Held(alpha)));
         }
     }
 }

@@ -15,12 +15,18 @@ internal sealed class WeightCopies(string path) : IDisposable
     /// <summary>Copies the weights as they are, unless a state was imported.</summary>
     public void Keep(IReadOnlyList<Weight> weights)
     {
-        if (_copies.Length > 0) return;
+        if (_copies.Length == 0) (_weights, _copies) = (weights, Of(weights));
+    }
+
+    /// <summary>Copies of the weights as they are, outside of any scope: the caller's.</summary>
+    public static Tensor[] Of(IReadOnlyList<Weight> weights)
+    {
         using var scope = NewDisposeScope();
         using var none = no_grad();
+        // They leave the scope together: where memory ends half-way, nothing is left behind.
         Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
         foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
-        (_weights, _copies) = (weights, copies);
+        return copies;
     }
 
     /// <summary>Puts the copies back, to the bit, and forgets them.</summary>

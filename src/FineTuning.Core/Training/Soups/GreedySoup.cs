@@ -50,7 +50,7 @@ internal sealed record GreedySoup(int Candidates) : RunFeature
             int index = _candidates.FindIndex(candidate => run.Selection.IsBetter(value, candidate.Value));
             if (index < 0) index = _candidates.Count;
             if (index >= most) return;
-            _candidates.Insert(index, (value, Copies(run.Trained)));
+            _candidates.Insert(index, (value, Training.WeightCopies.Of(run.Trained)));
             if (_candidates.Count <= most) return;
             Free(_candidates[^1].Weights);
             _candidates.RemoveAt(most);
@@ -103,7 +103,7 @@ internal sealed record GreedySoup(int Candidates) : RunFeature
             _seen = (long)(state.Number($"{Path}seen") ?? -1);
             for (int i = 0; state.Number($"{Path}{i}/value") is { } value; i++)
             {
-                Tensor[] weights = Copies(run.Trained);
+                Tensor[] weights = Training.WeightCopies.Of(run.Trained);
                 for (int j = 0; j < weights.Length; j++) state.CopyTo($"{Path}{i}/{j}", weights[j]);
                 _candidates.Add((value, weights));
             }
@@ -128,15 +128,6 @@ internal sealed record GreedySoup(int Candidates) : RunFeature
         {
             using var none = no_grad();
             for (int i = 0; i < mean.Length; i++) mean[i].copy_(source[i].Value);
-        }
-
-        private static Tensor[] Copies(IReadOnlyList<Weight> weights)
-        {
-            using var scope = NewDisposeScope();
-            using var none = no_grad();
-            Tensor[] copies = [.. weights.Select(weight => weight.Value.detach().clone())];
-            foreach (Tensor copy in copies) copy.DetachFromDisposeScope();
-            return copies;
         }
 
         private static void Free(Tensor[] weights)
