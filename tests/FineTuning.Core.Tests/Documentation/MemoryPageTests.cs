@@ -27,7 +27,7 @@ public sealed class MemoryPageTests
             .Epochs(3)
             .ValidateOn(dev);
 
-        MemoryEstimate estimate = tuner.Estimate(train);   // a few rows of the largest batches are computed; the model stays as it is
+        MemoryEstimate estimate = tuner.Estimate(train);   // the largest batches are computed, as far as they surely fit; the model stays as it is
         Console.WriteLine(estimate);                       // what is held now, the optimizer, copies, micro-batches, evaluation, the limit
 
         bool fits = estimate.Fits(8L << 30);               // 8 GB for the whole process

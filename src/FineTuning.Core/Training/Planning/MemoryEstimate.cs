@@ -5,7 +5,7 @@ namespace FineTuning.Training;
 
 /// <summary>How much memory a run would take at its highest, and what for; of the whole process, in bytes.</summary>
 /// <remarks>
-/// Measured on a few rows of the largest batches and extended to their real sizes: memory grows evenly with the rows of a batch. Immutable and thread-safe.
+/// Measured on the largest batches, or on a few of their rows where the whole may not fit: memory grows evenly with the rows. Immutable and thread-safe.
 /// </remarks>
 public sealed class MemoryEstimate
 {
@@ -89,7 +89,7 @@ public sealed class MemoryEstimate
 
 /// <summary>The memory of a pass by its rows: the greater of two straight lines.</summary>
 /// <param name="Kept">What is kept when the backward pass begins.</param>
-/// <param name="Highest">The highest of the whole pass, as far as a few rows showed it.</param>
+/// <param name="Highest">The highest of the whole pass, as far as the rows that were computed showed it.</param>
 internal sealed record BatchMemory(MemoryLine Kept, MemoryLine Highest)
 {
     /// <param name="rows">1 or more.</param>

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Training;
 
 /// <summary>
-/// Estimates the memory of a recipe: weights are counted, passes are measured on a few rows of the largest batch, padded as it is. No weight changes.
+/// Estimates the memory of a recipe: weights are counted, passes are measured on a few rows of the largest batch, padded as it is,
+/// and on the whole of it where it surely fits. No weight changes.
 /// </summary>
 /// <remarks>On the thread of a run that has the weights for itself.</remarks>
 internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, CancellationToken cancellation)
@@ -95,26 +96,29 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
 
     private BatchMemory OfTraining(RunParts run, PlannedBatch largest)
     {
-        (int few, int more) = Counts(largest.Rows.Length);
-        MemoryLine highest = Line(few, more, count => Measured(run, Train(run, largest, count), Train(run, largest, Before(count))));
+        MemoryLine highest = Line(largest.Rows.Length, count => Measured(run, Train(run, largest, count), Train(run, largest, Before(count))));
         if (!model.KeepsWholeGraph) return new(highest, highest);
         // Gradients of earlier micro-batches are there already when the next begins.
         long earlier = options.Accumulation > 1 ? run.Trained.Sum(Bytes) : 0;
-        MemoryLine kept = Line(few, more, count => Measured(run, Forward(run, largest, count), null));
+        MemoryLine kept = Line(largest.Rows.Length, count => Measured(run, Forward(run, largest, count), null));
         return new(kept with { Base = kept.Base + earlier }, highest);
     }
 
     private long OfEvaluation()
     {
-        (Action _, int rows) = Evaluate(1);
-        (int few, int more) = Counts(rows);
-        return Line(few, more, count => ProcessMemory.Rise(Evaluate(count).Pass)).Of(rows);
+        int rows = Evaluate(1).Rows;
+        return Line(rows, count => ProcessMemory.Rise(Evaluate(count).Pass)).Of(rows);
     }
 
-    // Few enough to fit where the whole does, enough for a slope.
-    private static (int Few, int More) Counts(int rows) => rows == 1 ? (1, 1) : (Math.Max(1, rows / 8), Math.Max(2, rows / 4));
-
-    private static MemoryLine Line(int few, int more, Func<int, long> measure) => MemoryLine.Through(few, few == more ? 0 : measure(few), more, measure(more));
+    // Few rows say whether the whole batch surely fits. Then it is computed, since what is extended from few magnifies what the allocator does by chance.
+    private static MemoryLine Line(int rows, Func<int, long> measure)
+    {
+        (int few, int more) = rows == 1 ? (1, 1) : (Math.Max(1, rows / 8), Math.Max(2, rows / 4));
+        long small = measure(few);
+        MemoryLine line = MemoryLine.Through(few, small, more, few == more ? small : measure(more));
+        bool fits = ProcessMemory.Current + (2 * line.Of(rows)) < MemoryLimit.Current() / 2;
+        return fits && rows > more ? MemoryLine.Through(few, small, rows, measure(rows)) : line;
+    }
 
     // The pass after a smaller one, as in a run: of what that leaves to the allocator little has the sizes that the larger one needs. With accumulation its
     // gradients stay, too.
@@ -129,8 +133,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         });
     }
 
-    // The largest that no memory is given back after: see HeapRoom.
-    private static int Before(int count) => Math.Max(1, 2 * count / 3);
+    // Memory is given back before a batch that is half as large again as the last that it was given back before (HeapRoom): the usual one is smaller than two thirds.
+    private static int Before(int count) => Math.Max(1, count / 2);
 
     private Action Train(RunParts run, PlannedBatch largest, int count) => () =>
     {
