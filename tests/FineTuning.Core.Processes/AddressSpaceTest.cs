@@ -37,6 +37,7 @@ internal static class AddressSpaceTest
                 int same = found.Count(one => one.Code == 0 && IsSame(one.Last, expected)), typed = found.Count(one => one.Code == 0 && one.Last.StartsWith("typed", StringComparison.Ordinal));
                 int split = found.Count(one => one.Last.EndsWith("in parts", StringComparison.Ordinal));
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{room,5} MB: {same} of {count} as without a limit ({split} in parts), {typed} ended with an exception, {count - same - typed} otherwise"));
+                if (typed > 0) Console.WriteLine($"      {found.First(one => one.Last.StartsWith("typed", StringComparison.Ordinal)).Last}");
                 foreach ((int ended, string last) in found.Where(one => one.Code != 0 || !(IsSame(one.Last, expected) || one.Last.StartsWith("typed", StringComparison.Ordinal))))
                 {
                     dead++;

@@ -6,9 +6,9 @@ namespace FineTuning.Tensors;
 /// <summary>The address space of the process, where it is limited (<c>ulimit -v</c>): the limit, and how much is left.</summary>
 internal static partial class AddressSpace
 {
-    // glibc's M_MMAP_THRESHOLD.
-    private const int MappingThreshold = -3;
-    private const int SmallestMapping = 1 << 20;
+    // glibc's M_MMAP_THRESHOLD and M_ARENA_MAX.
+    private const int MappingThreshold = -3, MostArenas = -8;
+    private const int SmallestMapping = 1 << 20, Arenas = 2;
 
     /// <summary>What native code needs beside tensors: kernels, buffers, stacks of its threads.</summary>
     public static long Reserve => (96L + (16L * FineTuningRuntime.Threads)) << 20;
@@ -34,13 +34,16 @@ internal static partial class AddressSpace
     }
 
     /// <summary>
-    /// From now on a tensor of 1 MB or more is a mapping of its own, which ends with it: what is left can then be counted. It costs the clearing of every such tensor.
+    /// Where there is a limit: from now on a tensor of 1 MB or more is a mapping of its own, which ends with it, so that what is left can be counted; and threads share two
+    /// heaps, each of which reserves 64 MB. It costs the clearing of every such tensor.
     /// </summary>
-    public static void MapLargeTensors()
+    public static void Prepare()
     {
+        if (Left() is null) return;
         try
         {
             _ = mallopt(MappingThreshold, SmallestMapping);
+            _ = mallopt(MostArenas, Arenas);
         }
         catch (EntryPointNotFoundException)
         {

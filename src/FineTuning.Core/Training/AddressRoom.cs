@@ -23,7 +23,7 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
     public static AddressRoom? OfProcess()
     {
         if (AddressSpace.Left() is null) return null;
-        AddressSpace.MapLargeTensors();
+        AddressSpace.Prepare();
         return new AddressRoom(() => AddressSpace.Left() ?? long.MaxValue, ProcessMemory.Rise);
     }
 

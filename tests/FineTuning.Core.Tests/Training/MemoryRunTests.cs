@@ -103,6 +103,16 @@ public sealed class MemoryRunTests
     }
 
     [Fact]
+    public void The_first_batch_that_is_computed_is_the_largest()
+    {
+        using RowsClassifier behind = TinyRun.Model();
+        using var watched = new NarrowModel(behind, int.MaxValue, Fault.Forward);
+        Run(watched, Recipe);
+        Assert.Equal(watched.MostTokens, watched.FirstTokens);
+        Assert.True(watched.LeastTokens < watched.MostTokens);
+    }
+
+    [Fact]
     public void Where_not_even_native_code_has_room_nothing_begins()
     {
         using RowsClassifier behind = TinyRun.Model();
@@ -174,7 +184,11 @@ public sealed class MemoryRunTests
 
         public int LastTokens { get; private set; }
 
+        public int FirstTokens { get; private set; }
+
         public int MostTokens { get; private set; }
+
+        public int LeastTokens { get; private set; } = int.MaxValue;
 
         public bool Adds { get; init; } = true;
 
@@ -189,7 +203,8 @@ public sealed class MemoryRunTests
         public override Tensor SumLoss(Batch batch, ForwardContext context)
         {
             LastTokens = batch.Rows.Count * batch.PaddedLength;
-            MostTokens = Math.Max(MostTokens, LastTokens);
+            if (MostTokens == 0) FirstTokens = LastTokens;
+            (MostTokens, LeastTokens) = (Math.Max(MostTokens, LastTokens), Math.Min(LeastTokens, LastTokens));
             Tensor sum = inner.SumLoss(batch, ForwardContext.For(null, Precision.Float32, context.Recomputed));
             if (batch.Rows.Count * batch.PaddedLength <= mostTokens) return sum;
             Failures++;
