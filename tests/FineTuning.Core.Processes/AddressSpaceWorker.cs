@@ -16,6 +16,8 @@ internal static partial class AddressSpaceWorker
     /// <param name="room">In megabytes; 0: no limit.</param>
     public static int Run(string folder, int room)
     {
+        // What native code is left depends on its threads.
+        FineTuningRuntime.Threads = 2;
         using TextClassifier<string> model = Pretrained.TextClassifier<string>(folder, new TextClassifierOptions<string> { MaximumLength = 128 });
         var random = new Random(1);
         string[] words = ["fine", "dull", "film", "evening", "long", "and", "the", "nothing", "happens", "good"];

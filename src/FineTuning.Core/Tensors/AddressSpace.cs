@@ -30,12 +30,13 @@ internal static partial class AddressSpace
     {
         if (Limit(root) is not { } limit) return null;
         string? pages = MemoryLimit.Lines(Path.Combine(root, "proc", "self", "statm")).FirstOrDefault()?.Split(' ')[0];
-        return long.TryParse(pages, CultureInfo.InvariantCulture, out long mapped) ? Math.Max(0, limit - (mapped * Environment.SystemPageSize)) : null;
+        bool isKnown = long.TryParse(pages, CultureInfo.InvariantCulture, out long mapped);
+        return isKnown ? Math.Max(0, limit - (mapped * Environment.SystemPageSize)) : null;
     }
 
     /// <summary>
-    /// Where there is a limit: from now on a tensor of 1 MB or more is a mapping of its own, which ends with it, so that what is left can be counted; and threads share two
-    /// heaps, each of which reserves 64 MB. It costs the clearing of every such tensor.
+    /// Where there is a limit: from now on a tensor of 1 MB or more is a mapping of its own, which ends with it, so that what is left can be counted; and threads
+    /// share two heaps, each of which reserves 64 MB. It costs the clearing of every such tensor.
     /// </summary>
     public static void Prepare()
     {

@@ -34,7 +34,8 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
     public void Forget() => _known.Clear();
 
     /// <summary>
-    /// What is measured one after the other, up to a batch: rows alone, from the shortest on, then rows together; each of twice the tokens of the last at most, where rows allow it.
+    /// What is measured one after the other, up to a batch: rows alone, from the shortest on, then rows together; each of twice the tokens of the last at most,
+    /// where rows allow it.
     /// </summary>
     /// <param name="lengths">Of all rows.</param>
     /// <param name="largest">A batch, which is the last.</param>

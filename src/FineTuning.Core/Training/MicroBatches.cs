@@ -23,7 +23,9 @@ internal sealed class MicroBatches(TunableModel model)
         foreach (int[] part in planned.Rows.Chunk(rows)) yield return _current = planned with { Rows = part };
     }
 
-    /// <summary>Has it measured what passes take, up to the largest, before gradients are gathered next; does nothing where the address space has no limit.</summary>
+    /// <summary>
+    /// Has it measured what passes take, up to the largest, before gradients are gathered next; does nothing where the address space has no limit.
+    /// </summary>
     /// <param name="lengths">Of all rows.</param>
     /// <param name="largest">The largest micro-batch.</param>
     /// <param name="pass">Adds the gradients of a batch.</param>
