@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tensors;
 using FineTuning.Training;
 
 namespace FineTuning.Processes;

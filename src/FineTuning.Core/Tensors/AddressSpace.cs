@@ -35,8 +35,8 @@ internal static partial class AddressSpace
     }
 
     /// <summary>
-    /// Where there is a limit: from now on a tensor of 1 MB or more is a mapping of its own, which ends with it, so that what is left can be counted; and threads
-    /// share two heaps, each of which reserves 64 MB. It costs the clearing of every such tensor.
+    /// Where there is a limit: from now on a tensor of 1 MB or more is a mapping of its own, which ends with it, so that what is left can be counted;
+    /// and threads share two heaps, each of which reserves 64 MB. It costs the clearing of every such tensor.
     /// </summary>
     public static void Prepare()
     {
