@@ -238,7 +238,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return double.IsFinite(loss) ? loss : throw Diverged([planned], $"the loss is {loss} before the first step");
     }
 
-    private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => _window.TryGetValue(index, out EncodedRow? row) ? row : train.Rows[index])];
+    private EncodedRow[] RowsOf(PlannedBatch planned) =>
+        [.. planned.Rows.Select(index => _window.TryGetValue(index, out EncodedRow? row) ? row : train.Rows[index])];
 
     private DivergedException Diverged(PlannedBatch[] window, string problem)
     {

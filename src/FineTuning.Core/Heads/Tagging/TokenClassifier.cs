@@ -178,8 +178,8 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         return [.. Windows(rows)];
     }
 
-    internal override RowFormat RowFormat => new(SentenceWindow.Read, Tokenizer, [MaximumLength, Trunk.Plan.TypeVocabularySize, Tags.Names, Tags.Scheme, .. _rowSettings])
-        { Arrange = Windows };
+    internal override RowFormat RowFormat =>
+        new(SentenceWindow.Read, Tokenizer, [MaximumLength, Trunk.Plan.TypeVocabularySize, Tags.Names, Tags.Scheme, .. _rowSettings]) { Arrange = Windows };
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>

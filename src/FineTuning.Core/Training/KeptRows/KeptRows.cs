@@ -8,8 +8,8 @@ namespace FineTuning.Training;
 
 /// <summary>Rows that are read from a file when they are asked for.</summary>
 /// <remarks>
-/// The file is read by position and not mapped: a failing disk is then an exception and not the end of the process, and what was read lately lies in the system's
-/// memory anyway. Thread-safe.
+/// The file is read by position and not mapped: a failing disk is then an exception and not the end of the process, and what was read lately lies in the
+/// system's memory anyway. Thread-safe.
 /// </remarks>
 internal sealed class KeptRows : IReadOnlyList<EncodedRow>, IDisposable
 {
@@ -171,5 +171,6 @@ internal sealed class KeptRows : IReadOnlyList<EncodedRow>, IDisposable
         return buffer;
     }
 
-    private CheckpointException Damaged(string problem, Exception? cause) => new(_path, $"its rows are damaged: {problem}; the next run encodes them anew", cause);
+    private CheckpointException Damaged(string problem, Exception? cause) =>
+        new(_path, $"its rows are damaged: {problem}; the next run encodes them anew", cause);
 }

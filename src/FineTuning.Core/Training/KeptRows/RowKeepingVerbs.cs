@@ -6,8 +6,8 @@ namespace FineTuning;
 public static class RowKeepingVerbs
 {
     /// <summary>
-    /// Encodes the training data into a file instead of into memory, and trains from there: to the bit what a run in memory learns, in 6 bytes of memory a row
-    /// (10 with a token budget). A later run on the same data, with the same tokenizer and options, reads the file and does not encode. Where anything
+    /// Encodes the training data into a file instead of into memory, and trains from there: to the bit what a run in memory learns, in 7 bytes of memory a row
+    /// (11 with a token budget). A later run on the same data, with the same tokenizer and options, reads the file and does not encode. Where anything
     /// of that is another, it is encoded anew.
     /// </summary>
     /// <typeparam name="TExample">What the model is trained on.</typeparam>
@@ -17,8 +17,8 @@ public static class RowKeepingVerbs
     /// <see cref="CheckpointVerbs.CheckpointTo"/>.
     /// </param>
     /// <remarks>
-    /// Validation data stays in memory. All examples are read in every run, to see that they are the same; where they are not, the data is read twice. Refused before
-    /// data is read: rows that are packed whole or split, augmented, of several tasks, of preferences, of questions with answers, and those of a model of your own.
+    /// Validation data stays in memory. All examples are read in every run, to see that they are the same; where they are not, the data is read twice. Refused
+    /// before data is read: rows that are packed, augmented, of several tasks or domains, of preferences, of questions with answers, and of a model of your own.
     /// </remarks>
     /// <exception cref="Errors.InvalidOptionsException">At the run: the model's rows cannot be kept.</exception>
     public static FineTuner<TExample> KeepRowsOnDisk<TExample>(this FineTuner<TExample> tuner, string? folder = null)

@@ -13,7 +13,8 @@ internal static class RowKey
     // What the files of a tokenizer do not say (settings given at loading) shows in what becomes of these.
     private static readonly string[] Probes =
     [
-        "The quick  brown fox's 12,345.67 JUMPS over\tthe lazy dog\n", " café ÀÉ naïve ﬁ 你好世界 日本語 한국어 🙂 e\u0301", "<s> [MASK] </s> <|endoftext|> @user http://a.b/c?d=e_f", "",
+        "The quick  brown fox's 12,345.67 JUMPS over\tthe lazy dog\n", " café ÀÉ naïve ﬁ 你好世界 日本語 한국어 🙂 e\u0301",
+        "<s> [MASK] </s> <|endoftext|> @user http://a.b/c?d=e_f", "",
     ];
 
     /// <param name="model">Encodes; it has a format.</param>

@@ -70,7 +70,8 @@ internal sealed class RowStore<TExample>(RowKeeping keeping, TunableModel<TExamp
         try
         {
             rows = new KeptRows(target, null, _format);
-            if (!rows.Index.Key.AsSpan().SequenceEqual(key)) throw new CheckpointException(target, "its rows were made with another tokenizer or other options");
+            if (!rows.Index.Key.AsSpan().SequenceEqual(key))
+                throw new CheckpointException(target, "its rows were made with another tokenizer or other options");
             rows.Verify(Cancellation);
             return rows;
         }
