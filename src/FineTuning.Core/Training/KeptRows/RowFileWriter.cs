@@ -24,6 +24,7 @@ internal sealed class RowFileWriter : IDisposable
     private readonly List<long> _ends = [];
     private readonly List<uint> _sums = [];
     private long _written;
+    private bool _isPublished;
 
     /// <exception cref="IOException">The folder cannot be made or written.</exception>
     public RowFileWriter(string root, ICheckpointDisk disk)
@@ -94,22 +95,26 @@ internal sealed class RowFileWriter : IDisposable
         }
         Folder = target;
         _disk.SyncFolder(_root);
+        _isPublished = true;
         _lock.Dispose();
     }
 
-    /// <summary>Deletes what was written.</summary>
+    /// <summary>Deletes what was written and has no name yet.</summary>
     public void Discard()
     {
         _stream?.Dispose();
         try
         {
-            if (Directory.Exists(Folder)) DeleteFiles(Folder);
+            if (!_isPublished && Directory.Exists(Folder)) DeleteFiles(Folder);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             // The next run sweeps.
         }
-        _lock.Dispose();
+        finally
+        {
+            _lock.Dispose();
+        }
     }
 
     public void Dispose() => _hash.Dispose();
