@@ -77,8 +77,8 @@ public sealed class ReliabilityPageTests : IDisposable
         // end
         using TextClassifier<string> opened = Pretrained.TextClassifier<string>(folder);
         Assert.Equal(4, step);
-        Assert.Equal(fresh.Predict("a fine film").Score, opened.Predict("a fine film").Score);
-        Assert.Equal(model.Predict("a fine film").Score, again.Predict("a fine film").Score);
+        Assert.Equal(fresh.Predict("a fine film").Scores[0].Score, opened.Predict("a fine film").Scores[0].Score);
+        Assert.Equal(model.Predict("a fine film").Scores[0].Score, again.Predict("a fine film").Scores[0].Score);
     }
 
     [Fact]

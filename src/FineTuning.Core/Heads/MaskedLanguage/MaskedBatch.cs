@@ -28,7 +28,8 @@ internal sealed class MaskableRow(int[] ids, int[] units, int row, double expect
 
     internal static new MaskableRow Read(ref RowReader reader)
     {
-        ((int[] ids, _), int[] units) = (ReadTokens(ref reader), reader.Numbers());
+        (int[] ids, _) = ReadTokens(ref reader);
+        int[] units = reader.Numbers();
         return units.Length == ids.Length ? new(ids, units, reader.Count(), reader.Real()) : throw RowReader.Damaged("it has not as many units as tokens");
     }
 }
