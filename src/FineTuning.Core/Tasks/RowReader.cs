@@ -98,6 +98,8 @@ internal ref struct RowReader(ReadOnlySpan<byte> bytes, int vocabulary, int inde
         return isWhole ? Encoding.UTF8.GetString(text) : new string(MemoryMarshal.Cast<byte, char>(text));
     }
 
+    public string? OptionalText() => Flag() ? Text() : null;
+
     /// <summary>How many entries a list has of which each takes so many bytes at least.</summary>
     public int Length(int bytesEach)
     {

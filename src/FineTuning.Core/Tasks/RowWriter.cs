@@ -90,6 +90,12 @@ internal sealed class RowWriter
         Bytes(bytes);
     }
 
+    public void OptionalText(string? value)
+    {
+        Flag(value is not null);
+        if (value is not null) Text(value);
+    }
+
     private void Variable(ulong value)
     {
         Span<byte> target = _bytes.GetSpan(10);

@@ -18,7 +18,7 @@ public static class RowKeepingVerbs
     /// </param>
     /// <remarks>
     /// Validation data stays in memory. All examples are read in every run, to see that they are the same; where they are not, the data is read twice. Refused
-    /// before data is read: rows that are packed, augmented, of several tasks or domains, of preferences, of questions with answers, and of your own models.
+    /// before data is read: rows that are packed, augmented, of several tasks or domains, of preferences, and of a model of your own.
     /// </remarks>
     /// <exception cref="Errors.InvalidOptionsException">At the run: the model's rows cannot be kept.</exception>
     public static FineTuner<TExample> KeepRowsOnDisk<TExample>(this FineTuner<TExample> tuner, string? folder = null)

@@ -124,6 +124,21 @@ public sealed class LoadCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void A_forks_checkpoint_has_what_trained_before_it_too()
+    {
+        using (TextClassifier<string> model = Open()) Run(model, tuner => tuner, []);
+        string weights;
+        using (TextClassifier<string> model = Open())
+        {
+            FineTuner.For(model).Steps(8).BatchSize(4).CheckpointTo(_runs).Fork(4, _other, options => options with { Frozen = new WeightFilter().Trunk() }).Train(Data(20));
+            weights = WeightHash.Of(model.Weights);
+        }
+        using TextClassifier<string> fresh = Open();
+        Assert.Equal(8, fresh.LoadCheckpoint(_other));
+        Assert.Equal(weights, WeightHash.Of(fresh.Weights));
+    }
+
+    [Fact]
     public void An_adapter_that_does_not_fit_is_taken_away_again()
     {
         using (TextClassifier<string> model = Open()) Run(model, tuner => tuner.WithAdapter(Adapter.Lora(rank: 2)), []);

@@ -14,7 +14,7 @@ public sealed class KeptRowsLawTests : IDisposable
     private readonly string _folder = KilledRun.NewFolder();
 
     public static TheoryData<string> Heads =>
-        ["texts", "weighted", "pairs", "several", "scores", "tags", "long tags", "masks", "masked lines", "sentences", "triples", "decoder", "chat", "t5", "rewards"];
+        ["texts", "weighted", "pairs", "several", "scores", "tags", "long tags", "answers", "long answers", "masks", "masked lines", "sentences", "triples", "decoder", "chat", "t5", "rewards"];
 
     public void Dispose()
     {
@@ -134,6 +134,12 @@ public sealed class KeptRowsLawTests : IDisposable
                 string tagger = Goldens.Require("pipelines", "bert-tokens");
                 law.Holds<TaggedText>(() => Pretrained.TokenClassifier(tagger, null, new TokenClassifierOptions { MaximumLength = head == "tags" ? null : 7 }),
                     [.. texts.Select(text => new TaggedWords(text.Split(' '), [.. text.Split(' ').Select(word => word.Length > 3 ? "B-PER" : "O")]))]);
+                break;
+            case "answers" or "long answers":
+                string answerer = Goldens.Require("pipelines", "bert-qa");
+                var reading = new QuestionAnswererOptions { AllowsNoAnswer = true, MaximumLength = head == "answers" ? null : 14, FullestContextOnly = head == "answers" };
+                law.Holds(() => Pretrained.QuestionAnswerer(answerer, reading), [.. texts.Select((text, i) => i % 4 == 0 ? new AnsweredQuestion("what is it?", text)
+                    : new AnsweredQuestion("what is it?", text, new GivenAnswer(text.Split(' ')[^1], text.LastIndexOf(' ') + 1)) { Id = $"q{i}" })]);
                 break;
             case "masks" or "masked lines":
                 string masked = Goldens.Require("pipelines", "bert-mask");

@@ -221,8 +221,6 @@ public sealed class KeptRowsTests : IDisposable
         using TextClassifier<string> model = Pretrained.TextClassifier<string>(Checkpoint);
         Refused(() => FineTuner.For(model).KeepRowsOnDisk().Train(Unread<LabeledText<string>>()), "KeepRowsOnDisk() has no folder");
         Refused(() => FineTuner.For(model).KeepRowsOnDisk(_folder).WithAugmentation([Augmentation.Words()]).Train(Unread<LabeledText<string>>()), "cannot be kept");
-        using QuestionAnswerer answerer = Pretrained.QuestionAnswerer(Path.Combine(Goldens.Repository, "tests", "goldens", "pipelines", "bert-qa"));
-        Refused(() => FineTuner.For(answerer).KeepRowsOnDisk(_folder).Train(Unread<AnsweredQuestion>()), "QuestionAnswerer");
         using RowsClassifier own = TinyRun.Model();
         Refused(() => FineTuner.For(own).KeepRowsOnDisk(_folder).Train(Unread<IdsWithLabel>()), "RowsClassifier");
 
