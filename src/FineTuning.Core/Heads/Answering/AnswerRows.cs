@@ -113,7 +113,8 @@ internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bo
         (int[] ids, int[]? types) = ReadTokens(ref reader);
         var window = new SpanWindow(reader.Count(), reader.Numbers(), reader.Numbers());
         bool[]? fullest = reader.Flag() ? reader.Flags() : null;
-        if (reader.Ids() is not [int start, int end] || Math.Max(Math.Max(start, end), window.First) >= ids.Length || window.Starts.Length != window.Ends.Length || window.Last >= ids.Length)
+        if (reader.Ids() is not [int start, int end] || Math.Max(Math.Max(start, end), window.First) >= ids.Length
+            || window.Starts.Length != window.Ends.Length || window.Last >= ids.Length)
             throw RowReader.Damaged("a window does not fit its tokens");
         return new(ids, types, window, fullest, (start, end), reader.Real());
     }

@@ -258,5 +258,6 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
 
     private int[]? TypesOf(AnswerWindow window) => EncoderText.TypesOf(Trunk, window.Tokens);
 
-    private static IEnumerable<EncodedRow> Windows(IEnumerable<EncodedRow> rows) => rows.Select(OwnRows.Of<QuestionRow>).SelectMany(question => question.Prepared());
+    private static IEnumerable<EncodedRow> Windows(IEnumerable<EncodedRow> rows) =>
+        rows.Select(OwnRows.Of<QuestionRow>).SelectMany(question => question.Prepared());
 }
