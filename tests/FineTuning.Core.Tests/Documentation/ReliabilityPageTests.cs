@@ -76,7 +76,7 @@ public sealed class ReliabilityPageTests : IDisposable
         again.LoadCheckpoint(runs, CheckpointWeights.Best);        // the weights of the best evaluation up to it
         // end
         using TextClassifier<string> opened = Pretrained.TextClassifier<string>(folder);
-        Assert.Equal(4, step);
+        Assert.Equal(6, step);
         Assert.Equal(fresh.Predict("a fine film").Scores[0].Score, opened.Predict("a fine film").Scores[0].Score);
         Assert.Equal(model.Predict("a fine film").Scores[0].Score, again.Predict("a fine film").Scores[0].Score);
     }

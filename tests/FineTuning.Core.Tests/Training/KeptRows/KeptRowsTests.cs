@@ -165,7 +165,7 @@ public sealed class KeptRowsTests : IDisposable
     [Fact]
     public void Rows_that_are_damaged_while_a_run_reads_them_end_it_with_the_file_and_not_the_process()
     {
-        Encoded(Data(20));
+        Encoded(Data(200));
         string folder = Assert.Single(Directory.GetDirectories(_folder));
         using CountedModel<LabeledText<string>> model = Open();
         using var rows = new KeptRows(folder, null, model.RowFormat!);
