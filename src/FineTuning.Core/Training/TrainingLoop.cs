@@ -20,6 +20,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private MicroBatches _microBatches = new(model);
     private AddressRoom? _evaluations;
 
+    // The rows of the step, by their indices.
+    private readonly Dictionary<int, EncodedRow> _window = [];
+
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
     /// <summary>What the run goes on from. Null: it begins.</summary>
@@ -82,7 +85,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         {
             (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
             run.EnterEpoch(epoch);
-            foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
+            foreach (PlannedBatch[] window in Windows(_plan.Of(options.Seed, epoch), done))
             {
                 long next = _record.Steps + 1;
                 if (_record.IsOver || !Step(run, window, epoch)) break;
@@ -93,6 +96,17 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             }
         }
         if (!cancellation.IsCancellationRequested) Evaluate(run, last: true);
+    }
+
+    // The windows of an epoch from a step on: none before it is looked at.
+    private IEnumerable<PlannedBatch[]> Windows(IReadOnlyList<PlannedBatch> batches, long from)
+    {
+        for (long start = from * options.Accumulation; start < batches.Count; start += options.Accumulation)
+        {
+            var window = new PlannedBatch[Math.Min(options.Accumulation, batches.Count - start)];
+            for (int i = 0; i < window.Length; i++) window[i] = batches[(int)start + i];
+            yield return window;
+        }
     }
 
     private void Begin(RunParts run)
@@ -156,6 +170,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private StepTally Gradients(RunParts run, PlannedBatch[] window, long epoch)
     {
         _record.BeginStep();
+        // Within a step a row is one object, also where rows are read from a file.
+        _window.Clear();
+        foreach (int index in window.SelectMany(batch => batch.Rows)) _window.TryAdd(index, train.Rows[index]);
         run.At(feature => feature.BeginWindow(run, [.. window.Select(RowsOf)]));
         StepTally tally = default;
         for (int micro = 0; micro < window.Length; micro++)
@@ -272,7 +289,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return double.IsFinite(loss) ? loss : throw Diverged([planned], $"the loss is {loss} before the first step");
     }
 
-    private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => train.Rows[index])];
+    private EncodedRow[] RowsOf(PlannedBatch planned) =>
+        [.. planned.Rows.Select(index => _window.TryGetValue(index, out EncodedRow? row) ? row : train.Rows[index])];
 
     private DivergedException Diverged(PlannedBatch[] window, string problem)
     {

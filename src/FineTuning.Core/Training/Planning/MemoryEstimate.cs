@@ -20,7 +20,10 @@ public sealed class MemoryEstimate
     /// <summary>What the optimizer keeps.</summary>
     public long OptimizerState { get; internal init; }
 
-    /// <summary>The snapshot of the best weights and what features of the recipe keep: copies of the weights that train.</summary>
+    /// <summary>
+    /// The snapshot of the best weights and what features of the recipe keep: copies of the weights that train; and the copy of the state that a checkpoint is
+    /// written from (weights, moments, best weights), beside the run.
+    /// </summary>
     public long Copies { get; internal init; }
 
     /// <summary>The largest micro-batch, its gradients among it.</summary>

@@ -39,10 +39,12 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
     {
         (long inMemory, long onDisk) = OfFrozenStates();
         run.BeginEpoch(0);
-        (PlannedBatch largest, bool evaluatesBefore) = Largest();
+        (PlannedBatch largest, long total) = Largest();
         long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.WeightCopies) * gradients;
         // Of a snapshot that is made at the end no batch knows any more.
-        if (validation is not null && options.KeepBest && evaluatesBefore) copies += gradients;
+        if (validation is not null && options.KeepBest && options.EvaluateEvery.Resolve(StepsInAnEpoch()) < total) copies += gradients;
+        if (options.Features.OfType<CheckpointSettings>().Any(settings => settings.Folder is not null && settings.Every < total))
+            copies += CheckpointSpace.Snapshot(run);
         // What every pass needs once, code and kernels, is there before anything is measured.
         Train(run, largest, 1)();
         BatchMemory plain = OfTraining(run, largest);
@@ -79,8 +81,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
 
     private long StepsInAnEpoch() => (BatchPlan.Count(train.Lengths, options.RulesFor(train.Lengths)) + options.Accumulation - 1) / options.Accumulation;
 
-    // The largest batch of the epochs that are seen, the rehearsed one among them; and whether training goes on after an evaluation.
-    private (PlannedBatch Largest, bool EvaluatesBefore) Largest()
+    // The largest batch of the epochs that are seen, the rehearsed one among them; and the steps of the run.
+    private (PlannedBatch Largest, long TotalSteps) Largest()
     {
         BatchRules rules = options.RulesFor(train.Lengths);
         long steps = StepsInAnEpoch();
@@ -91,7 +93,7 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
             PlannedBatch own = BatchPlan.Of(train.Lengths, rules, options.Seed, epoch).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
             if (largest.Rows is null || (long)own.PaddedLength * own.Rows.Length > (long)largest.PaddedLength * largest.Rows.Length) largest = own;
         }
-        return (largest, options.EvaluateEvery.Resolve(steps) < total);
+        return (largest, total);
     }
 
     private BatchMemory OfTraining(RunParts run, PlannedBatch largest)
