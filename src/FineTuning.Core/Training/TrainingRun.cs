@@ -56,7 +56,8 @@ internal sealed record TrainingRun(TunableModel Model, TrainingOptions Options, 
         var clock = new RunClock(Observer.Time, Options.TimeLimit);
         (RowSet train, RowSet? validation) = Read(new RunData(Observer, clock, stop.Token));
         // Until here predictions go on: only now are weights written.
-        pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
+        pass.Begin(Model.Weights.Where(weight => Model.SwitchesTheTrunk
+            || (weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth))), stop.Token);
         Model.Precompute([.. train.Rows, .. validation?.Rows ?? []], stop.Token);
         return use(new(train, validation, clock, stop.Token));
     }
