@@ -86,6 +86,9 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return joined;
     }
 
+    /// <summary>What stands for the same weights in every run: the set itself, or of one that was joined for a run the first that it was joined from.</summary>
+    internal object Identity => _joined.Count > 0 ? _joined[0].Identity : this;
+
     /// <summary>Whether it was made by joining that set to others.</summary>
     internal bool IsJoinedFrom(WeightSet weights) => _joined.Contains(weights);
 

@@ -57,7 +57,7 @@ public sealed class ContinuedAdapterTests
         using RowsClassifier model = TinyRun.Model();
         Tuner(model, 6).Train(Old);
         double learned = model.Evaluate(OldTest)["loss"];
-        ContinuedResult result = Tuner(model, 6).Keeping("old", model, OldTest, Old).WithReplay(0.3).WithDistillation().Train(New);
+        ContinuedResult result = Tuner(model, 6).Keeping("old", model, OldTest, Old).WithReplay(0.3).Train(New);
         Assert.Equal(learned, result["old"].Before["loss"], 1e-9);
         Assert.Equal(["default"], model.Adapters.Names);
     }

@@ -71,7 +71,7 @@ public sealed class GoldenProtectionTests
             using var scope = NewDisposeScope();
             JsonElement inputs = line.GetProperty("inputs");
             int words = inputs.GetProperty("student")[0][0].GetArrayLength();
-            Tensor Rows(string name) => tensor(Flat(inputs.GetProperty(name)).Select(value => (float)value).ToArray(), [-1, words]);
+            Tensor Rows(string name) => tensor(Flat(inputs.GetProperty(name)).Select(value => (float)value).ToArray()).reshape(-1, words);
             float[] counts = [.. Flat(inputs.GetProperty("labels")).Select(label => label < 0 ? 0f : 1f)];
             Tensor student = Rows("student").requires_grad_();
             double temperature = line.GetProperty("params").GetProperty("temperature").GetDouble();

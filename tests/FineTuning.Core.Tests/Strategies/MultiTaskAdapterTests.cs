@@ -174,15 +174,35 @@ public sealed class MultiTaskAdapterTests
         {
             using var heads = new TaskHeads(0.1);
             using var source = new CancellationTokenSource();
-            Tuner(heads, method).With(o => o with { Steps = 8, BatchSize = 4 }).CheckpointTo(Path.Combine(folder, own), every: 1).Resume().OnProgress(progress =>
+            MultiTaskResult result = Tuner(heads, method).With(o => o with { Steps = 8, BatchSize = 4 }).CheckpointTo(Path.Combine(folder, own), every: 1).Resume().OnProgress(progress =>
             {
                 if (progress.Phase == TrainingPhase.Training && progress.Step == stop) source.Cancel();
             }).Train(source.Token);
+            if (stop is null) Assert.DoesNotContain(result.Run.Warnings, warning => warning.Contains("no gradient", StringComparison.Ordinal));
             return [.. Adapted(heads.Mood, "mood"), .. Adapted(heads.Tagger, "names"), .. Adapted(heads.Rater, "stars")];
         }
         float[] whole = Tuned("whole", null);
         Assert.NotEqual(whole, Tuned("parts", 3));
         Assert.Equal(whole, Tuned("parts", null));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_stopped_run_goes_on_with_the_heads_that_it_has_changed()
+    {
+        string folder = Directory.CreateTempSubdirectory("tasks").FullName;
+        using TaskHeads whole = new(), parts = new();
+        MultiTaskTuner Of(TaskHeads heads) => Tuner(heads, "lora").With(o => o with { Steps = 6, BatchSize = 4 });
+        Of(whole).Train();
+        using var source = new CancellationTokenSource();
+        MultiTaskTuner stopped = Of(parts).CheckpointTo(folder, every: 1).Resume();
+        stopped.OnProgress(progress =>
+        {
+            if (progress.Phase == TrainingPhase.Training && progress.Step == 2) source.Cancel();
+        }).Train(source.Token);
+        stopped.Train();
+        Assert.Equal(Adapted(whole.Mood, "mood"), Adapted(parts.Mood, "mood"));
+        Assert.Equal(Adapted(whole.Tagger, "names"), Adapted(parts.Tagger, "names"));
         Directory.Delete(folder, recursive: true);
     }
 

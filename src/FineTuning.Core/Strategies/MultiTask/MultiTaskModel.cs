@@ -37,7 +37,7 @@ internal sealed class MultiTaskModel : TunableModel
     /// <param name="adapters">Those of the tasks, with which the shared weights stay. Null: no task has one.</param>
     public MultiTaskModel(WeightSet shared, Device device, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing, AttachedAdapters? adapters = null)
     {
-        (_tasks, _balancing, Device, Adapters) = (tasks, balancing, device, adapters);
+        (_tasks, _balancing, Device, Attached) = (tasks, balancing, device, adapters);
         Shared = shared;
         Weights = adapters?.Join() ?? WeightSet.Join(shared, tasks.Select(task => (task.Name, task.Model.Weights)));
         Factors = [.. tasks.Select(task => task.Weight / (balancing is OutputBalancing ? LossOfAGuess(task.Model.HeadOutputs) : 1))];
@@ -50,7 +50,7 @@ internal sealed class MultiTaskModel : TunableModel
     public WeightSet Shared { get; }
 
     /// <summary>The adapters of the tasks. Null: no task has one.</summary>
-    public new AttachedAdapters? Adapters { get; }
+    public AttachedAdapters? Attached { get; }
 
     /// <summary>What each task's mean loss is multiplied by.</summary>
     public double[] Factors { get; }
@@ -98,7 +98,7 @@ internal sealed class MultiTaskModel : TunableModel
     public double ShareOf(int task) => _step.GetValueOrDefault(task).Share;
 
     /// <summary>The adapter of a task by its name; null: it has none.</summary>
-    public BuiltAdapter? AdapterOf(string task) => Adapters?.Of(IndexOf(task));
+    public BuiltAdapter? AdapterOf(string task) => Attached?.Of(IndexOf(task));
 
     /// <summary>What the mean loss of a task is multiplied by in the step that is computed; 0 where the step has none of it.</summary>
     public double PartOf(string task) => ShareOf(IndexOf(task)) * Factors[IndexOf(task)];
@@ -106,18 +106,18 @@ internal sealed class MultiTaskModel : TunableModel
     /// <summary>Computes for a task, with its adapter where it has one.</summary>
     public T For<T>(int task, Func<T> compute)
     {
-        Adapters?.Enter(task);
+        Attached?.Enter(task);
         return compute();
     }
 
-    internal override bool SwitchesTheTrunk => Adapters is not null;
+    internal override bool SwitchesTheTrunk => Attached is not null;
 
     // What all tasks have below them.
-    internal override FrozenLayers FrozenLayers() => Adapters is null ? base.FrozenLayers()
+    internal override FrozenLayers FrozenLayers() => Attached is null ? base.FrozenLayers()
         : ByTask(_ => base.FrozenLayers()).Aggregate((one, other) => new(Math.Min(one.Encoder, other.Encoder), Math.Min(one.Decoder, other.Decoder)));
 
     internal override string? WhyStatesDiffer(FrozenLayers border) =>
-        Adapters is null ? base.WhyStatesDiffer(border) : ByTask(_ => base.WhyStatesDiffer(border)).FirstOrDefault(reason => reason is not null);
+        Attached is null ? base.WhyStatesDiffer(border) : ByTask(_ => base.WhyStatesDiffer(border)).FirstOrDefault(reason => reason is not null);
 
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
         Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length));
@@ -131,7 +131,7 @@ internal sealed class MultiTaskModel : TunableModel
     {
         TaskPart[] parts = [.. ((TaskBatch)batch).Parts.Where(part => part.Batch.TargetCount > 0)];
         // What is computed again in the backward pass is computed with the adapter that is attached then.
-        if (Adapters is not null && parts.Length > 1 && context.Recomputed is not null && is_grad_enabled())
+        if (Attached is not null && parts.Length > 1 && context.Recomputed is not null && is_grad_enabled())
             throw new InvalidOperationException("a batch of several tasks with adapters has its gradients task by task: AddGradients");
         return parts.Select(part => Loss(part, parts.Length == 1 ? context : context.Again()))
             .Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : sum.Plus(loss)) ?? zeros(1).sum(ScalarType.Float32);
@@ -140,7 +140,7 @@ internal sealed class MultiTaskModel : TunableModel
     public override double AddGradients(Batch batch, ForwardContext context)
     {
         TaskPart[] parts = [.. ((TaskBatch)batch).Parts.Where(part => part.Batch.TargetCount > 0)];
-        if (Adapters is null || parts.Length < 2) return base.AddGradients(batch, context);
+        if (Attached is null || parts.Length < 2) return base.AddGradients(batch, context);
         return parts.Sum(part => AddGradientsOf(Loss(part, context.Again())));
     }
 
@@ -169,13 +169,13 @@ internal sealed class MultiTaskModel : TunableModel
         {
             for (int i = 0; i < _tasks.Count; i++)
             {
-                Adapters?.Enter(i);
+                Attached?.Enter(i);
                 _tasks[i].Model.Precompute([.. Train[i].Rows, .. Validation[i]?.Rows ?? []], cancellation);
             }
         }
         finally
         {
-            Adapters?.Leave();
+            Attached?.Leave();
         }
     }
 
@@ -225,7 +225,7 @@ internal sealed class MultiTaskModel : TunableModel
 
     private Tensor Loss(TaskPart part, ForwardContext context)
     {
-        Adapters?.Enter(part.Task);
+        Attached?.Enter(part.Task);
         Tensor mean = _tasks[part.Task].Model.SumLoss(part.Batch, context) / Held(part.Targets);
         Losses[part.Task] += mean.Number();
         Tensor loss = mean * Held(part.OfTheStep * Factors[part.Task]);

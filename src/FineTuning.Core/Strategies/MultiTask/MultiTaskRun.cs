@@ -35,7 +35,7 @@ internal sealed record MultiTaskRun(
 
     private MultiTaskResult Learn(MultiTaskModel model, TakenRun taken)
     {
-        model.Adapters?.Hold();
+        model.Attached?.Hold();
         var alone = new SingleTask?[Tasks.Count];
         try
         {
@@ -46,7 +46,7 @@ internal sealed record MultiTaskRun(
         }
         finally
         {
-            model.Adapters?.Leave();
+            model.Attached?.Leave();
             foreach (SingleTask? own in alone) own?.Dispose();
         }
     }
@@ -70,7 +70,7 @@ internal sealed record MultiTaskRun(
             if (Adapters.FirstOrDefault(own => own.Task == Tasks[i].Name) is { } adapter)
                 recipe = recipe.With(new AdapterTuning(adapter.Task, adapter.Configuration) { Adapter = adapter.Adapter });
             var observer = new RunObserver { Logger = Observer.Logger };
-            model.Adapters?.Enter(i);
+            model.Attached?.Enter(i);
             new TrainingLoop(Tasks[i].Model, model.Train[i], model.Validation[i], recipe, observer, taken.Stop, taken.Clock).Run();
             alone[i] = new(Measure(model, i)!, Alone == AloneRuns.Kept ? Own(model, i) : null);
             start.Restore();

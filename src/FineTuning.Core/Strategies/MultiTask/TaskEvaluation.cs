@@ -13,7 +13,7 @@ internal sealed class TaskEvaluation(MultiTaskModel model) : IEvaluation
     {
         foreach (TaskPart part in ((TaskBatch)batch).Parts)
         {
-            model.Adapters?.Enter(part.Task);
+            model.Attached?.Enter(part.Task);
             (_evaluations[part.Task] ??= model.Tasks[part.Task].Model.NewEvaluation()).Add(part.Batch, context);
         }
     }

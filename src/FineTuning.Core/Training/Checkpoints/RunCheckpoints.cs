@@ -62,7 +62,7 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
 
     private void Prepare(RunParts run, RunState? state)
     {
-        _fingerprint!.Remember(run.Model.Weights, settings.Folder!);
+        _fingerprint!.Remember(run.Model.Weights.Identity, settings.Folder!);
         var folder = new CheckpointFolder(settings.Folder!, settings.Disk);
         folder.Sweep();
         if (settings.IsOrigin(settings.Folder!) && state is not null)
