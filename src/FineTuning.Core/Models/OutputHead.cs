@@ -384,20 +384,6 @@ public sealed class OutputHead : IDisposable
     // What does not train drops nothing.
     private ForwardContext Own(ForwardContext context) => context.IsTraining ? context.Head(!Weights.IsFrozen(Weights.HeadDepth)) : context;
 
-    /// <summary>A head's dense layer with its function and norm, on any leading dimensions.</summary>
-    private sealed class HeadDense(Linear dense, Activation function, INorm? norm)
-    {
-        public Tensor Forward(Tensor input, ForwardContext context)
-        {
-            Tensor features = function.Apply(dense.Forward(input, context));
-            return norm is null ? features : norm.Forward(features);
-        }
-
-        public static HeadDense Make(WeightBuilder builder, DensePlan plan, int depth, int hidden) => new(
-            builder.Linear(plan.Name, depth, hidden, plan.Width ?? hidden, plan.Bias), plan.Function,
-            Norms.Make(builder, plan.Norm, "head.norm", depth, plan.Width ?? hidden));
-    }
-
     private sealed class NoTensors : ITensorSource
     {
         public IReadOnlyDictionary<string, StoredTensor> Tensors { get; } = new Dictionary<string, StoredTensor>();

@@ -56,8 +56,8 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     }
 
     /// <summary>
-    /// What several tasks train of which none moves the trunk, as one set: the trunk's weights, which stay, and each task's own under its name. It shows no guest
-    /// that comes or goes.
+    /// What several tasks train of which none moves the trunk, as one set: the trunk's weights, which stay, and each task's own under its name.
+    /// It shows no guest that comes or goes.
     /// </summary>
     /// <param name="trunk">The trunk's.</param>
     /// <param name="tasks">By name: the head's weights, and what an adapter trains instead of them; null: the task has none, and trains its head.</param>

@@ -36,7 +36,7 @@ public sealed class TaughtWordsTests
         random.manual_seed(3);
         using (no_grad())
         {
-            foreach (Weight weight in model.Weights) weight.Value.add_(randn_like(weight.Value) * Held(0.02));
+            foreach (Weight weight in model.Weights) weight.Value.add_(randn_like(weight.Value), Held(0.02));
         }
         float[] moved = Values(model);
         using var view = new TaughtWords(model, old, share, temperature);

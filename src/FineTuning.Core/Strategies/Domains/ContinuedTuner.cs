@@ -59,8 +59,8 @@ public sealed class ContinuedTuner<TExample>
 
     /// <summary>
     /// Lets the model also learn the answers that it gave before the run: (1 - a) L + a T^2 KL (Hinton, Vinyals and Dean 2015; Li and Hoiem 2016), on the new
-    /// data where the model itself is an old task, and on replayed data. For heads that choose among labels, whose answers are kept, and for language models, which
-    /// are computed with the old weights too in each step: a copy of what trains, and about the time of one more pass forward.
+    /// data where the model itself is an old task, and on replayed data. For heads that choose among labels, whose answers are kept, and for language
+    /// models, which are computed with the old weights too in each step: a copy of what trains, and about the time of one more pass forward.
     /// </summary>
     /// <param name="share">a, above 0 and at most 1. Default 0.5.</param>
     /// <param name="temperature">T, from 0.1 to 100. Default 2.</param>
@@ -110,10 +110,12 @@ public sealed class ContinuedTuner<TExample>
             .Select(group => $"{group.Count()} kept tasks are named '{group.Key}': names differ"));
         foreach (KeptTask task in _kept) CollectViolations(task, model, violations);
         if (_kept.Any(task => task.Name is "new")) violations.Add("a kept task is named 'new', which is what is learned now: give it another name");
-        bool IsTaught(KeptTask task) => (task.Model.GivesScores || task.Model.Words is not null) && (_protection.Replays || ReferenceEquals(task.Model.Weights, model.Weights));
+        bool IsTaught(KeptTask task) => (task.Model.GivesScores || task.Model.Words is not null)
+            && (_protection.Replays || ReferenceEquals(task.Model.Weights, model.Weights));
         if (_protection.Distilled > 0 && !_kept.Any(IsTaught))
         {
-            violations.Add("nothing can be distilled: it takes a head that chooses among labels or predicts words, and that is the tuned model itself, or is replayed");
+            violations.Add("nothing can be distilled: it takes a head that chooses among labels or predicts words, "
+                + "and that is the tuned model itself, or is replayed");
         }
         // What is out of range is said also where nothing would come of it.
         if (!_protection.Protects) _protection.CollectViolations(violations, hasValidation: true);

@@ -21,8 +21,8 @@ internal sealed class OldWeights(IReadOnlyList<(string Task, TunableModel Model)
         var known = new HashSet<nint>();
         foreach ((string task, TunableModel model) in models)
         {
-            _weights.AddRange(model.Weights.Where(weight => weight.CanTrain && !frozen.Matches(weight, model.Weights.HeadDepth) && known.Add(weight.Value.Handle))
-                .Select(weight => ($"{task}/{weight.Name}", weight)));
+            IEnumerable<Weight> trained = model.Weights.Where(weight => weight.CanTrain && !frozen.Matches(weight, model.Weights.HeadDepth));
+            _weights.AddRange(trained.Where(weight => known.Add(weight.Value.Handle)).Select(weight => ($"{task}/{weight.Name}", weight)));
         }
         _copies = WeightCopies.Of([.. _weights.Select(own => own.Weight)]);
     }

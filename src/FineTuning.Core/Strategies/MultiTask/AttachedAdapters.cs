@@ -85,5 +85,6 @@ internal sealed class AttachedAdapters
 
     // What an adapter trains: tensors of its own, and those that stand in the place of whole weights.
     private static Weight[]? Trained(BuiltAdapter? built) => built is null ? null
-        : [.. built.Weights, .. built.Wholes.Select(whole => new Weight(whole.Weight.Name, whole.Value, whole.Weight.Kind, whole.Weight.Depth, whole.Weight.Parts))];
+        : [.. built.Weights, .. built.Wholes.Select(whole => new Weight(whole.Weight.Name, whole.Value, whole.Weight.Kind, whole.Weight.Depth,
+            whole.Weight.Parts))];
 }

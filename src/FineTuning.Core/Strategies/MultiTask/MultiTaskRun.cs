@@ -90,7 +90,8 @@ internal sealed record MultiTaskRun(
     // What the task has for itself, as it is.
     private BestWeights Own(MultiTaskModel model, int task)
     {
-        var own = new BestWeights([.. model.Weights.Where(weight => weight.CanTrain && weight.Name.StartsWith($"{Tasks[task].Name}/", StringComparison.Ordinal))]);
+        string path = $"{Tasks[task].Name}/";
+        var own = new BestWeights([.. model.Weights.Where(weight => weight.CanTrain && weight.Name.StartsWith(path, StringComparison.Ordinal))]);
         own.Keep();
         return own;
     }

@@ -120,7 +120,8 @@ public sealed class MultiTaskTuner
     /// <param name="accept">What may differ from the run that wrote it. Default nothing: a difference is refused, and named.</param>
     public MultiTaskTuner Resume(AcceptedChanges accept = AcceptedChanges.None) => new(this)
     {
-        Options = Options.WithCheckpoints(own => own with { Origin = own.Folder is null ? null : new CheckpointOrigin(own.Folder, null, accept, IsRequired: false) }),
+        Options = Options.WithCheckpoints(own => own with
+            { Origin = own.Folder is null ? null : new CheckpointOrigin(own.Folder, null, accept, IsRequired: false) }),
     };
 
     /// <summary>Told after every step, during encoding and around evaluations, on the run's thread. What it throws ends the run.</summary>
