@@ -252,7 +252,7 @@ public sealed class MultiTaskAdapterTests
             MultiTaskResult result = FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods, Moods, adapter: Adapter.Lora(2).On(l => l.Named("query", "dense").InLayers(2)))
                 .Task("names", heads.Tagger, Names, Names, adapter: Adapter.Lora(2).On(l => l.Named("value").InLayers(1, 2)))
                 .With(o => o with { Epochs = 3, BatchSize = 4, FrozenStates = keeps ? new FrozenStateOptions() : null, Optimizer = Optimizer.Sgd(Rate) }).Train();
-            return ([.. Adapted(heads.Mood, "mood"), .. Adapted(heads.Tagger, "names")], result.Run.FrozenStates is [var use, ..] ? use : null);
+            return ([.. Adapted(heads.Mood, "mood"), .. Adapted(heads.Tagger, "names")], result.Run.FrozenStates is [var first, ..] ? first : null);
         }
         (float[] kept, FrozenStateUse? use) = Tuned(true);
         Assert.True(use is { NotKept: null, Missed: 0, Layers: 1 }, use?.ToString());
