@@ -71,6 +71,39 @@ public sealed class AdaptiveTests
         Assert.Equal(easy.Cost, again.Cost);
     }
 
+    [Fact]
+    public void The_recipe_of_the_result_is_that_run_again_to_the_bit()
+    {
+        using TextClassifier<string> model = Model(), again = Model();
+        AdaptiveResult result = FineTuner.For(model).ValidateOn(HardDev).Adaptive(AdaptiveBudget.OfRows(600)).Train(Hard);
+        TrainingOptions recipe = TrainingOptions.FromJson(result.Recipe.ToJson());
+        TrainingResult run = FineTuner.For(again).With(_ => recipe).ValidateOn(HardDev).Train(Hard);
+        Assert.Equal(Values(model), Values(again));
+        Assert.Equal(result.Run.History, run.History);
+    }
+
+    [Fact]
+    public void A_run_goes_on_from_before_and_behind_its_revision_to_the_bit()
+    {
+        // So low a rate that the revision doubles it.
+        TrainingOptions recipe = new TrainingOptions { Steps = 40, BatchSize = 4, Optimizer = Optimizer.Sgd(1e-9), Schedule = Schedule.Constant() }
+            .With(new AdaptiveRevision(0.25));
+        using RowsClassifier whole = TinyRun.Model();
+        TrainingResult run = TinyRun.Run(whole, recipe);
+        Assert.Equal(1e-9, run.History[9].LearningRate);
+        Assert.Equal(2e-9, run.History[10].LearningRate, 1e-15);
+        foreach (long step in new long[] { 2, 9, 30 })
+        {
+            using RowsClassifier first = TinyRun.Model(), second = TinyRun.Model();
+            TinyRun.Run(first, recipe.With(new ExportOnce(step, AfterEvaluation: false)));
+            using RunState state = ExportOnce.Take()!;
+            TrainingResult rest = TinyRun.Run(second, recipe.With(new ExportOnce(step, AfterEvaluation: false)), state);
+            ExportOnce.Take()?.Dispose();
+            Assert.Equal(run.History, rest.History);
+            Assert.Equal(TinyRun.Values(whole), TinyRun.Values(second));
+        }
+    }
+
     [Theory]
     [InlineData(152)] // twice the rows and the validation rows: as little as is allowed
     [InlineData(300)]

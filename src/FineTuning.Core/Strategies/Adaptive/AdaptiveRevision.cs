@@ -16,6 +16,8 @@ internal sealed record AdaptiveRevision(double Share) : RunFeature
 
     public override int GetHashCode() => Share.GetHashCode();
 
+    internal override bool CanResume => true;
+
     internal override LoopFeature Start() => new Revising(this);
 
     internal override void CollectViolations(List<string> violations, bool hasValidation)
@@ -25,12 +27,15 @@ internal sealed record AdaptiveRevision(double Share) : RunFeature
 
     private sealed class Revising(AdaptiveRevision settings) : LoopFeature
     {
+        private const string Path = "revision/";
         private const int LeastSteps = 8;
 
-        private double _first, _last = double.NaN, _factor = 1;
+        private double _first, _last, _factor = 1;
         private bool _isDone;
 
         public override double RateFactor => _factor;
+
+        public override string StatePath => Path;
 
         public override void AfterStep(RunParts run)
         {
@@ -39,12 +44,26 @@ internal sealed record AdaptiveRevision(double Share) : RunFeature
             double loss = run.Record.LastLoss;
             if (run.Record.Steps <= window) _first += loss / window;
             if (run.Record.Steps <= at - window) return;
-            _last = (double.IsNaN(_last) ? 0 : _last) + (loss / window);
+            _last += loss / window;
             if (run.Record.Steps < at) return;
             _isDone = true;
             (_factor, string reason) = AdaptiveRules.Revised(_first, _last, ErrorOf(run));
             if (_factor == 0) (_factor, run.Record.Stop) = (1, StopReason.StoppedEarly);
             settings.Told?.Invoke(reason);
+        }
+
+        public override void Export(StateWriter state)
+        {
+            state.Add(Path + "first", _first);
+            state.Add(Path + "last", _last);
+            state.Add(Path + "factor", _factor);
+            state.Add(Path + "done", _isDone ? 1 : 0);
+        }
+
+        public override void Import(RunParts run, StateReader state)
+        {
+            (_first, _last) = (state.Number(Path + "first") ?? 0, state.Number(Path + "last") ?? 0);
+            (_factor, _isDone) = (state.Number(Path + "factor") ?? 1, state.Number(Path + "done") > 0);
         }
 
         private static double ErrorOf(RunParts run)
