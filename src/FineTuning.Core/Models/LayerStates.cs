@@ -10,8 +10,8 @@ internal static class LayerStates
     /// <param name="input">The batch.</param>
     /// <param name="context">The pass.</param>
     /// <returns>
-    /// [batch, tokens, hidden] for a head over tokens. Else [batch, hidden]: the mean of the real tokens, since layers above may gather from any of them; of the
-    /// last layer what the head reads.
+    /// [batch, tokens, hidden] for a head over tokens. Else [batch, hidden]: the mean of the real tokens, since layers above may gather from any of them; of
+    /// the last layer what the head reads.
     /// </returns>
     public static IReadOnlyList<Tensor> Of(OutputHead head, TrunkInput input, ForwardContext context)
     {

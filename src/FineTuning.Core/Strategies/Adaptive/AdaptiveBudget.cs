@@ -2,8 +2,8 @@ namespace FineTuning.Strategies;
 
 /// <summary>What adaptive tuning may cost in all: a time, an amount of compute, or both, of which the one that is used up first counts.</summary>
 /// <remarks>
-/// Compute is counted in rows: one row is one row of the data that goes once through all layers, forward and backward. A forward pass alone counts a third, layers
-/// that do not train and whose states are kept count once. With rows alone what is chosen is a function of data, weights and seed; with a time it
+/// Compute is counted in rows: one row is one row of the data that goes once through all layers, forward and backward. A forward pass alone counts a third,
+/// layers that do not train and whose states are kept count once. With rows alone what is chosen is a function of data, weights and seed; with a time it
 /// depends on the machine's speed as well. Immutable.
 /// </remarks>
 public sealed record AdaptiveBudget

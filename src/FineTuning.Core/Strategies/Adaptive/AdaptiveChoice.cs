@@ -23,7 +23,9 @@ internal enum PlainComparison
 /// <param name="Reasons">Why, a sentence each.</param>
 internal sealed record AdaptiveChoice(TuningDepth Depth, TrainingOptions Recipe, PlainComparison Comparison, IReadOnlyList<string> Reasons)
 {
-    private const int MostEvaluations = 8;
+    private const int MostEvaluations = 8, LeastEvaluations = 2;
+    // Of the compute of training, what evaluations may take.
+    private const double EvaluationShare = 0.25;
 
     /// <summary>The share of a whole run that a short one has.</summary>
     public const double ShortShare = 1 / 3.0;
@@ -64,8 +66,9 @@ internal sealed record AdaptiveChoice(TuningDepth Depth, TrainingOptions Recipe,
             int micro = Math.Min(batch, plain.BatchSize);
             recipe = recipe with { BatchSize = micro, Accumulation = (batch + micro - 1) / micro };
         }
-        if (plain.EvaluateEvery == EvaluationInterval.Epoch && epochs > MostEvaluations)
-            recipe = recipe with { EvaluateEvery = EvaluationInterval.Steps((long)stepsInAnEpoch * ((epochs + MostEvaluations - 1) / MostEvaluations)) };
+        int evaluations = EvaluationsOf(own, epochs, cost);
+        if (plain.EvaluateEvery == EvaluationInterval.Epoch && epochs > evaluations)
+            recipe = recipe with { EvaluateEvery = EvaluationInterval.Steps((long)stepsInAnEpoch * ((epochs + evaluations - 1) / evaluations)) };
         (recipe, string regular) = AdaptiveRules.Regularised(measured, own, recipe, Evaluations(recipe, epochs, stepsInAnEpoch));
         reasons.AddRange([regular, comparison switch
         {
@@ -91,7 +94,7 @@ internal sealed record AdaptiveChoice(TuningDepth Depth, TrainingOptions Recipe,
     private static (int Epochs, PlainComparison Comparison) Fitted(
         TuningDepth depth, int wanted, int least, TuningDepth plainDepth, TrainingOptions plain, RowCost cost, double left)
     {
-        double Cost(double epochs) => cost.Run(depth, epochs, plain.EvaluateEvery == EvaluationInterval.Epoch ? Math.Min(epochs, MostEvaluations) : epochs);
+        double Cost(int epochs) => cost.Run(depth, epochs, plain.EvaluateEvery == EvaluationInterval.Epoch ? EvaluationsOf(depth, epochs, cost) : epochs);
         double own = CostOf(plainDepth, plain, cost);
         int Most(double room, int from, int to) => Enumerable.Range(from, Math.Max(0, to - from + 1)).LastOrDefault(epochs => Cost(epochs) <= room);
         if (depth.Rank is null)
@@ -103,6 +106,13 @@ internal sealed record AdaptiveChoice(TuningDepth Depth, TrainingOptions Recipe,
             if (most >= 3) return (most, PlainComparison.Short);
         }
         return (Most(left, 1, wanted), PlainComparison.None);
+    }
+
+    // Whole epochs stand between them.
+    private static int EvaluationsOf(TuningDepth depth, int epochs, RowCost cost)
+    {
+        double most = EvaluationShare * epochs * cost.Training * cost.Step(depth) / Math.Max(1e-9, cost.Evaluation(depth));
+        return Math.Min(epochs, (int)Math.Clamp(most, LeastEvaluations, MostEvaluations));
     }
 
     private static int Evaluations(TrainingOptions recipe, int epochs, int stepsInAnEpoch)

@@ -50,7 +50,10 @@ internal sealed class AdaptiveMeasuring(TunableModel model, TakenRun taken, Trai
             return measured with { LeftOut = [$"linear probes, usable information and label noise were left out: {reason}"] };
         int most = (int)Math.Min(LayerProbing.MostRows, RowsAllowed * ProbingShare / RowCost.Forward);
         if (Math.Min(most, taken.Train.Rows.Count) < LayerProbing.LeastRows)
-            return measured with { LeftOut = [Say($"linear probes were left out: the budget has room for {most} of {taken.Train.Rows.Count} rows, and they take {LayerProbing.LeastRows}")] };
+        {
+            string rows = Say($"there is room for {most} of {taken.Train.Rows.Count} rows, and they take {LayerProbing.LeastRows}");
+            return measured with { LeftOut = [$"linear probes were left out: {rows}"] };
+        }
         var probing = new LayerProbing(model, taken.Train, plain.Seed);
         probing.Read(most, () => Spent > TimeAllowed * ProbingShare, taken.Stop);
         Count(probing.Rows * RowCost.Forward, Spent);
@@ -64,7 +67,8 @@ internal sealed class AdaptiveMeasuring(TunableModel model, TakenRun taken, Trai
     public AdaptiveMeasurements Rates(AdaptiveMeasurements measured, TuningDepth depth, RowCost cost)
     {
         double left = RowsAllowed - _cost;
-        if (budget.Time is not null) left = Math.Min(left, double.IsNaN(Speed) ? LeastSteps * LeastBatch * 2 : Math.Max(0, (TimeAllowed - Spent).TotalSeconds) * Speed);
+        double inTime = double.IsNaN(Speed) ? LeastSteps * LeastBatch * 2 : Math.Max(0, (TimeAllowed - Spent).TotalSeconds) * Speed;
+        if (budget.Time is not null) left = Math.Min(left, inTime);
         // States are not kept for so few steps.
         double step = (cost with { KeepsStates = false }).Step(depth);
         int batch = (int)Math.Clamp(left / step / WantedSteps, LeastBatch, 16), steps = (int)Math.Min(MostSteps, left / (step * batch)) - 1;

@@ -11,7 +11,8 @@ namespace FineTuning.Strategies;
 /// <remarks>Immutable and thread-safe: numbers only. The model has the weights of <see cref="Run"/>, and an adapter where one was chosen.</remarks>
 public sealed class AdaptiveResult : IReportSection
 {
-    internal AdaptiveResult(AdaptiveMeasurements measured, IReadOnlyList<string> reasons, TrainingOptions chosen, IReadOnlyList<AdaptiveTrial> trials, AdaptiveTrial kept) =>
+    internal AdaptiveResult(
+        AdaptiveMeasurements measured, IReadOnlyList<string> reasons, TrainingOptions chosen, IReadOnlyList<AdaptiveTrial> trials, AdaptiveTrial kept) =>
         (Measured, Reasons, Chosen, Trials, Kept) = (measured, reasons, chosen, trials, kept);
 
     /// <summary>What was measured first.</summary>
@@ -63,7 +64,8 @@ public sealed class AdaptiveResult : IReportSection
         html.Append("</table>");
         if (Measured.Probes.Count > 0)
         {
-            html.Append(SvgChart.Of([new("accuracy of a linear probe", [.. Measured.Probes.Select(probe => ((double)probe.Layer, probe.Accuracy))], Marked: true)], "layer"));
+            (double, double)[] points = [.. Measured.Probes.Select(probe => ((double)probe.Layer, probe.Accuracy))];
+            html.Append(SvgChart.Of([new("accuracy of a linear probe", points, Marked: true)], "layer"));
         }
         return Measured.Rates is { } rates ? html.Append(rates.ToFragment()).ToString() : html.ToString();
     }

@@ -28,15 +28,19 @@ internal static class AdaptiveRules
         double top = isKnown ? measured.Share(measured.Probes[^1].UsableBits) : 0, accuracy = isKnown ? measured.Probes[^1].Accuracy : 0;
         if (isKnown && (top >= EasyShare || accuracy >= EasyAccuracy))
         {
-            return (new(0, layers), Say($"a linear head on the last layer labels {accuracy:P1} of the targets right and finds {top:P0} of what there is to be known ")
-                + "of a label: the head alone trains");
+            return (new(0, layers), Say($"a linear head on the last layer labels {accuracy:P1} of the targets right and finds {top:P0} of what there is to be ")
+                + "known of a label: the head alone trains");
         }
         if (!measured.TrunkTrains)
-            return (Adapted(), "the trunk is kept in a type that does not train: " + (measured.TakesAdapters ? "an adapter trains beside it" : "the head alone trains"));
+        {
+            string instead = measured.TakesAdapters ? "an adapter trains beside it" : "the head alone trains";
+            return (Adapted(), $"the trunk is kept in a type that does not train: {instead}");
+        }
         LayerProbe? best = measured.Probes.MaxBy(probe => (probe.UsableBits, probe.Layer));
         double missing = isKnown ? measured.Difficulty : 1;
         string found = best is null ? "how much a linear head would find is not known" : Say($"a linear head on layer {best.Layer} finds ")
-            + Say($"{1 - missing:P0} of what there is to be known of a label ({best.UsableBits:0.00} of {measured.LabelBits:0.00} bits, accuracy {best.Accuracy:0.###})");
+            + Say($"{1 - missing:P0} of what there is to be known of a label ({best.UsableBits:0.00} of {measured.LabelBits:0.00} bits, ")
+            + Say($"accuracy {best.Accuracy:0.###})");
         double part = Math.Clamp((missing - NoLayers) / (AllLayers - NoLayers), 0, 1);
         // What the best layer knows has to be brought to where the head reads.
         int highest = Math.Max(1, Math.Max((int)Math.Ceiling((layers * part) - 1e-9), best is null ? 0 : layers - best.Layer));
@@ -44,8 +48,8 @@ internal static class AdaptiveRules
             return (new(highest, layers), $"{found}: the head and the highest {highest} of {layers} layers train");
         if (measured.Memory.ForAll > MemoryShare * measured.Memory.Limit && measured.TakesAdapters)
         {
-            return (Adapted(), Say($"{found}: all layers are to change, and that takes {measured.Memory.ForAll / 1e9:0.0} GB of {measured.Memory.Limit / 1e9:0.0} GB ")
-                + Say($"of memory: an adapter of rank {RankFor(measured)} trains"));
+            return (Adapted(), Say($"{found}: all layers are to change, and that takes {measured.Memory.ForAll / 1e9:0.0} GB of ")
+                + Say($"{measured.Memory.Limit / 1e9:0.0} GB of memory: an adapter of rank {RankFor(measured)} trains"));
         }
         return (all, $"{found}: all weights train");
     }
@@ -90,7 +94,8 @@ internal static class AdaptiveRules
         (int least, int most) = depth.IsHead ? (5, 60) : (2 + (int)Math.Round(2 * difficulty), 20);
         int wanted = Math.Clamp((int)Math.Ceiling(steps / stepsInAnEpoch), least, most);
         string why = depth.IsHead ? "a head on states that are kept costs little"
-            : Say($"{difficulty:P0} of what there is to be known of a label is{(double.IsNaN(measured.Difficulty) ? " assumed to be" : "")} missing in what a linear head finds");
+            : double.IsNaN(measured.Difficulty) ? "how hard the data is was not measured"
+            : Say($"{difficulty:P0} of what there is to be known of a label is missing in what a linear head finds");
         return (wanted, Math.Min(3, wanted), Say($"{why}: about {steps:0} steps, of which an epoch has {stepsInAnEpoch}, are {wanted} epochs"));
     }
 

@@ -41,8 +41,8 @@ internal sealed class AdaptiveRun : IDisposable
         long least = (2L * _cost.Training) + _cost.Validation;
         if (budget.Rows < least)
         {
-            throw new InvalidOptionsException([$"the budget is {budget.Rows} rows, the data holds {_cost.Training} to learn from and {_cost.Validation} to evaluate on: "
-                + $"one pass and measuring take {least}"]);
+            throw new InvalidOptionsException([$"the budget is {budget.Rows} rows, the data holds {_cost.Training} to learn from and {_cost.Validation} to "
+                + $"evaluate on: one pass and measuring take {least}"]);
         }
         _plain = plain with { TimeLimit = budget.Time };
         _metric = plain.Metric ?? model.PrimaryMetric;
@@ -106,8 +106,8 @@ internal sealed class AdaptiveRun : IDisposable
         if (IsOver) return;
         if (chosen is null)
         {
-            bool fits = choice.Depth.Rank is null && AdaptiveChoice.CostOf(plainDepth, _plain, _cost) <= Left(measured, speed) - _trials.Sum(trial => trial.Cost);
-            if (!fits) ExceptionDispatchInfo.Throw(_failure!);
+            double left = Left(measured, speed) - _trials.Sum(trial => trial.Cost);
+            if (choice.Depth.Rank is not null || AdaptiveChoice.CostOf(plainDepth, _plain, _cost) > left) ExceptionDispatchInfo.Throw(_failure!);
         }
         else if (choice.Comparison == PlainComparison.None)
         {
@@ -133,7 +133,8 @@ internal sealed class AdaptiveRun : IDisposable
         else Train("the tuner's own recipe", plainDepth, Keeping(_plain));
     }
 
-    private bool IsOver => _taken.Stop.IsCancellationRequested || _taken.Clock.IsUp() || _trials is [.., { Run.StopReason: StopReason.Cancelled or StopReason.TimeLimit }];
+    private bool IsOver => _taken.Stop.IsCancellationRequested || _taken.Clock.IsUp()
+        || _trials is [.., { Run.StopReason: StopReason.Cancelled or StopReason.TimeLimit }];
 
     private void Compare(AdaptiveTrial chosen, AdaptiveTrial plain) =>
         _reasons.Add(Say($"on the validation data the chosen recipe has {_metric} {chosen.Score:0.####}, the tuner's own {plain.Score:0.####}: ")

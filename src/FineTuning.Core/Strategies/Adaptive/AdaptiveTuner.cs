@@ -10,8 +10,8 @@ namespace FineTuning;
 /// </summary>
 /// <typeparam name="TExample">What the model is trained on.</typeparam>
 /// <remarks>
-/// Immutable and thread-safe. What trains, rate, epochs, batch and regularisation are chosen; what else the tuner's recipe says stays. It keeps two copies of the
-/// weights.
+/// Immutable and thread-safe. What trains, rate, epochs, batch and regularisation are chosen; what else the tuner's recipe says stays. It keeps two copies of
+/// the weights.
 /// </remarks>
 public sealed class AdaptiveTuner<TExample>
 {

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Strategies;
 
-/// <summary>Compares the gradients of the first steps of a run with their mean: what differs is noise. The rate of these steps should be next to nothing.</summary>
+/// <summary>
+/// Compares the gradients of the first steps of a run with their mean: what differs is noise. The rate of these steps should be next to nothing.
+/// </summary>
 /// <param name="Steps">How many, 2 or more.</param>
 internal sealed record GradientNoise(int Steps) : RunFeature
 {

@@ -49,8 +49,8 @@ internal static class ProbeProbabilities
     }
 
     /// <summary>
-    /// Which labels look wrong: another class is more likely than it usually is where it is the label, and the most likely of such classes (the off-diagonal of the
-    /// confident joint; Northcutt et al. 2021, equation 1).
+    /// Which labels look wrong: another class is more likely than it usually is where it is the label, and the most likely of such classes (the off-diagonal of
+    /// the confident joint; Northcutt et al. 2021, equation 1).
     /// </summary>
     /// <param name="probabilities">By target and class.</param>
     /// <param name="labels">The class of each target.</param>
