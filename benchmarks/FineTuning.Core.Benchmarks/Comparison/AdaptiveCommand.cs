@@ -49,10 +49,12 @@ internal static class AdaptiveCommand
                 if (IsOver()) return;
                 kept.Once($"plain\t{cell.Name}\tdefault\t{seed}", () => Scored(cell, new(6, 6), new TrainingOptions(), seed));
             }
-            string[] costs = [.. kept.Lines.Where(line => line.Key.StartsWith($"grid\t{cell.Name}\t", StringComparison.Ordinal)).Select(line => line.Note)];
-            if (!what.Contains("adaptive", StringComparison.Ordinal) || costs.Length < Grid.Length) continue;
+            if (!what.Contains("adaptive", StringComparison.Ordinal)) continue;
             if (IsOver()) return;
-            kept.Once($"{arguments.Text("name", "adaptive")}\t{cell.Name}\tadaptive\t1", () => Adapted(cell, (long)(BudgetShare * costs.Sum(note => Field(note, "cost")))));
+            // What the grid costs is known before it is run.
+            var cost = new RowCost(cell.Train.Length, cell.Dev.Length, KeepsStates: true);
+            double all = Grid.Sum(entry => cost.Run(entry.Depth, entry.Recipe.Epochs!.Value, entry.Recipe.Epochs.Value));
+            kept.Once($"{arguments.Text("name", "adaptive")}\t{cell.Name}\tadaptive\t1", () => Adapted(cell, (long)(BudgetShare * all)));
         }
         Print(kept, arguments.Text("name", "adaptive"));
     }
