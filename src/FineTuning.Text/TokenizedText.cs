@@ -93,7 +93,13 @@ public sealed class TokenizedText
 
     /// <summary>The text of a token: its entry in the vocabulary, or what stood in the text where that differs.</summary>
     /// <param name="index">The token's position.</param>
-    public string Token(int index) => _surface is not null && _surface.TryGetValue(index, out string? text) ? text : _tokenizer.Token(Ids[index]) ?? "";
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
+    public string Token(int index)
+    {
+        if (index < 0 || index >= Ids.Length)
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"there are {Ids.Length} tokens");
+        return _surface is not null && _surface.TryGetValue(index, out string? text) ? text : _tokenizer.Token(Ids[index]) ?? "";
+    }
 
     /// <summary>The token that covers a character of a text, or -1.</summary>
     /// <param name="character">The index in the string.</param>

@@ -32,6 +32,18 @@ public sealed class BatchFailureTests : IDisposable
     }
 
     [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    [InlineData(int.MaxValue)]
+    public void A_token_that_is_not_there_is_refused(int index)
+    {
+        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}""");
+        TokenizedText text = PretrainedTokenizer.Load(_folder).Encode("a");
+        Assert.Equal("a", text.Token(0));
+        Assert.Contains("there are 1 tokens", Assert.Throws<ArgumentOutOfRangeException>(() => text.Token(index)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(int.MaxValue, 1, "length")]
     [InlineData(1, int.MaxValue, "MultipleOf")]
     [InlineData((1 << 24) - 1, 11, "tokens")]

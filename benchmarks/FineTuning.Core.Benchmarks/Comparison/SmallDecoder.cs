@@ -8,7 +8,7 @@ namespace FineTuning.Benchmarks.Comparison;
 /// <summary>A decoder of random weights with a byte-level vocabulary trained on the texts at hand: a checkpoint folder that takes no download.</summary>
 internal static class SmallDecoder
 {
-    /// <param name="folder">Filled.</param>
+    /// <param name="folder">Made where it is missing, and filled.</param>
     /// <param name="texts">The vocabulary is trained on them.</param>
     /// <param name="family">gpt2 or llama.</param>
     /// <param name="size">Vocabulary, width, layers, heads, positions.</param>
@@ -16,6 +16,7 @@ internal static class SmallDecoder
     public static void Make(string folder, IEnumerable<string> texts, string family, (int Vocabulary, int Width, int Layers, int Heads, int Positions) size, double dropout = 0.1)
     {
         TrainedVocabulary vocabulary = VocabularyTrainer.BytePair(texts, new VocabularyOptions { Size = size.Vocabulary, MaximumLength = size.Positions });
+        Directory.CreateDirectory(folder);
         using (OutputHead head = OutputHead.Create(Configuration(family, size, vocabulary, dropout), HeadKind.CausalLanguage, options: new ModelLoadOptions { Seed = 1 })) head.Save(folder);
         vocabulary.Save(folder);
     }

@@ -4,7 +4,7 @@ namespace FineTuning.Tasks;
 internal static class OwnRows
 {
     /// <summary>The most tokens of a batch, padding included.</summary>
-    private const long MostTokens = 1 << 26;
+    private const long MostTokens = 1 << 23;
 
     /// <summary>A row as what it is.</summary>
     /// <exception cref="ArgumentException">It is null, or another model's.</exception>

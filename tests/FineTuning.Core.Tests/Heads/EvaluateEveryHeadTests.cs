@@ -36,6 +36,16 @@ public sealed class EvaluateEveryHeadTests
         Evaluated(model, samples, takesMetrics: model.MetricTypes is not null);
     }
 
+    [Theory]
+    [MemberData(nameof(Heads))]
+    public void A_batch_of_no_rows_is_empty_or_refused(string name)
+    {
+        FineTuningRuntime.Load();
+        using var samples = new Samples();
+        TunableModel model = EveryHead.Of(name, samples);
+        if (Record.Exception(() => Assert.Empty(model.Collate([], 8).Rows)) is { } fault) Assert.IsType<ArgumentException>(fault);
+    }
+
     private static void Evaluated(TunableModel model, Samples samples, bool takesMetrics)
     {
         Type example = EveryHead.ExampleOf(model.GetType());

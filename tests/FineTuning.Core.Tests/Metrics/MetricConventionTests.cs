@@ -63,6 +63,7 @@ public sealed class MetricConventionTests
         Assert.Equal(resamples.SelectMany(rows => rows), PairedBootstrap.Draw(40, 200, 7).SelectMany(rows => rows));
         Assert.NotEqual(resamples.SelectMany(rows => rows), PairedBootstrap.Draw(40, 200, 8).SelectMany(rows => rows));
         Assert.Throws<ArgumentOutOfRangeException>(() => PairedBootstrap.Draw(int.MaxValue, 1, 7));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PairedBootstrap.Draw(1, 1 << 24, 7));
         Assert.Throws<ArgumentOutOfRangeException>(() => PairedBootstrap.Draw(1000, int.MaxValue, 7));
         (double low, double high) = PairedBootstrap.Interval(metric, counts, resamples);
         double score = metric.Score([.. Enumerable.Range(0, counts[0].Count).Select(i => counts.Sum(row => row[i]))]);

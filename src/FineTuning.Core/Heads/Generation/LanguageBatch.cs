@@ -53,6 +53,7 @@ internal sealed class LanguageBatch : Batch
     /// <param name="device">Where the tensors go.</param>
     public static LanguageBatch OfPairs(IReadOnlyList<EncodedRow> rows, int padId, int startId, Device device)
     {
+        if (rows.Count == 0) throw new ArgumentException("there are no rows", nameof(rows));
         SourceTargetRow[] pairs = [.. rows.Select(OwnRows.Of<SourceTargetRow>)];
         int width = pairs.Max(pair => pair.Target.Length), sourceWidth = pairs.Max(pair => pair.Source.Length);
         var sources = new long[checked(pairs.Length * sourceWidth)];

@@ -14,7 +14,8 @@ public sealed record BootstrapComparison(double Baseline, double System, IReadOn
 /// <summary>Scores on texts drawn again, with replacement (Koehn 2004), computed from each text's counts.</summary>
 public static class PairedBootstrap
 {
-    private const long MostIndices = 1 << 28;
+    // A list costs as much as some eight indices.
+    private const long MostIndices = 1 << 26, OfAList = 8;
 
     /// <summary>Compares two systems on given resamples.</summary>
     /// <param name="metric">The metric.</param>
@@ -67,14 +68,14 @@ public static class PairedBootstrap
 
     /// <summary>Resamples by a seed: the same everywhere.</summary>
     /// <param name="texts">How many texts there are, 1 or more.</param>
-    /// <param name="count">How many resamples are drawn, 1 or more; with so many texts at most 268,435,456 indices.</param>
+    /// <param name="count">How many resamples are drawn, 1 or more; with so many texts at most 67,108,864 indices, where each resample counts as eight more.</param>
     /// <param name="seed">Any.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public static IReadOnlyList<IReadOnlyList<int>> Draw(int texts, int count, long seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(texts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        if ((long)texts * count > MostIndices)
+        if ((texts + OfAList) * count > MostIndices)
             throw new ArgumentOutOfRangeException(nameof(count), count, $"{count:N0} resamples of {texts:N0} texts are more than {MostIndices:N0} indices");
         ulong state = (ulong)seed;
         return [.. Enumerable.Range(0, count)

@@ -96,7 +96,7 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
     private BatchMemory OfTraining(RunParts run, PlannedBatch largest)
     {
         (int few, int more) = Counts(largest.Rows.Length);
-        MemoryLine highest = Line(few, more, count => Measured(run, Train(run, largest, count), Train(run, largest, 1)));
+        MemoryLine highest = Line(few, more, count => Measured(run, Train(run, largest, count), Train(run, largest, Before(count))));
         if (!model.KeepsWholeGraph) return new(highest, highest);
         // Gradients of earlier micro-batches are there already when the next begins.
         long earlier = options.Accumulation > 1 ? run.Trained.Sum(Bytes) : 0;
@@ -116,16 +116,21 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
 
     private static MemoryLine Line(int few, int more, Func<int, long> measure) => MemoryLine.Through(few, few == more ? 0 : measure(few), more, measure(more));
 
-    // With accumulation the gradients of an earlier micro-batch stay while the next is computed.
+    // The pass after a smaller one, as in a run: of what that leaves to the allocator little has the sizes that the larger one needs. With accumulation its
+    // gradients stay, too.
     private long Measured(RunParts run, Action pass, Action? earlier)
     {
         run.Gradients.Clear();
         return ProcessMemory.Rise(() =>
         {
-            if (options.Accumulation > 1) earlier?.Invoke();
+            earlier?.Invoke();
+            if (options.Accumulation == 1) run.Gradients.Clear();
             pass();
         });
     }
+
+    // The largest that no memory is given back after: see HeapRoom.
+    private static int Before(int count) => Math.Max(1, 2 * count / 3);
 
     private Action Train(RunParts run, PlannedBatch largest, int count) => () =>
     {
