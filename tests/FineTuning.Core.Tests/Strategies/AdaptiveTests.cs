@@ -166,6 +166,7 @@ public sealed class AdaptiveTests
         // A second call would have to choose again.
         var failure = Assert.Throws<InvalidOptionsException>(() => FineTuner.For(model).ValidateOn(HardDev).Adaptive(AdaptiveBudget.OfRows(2000)).Train(Hard));
         Assert.Contains("WithoutAdapter", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Adapters.Remove", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -70,7 +70,7 @@ internal sealed class AdaptiveRun : IDisposable
             _reasons.AddRange(choice.Reasons);
             if (choice.Comparison == PlainComparison.Short) TrainBestOf(choice, AdaptiveChoice.PlainDepth(measured));
             else TrainBoth(choice, AdaptiveChoice.PlainDepth(measured), measured, measuring.Speed);
-            if (_kept is null) throw _failure!;
+            if (_kept is null) ExceptionDispatchInfo.Throw(_failure!);
             if (!ReferenceEquals(_kept, _trials[^1])) Restore(_kept);
             isTuned = true;
             return new(measured, [.. _reasons], choice.Recipe with { TimeLimit = null }, [.. _trials], _kept) { Elapsed = _taken.Clock.Elapsed };

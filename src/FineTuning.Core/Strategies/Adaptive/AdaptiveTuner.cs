@@ -82,8 +82,12 @@ public sealed class AdaptiveTuner<TExample>
         if (!options.KeepBest) violations.Add("runs are compared by their best weights: leave KeepBest on");
         if (options.Features.Any(feature => feature is CheckpointSettings))
             violations.Add("measuring and several runs share no folder of checkpoints: leave CheckpointTo out, or train with the result's recipe");
-        if (_tuner.Model is { SharedHead: not null } model && model.Adapters.Active is { } active)
-            violations.Add($"the adapter '{active}' is active: call WithoutAdapter, since what trains is chosen here");
+        if (_tuner.Model is { SharedHead: not null } model)
+        {
+            if (model.Adapters.Active is { } active) violations.Add($"the adapter '{active}' is active: call WithoutAdapter, since what trains is chosen here");
+            if (model.Adapters.Names.Contains(TuningDepth.AdapterName))
+                violations.Add($"the model has an adapter '{TuningDepth.AdapterName}' of an earlier call: remove it (Adapters.Remove)");
+        }
         try
         {
             options.Validate(_tuner.Validation is not null);
