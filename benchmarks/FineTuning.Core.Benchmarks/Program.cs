@@ -25,6 +25,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // forecasts: what learning curves say of four times the data, beside what is then measured;
 // soak: many threads ask a served model while it is swapped; serve: micro-batching beside each caller alone and beside the multiplications;
 // adaptive: tuning that measures first beside a fixed grid of recipes;
+// large-data: rows in a file, ordered and trained on, with the memory that takes; resume: from encoded rows to the first step of a run that goes on;
 // techniques: what helps against over-fitting on few rows;
 // anything else goes to BenchmarkDotNet's switcher.
 switch (args.FirstOrDefault())
@@ -46,6 +47,12 @@ switch (args.FirstOrDefault())
         break;
     case "memory":
         MemoryCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "large-data":
+        LargeDataCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "resume":
+        ResumeCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "labels":
         LabelsCommand.Run(Arguments.Parse(args[1..]));

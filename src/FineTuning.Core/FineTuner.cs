@@ -251,7 +251,8 @@ public sealed class FineTuner<TExample>
     private static ArgumentException NoFilter(string argument) => new("it gave null; a filter that matches nothing is new WeightFilter()", argument);
 
     /// <summary>
-    /// How much memory the run would take, from the real lengths of the data: a few rows of its largest batch are computed, the model stays as it is.
+    /// How much memory the run would take, from the real lengths of the data: its largest batch is computed, or a few rows where the whole may not
+    /// fit; the model stays as it is.
     /// </summary>
     /// <remarks>Besides memory that a run uses, what the process holds now counts. An adapter of the recipe is put on the model, as a run would.</remarks>
     /// <param name="data">Read once; a run reads it again.</param>

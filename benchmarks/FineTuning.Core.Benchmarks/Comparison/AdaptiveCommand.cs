@@ -91,18 +91,22 @@ internal static class AdaptiveCommand
             (string Key, double Score, string Note)[] Of(string what) => [.. cell.Where(line => line.Key.StartsWith(what + "\t", StringComparison.Ordinal))];
             (string Key, double Score, string Note)[] grid = Of("grid"), plain = Of("plain"), own = Of(name);
             if (grid.Length < Grid.Length || own.Length == 0) continue;
-            (string Key, double Score, string Note) best = grid.MaxBy(line => Field(line.Note, "dev"));
-            double all = grid.Sum(line => Field(line.Note, "cost")), cost = Field(own[0].Note, "cost");
+            // Of recipes that are equal on development data the mean.
+            double highest = grid.Max(line => Field(line.Note, "dev"));
+            (string Key, double Score, string Note)[] chosen = [.. grid.Where(line => Field(line.Note, "dev") == highest)];
+            double best = chosen.Average(line => line.Score), all = grid.Sum(line => Field(line.Note, "cost")), cost = Field(own[0].Note, "cost");
             int rows = int.Parse(cell.Key.Split(' ')[1], CultureInfo.InvariantCulture);
-            cells.Add((best.Score - own[0].Score, cost / all, cost / rows, 100 - grid.Max(line => line.Score)));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {cell.Key} | {best.Score:0.0} ({best.Key.Split('\t')[2]}) | {own[0].Score:0.0} | {best.Score - own[0].Score:0.0} | ")
+            cells.Add((best - own[0].Score, cost / all, cost / rows, 100 - grid.Max(line => line.Score)));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {cell.Key} | {best:0.0} ({chosen.Length} of the grid) | {own[0].Score:0.0} | {best - own[0].Score:0.0} | ")
                 + string.Create(CultureInfo.InvariantCulture, $"{100 * cost / all:0.0} % | {cost / rows:0.0} | {string.Join(", ", plain.Select(line => $"{line.Score:0.0}"))} |"));
         }
         if (cells.Count == 0) return;
         double[] regrets = [.. cells.Select(cell => cell.Regret).Order()];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{cells.Count} cells: median regret {(regrets[(regrets.Length - 1) / 2] + regrets[regrets.Length / 2]) / 2:0.00} points, ")
-            + string.Create(CultureInfo.InvariantCulture, $"largest {regrets[^1]:0.00}; mean share of the grid's cost {100 * cells.Average(cell => cell.Share):0.0} %; ")
-            + string.Create(CultureInfo.InvariantCulture, $"rank correlation of cost a row with 1 minus the grid's best {Spearman([.. cells.Select(cell => cell.PerRow)], [.. cells.Select(cell => cell.Missing)]):0.00}"));
+            + string.Create(CultureInfo.InvariantCulture, $"largest {regrets[^1]:0.00}; mean share of the grid's cost {100 * cells.Average(cell => cell.Share):0.0} %"));
+        if (cells.Count < 3) return;
+        double correlation = Spearman([.. cells.Select(cell => cell.PerRow)], [.. cells.Select(cell => cell.Missing)]);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rank correlation of cost a row with 1 minus the grid's best {correlation:0.00}"));
     }
 
     // Pearson's correlation of ranks; equals share the mean of theirs.

@@ -44,6 +44,7 @@ internal static class ChunkedLossCommand
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"chunked beside whole: time x {own.Median(own.Seconds) / whole.Median(whole.Seconds):0.000}, by processor x {own.Median(own.Processor) / whole.Median(whole.Processor):0.000}; logits beside memory / {logits / Math.Max(1, own.Median(own.Peaks) - gradients):0.0}"));
+        Console.WriteLine("wanted: time x 1.05 at most; logits beside memory / 32 at 8192 tokens and 32000 words");
     }
 
     private sealed class Measure(string name, Func<Tensor> loss)

@@ -50,6 +50,7 @@ internal static class DecoderCommand
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"{side,-21} {one.SecondsPerStep * 1000,8:0} {one.TokensPerSecond,15:0} {1 - (one.RealTokens / (double)one.ComputedTokens),9:P1} {Beside(one, "padded"),10:0.00} {Beside(one, "dynamic"),11:0.00} {Beside(one, "groups"),10:0.00} {one.PeakMemory / 1048576.0,9:0}"));
             }
+            Console.WriteLine("wanted: groups x padded 2 or more; packing's gain is packed or padding-free x groups");
         }
         finally
         {

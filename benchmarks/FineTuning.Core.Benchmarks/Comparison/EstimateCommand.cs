@@ -55,7 +55,7 @@ internal static class EstimateCommand
             worst = Math.Max(worst, Math.Abs((estimated / measured) - 1));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-22} {estimated / Megabyte,13:0} {measured / Megabyte,13:0} {estimated / measured,8:0.000}"));
         }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the worst is {worst:P1} off"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"the worst is {worst:P1} off; wanted: 10 % at most"));
     }
 
     private static double InOwnProcess(string recipe, string what, Arguments arguments)

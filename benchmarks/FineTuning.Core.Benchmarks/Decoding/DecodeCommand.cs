@@ -42,6 +42,7 @@ internal static class DecodeCommand
             }
             Measure(head, decoders, (rounds, count, prompt, threads));
             Prefill(head, decoders, (rounds, prompt));
+            Console.WriteLine("wanted: 0.60 of the bound in float32 and bfloat16, x 0.6 of llama.cpp in float32 (the goal is 1.0), a prompt at 0.80 of the multiplications, 64 KB managed a token");
         }
         finally
         {

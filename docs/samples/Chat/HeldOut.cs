@@ -2,7 +2,6 @@ using System.Globalization;
 using FineTuning.Examples;
 using FineTuning.Generation;
 using FineTuning.Heads;
-using FineTuning.Samples;
 using FineTuning.Text;
 
 namespace Chat;
@@ -11,10 +10,10 @@ namespace Chat;
 internal static class HeldOut
 {
     /// <summary>Prints the share that is answered rightly: with the expected answer, or with the fact that no other answer holds.</summary>
-    public static void Test(ChatModel model, GenerationOptions options)
+    public static void Test(ChatModel model, GenerationOptions options, string file)
     {
         (string Question, string Answer, string Fact)[] held =
-            [.. JsonLines.Read(TalkArguments.Beside("data/heldout.jsonl")).Select(row => (row["question"], row["answer"], row["fact"]))];
+            [.. JsonLines.Read(file).Select(row => (row["question"], row["answer"], row["fact"]))];
         List<ChatTurn>[] asked = [.. held.Select(one => new List<ChatTurn> { new("user", one.Question) })];
         string[] answers = [.. asked.Chunk(16).SelectMany(some => model.ReplyBatch(some, options)).Select(texts => texts[0].Text.Trim())];
         (int exact, int right) = (0, 0);

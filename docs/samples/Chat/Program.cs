@@ -1,5 +1,5 @@
 // Tunes a small decoder on the questions and answers of a bicycle shop and talks with you. Without a terminal, or with --ask, it answers and ends.
-// dotnet run --project docs/samples/Chat --configuration Release -- [--ask "When are you open?"] [--model DIR] [--epochs N] [--rate R] [--seed N] [--out DIR]
+// dotnet run --project docs/samples/Chat --configuration Release -- [--ask "When are you open?"] [--model DIR] [--epochs N] [--rate R] [--seed N] [--test FILE] [--out DIR]
 using Chat;
 using FineTuning;
 using FineTuning.Errors;
@@ -27,7 +27,7 @@ try
     bar.Clear();
     Console.WriteLine(result);
     var limits = new GenerationOptions { MaxNewTokens = 60 };
-    HeldOut.Test(model, limits);
+    HeldOut.Test(model, limits, arguments.Test ?? TalkArguments.Beside("data/heldout.jsonl"));
     if (arguments.Output is { } folder)
     {
         model.Save(folder);

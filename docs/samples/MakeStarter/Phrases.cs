@@ -43,6 +43,9 @@ internal sealed class Phrases(Random random)
         ("ticket", "Die Karte"), ("book", "Das Buch"), ("table", "Der Tisch"), ("lamp", "Die Lampe"), ("bicycle", "Das Fahrrad"), ("coat", "Der Mantel"), ("room", "Das Zimmer"),
     ];
 
+    private static readonly (string English, string German)[] Counted =
+        [("books", "Bücher"), ("apples", "Äpfel"), ("letters", "Briefe"), ("children", "Kinder"), ("pages", "Seiten"), ("minutes", "Minuten"), ("houses", "Häuser"), ("cups", "Tassen")];
+
     private static readonly (string English, string German)[] People =
         [("My brother", "Mein Bruder"), ("My sister", "Meine Schwester"), ("Our neighbour", "Unser Nachbar"), ("His mother", "Seine Mutter"), ("Her father", "Ihr Vater"), ("The teacher", "Die Lehrerin")];
 
@@ -50,7 +53,7 @@ internal sealed class Phrases(Random random)
         [("new", "neu"), ("old", "alt"), ("beautiful", "schön"), ("here", "hier"), ("ready", "fertig"), ("far away", "weit weg"), ("not here", "nicht hier")];
 
     /// <summary>A number, a time, a day, a date, a year or a thing by itself, or in the simplest of sentences: what the starter learns.</summary>
-    public (string English, string German) Phrase() => random.Next(14) switch
+    public (string English, string German) Phrase() => random.Next(18) switch
     {
         < 3 => Number(random.Next(2) == 0 ? random.Next(100) : random.Next(1000)),
         3 => Number(random.Next(10_000)),
@@ -108,13 +111,24 @@ internal sealed class Phrases(Random random)
     private (string English, string German) Simple()
     {
         ((string English, string German) time, (string English, string German) day) = (Time(), Of(Days));
-        switch (random.Next(4))
+        (string English, string German) number = Number(random.Next(2, random.Next(2) == 0 ? 100 : 1000)), counted = Of(Counted);
+        switch (random.Next(10))
         {
             case 0: return ($"It is {time.English}.", $"Es ist {time.German}.");
             case 1: return ($"We meet on {day.English} at {time.English}.", $"Wir treffen uns am {day.German} um {time.German}.");
             case 2:
                 (string English, string German) date = Date("der", "e");
                 return ($"Today is {day.English}, {date.English}.", $"Heute ist {day.German}, {date.German}.");
+            case 3: return ($"I have {number.English} {counted.English}.", $"Ich habe {number.German} {counted.German}.");
+            case 4: return ($"There are {number.English} {counted.English} here.", $"Hier sind {number.German} {counted.German}.");
+            case 5: return ($"The number {number.English} is new.", $"Die Zahl {number.German} ist neu.");
+            case 6:
+                (string English, string German) year = Year();
+                return ($"We came here in {year.English}.", $"Wir kamen {year.German} hierher.");
+            case 7:
+                (string English, string German) dated = DayAndDate();
+                return ($"The shop is closed {dated.English}, until {time.English}.", $"Das Geschäft ist {dated.German}, bis {time.German} geschlossen.");
+            case 8: return ($"Call me on {day.English} at {time.English}.", $"Ruf mich am {day.German} um {time.German} an.");
             default:
                 (string English, string German) thing = Thing();
                 return ($"{thing.English} is here at {time.English}.", $"{thing.German} ist um {time.German} hier.");
@@ -166,8 +180,8 @@ internal sealed class Phrases(Random random)
 
     private (string English, string German) Date(string article, string ending)
     {
-        int day = random.Next(1, 31);
         (string English, string German) month = Of(Months);
+        int day = random.Next(1, month.English == "February" ? 29 : 31);
         string ordinal = day switch { 1 => "erst", 3 => "dritt", 7 => "siebt", 8 => "acht", < 20 => German(day) + "t", _ => German(day) + "st" };
         return ($"the {Ordinal(day)} of {month.English}", $"{article} {ordinal}{ending} {month.German}");
     }

@@ -18,9 +18,8 @@ try
     long started = Stopwatch.GetTimestamp();
     if (args is ["chat" or "translate", ..])
     {
-        SmallArguments small = SmallArguments.Parse(args[1..]);
-        if (args[0] == "chat") ChatStarter.Make(small);
-        else TranslateStarter.Make(small);
+        if (args[0] == "chat") ChatStarter.Make(SmallArguments.Parse(args[1..], examples: 30_000, epochs: 1));
+        else TranslateStarter.Make(SmallArguments.Parse(args[1..], examples: 60_000, epochs: 3));
         Console.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalMinutes:0.0} minutes");
         return 0;
     }

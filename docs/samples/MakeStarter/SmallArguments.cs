@@ -10,9 +10,9 @@ internal sealed record SmallArguments
 {
     private const string Usage = "arguments: chat or translate, then [--examples N] [--epochs N] [--rate R] [--seed N] [--out DIR]";
 
-    public int Examples { get; private init; } = 30_000;
+    public int Examples { get; private init; }
 
-    public int Epochs { get; private init; } = 1;
+    public int Epochs { get; private init; }
 
     public double LearningRate { get; private init; } = 2e-3;
 
@@ -21,10 +21,13 @@ internal sealed record SmallArguments
     /// <summary>Null: the sample's folder.</summary>
     public string? Output { get; private init; }
 
+    /// <param name="words">The arguments.</param>
+    /// <param name="examples">How many where the words do not say.</param>
+    /// <param name="epochs">How many where the words do not say.</param>
     /// <exception cref="InvalidOptionsException">A word is not known, or its value is missing or no number.</exception>
-    public static SmallArguments Parse(string[] words)
+    public static SmallArguments Parse(string[] words, int examples, int epochs)
     {
-        var arguments = new SmallArguments();
+        var arguments = new SmallArguments { Examples = examples, Epochs = epochs };
         for (int i = 0; i < words.Length; i += 2)
         {
             if (i + 1 == words.Length) throw new InvalidOptionsException([$"'{words[i]}' has no value; {Usage}"]);

@@ -14,13 +14,14 @@ namespace MakeStarter;
 /// </summary>
 internal static class TranslateStarter
 {
-    private const int TrainSentences = 500, HeldOutSentences = 150, MaximumLength = 64, VocabularySize = 500;
+    private const int TrainSentences = 500, DevSentences = 150, HeldOutSentences = 150, MaximumLength = 64, VocabularySize = 500;
     private static readonly string Sample = Path.Combine("docs", "samples", "Translate");
 
     public static void Make(SmallArguments arguments)
     {
         string bare = Directory.CreateTempSubdirectory("translate-base").FullName, folder = Directory.CreateTempSubdirectory("translate-starter").FullName;
-        WriteSentences(arguments.Seed);
+        // The sentences are drawn apart from the phrases.
+        WriteSentences(arguments.Seed + 2);
         var phrases = new Phrases(new Random(arguments.Seed + 1));
         SourceTarget[] pairs = [.. Enumerable.Range(0, arguments.Examples).Select(_ => Pair(phrases.Phrase()))];
         TrainedVocabulary vocabulary = VocabularyTrainer.BytePair(
@@ -50,19 +51,20 @@ internal static class TranslateStarter
         SmallArguments.Finish(folder, HeadKind.SequenceToSequence, arguments.Output ?? Path.Combine(Sample, "starter"));
     }
 
-    /// <summary>The sample's sentences: all different, and none of those that are held out is among those that are trained on.</summary>
+    /// <summary>The sample's sentences, all different: to train on, to choose settings by, and to test with.</summary>
     private static void WriteSentences(int seed)
     {
         var phrases = new Phrases(new Random(seed));
         var seen = new Dictionary<string, string>(StringComparer.Ordinal);
-        while (seen.Count < TrainSentences + HeldOutSentences)
+        while (seen.Count < TrainSentences + DevSentences + HeldOutSentences)
         {
             (string english, string german) = phrases.Sentence();
             seen[english] = german;
         }
         string[] lines = [.. seen.Select(pair => $"{pair.Key}\t{pair.Value}")];
         Write("train.tsv", lines[..TrainSentences]);
-        Write("heldout.tsv", lines[TrainSentences..]);
+        Write("dev.tsv", lines[TrainSentences..^HeldOutSentences]);
+        Write("heldout.tsv", lines[^HeldOutSentences..]);
     }
 
     private static void Write(string name, string[] lines)

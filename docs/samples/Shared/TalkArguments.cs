@@ -6,7 +6,7 @@ namespace FineTuning.Samples;
 /// <summary>What Chat or Translate was asked to do; without arguments, its own model and data, and what is typed at the terminal.</summary>
 internal sealed record TalkArguments
 {
-    private const string Usage = "arguments: [--ask TEXT]... [--model DIR] [--epochs N] [--rate R] [--seed N] [--out DIR]";
+    private const string Usage = "arguments: [--ask TEXT]... [--model DIR] [--epochs N] [--rate R] [--seed N] [--test FILE] [--out DIR]";
 
     public string Model { get; private init; } = Beside("starter");
 
@@ -18,6 +18,9 @@ internal sealed record TalkArguments
     public double LearningRate { get; private init; } = 2e-3;
 
     public long Seed { get; private init; } = 1;
+
+    /// <summary>What the tuned model is tested with; null: the sample's own.</summary>
+    public string? Test { get; private init; }
 
     /// <summary>Where the tuned model goes; null: it is not saved.</summary>
     public string? Output { get; private init; }
@@ -40,6 +43,7 @@ internal sealed record TalkArguments
                 "--model" => arguments with { Model = value },
                 "--epochs" => arguments with { Epochs = Whole(value) },
                 "--seed" => arguments with { Seed = Whole(value) },
+                "--test" => arguments with { Test = value },
                 "--out" => arguments with { Output = value },
                 "--rate" => arguments with { LearningRate = double.TryParse(value, CultureInfo.InvariantCulture, out double rate) ? rate : throw new InvalidOptionsException([$"'{value}' is no number"]) },
                 _ => throw new InvalidOptionsException([$"'{words[i]}' is not known; {Usage}"]),

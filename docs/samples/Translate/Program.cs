@@ -1,5 +1,5 @@
 // Tunes a small encoder-decoder, which knows numbers, times and dates in English and German, on sentences with them, and translates yours.
-// dotnet run --project docs/samples/Translate --configuration Release -- [--ask "The lamp costs twelve euros."] [--model DIR] [--epochs N] [--rate R] [--seed N] [--out DIR]
+// dotnet run --project docs/samples/Translate --configuration Release -- [--ask "The lamp costs twelve euros."] [--model DIR] [--epochs N] [--rate R] [--seed N] [--test FILE] [--out DIR]
 using System.Globalization;
 using FineTuning;
 using FineTuning.Errors;
@@ -14,7 +14,7 @@ try
 {
     TalkArguments arguments = TalkArguments.Parse(args, epochs: 15);
     SourceTarget[] Read(string name) => [.. Tsv.Read(TalkArguments.Beside(name)).SourceTargets()];
-    SourceTarget[] train = Read("data/train.tsv"), heldOut = Read("data/heldout.tsv");
+    SourceTarget[] train = Read("data/train.tsv"), heldOut = [.. Tsv.Read(arguments.Test ?? TalkArguments.Beside("data/heldout.tsv")).SourceTargets()];
     Console.WriteLine($"{train.Length} sentences to train on");
 
     using TextToText model = Pretrained.TextToText(arguments.Model, new TextToTextOptions { Seed = arguments.Seed });

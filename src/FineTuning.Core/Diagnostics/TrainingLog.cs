@@ -27,6 +27,12 @@ internal static partial class TrainingLog
         "Keeping the states of the {Layers} lowest layers, which do not train: about {Memory} MB in memory and {Disk} MB on disk")]
     public static partial void KeepingStates(ILogger logger, int layers, long memory, long disk);
 
+    [LoggerMessage(9, LogLevel.Information, "{Rows} rows were encoded into {Folder}, {Bytes} bytes")]
+    public static partial void RowsWritten(ILogger logger, int rows, string folder, long bytes);
+
+    [LoggerMessage(10, LogLevel.Information, "{Rows} rows are read from {Folder}: data, tokenizer and options are those that they were encoded from")]
+    public static partial void RowsReused(ILogger logger, int rows, string folder);
+
     [LoggerMessage(6, LogLevel.Error, "Step {Step} diverged: {Problem}")]
     public static partial void Diverged(ILogger logger, long step, string problem);
 }

@@ -187,6 +187,12 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
 
     private protected abstract SavedLabels Labels();
 
+    internal override RowFormat RowFormat =>
+        new(TargetRow.Read, Tokenizer, [MaximumLength, _truncation, Trunk.Plan.TypeVocabularySize, .. RowSettings]);
+
+    /// <summary>What else decides how an example is encoded.</summary>
+    private protected abstract IReadOnlyList<object?> RowSettings { get; }
+
     /// <summary>The sum of the losses, a scalar.</summary>
     private protected abstract Tensor LossOf(Tensor logits, TokenizedBatch batch);
 

@@ -16,6 +16,31 @@ public class TokenizedRow(int[] ids, int[]? typeIds) : EncodedRow((ids ?? throw 
     internal int[] TokenIds { get; } = ids;
 
     internal int[]? TypeIds { get; } = typeIds;
+
+    internal override void Write(RowWriter writer)
+    {
+        // A row of another's own type holds more than this.
+        if (GetType() != typeof(TokenizedRow)) base.Write(writer);
+        WriteTokens(writer);
+    }
+
+    internal static TokenizedRow Read(ref RowReader reader)
+    {
+        (int[] ids, int[]? types) = ReadTokens(ref reader);
+        return new(ids, types);
+    }
+
+    private protected void WriteTokens(RowWriter writer)
+    {
+        writer.Ids(TokenIds);
+        writer.OptionalIds(TypeIds);
+    }
+
+    private protected static (int[] Ids, int[]? TypeIds) ReadTokens(ref RowReader reader)
+    {
+        (int[] ids, int[]? types) = (reader.TokenIds(), reader.OptionalIds());
+        return types is null || types.Length == ids.Length ? (ids, types) : throw RowReader.Damaged("it has not as many types as tokens");
+    }
 }
 
 /// <summary>Rows of token ids as tensors.</summary>

@@ -12,15 +12,34 @@ internal static class WeightHash
     private const int Digits = 16;
 
     /// <summary>With how many numbers it is of, to read.</summary>
-    public static string Of(WeightSet weights) =>
-        $"{weights.ParameterCount():N0} numbers, hash {Convert.ToHexStringLower(Digest(weights))[..Digits]}";
+    public static string Of(WeightSet weights) => Shown(weights.ParameterCount(), Digest(weights));
+
+    /// <summary>The hash of all weights, and that of some, each number read once.</summary>
+    public static (string All, string Some) Of(WeightSet weights, Func<Weight, bool> isSome)
+    {
+        Weight[] all = [.. weights];
+        byte[][] hashes = Each(all);
+        long count = all.Where(isSome).Sum(weight => weight.Value.numel());
+        return (Shown(weights.ParameterCount(), Joined(hashes)), Shown(count, Joined([.. hashes.Where((_, i) => isSome(all[i]))])));
+    }
 
     /// <summary>All 32 bytes of it.</summary>
     public static byte[] Digest(IReadOnlyList<Weight> weights)
     {
-        Weight[] all = [.. weights];
-        var hashes = new byte[all.Length][];
-        Parallel.For(0, all.Length, i => hashes[i] = HashOf(all[i]));
+        return Joined(Each([.. weights]));
+    }
+
+    private static string Shown(long count, byte[] hash) => $"{count:N0} numbers, hash {Convert.ToHexStringLower(hash)[..Digits]}";
+
+    private static byte[][] Each(Weight[] weights)
+    {
+        var hashes = new byte[weights.Length][];
+        Parallel.For(0, weights.Length, i => hashes[i] = HashOf(weights[i]));
+        return hashes;
+    }
+
+    private static byte[] Joined(byte[][] hashes)
+    {
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (byte[] hash in hashes) whole.AppendData(hash);
         return whole.GetCurrentHash();

@@ -24,4 +24,7 @@ public abstract class EncodedRow(int length)
     /// What the loss of the row is divided by: 1 for a labelled text, the number of labelled tokens for a tagger, 0 where nothing is to be learned.
     /// </summary>
     public virtual double TargetCount => 1;
+
+    /// <summary>Writes all that it holds but for its index; the model's <see cref="RowFormat"/> reads it back.</summary>
+    internal virtual void Write(RowWriter writer) => throw new NotSupportedException($"a {GetType().Name} cannot be written to a file");
 }

@@ -43,6 +43,9 @@ internal abstract class ModelView(TunableModel model) : TunableModel
 
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => model.PrepareRows(rows);
 
+    // What a view knows of rows it keeps by the objects that they are.
+    internal override RowFormat? RowFormat => null;
+
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => model.Collate(rows, paddedLength);
 
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength, BatchMoment moment) => model.Collate(rows, paddedLength, moment);

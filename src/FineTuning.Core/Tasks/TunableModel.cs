@@ -105,6 +105,9 @@ public abstract class TunableModel : IDisposable
         return rows;
     }
 
+    /// <summary>How the rows of a run are kept in a file. Null: they cannot be.</summary>
+    internal virtual RowFormat? RowFormat => null;
+
     /// <summary>
     /// Computes what rows need of the model as it stands: once, before a run changes it, or before they are evaluated. A run has the weights for
     /// itself by then.

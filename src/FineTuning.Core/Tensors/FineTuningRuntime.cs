@@ -83,6 +83,7 @@ public static class FineTuningRuntime
                 $"TorchSharp could not start ({(failure.InnerException ?? failure).Message}). Add one native package to the application's project: " +
                 "libtorch-cpu-linux-x64, libtorch-cpu-win-x64, libtorch-cpu-osx-arm64 (2.10.0) or a TorchSharp-cuda package.", failure);
         }
+        AddressSpace.Prepare();
         return outcome;
     }
 }

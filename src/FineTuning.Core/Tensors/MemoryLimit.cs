@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace FineTuning.Tensors;
 
-/// <summary>How much memory the process may use: the smallest limit of the control groups that it is in, or what the machine has.</summary>
+/// <summary>
+/// How much memory the process may use: the smallest limit of the control groups that it is in, or what the machine has, or what fits into its address space.
+/// </summary>
 internal static class MemoryLimit
 {
     // Version 1 writes the largest multiple of a page where there is no limit.
@@ -13,7 +15,8 @@ internal static class MemoryLimit
     {
         long machine = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         long? physical = OperatingSystem.IsLinux() ? OfMachine("/") : null, group = OperatingSystem.IsLinux() ? OfGroups("/") : null;
-        return Math.Min(group ?? long.MaxValue, physical ?? machine);
+        long space = AddressSpace.Left() is { } left ? Math.Max(1, ProcessMemory.Current + left - AddressSpace.Reserve) : long.MaxValue;
+        return Math.Min(space, Math.Min(group ?? long.MaxValue, physical ?? machine));
     }
 
     /// <summary>The smallest limit of the process's control group and those above it, of version 1 or 2. Null: there is none.</summary>
@@ -48,7 +51,8 @@ internal static class MemoryLimit
         return long.TryParse(number, CultureInfo.InvariantCulture, out long kilobytes) && kilobytes is > 0 and < Unlimited >> 10 ? kilobytes << 10 : null;
     }
 
-    private static string[] Lines(string path)
+    /// <summary>The lines of a file; none where it cannot be read.</summary>
+    public static string[] Lines(string path)
     {
         try
         {

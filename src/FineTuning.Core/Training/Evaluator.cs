@@ -75,7 +75,7 @@ internal static class Evaluator
     }
 
     /// <summary>The batches of an evaluation; with many outputs the scores are what a batch needs memory for: 64 MB at most, or one row.</summary>
-    public static List<PlannedBatch> Plan(TunableModel model, RowSet rows)
+    public static IReadOnlyList<PlannedBatch> Plan(TunableModel model, RowSet rows)
     {
         int tokens = Math.Clamp(ScoresInABatch / Math.Max(1, model.OutputsPerToken), 1, TokensInABatch);
         return BatchPlan.Of(rows.Lengths, new BatchRules(RowsInABatch, tokens, GroupByLength: true, Shuffle: false, 1, int.MaxValue), 0, 0);

@@ -59,6 +59,13 @@ internal sealed class GradientStep(TrainingOptions options, OptimizerState optim
         return Trainable.Any(weight => weight.Value.grad is not null);
     }
 
+    /// <summary>What the gradients take that are there.</summary>
+    public long Bytes()
+    {
+        using var scope = NewDisposeScope();
+        return Trainable.Where(weight => weight.Value.grad is not null).Sum(weight => weight.Value.numel() * weight.Value.element_size());
+    }
+
     /// <summary>Names of the weights that train and have no gradient.</summary>
     public IReadOnlyList<string> Idle() => Names(gradient => gradient is null);
 

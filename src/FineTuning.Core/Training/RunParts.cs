@@ -133,6 +133,9 @@ internal sealed class RunParts : IDisposable
     public double AddGradients(Batch batch, ForwardContext context) =>
         _features.Select(feature => feature.AddGradients(this, batch, context)).FirstOrDefault(sum => sum is not null) ?? Model.AddGradients(batch, context);
 
+    /// <summary>How many passes over a micro-batch are kept at once.</summary>
+    public int Passes => _features.Select(feature => feature.Passes).DefaultIfEmpty(1).Max();
+
     /// <summary>The tally after all features have reduced it.</summary>
     public StepTally Reduce(StepTally tally) => _features.Aggregate(tally, (reduced, feature) => feature.Reduce(reduced));
 

@@ -72,6 +72,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     {
         Length = length;
         Describe(train.Report, "training");
+        if (train.Warning is { } ofRows) Warn(ofRows);
         foreach (string warning in model.WarningsAbout(train.Rows)) Warn(warning);
         if (validation is not null) Describe(validation.Report, "validation");
         TrainingLog.Started(

@@ -16,8 +16,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     CancellationToken cancellation, RunClock? clock = null)
 {
     private readonly IEpochPlan _plan = train.Plan(options.RulesFor(train.Lengths));
-    private readonly MicroBatches _microBatches = new(model);
-    private readonly HeapRoom _room = new();
+    private readonly HeapRoom _heap = new();
+    private MicroBatches _microBatches = new(model);
+    private AddressRoom? _evaluations;
+
+    // The rows of the step, by their indices.
+    private readonly Dictionary<int, EncodedRow> _window = [];
 
     private readonly RunRecord _record = new(model, train, validation, options, observer, clock);
 
@@ -27,10 +31,21 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     /// <summary>Which way the metric gets better, where an earlier run on the same data has seen that all fits together. Null: a batch is rehearsed.</summary>
     public MetricDirection? Rehearsed { get; init; }
 
+    /// <summary>What sees whether the address space has room. Null: it has no limit.</summary>
+    public AddressRoom? Room { get; init; } = AddressRoom.OfProcess();
+
     public TrainingResult Run()
     {
+        (_microBatches, _evaluations) = (new MicroBatches(model) { Room = Room }, Room?.Fresh());
         using var run = new RunParts(model, options, _record) { IsEnding = () => _record.ShouldEnd(cancellation) };
-        Begin(run);
+        try
+        {
+            Begin(run);
+        }
+        catch (Exception failure) when (IsWithoutType(failure))
+        {
+            throw MemoryEnded(failure);
+        }
         try
         {
             Train(run);
@@ -38,7 +53,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         catch (Exception failure)
         {
             _record.Failure = failure;
-            throw;
+            if (!IsWithoutType(failure)) throw;
+            throw _record.Failure = MemoryEnded(failure);
         }
         finally
         {
@@ -53,6 +69,12 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return result;
     }
 
+    private static bool IsWithoutType(Exception failure) => failure is not FineTuningException && MemoryFailure.Is(failure);
+
+    // Where no micro-batch was computed that could be made smaller: in an evaluation, in the optimizer's step, in copies of weights.
+    private TrainingMemoryException MemoryEnded(Exception failure) => new($"memory ended after {_record.Steps} steps: {failure.Message}; "
+        + "freeze more, train an adapter, or choose an optimizer that keeps less", failure);
+
     private void Train(RunParts run)
     {
         run.At(feature => feature.Begin(run));
@@ -63,7 +85,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         {
             (long epoch, long done) = Math.DivRem(_record.Steps, _record.Length.StepsInAnEpoch);
             run.EnterEpoch(epoch);
-            foreach (PlannedBatch[] window in _plan.Of(options.Seed, epoch).Skip((int)done * options.Accumulation).Chunk(options.Accumulation))
+            foreach (PlannedBatch[] window in Windows(_plan.Of(options.Seed, epoch), done))
             {
                 long next = _record.Steps + 1;
                 if (_record.IsOver || !Step(run, window, epoch)) break;
@@ -76,13 +98,28 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         if (!cancellation.IsCancellationRequested) Evaluate(run, last: true);
     }
 
+    // The windows of an epoch from a step on: none before it is looked at.
+    private IEnumerable<PlannedBatch[]> Windows(IReadOnlyList<PlannedBatch> batches, long from)
+    {
+        for (long start = from * options.Accumulation; start < batches.Count; start += options.Accumulation)
+        {
+            var window = new PlannedBatch[Math.Min(options.Accumulation, batches.Count - start)];
+            for (int i = 0; i < window.Length; i++) window[i] = batches[(int)start + i];
+            yield return window;
+        }
+    }
+
     private void Begin(RunParts run)
     {
         long stepsInAnEpoch = (_plan.Count + options.Accumulation - 1) / options.Accumulation;
         run.BeginEpoch(0);
         _record.Begin(new RunLength(stepsInAnEpoch, options.Steps ?? checked((options.Epochs ?? 3) * stepsInAnEpoch)));
         // Where reading the data took all the time, there is nothing to rehearse.
-        if (Rehearsed is { } direction) run.CompareBy(direction);
+        if (Rehearsed is { } direction)
+        {
+            run.CompareBy(direction);
+            _microBatches.Learn(train.Lengths, Largest(), part => Rehearse(run, part));
+        }
         else if (!_record.ShouldEnd(cancellation)) DryRun(run);
         using RunState? restored = From is null ? run.Restore() : null;
         if ((From ?? restored) is { } state) run.Import(state);
@@ -108,6 +145,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
                 [$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
         run.IsBetweenSteps = false;
         run.At(feature => feature.AfterGradients(run, tally.Targets));
+        RequireRoomForUpdate(run);
         double rate = run.Rate, norm = run.Gradients.Norm(tally.Targets);
         if (!double.IsFinite(norm)) return Recovered(run, window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
         run.Gradients.Apply(rate, tally.Targets, norm);
@@ -132,6 +170,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private StepTally Gradients(RunParts run, PlannedBatch[] window, long epoch)
     {
         _record.BeginStep();
+        // Within a step a row is one object, also where rows are read from a file.
+        _window.Clear();
+        foreach (int index in window.SelectMany(batch => batch.Rows)) _window.TryAdd(index, train.Rows[index]);
         run.At(feature => feature.BeginWindow(run, [.. window.Select(RowsOf)]));
         StepTally tally = default;
         for (int micro = 0; micro < window.Length; micro++)
@@ -150,7 +191,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     private StepTally Backward(RunParts run, PlannedBatch planned, long epoch, ForwardContext context)
     {
-        _room.Before((long)planned.PaddedLength * planned.Rows.Length);
+        _heap.Before((long)planned.PaddedLength * planned.Rows.Length);
+        _microBatches.Require(run, planned);
         using var scope = NewDisposeScope();
         Batch batch = model.Collate(RowsOf(planned), planned.PaddedLength, new BatchMoment(options.Seed, epoch));
         _record.AddTokens(batch);
@@ -171,6 +213,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             && (_record.Steps % options.EvaluateEvery.Resolve(_record.Length.StepsInAnEpoch) == 0 || _record.Steps == _record.Length.TotalSteps);
         if (!isDue && !last) return;
         _record.BeginEvaluation();
+        if (_evaluations is not null) RequireRoomForEvaluation(run, _evaluations);
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
@@ -203,13 +246,38 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
     private void DryRun(RunParts run)
     {
-        PlannedBatch largest = _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+        PlannedBatch largest = Largest();
+        _microBatches.Learn(train.Lengths, largest, part => Rehearse(run, part));
         run.FirstLoss = _microBatches.Gather(run, () => _microBatches.Parts(largest).Sum(part => Rehearse(run, part)));
         if (run.Recomputed is { Count: 0 })
             _record.Warn("GradientCheckpointing changes nothing: none of the chosen layers is computed by this model, or nothing trains in them and below");
         _record.NoteIdleWeights(run.Gradients.Idle());
         run.Gradients.Clear();
-        if (validation is not null) run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
+        if (validation is null) return;
+        if (_evaluations is not null) LearnEvaluation(validation, _evaluations);
+        run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
+    }
+
+    private PlannedBatch Largest() => _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+
+    private void LearnEvaluation(RowSet rows, AddressRoom room)
+    {
+        foreach (PlannedBatch part in AddressRoom.Ladder(rows.Lengths, Evaluator.Plan(model, rows)[^1]))
+            room.Learn(part, () => Evaluator.Add(model, rows, part, model.NewEvaluation()));
+    }
+
+    // Not begun where it could not be finished: weights would be neither old nor new.
+    private void RequireRoomForUpdate(RunParts run)
+    {
+        if (Room is null) return;
+        long moments = _record.Steps > 0 ? 0 : run.Trained.Sum(weight => options.Optimizer.MomentCount(weight) * weight.Value.element_size());
+        Room.Require(moments + (2 * run.Trained.Max(weight => weight.Value.numel() * weight.Value.element_size())), "the optimizer's step");
+    }
+
+    private void RequireRoomForEvaluation(RunParts run, AddressRoom room)
+    {
+        long copies = !options.KeepBest || run.Best.Any ? 0 : run.Trained.Sum(weight => weight.Value.numel() * weight.Value.element_size());
+        room.Require(copies + room.Forecast(Evaluator.Plan(model, validation!)[^1]), "an evaluation");
     }
 
     private double Rehearse(RunParts run, PlannedBatch planned)
@@ -221,7 +289,8 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         return double.IsFinite(loss) ? loss : throw Diverged([planned], $"the loss is {loss} before the first step");
     }
 
-    private EncodedRow[] RowsOf(PlannedBatch planned) => [.. planned.Rows.Select(index => train.Rows[index])];
+    private EncodedRow[] RowsOf(PlannedBatch planned) =>
+        [.. planned.Rows.Select(index => _window.TryGetValue(index, out EncodedRow? row) ? row : train.Rows[index])];
 
     private DivergedException Diverged(PlannedBatch[] window, string problem)
     {

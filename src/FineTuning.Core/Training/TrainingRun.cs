@@ -54,10 +54,11 @@ internal sealed record TrainingRun(TunableModel Model, TrainingOptions Options, 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, pass.Stop);
         // What reading takes is part of the run's time.
         var clock = new RunClock(Observer.Time, Options.TimeLimit);
-        (RowSet train, RowSet? validation) = Read(new RunData(Observer, clock, stop.Token));
+        using var data = new RunData(Observer, clock, stop.Token) { Keeping = RowKeeping.Of(Options) };
+        (RowSet train, RowSet? validation) = Read(data);
         // Until here predictions go on: only now are weights written.
         pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
-        Model.Precompute([.. train.Rows, .. validation?.Rows ?? []], stop.Token);
+        Model.Precompute(new JoinedRows(train.Rows, validation?.Rows ?? []), stop.Token);
         return use(new(train, validation, clock, stop.Token));
     }
 }

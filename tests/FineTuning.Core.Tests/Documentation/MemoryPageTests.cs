@@ -16,6 +16,29 @@ public sealed class MemoryPageTests
         [.. Enumerable.Range(0, 24).Select(i => new LabeledText<string>(i % 2 == 0 ? $"a good thing number {i}" : $"the bad one {i} of a long evening", i % 2 == 0 ? "positive" : "negative"))];
 
     [Fact]
+    public void MoreDataThanMemory()
+    {
+        using TextClassifier<string> model = Pretrained.TextClassifier<string>(Goldens.Require("pipelines", "bert-classify"));
+        string rows = KilledRun.NewFolder();
+        IEnumerable<LabeledText<string>> data = Texts.Select(text => text);
+        try
+        {
+            // snippet: rows
+            TrainingResult result = FineTuner.For(model)
+                .KeepRowsOnDisk(rows)          // without a folder: beside the checkpoints
+                .Epochs(1)
+                .Train(data);                  // any IEnumerable: a file that is read line by line
+            // end
+            Assert.Equal(Texts.Length, result.TrainingRows);
+            Assert.Single(Directory.GetDirectories(rows));
+        }
+        finally
+        {
+            Directory.Delete(rows, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Budgets()
     {
         string checkpoint = Goldens.Require("pipelines", "bert-classify");
@@ -27,7 +50,7 @@ public sealed class MemoryPageTests
             .Epochs(3)
             .ValidateOn(dev);
 
-        MemoryEstimate estimate = tuner.Estimate(train);   // a few rows of the largest batches are computed; the model stays as it is
+        MemoryEstimate estimate = tuner.Estimate(train);   // the largest batches are computed, as far as they surely fit; the model stays as it is
         Console.WriteLine(estimate);                       // what is held now, the optimizer, copies, micro-batches, evaluation, the limit
 
         bool fits = estimate.Fits(8L << 30);               // 8 GB for the whole process

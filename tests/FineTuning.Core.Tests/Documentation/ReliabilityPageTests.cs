@@ -64,6 +64,24 @@ public sealed class ReliabilityPageTests : IDisposable
     }
 
     [Fact]
+    public void CheckpointAsModel()
+    {
+        using TextClassifier<string> model = Model(), fresh = Model(), again = Model();
+        FineTuner.For(model).ValidateOn(dev).Epochs(2).CheckpointTo(runs, every: 2).Train(train);
+        string folder = branches;
+        // snippet: checkpoint-model
+        long step = fresh.LoadCheckpoint(runs);                    // the newest whole one; or a folder step-N
+        fresh.Save(folder);                                        // the model of that step, as any model is saved
+
+        again.LoadCheckpoint(runs, CheckpointWeights.Best);        // the weights of the best evaluation up to it
+        // end
+        using TextClassifier<string> opened = Pretrained.TextClassifier<string>(folder);
+        Assert.Equal(6, step);
+        Assert.Equal(fresh.Predict("a fine film").Scores[0].Score, opened.Predict("a fine film").Scores[0].Score);
+        Assert.Equal(model.Predict("a fine film").Scores[0].Score, again.Predict("a fine film").Scores[0].Score);
+    }
+
+    [Fact]
     public void Readme()
     {
         using TextClassifier<string> model = Model();

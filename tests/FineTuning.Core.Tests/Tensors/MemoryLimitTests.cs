@@ -62,4 +62,21 @@ public sealed class MemoryLimitTests : IDisposable
         Assert.Null(MemoryLimit.OfGroups(_root));
         Assert.True(MemoryLimit.Current() > 1 << 20);
     }
+
+    [Fact]
+    public void The_address_space_has_what_its_limit_leaves()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("the limit is that of Linux");
+        Assert.Null(AddressSpace.Left(_root));
+        Write("proc/self/limits", "Limit                     Soft Limit           Hard Limit           Units     \nMax address space         unlimited            unlimited            bytes     \n");
+        Write("proc/self/statm", "1000 10 5 1 0 9 0\n");
+        Assert.Null(AddressSpace.Limit(_root));
+        Write("proc/self/limits", "Max cpu time              5                    5                    seconds   \nMax address space         4096000000           unlimited            bytes     \n");
+        Assert.Equal(4096000000, AddressSpace.Limit(_root));
+        Assert.Equal(4096000000 - (1000L * Environment.SystemPageSize), AddressSpace.Left(_root));
+        Write("proc/self/statm", "10000000 10 5 1 0 9 0\n");
+        Assert.Equal(0, AddressSpace.Left(_root));
+        Write("proc/self/statm", "");
+        Assert.Null(AddressSpace.Left(_root));
+    }
 }

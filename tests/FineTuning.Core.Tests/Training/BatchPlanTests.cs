@@ -21,7 +21,7 @@ public sealed class BatchPlanTests
     [Fact]
     public void Every_row_stands_in_one_batch_that_keeps_the_rules() => Plans.Sample(plan =>
     {
-        List<PlannedBatch> batches = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch);
+        IReadOnlyList<PlannedBatch> batches = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch);
         Assert.Equal(Enumerable.Range(0, plan.Lengths.Length), batches.SelectMany(batch => batch.Rows).Order());
         Assert.All(batches, batch =>
         {
@@ -36,8 +36,8 @@ public sealed class BatchPlanTests
     [Fact]
     public void The_order_is_a_function_of_seed_and_epoch_and_its_batches_are_as_many_in_every_epoch() => Plans.Sample(plan =>
     {
-        static IEnumerable<int> Order(List<PlannedBatch> batches) => batches.SelectMany(batch => batch.Rows);
-        List<PlannedBatch> once = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch), again = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch);
+        static IEnumerable<int> Order(IReadOnlyList<PlannedBatch> batches) => batches.SelectMany(batch => batch.Rows);
+        IReadOnlyList<PlannedBatch> once = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch), again = BatchPlan.Of(plan.Lengths, plan.Rules, plan.Seed, plan.Epoch);
         Assert.Equal(Order(once), Order(again));
         // A budget cuts batches where they are full, which follows the order unless rows are sorted.
         if (plan.Rules.TokenBudget is null || plan.Rules.GroupByLength) Assert.Equal(BatchPlan.Count(plan.Lengths, plan.Rules), once.Count);
@@ -62,7 +62,7 @@ public sealed class BatchPlanTests
         int[] lengths = [.. Enumerable.Range(0, 4096).Select(_ => 4 + (int)(60 * Math.Pow(random.NextDouble(), 2)))];
         double Padding(BatchRules rules)
         {
-            List<PlannedBatch> batches = BatchPlan.Of(lengths, rules, 1, 0);
+            IReadOnlyList<PlannedBatch> batches = BatchPlan.Of(lengths, rules, 1, 0);
             return 1 - (lengths.Sum() / (double)batches.Sum(batch => (long)batch.PaddedLength * batch.Rows.Length));
         }
         var grouped = new BatchRules(32, null, GroupByLength: true, Shuffle: true, 1, 64);
@@ -72,4 +72,17 @@ public sealed class BatchPlanTests
         Assert.NotEqual(first.Order(), first);
         Assert.NotEqual(first.OrderDescending(), first);
     }
+
+    [Fact]
+    public void Lengths_that_are_counted_and_lengths_that_are_sorted_give_one_order() => Plans.Sample(plan =>
+    {
+        // A thousand times as long is the same order, and too long to be counted.
+        const int Times = 1000;
+        BatchRules rules = plan.Rules with { PadToMultipleOf = 1 };
+        BatchRules longer = rules with { TokenBudget = rules.TokenBudget * Times, LengthLimit = rules.LengthLimit * Times };
+        IReadOnlyList<PlannedBatch> counted = BatchPlan.Of(plan.Lengths, rules, plan.Seed, plan.Epoch);
+        IReadOnlyList<PlannedBatch> sorted = BatchPlan.Of([.. plan.Lengths.Select(length => length * Times)], longer, plan.Seed, plan.Epoch);
+        Assert.Equal(counted.SelectMany(batch => batch.Rows), sorted.SelectMany(batch => batch.Rows));
+        Assert.Equal(counted.Select(batch => batch.PaddedLength * Times), sorted.Select(batch => batch.PaddedLength));
+    });
 }

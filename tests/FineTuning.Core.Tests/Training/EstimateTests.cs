@@ -36,6 +36,13 @@ public sealed class EstimateTests
         Assert.All(model.Weights, weight => Assert.True(weight.IsTrainable && weight.Value.grad is null));
         Assert.Equal(0, FineTuner.For(model).Epochs(1).Estimate(data).Copies);
         Assert.Equal(bytes, FineTuner.For(model).Epochs(1).WithWeightAverage().Estimate(data).Copies);
+        // A checkpoint is written from a copy of weights, two moments and best weights, beside the best weights themselves.
+        string folder = KilledRun.NewFolder();
+        Assert.Equal(bytes + (4 * bytes), tuner.CheckpointTo(folder, every: 2).Estimate(data).Copies);
+        Assert.Equal(3 * bytes, FineTuner.For(model).BatchSize(16).Epochs(2).CheckpointTo(folder, every: 2).Estimate(data).Copies);
+        // The last checkpoint is written when nothing is computed any more.
+        Assert.Equal(0, FineTuner.For(model).BatchSize(16).Epochs(2).CheckpointTo(folder, every: 500).Estimate(data).Copies);
+        Assert.False(Directory.Exists(folder));
     }
 
     [Fact]

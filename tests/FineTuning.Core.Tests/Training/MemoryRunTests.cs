@@ -76,6 +76,61 @@ public sealed class MemoryRunTests
         Assert.All(behind.Weights, weight => Assert.Null(weight.Value.grad));
     }
 
+    /// <summary>A pass takes a megabyte a token here, and there is room for some.</summary>
+    [Theory]
+    [InlineData(1000, 0)]
+    [InlineData(16, 1)]
+    [InlineData(10, 1)]
+    public void Where_the_address_space_has_no_room_for_a_pass_it_never_begins(int tokens, int least)
+    {
+        using RowsClassifier plain = TinyRun.Model(), behind = TinyRun.Model();
+        TrainingOptions still = Recipe with { Optimizer = Optimizer.Sgd(0.1) };
+        using var watched = new NarrowModel(behind, int.MaxValue, Fault.Forward);
+        int begun = 0;
+        var room = new AddressRoom(() => AddressSpace.Reserve + ((long)(1.3 * tokens) << 20), pass =>
+        {
+            pass();
+            begun = Math.Max(begun, watched.LastTokens);
+            return (long)watched.LastTokens << 20;
+        });
+        TrainingResult expected = Run(new NarrowModel(plain, int.MaxValue, Fault.Forward), still), found = Run(watched, still, room);
+        Assert.All(expected.History.Zip(found.History), pair => Assert.Equal(pair.First.Loss, pair.Second.Loss, 1e-5));
+        Assert.True(Largest(TinyRun.Values(plain), TinyRun.Values(behind)) < 1e-6);
+        Assert.True(begun <= 1.3 * tokens, $"a pass over {begun} tokens began");
+        Assert.True(watched.MostTokens <= 1.3 * tokens, $"a pass over {watched.MostTokens} tokens began");
+        Assert.True(found.Warnings.Count(warning => warning.Contains("address space", StringComparison.Ordinal)) >= least);
+        Assert.Equal(least == 0, found.Warnings.Count == expected.Warnings.Count);
+    }
+
+    [Fact]
+    public void The_first_batch_that_is_computed_is_the_largest()
+    {
+        using RowsClassifier behind = TinyRun.Model();
+        using var watched = new NarrowModel(behind, int.MaxValue, Fault.Forward);
+        Run(watched, Recipe);
+        Assert.Equal(watched.MostTokens, watched.FirstTokens);
+        Assert.True(watched.LeastTokens < watched.MostTokens);
+    }
+
+    [Fact]
+    public void Where_not_even_native_code_has_room_nothing_begins()
+    {
+        using RowsClassifier behind = TinyRun.Model();
+        using var watched = new NarrowModel(behind, int.MaxValue, Fault.Forward);
+        TrainingMemoryException failure = Assert.Throws<TrainingMemoryException>(() => Run(watched, Recipe, new AddressRoom(() => AddressSpace.Reserve - 1, _ => throw new InvalidOperationException())));
+        Assert.Contains("the address space has", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(0, watched.MostTokens);
+        // All passes fit, what the optimizer keeps does not: weights stay whole.
+        long left = AddressSpace.Reserve + 1000;
+        TrainingMemoryException late = Assert.Throws<TrainingMemoryException>(() => Run(watched, Recipe, new AddressRoom(() => left, pass =>
+        {
+            pass();
+            return 0;
+        })));
+        Assert.Contains("the optimizer's step", late.Message, StringComparison.Ordinal);
+        Assert.NotNull(TrainingFailure.Of(late));
+    }
+
     [Fact]
     public void Other_failures_are_thrown_as_they_are()
     {
@@ -108,10 +163,10 @@ public sealed class MemoryRunTests
         }
     }
 
-    private static TrainingResult Run(TunableModel<IdsWithLabel> model, TrainingOptions options)
+    private static TrainingResult Run(TunableModel<IdsWithLabel> model, TrainingOptions options, AddressRoom? room = null)
     {
         var rows = FineTuning.Batching.RowSet.Encode(model, TinyRun.Data(20), "training data", null, default);
-        return new TrainingLoop(model, rows, null, options, new RunObserver(), default).Run();
+        return new TrainingLoop(model, rows, null, options, new RunObserver(), default) { Room = room }.Run();
     }
 
     public enum Fault
@@ -127,6 +182,14 @@ public sealed class MemoryRunTests
     {
         public int Failures { get; private set; }
 
+        public int LastTokens { get; private set; }
+
+        public int FirstTokens { get; private set; }
+
+        public int MostTokens { get; private set; }
+
+        public int LeastTokens { get; private set; } = int.MaxValue;
+
         public bool Adds { get; init; } = true;
 
         public override WeightSet Weights => inner.Weights;
@@ -139,6 +202,9 @@ public sealed class MemoryRunTests
 
         public override Tensor SumLoss(Batch batch, ForwardContext context)
         {
+            LastTokens = batch.Rows.Count * batch.PaddedLength;
+            if (MostTokens == 0) FirstTokens = LastTokens;
+            (MostTokens, LeastTokens) = (Math.Max(MostTokens, LastTokens), Math.Min(LeastTokens, LastTokens));
             Tensor sum = inner.SumLoss(batch, ForwardContext.For(null, Precision.Float32, context.Recomputed));
             if (batch.Rows.Count * batch.PaddedLength <= mostTokens) return sum;
             Failures++;

@@ -27,6 +27,45 @@ internal sealed class QuestionRow(AnsweredQuestion example, WindowRow[] windows)
     public WindowRow[] Windows => windows;
 
     public override double TargetCount => windows.Sum(window => window.TargetCount);
+
+    /// <summary>The windows as rows of their own, each of which knows its question.</summary>
+    public IEnumerable<EncodedRow> Prepared()
+    {
+        foreach (WindowRow window in windows) (window.Index, window.Question) = (Index, this);
+        return windows;
+    }
+
+    internal override void Write(RowWriter writer)
+    {
+        writer.Text(example.Question);
+        writer.Text(example.Context);
+        writer.OptionalText(example.Id);
+        writer.OptionalText(example.Title);
+        writer.Flag(example.IsImpossible);
+        writer.Real(example.Weight);
+        writer.Count(example.Answers.Count);
+        foreach (GivenAnswer answer in example.Answers)
+        {
+            writer.Text(answer.Text);
+            writer.Number(answer.Start);
+        }
+        writer.Count(windows.Length);
+        foreach (WindowRow window in windows) window.WriteOwn(writer);
+    }
+
+    internal static QuestionRow Read(ref RowReader reader)
+    {
+        (string question, string context, string? id, string? title) = (reader.Text(), reader.Text(), reader.OptionalText(), reader.OptionalText());
+        (bool isImpossible, double weight) = (reader.Flag(), reader.Real());
+        // An answer takes three bytes at least, a window more than twelve.
+        var answers = new GivenAnswer[reader.Length(bytesEach: 3)];
+        for (int i = 0; i < answers.Length; i++) answers[i] = new(reader.Text(), reader.SmallNumber());
+        var windows = new WindowRow[reader.Length(bytesEach: 12)];
+        if (windows.Length == 0) throw RowReader.Damaged("a question has no window");
+        for (int i = 0; i < windows.Length; i++) windows[i] = WindowRow.ReadOwn(ref reader);
+        var example = new AnsweredQuestion(question, context, answers) { Id = id, Title = title, IsImpossible = isImpossible, Weight = weight };
+        return new(example, windows) { Index = reader.Index };
+    }
 }
 
 /// <summary>A window with the token indices of its target: those of the answer, or 0 and 0.</summary>
@@ -42,6 +81,43 @@ internal sealed class WindowRow(int[] ids, int[]? typeIds, SpanWindow window, bo
     public override double TargetCount { get; } = weight;
 
     public QuestionRow? Question { get; set; }
+
+    // The question goes with each of its windows.
+    internal override void Write(RowWriter writer)
+    {
+        writer.Count(Array.IndexOf(Question!.Windows, this));
+        Question.Write(writer);
+    }
+
+    internal static new WindowRow Read(ref RowReader reader)
+    {
+        int own = reader.Count();
+        QuestionRow question = QuestionRow.Read(ref reader);
+        return own < question.Windows.Length ? (WindowRow)question.Prepared().ElementAt(own) : throw RowReader.Damaged("its window is missing");
+    }
+
+    internal void WriteOwn(RowWriter writer)
+    {
+        WriteTokens(writer);
+        writer.Count(Window.First);
+        writer.Numbers(Window.Starts);
+        writer.Numbers(Window.Ends);
+        writer.Flag(Fullest is not null);
+        if (Fullest is not null) writer.Flags(Fullest);
+        writer.Ids([Target.Start, Target.End]);
+        writer.Real(TargetCount);
+    }
+
+    internal static WindowRow ReadOwn(ref RowReader reader)
+    {
+        (int[] ids, int[]? types) = ReadTokens(ref reader);
+        var window = new SpanWindow(reader.Count(), reader.Numbers(), reader.Numbers());
+        bool[]? fullest = reader.Flag() ? reader.Flags() : null;
+        if (reader.Ids() is not [int start, int end] || Math.Max(Math.Max(start, end), window.First) >= ids.Length
+            || window.Starts.Length != window.Ends.Length || window.Last >= ids.Length)
+            throw RowReader.Damaged("a window does not fit its tokens");
+        return new(ids, types, window, fullest, (start, end), reader.Real());
+    }
 
     /// <summary>First and last tokens, [rows, 2], int64.</summary>
     public static Tensor Targets(TokenizedBatch batch, Device device) =>

@@ -177,12 +177,11 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return [.. rows.Select(OwnRows.Of<QuestionRow>).SelectMany(question => question.Windows.Select(window =>
-        {
-            (window.Index, window.Question) = (question.Index, question);
-            return window;
-        }))];
+        return [.. Windows(rows)];
     }
+
+    internal override RowFormat RowFormat => new(WindowRow.Read, Tokenizer, [MaximumLength, Stride, AllowsNoAnswer, Trunk.Plan.TypeVocabularySize,
+        _options.MismatchedAnswers, _options.FullestContextOnly, _options.LongestAnswer]) { Arrange = Windows };
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
@@ -258,4 +257,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     }
 
     private int[]? TypesOf(AnswerWindow window) => EncoderText.TypesOf(Trunk, window.Tokens);
+
+    private static IEnumerable<EncodedRow> Windows(IEnumerable<EncodedRow> rows) =>
+        rows.Select(OwnRows.Of<QuestionRow>).SelectMany(question => question.Prepared());
 }

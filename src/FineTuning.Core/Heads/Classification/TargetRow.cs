@@ -15,6 +15,23 @@ internal sealed class TargetRow(int[] ids, int[]? typeIds, int label, float[]? t
 
     public override double TargetCount { get; } = count;
 
+    internal override void Write(RowWriter writer)
+    {
+        WriteTokens(writer);
+        writer.Number(Label);
+        writer.OptionalReals(Targets);
+        writer.Real(Weight);
+        writer.Flag(TargetCount == Weight);
+        if (TargetCount != Weight) writer.Real(TargetCount);
+    }
+
+    internal static new TargetRow Read(ref RowReader reader)
+    {
+        (int[] ids, int[]? types) = ReadTokens(ref reader);
+        (int label, float[]? targets, double weight) = (reader.SmallNumber(), reader.OptionalReals(), reader.Real());
+        return new(ids, types, label, targets, weight, reader.Flag() ? weight : reader.Real());
+    }
+
     /// <summary>The rows' labels, [rows], int64.</summary>
     public static Tensor Labels(TokenizedBatch batch, Device device) =>
         tensor(batch.Rows.Select(row => (long)OwnRows.Of<TargetRow>(row).Label).ToArray(), ScalarType.Int64, device);

@@ -98,6 +98,8 @@ public sealed class TextMultiLabeler<TLabel> : TextTask<MultiLabeledText<TLabel>
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) =>
         MissingClasses.Of("labels", LabelSet.Names, label => rows.Any(row => OwnRows.Of<TargetRow>(row).Targets![label] == 1));
 
+    private protected override IReadOnlyList<object?> RowSettings => [LabelSet.Names];
+
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.MultiLabel);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.BinaryCrossEntropy(

@@ -62,6 +62,8 @@ public sealed class TextRegressor : TextTask<ScoredText, TextScore>
     /// <inheritdoc/>
     public override IEvaluation NewEvaluation() => new Evaluation(this);
 
+    private protected override IReadOnlyList<object?> RowSettings => [];
+
     private protected override SavedLabels Labels() => new(["LABEL_0"], ProblemType.Regression);
 
     private protected override Tensor LossOf(Tensor logits, TokenizedBatch batch) => Losses.SquaredError(

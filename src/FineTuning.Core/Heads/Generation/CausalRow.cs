@@ -62,6 +62,23 @@ internal sealed class CausalRow : EncodedRow
         };
     }
 
+    internal override void Write(RowWriter writer)
+    {
+        writer.Ids(TokenIds);
+        writer.Flags(Learned);
+        writer.Ids(Starts);
+        writer.OptionalReals(Weights);
+    }
+
+    internal static CausalRow Read(ref RowReader reader)
+    {
+        (int[] ids, bool[] learned, int[] starts, float[]? weights) = (reader.TokenIds(), reader.Flags(), reader.Ids(), reader.OptionalReals());
+        bool rises = starts.Length > 0 && starts[0] == 0 && starts[^1] < ids.Length && starts.Zip(starts.Skip(1)).All(pair => pair.First < pair.Second);
+        if (learned.Length != ids.Length || !rises || (weights is not null && weights.Length != ids.Length))
+            throw RowReader.Damaged("its lists do not fit its tokens");
+        return new(ids, learned, starts) { Weights = weights };
+    }
+
     private static int Count(bool[] learned, int[] starts)
     {
         int count = learned.Count(value => value);

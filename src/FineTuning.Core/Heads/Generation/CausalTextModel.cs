@@ -114,6 +114,11 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
         return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
     }
 
+    // Whole and split texts are packed by the lengths of all of them.
+    internal override RowFormat? RowFormat => _options.Packing is not (PackingStrategy.None or PackingStrategy.PaddingFree) ? null
+        : new RowFormat(CausalRow.Read, Tokenizer, [MaximumLength, _options.Learned, _options.LostTargets, _options.Packing, IsChat])
+            { Arrange = rows => rows.Where(row => row.TargetCount > 0) };
+
     internal override string? WhyInputsChange =>
         _options.Packing == PackingStrategy.PaddingFree ? "texts of a batch stand in one row (PackingStrategy.PaddingFree), with others in every epoch" : null;
 

@@ -32,6 +32,8 @@ internal sealed class DistilledModel<TExample>(CausalTextModel<TExample> student
 
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows) => student.PrepareRows(rows);
 
+    internal override RowFormat? RowFormat => student.RowFormat;
+
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => student.Collate(rows, paddedLength);
 
     internal override string? WhyInputsChange => student.WhyInputsChange;

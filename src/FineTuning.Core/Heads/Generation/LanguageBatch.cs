@@ -103,4 +103,13 @@ internal sealed class SourceTargetRow(int[] source, int[] target, double weight)
 
     /// <inheritdoc/>
     public override double TargetCount => Target.Length * Weight;
+
+    internal override void Write(RowWriter writer)
+    {
+        writer.Ids(Source);
+        writer.Ids(Target);
+        writer.Real(Weight);
+    }
+
+    internal static SourceTargetRow Read(ref RowReader reader) => new(reader.TokenIds(), reader.TokenIds(), reader.Real());
 }

@@ -65,6 +65,9 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
 
     internal override WritingCase? CaseOf(SourceTarget example) => new(example.Source, example.Target, () => Ids(example.Source));
 
+    internal override RowFormat RowFormat =>
+        new(SourceTargetRow.Read, Tokenizer, [_options.Prefix, MaximumSourceLength, MaximumTargetLength]);
+
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {

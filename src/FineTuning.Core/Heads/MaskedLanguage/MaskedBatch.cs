@@ -17,6 +17,21 @@ internal sealed class MaskableRow(int[] ids, int[] units, int row, double expect
     public int Row { get; } = row;
 
     public override double TargetCount { get; } = expected;
+
+    internal override void Write(RowWriter writer)
+    {
+        WriteTokens(writer);
+        writer.Numbers(Units);
+        writer.Count(Row);
+        writer.Real(TargetCount);
+    }
+
+    internal static new MaskableRow Read(ref RowReader reader)
+    {
+        (int[] ids, _) = ReadTokens(ref reader);
+        int[] units = reader.Numbers();
+        return units.Length == ids.Length ? new(ids, units, reader.Count(), reader.Real()) : throw RowReader.Damaged("it has not as many units as tokens");
+    }
 }
 
 /// <summary>Rows with what is hidden in them.</summary>

@@ -106,8 +106,11 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return _windows.PrepareRows(rows);
+        return [.. _windows.PrepareRows(rows)];
     }
+
+    internal override RowFormat RowFormat => new(MaskableRow.Read, Tokenizer, [MaximumLength, _options.WholeWords, _options.Packing, _options.Probability])
+        { Arrange = _windows.PrepareRows };
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => Collate(rows, paddedLength, new BatchMoment(_options.Seed, OutsideARun));

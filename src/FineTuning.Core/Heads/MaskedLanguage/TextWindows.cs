@@ -35,13 +35,12 @@ internal sealed class TextWindows
     }
 
     /// <summary>Rows of at most the maximal length that hold every token of the texts exactly once, in their order.</summary>
-    /// <param name="texts">Whole texts in one row each.</param>
-    public IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> texts)
+    /// <param name="texts">Whole texts in one row each; they need not all be there at once.</param>
+    public IEnumerable<EncodedRow> PrepareRows(IEnumerable<EncodedRow> texts)
     {
-        var rows = new List<EncodedRow>();
         var ids = new List<int>(_room);
         var units = new List<int>(_room);
-        int index = 0, unit = 0;
+        int index = 0, unit = 0, count = 0;
         foreach (MaskableRow text in texts.Select(OwnRows.Of<MaskableRow>))
         {
             if (ids.Count == 0) index = text.Index;
@@ -50,7 +49,7 @@ internal sealed class TextWindows
             {
                 if (ids.Count == _room)
                 {
-                    Flush();
+                    yield return Flush();
                     (index, last) = (text.Index, -1);
                 }
                 // Words count on from text to text, so that two texts in a window never share one.
@@ -60,7 +59,10 @@ internal sealed class TextWindows
                 units.Add(own < 0 ? -1 : unit);
             }
             // The template ends a window; a separator before that would say the same twice.
-            if (_options.Packing == TextPacking.Lines || ids.Count + 1 >= _room) Flush();
+            if (_options.Packing == TextPacking.Lines || ids.Count + 1 >= _room)
+            {
+                yield return Flush();
+            }
             else if (_separator is { } separator)
             {
                 ids.Add(separator);
@@ -72,15 +74,15 @@ internal sealed class TextWindows
             ids.RemoveAt(ids.Count - 1);
             units.RemoveAt(units.Count - 1);
         }
-        if (ids.Count > 0) Flush();
-        return rows;
+        if (ids.Count > 0) yield return Flush();
 
-        void Flush()
+        MaskableRow Flush()
         {
-            rows.Add(Wrap([.. ids], [.. units], rows.Count, index));
+            MaskableRow row = Wrap([.. ids], [.. units], count++, index);
             ids.Clear();
             units.Clear();
             unit = 0;
+            return row;
         }
     }
 

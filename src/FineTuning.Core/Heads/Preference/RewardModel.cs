@@ -81,6 +81,9 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         return new RewardRow(chosen, rejected, example.Margin);
     }
 
+    internal override RowFormat RowFormat =>
+        new(RewardRow.Read, Tokenizer, [_longest, _options.TooLong, Head.Trunk.Plan.TypeVocabularySize, Head.Trunk.Plan.Encoder is null]);
+
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {

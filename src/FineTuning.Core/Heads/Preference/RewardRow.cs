@@ -15,6 +15,15 @@ internal sealed class RewardRow(TokenizedRow chosen, TokenizedRow rejected, doub
     public TokenizedRow Rejected { get; } = rejected;
 
     public double? Margin { get; } = margin;
+
+    internal override void Write(RowWriter writer)
+    {
+        Chosen.Write(writer);
+        Rejected.Write(writer);
+        writer.OptionalReal(Margin);
+    }
+
+    internal static RewardRow Read(ref RowReader reader) => new(TokenizedRow.Read(ref reader), TokenizedRow.Read(ref reader), reader.OptionalReal());
 }
 
 /// <summary>The chosen rows, then the rejected ones, padded on the right to one width.</summary>

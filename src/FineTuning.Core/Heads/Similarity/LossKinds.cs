@@ -166,6 +166,8 @@ internal sealed record LabelLoss<TLabel>(LabelSet<TLabel> Labels, TripletMining?
         _ => GroupLosses.BatchAll(batch.Embeddings, batch.Labels(), Parameter),
     };
 
+    internal override object? RowSettings => Labels.Names;
+
     internal override ISimilarityScores Scores() => new NeighbourScores();
 
     internal override void CollectViolations(List<string> violations)

@@ -210,6 +210,9 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
             new TokenizingOptions { MaximumLength = MaximumLength, Truncation = TruncationStrategy.LongestFirst });
     }
 
+    /// <summary>What decides how a text is encoded, besides the tokenizer.</summary>
+    internal IReadOnlyList<object?> RowSettings => [MaximumLength, _prompt, _files.LowerCase, Trunk.Plan.TypeVocabularySize];
+
     internal TokenizedRow Row(TokenizedText tokens) => EncoderText.Row(Trunk, tokens);
 
     internal TrunkInput Stack(IReadOnlyList<EncodedRow> rows) =>

@@ -23,6 +23,9 @@ public abstract record SimilarityLoss<TExample>
     /// <exception cref="Errors.TrainingDataException">The record cannot be learned from.</exception>
     internal abstract (IReadOnlyList<string> Texts, double Target) Read(TExample example);
 
+    /// <summary>What decides how an example is read, besides the loss's type. Null: nothing does.</summary>
+    internal virtual object? RowSettings => null;
+
     /// <summary>The loss of the batch as a whole (a mean over its rows, where it is one), a scalar.</summary>
     internal abstract Tensor Compute(EmbeddedBatch batch);
 

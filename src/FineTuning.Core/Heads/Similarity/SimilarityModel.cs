@@ -43,6 +43,9 @@ internal sealed class SimilarityModel<TExample>(SentenceEncoder encoder, Similar
         return new TextsRow(rows, target);
     }
 
+    internal override RowFormat RowFormat =>
+        new(TextsRow.Read, encoder.Tokenizer, [encoder.RowSettings, loss.GetType().FullName, loss.RowSettings]);
+
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength)
     {
         NullMembers.RequireEntries(rows, nameof(rows));

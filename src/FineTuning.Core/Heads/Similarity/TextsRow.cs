@@ -12,6 +12,21 @@ internal sealed class TextsRow(TokenizedRow[] texts, double target) : EncodedRow
     public TokenizedRow[] Texts { get; } = texts;
 
     public double Target { get; } = target;
+
+    internal override void Write(RowWriter writer)
+    {
+        writer.Count(Texts.Length);
+        foreach (TokenizedRow text in Texts) text.Write(writer);
+        writer.Real(Target);
+    }
+
+    internal static TextsRow Read(ref RowReader reader)
+    {
+        // A text takes two bytes at least.
+        var texts = new TokenizedRow[reader.Length(bytesEach: 2)];
+        for (int i = 0; i < texts.Length; i++) texts[i] = TokenizedRow.Read(ref reader);
+        return new(texts, reader.Real());
+    }
 }
 
 /// <summary>A batch of examples, its texts in groups of similar length that go through the encoder together.</summary>
@@ -90,7 +105,7 @@ internal sealed class SameTokens : IEqualityComparer<TokenizedRow>
     public static SameTokens Instance { get; } = new();
 
     public bool Equals(TokenizedRow? x, TokenizedRow? y) =>
-        ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.AsSpan().SequenceEqual(y.TokenIds));
+        ReferenceEquals(x, y) || (x is not null && y is not null && x.TokenIds.SequenceEqual(y.TokenIds));
 
     public int GetHashCode(TokenizedRow obj)
     {

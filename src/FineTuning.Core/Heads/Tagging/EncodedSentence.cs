@@ -25,6 +25,24 @@ internal sealed class EncodedSentence(string text, WordSpan[] words, Unit[] unit
 
     public IReadOnlyList<SentenceWindow> Windows { get; set; } = [];
 
+    public void Write(RowWriter writer)
+    {
+        writer.Text(Text);
+        writer.Numbers([.. Words.SelectMany(word => new[] { word.Start, word.End })]);
+        writer.Numbers([.. Units.SelectMany(unit => new[] { unit.Word, unit.Start, unit.End })]);
+        writer.OptionalIds(Targets);
+    }
+
+    /// <exception cref="InvalidDataException">It is not as it can have been written.</exception>
+    public static EncodedSentence Read(ref RowReader reader)
+    {
+        (string text, int[] words, int[] units, int[]? targets) = (reader.Text(), reader.Numbers(), reader.Numbers(), reader.OptionalIds());
+        if (words.Length % 2 != 0 || units.Length % 3 != 0 || (targets is not null && targets.Length != units.Length / 3))
+            throw RowReader.Damaged("words, units and tags of a sentence do not fit each other");
+        return new(text, [.. words.Chunk(2).Select(word => new WordSpan(word[0], word[1]))],
+            [.. units.Chunk(3).Select(unit => new Unit(unit[0], unit[1], unit[2]))]) { Targets = targets };
+    }
+
     /// <summary>The units of words from the first to the last. Null: none of them has one.</summary>
     public (int First, int Last)? UnitsOf(int firstWord, int lastWord)
     {
@@ -62,6 +80,48 @@ internal sealed class SentenceWindow(int[] ids, int[]? typeIds, EncodedSentence 
     public bool EndsSentence => Owned[^1].Unit == Sentence.Units.Length - 1;
 
     public override double TargetCount => Weight * Owned.Length;
+
+    // The sentence goes with each of its windows; nearly every sentence has one.
+    internal override void Write(RowWriter writer)
+    {
+        Sentence.Write(writer);
+        writer.Count(Sentence.Windows.Count);
+        for (int i = 0; i < Sentence.Windows.Count; i++)
+        {
+            SentenceWindow window = Sentence.Windows[i];
+            writer.Flag(window == this);
+            window.WriteTokens(writer);
+            writer.Count(window.Owned.Length);
+            foreach ((int position, int unit) in window.Owned) writer.Ids([position, unit]);
+            writer.Real(window.Weight);
+        }
+    }
+
+    internal static new SentenceWindow Read(ref RowReader reader)
+    {
+        EncodedSentence sentence = EncodedSentence.Read(ref reader);
+        // A window takes a flag, two lists and a number at least.
+        var windows = new SentenceWindow[reader.Length(bytesEach: 12)];
+        SentenceWindow? own = null;
+        for (int i = 0; i < windows.Length; i++)
+        {
+            bool isOwn = reader.Flag();
+            (int[] ids, int[]? types) = ReadTokens(ref reader);
+            var owned = new (int, int)[reader.Length(bytesEach: 3)];
+            for (int j = 0; j < owned.Length; j++)
+            {
+                if (reader.Ids() is not [int position, int unit] || position >= ids.Length || unit >= sentence.Units.Length)
+                    throw RowReader.Damaged("a unit is outside of its window");
+                owned[j] = (position, unit);
+            }
+            windows[i] = new(ids, types, sentence, owned, reader.Real()) { Index = reader.Index };
+            if (owned.Length == 0 || (isOwn && own is not null)) throw RowReader.Damaged("a window has no unit, or is there twice");
+            if (isOwn) own = windows[i];
+        }
+        // As the model makes them: a list.
+        sentence.Windows = windows.ToList();
+        return own ?? throw RowReader.Damaged("its window is missing");
+    }
 }
 
 /// <summary>An example whose windows are rows of their own once the data set is arranged.</summary>

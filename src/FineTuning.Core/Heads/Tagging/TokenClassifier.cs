@@ -18,6 +18,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     private readonly TagChain _chain;
     private readonly double _smoothing;
     private readonly UntrainedHead _head;
+    private readonly IReadOnlyList<object?> _rowSettings;
 
     private TokenClassifier(OutputHead head, PretrainedTokenizer tokenizer, TagSet tags, TagChain chain, TokenClassifierOptions options, string name)
     {
@@ -26,6 +27,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
         _targets = new(tags, options.BrokenTags);
+        _rowSettings = [options.ContextTokens, options.LabeledTokens, options.WindowOverlap, options.BrokenTags];
         Decoder = new(tags, chain);
     }
 
@@ -173,17 +175,11 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        var windows = new List<EncodedRow>(rows.Count);
-        foreach (SentenceRow row in rows.Select(OwnRows.Of<SentenceRow>))
-        {
-            foreach (SentenceWindow window in row.Sentence.Windows)
-            {
-                window.Index = row.Index;
-                windows.Add(window);
-            }
-        }
-        return windows;
+        return [.. Windows(rows)];
     }
+
+    internal override RowFormat RowFormat =>
+        new(SentenceWindow.Read, Tokenizer, [MaximumLength, Trunk.Plan.TypeVocabularySize, Tags.Names, Tags.Scheme, .. _rowSettings]) { Arrange = Windows };
 
     /// <inheritdoc/>
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
@@ -309,6 +305,16 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
             start = end;
         }
         return scores;
+    }
+
+    private static IEnumerable<EncodedRow> Windows(IEnumerable<EncodedRow> rows)
+    {
+        foreach (SentenceRow row in rows.Select(OwnRows.Of<SentenceRow>))
+        {
+            // A window knows the others of its sentence.
+            foreach (SentenceWindow window in row.Sentence.Windows) window.Index = row.Index;
+            foreach (SentenceWindow window in row.Sentence.Windows) yield return window;
+        }
     }
 
     private EncodedSentence Sentence(TaggedText example) => example switch

@@ -13,7 +13,7 @@ namespace FineTuning.Strategies;
 internal sealed class LayerProbing(TunableModel model, RowSet rows, long seed)
 {
     public const int MostRows = 1024, LeastRows = 12;
-    private const int MostTargets = 2048, MostLayers = 4, RowsAtOnce = 64, Folds = 4;
+    private const int MostTargets = 2048, MostLayers = 4, RowsAtOnce = 64, Folds = 4, MostLooked = 16 * MostRows, LookedDraw = 9;
     // Probes are compared with each other, not used: they need not be fitted to the last digit.
     private const double Fit = 30, Tolerance = 1e-3;
     private const int MostIterations = 80;
@@ -35,8 +35,10 @@ internal sealed class LayerProbing(TunableModel model, RowSet rows, long seed)
     /// <param name="stop">Ends it with an exception.</param>
     public void Read(int most, Func<bool> isOver, CancellationToken stop)
     {
-        string?[] strata = [.. rows.Rows.Select(row => model.ProbeTargets(row) is [{ Position: < 0 } only] ? $"{only.Class}" : null)];
-        foreach (int[] part in NestedParts.Order(strata, seed).Take(Math.Min(most, MostRows)).Chunk(RowsAtOnce))
+        // Of very many rows, which may lie in a file, some are looked at.
+        int[] looked = [.. Permutation.Of(rows.Rows.Count, seed, 0, LookedDraw).Take(MostLooked).Order()];
+        string?[] strata = [.. looked.Select(index => model.ProbeTargets(rows.Rows[index]) is [{ Position: < 0 } only] ? $"{only.Class}" : null)];
+        foreach (int[] part in NestedParts.Order(strata, seed).Take(Math.Min(most, MostRows)).Select(position => looked[position]).Chunk(RowsAtOnce))
         {
             if (_targets.Count >= MostTargets || (Rows > 0 && isOver())) return;
             EncodedRow[] own = [.. part.Select(index => rows.Rows[index])];

@@ -79,6 +79,9 @@ internal sealed class AugmentedModel<TExample>(TunableModel<TExample> model, Aug
 
     internal override string? PrecomputedPath => model.PrecomputedPath;
 
+    // The examples themselves are in memory.
+    internal override RowFormat? RowFormat => null;
+
     public override EncodedRow? Encode(TExample example, EncodingReport report)
     {
         EncodedRow? row = model.Encode(example, report);

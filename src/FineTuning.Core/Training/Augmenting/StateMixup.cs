@@ -63,6 +63,8 @@ internal sealed record StateMixup(double Alpha) : RunFeature
             _share = Beta(alpha, new AugmentationDraw(run.Options.Seed, run.Record.Steps, -1, PartnerDraw));
         }
 
+        public override int Passes => 2;
+
         public override double? AddGradients(RunParts run, Batch batch, ForwardContext context)
         {
             EncodedRow[] others = [.. batch.Rows.Select(row => _partners[row.Origin])];

@@ -9,13 +9,16 @@ internal static class CheckpointSpace
     private const long Besides = 1 << 20;
 
     /// <summary>The size of one checkpoint, at most: weights that train, the optimizer's moments, the best weights, and what features keep.</summary>
-    public static long Forecast(RunParts run)
+    public static long Forecast(RunParts run) => Besides + Snapshot(run);
+
+    /// <summary>The copy of the state that a checkpoint is written from, beside the run.</summary>
+    public static long Snapshot(RunParts run)
     {
         long weights = run.Trained.Sum(weight => weight.Value.numel() * weight.Value.element_size());
         bool keepsBest = run.Options.KeepBest && run.Record.Rows.Validation is not null;
         long moments = run.Trained.Sum(weight => run.Options.Optimizer.MomentCount(weight) * weight.Value.element_size());
         int copies = 1 + (keepsBest ? 1 : 0) + run.Options.Features.Sum(feature => feature.WeightCopies);
-        return Besides + moments + (weights * copies);
+        return moments + (weights * copies);
     }
 
     /// <summary>Checks that all fit that are kept, and the one that is being written.</summary>

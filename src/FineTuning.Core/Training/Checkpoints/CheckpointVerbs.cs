@@ -1,3 +1,4 @@
+using FineTuning.Tasks;
 using FineTuning.Training;
 
 namespace FineTuning;
@@ -62,6 +63,27 @@ public static class CheckpointVerbs
             ?? throw new InvalidOperationException("Fork branches off from the folder of CheckpointTo(...), and there is none: call that first");
         return changed.WithCheckpoints(settings => settings with
             { Folder = folder, Origin = new CheckpointOrigin(from, step, AcceptedChanges.Recipe, IsRequired: true) });
+    }
+
+    /// <summary>
+    /// Puts the weights of a checkpoint into a model: it then predicts as the run's did at that step, and is saved as a folder of a model (<c>Save</c>) or of
+    /// its adapter (<see cref="TunableModel.SaveAdapter"/>), which Hugging Face's libraries open.
+    /// </summary>
+    /// <param name="model">Loaded as the one that the run began with. An adapter that the run tuned is put on it where it is not there.</param>
+    /// <param name="checkpoint">A checkpoint (<c>step-N</c>, <see cref="TrainingResult.Checkpoint"/>), or a folder of them: then the newest whole one.</param>
+    /// <param name="weights">
+    /// Those of its step, or those of the best evaluation up to it. A threshold is set as that evaluation says, where there is one.
+    /// </param>
+    /// <returns>The checkpoint's step.</returns>
+    /// <exception cref="Errors.CheckpointException">It is not whole, or holds no such weights.</exception>
+    /// <exception cref="Errors.InvalidOptionsException">It is of another model: all that differs is named, and the model is as it was.</exception>
+    /// <exception cref="InvalidOperationException">A run trains the model.</exception>
+    public static long LoadCheckpoint(this TunableModel model, string checkpoint, CheckpointWeights weights = CheckpointWeights.OfStep)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
+        if (!Enum.IsDefined(weights)) throw new ArgumentOutOfRangeException(nameof(weights), weights, "it is OfStep or Best");
+        return CheckpointLoading.Load(model, checkpoint, weights);
     }
 
     internal static FineTuner<TExample> WithCheckpoints<TExample>(this FineTuner<TExample> tuner, Func<CheckpointSettings, CheckpointSettings> change)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using FineTuning.Errors;
+using FineTuning.Models;
 
 namespace FineTuning.Training;
 
@@ -62,6 +63,10 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
 
     private void Prepare(RunParts run, RunState? state)
     {
+        // Of a fork, what has trained before it is in its checkpoints too.
+        HashSet<string> written = [.. run.Trained.Select(weight => weight.Name), .. state?.TrainedNames ?? []];
+        if (written.Count > run.Trained.Count)
+            _fingerprint = _fingerprint! with { Frozen = WeightHash.Of(run.Model.Weights, weight => !written.Contains(weight.Name)).Some };
         _fingerprint!.Remember(run.Model.Weights, settings.Folder!);
         var folder = new CheckpointFolder(settings.Folder!, settings.Disk);
         folder.Sweep();

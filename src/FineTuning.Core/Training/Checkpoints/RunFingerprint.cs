@@ -24,15 +24,20 @@ internal sealed record RunFingerprint(string TrainingData, string ValidationData
     // What a model object began with, by the folder of its checkpoints: a run that failed may go on with the object that it has changed.
     private static readonly ConditionalWeakTable<object, Dictionary<string, RunFingerprint>> Known = [];
 
+    /// <summary>The weights that are not in the checkpoints: their number and a hash. A model is known by them that checkpoints are loaded into.</summary>
+    public string Frozen { get; init; } = "";
+
     /// <summary>The fingerprint of a run that has rehearsed and not yet begun.</summary>
     public static RunFingerprint Of(RunParts run)
     {
         TunableModel model = run.Model;
         RuntimeDiagnosis machine = FineTuningRuntime.Diagnose();
+        HashSet<Weight> trained = [.. run.Trained];
+        (string weights, string frozen) = WeightHash.Of(model.Weights, weight => !trained.Contains(weight));
         return new(RowHash.Of(run.Record.Rows.Train), run.Record.Rows.Validation is { } validation ? RowHash.Of(validation) : "",
-            model.GetType().FullName ?? model.GetType().Name, WeightHash.Of(model.Weights),
+            model.GetType().FullName ?? model.GetType().Name, weights,
             run.FirstLoss?.ToString("R", CultureInfo.InvariantCulture) ?? "", model.Device.ToString(), machine.Threads,
-            $"{machine.Processor}: {string.Join(", ", machine.ProcessorFeatures)}", machine.LibTorch ?? "", machine.Library);
+            $"{machine.Processor}: {string.Join(", ", machine.ProcessorFeatures)}", machine.LibTorch ?? "", machine.Library) { Frozen = frozen };
     }
 
     /// <summary>With what the model object had when it first ran with that folder, where it did.</summary>

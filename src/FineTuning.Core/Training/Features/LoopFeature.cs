@@ -42,6 +42,9 @@ internal abstract class LoopFeature : IDisposable
     /// <summary>How a micro-batch is computed; by default as it is.</summary>
     public virtual ForwardContext Shape(RunParts run, ForwardContext context) => context;
 
+    /// <summary>How many passes over a micro-batch are kept at once until the backward pass.</summary>
+    public virtual int Passes => 1;
+
     /// <summary>Computes loss and gradients of a micro-batch in its own way, as <see cref="TunableModel.AddGradients"/> does.</summary>
     /// <returns>The sum of the losses. Null: it is computed as ever.</returns>
     public virtual double? AddGradients(RunParts run, Batch batch, ForwardContext context) => null;

@@ -5,7 +5,7 @@ namespace FineTuning.Training;
 
 /// <summary>How much memory a run would take at its highest, and what for; of the whole process, in bytes.</summary>
 /// <remarks>
-/// Measured on a few rows of the largest batches and extended to their real sizes: memory grows evenly with the rows of a batch. Immutable and thread-safe.
+/// Measured on the largest batches, or on a few of their rows where the whole may not fit: memory grows evenly with the rows. Immutable and thread-safe.
 /// </remarks>
 public sealed class MemoryEstimate
 {
@@ -20,7 +20,10 @@ public sealed class MemoryEstimate
     /// <summary>What the optimizer keeps.</summary>
     public long OptimizerState { get; internal init; }
 
-    /// <summary>The snapshot of the best weights and what features of the recipe keep: copies of the weights that train.</summary>
+    /// <summary>
+    /// The snapshot of the best weights and what features of the recipe keep: copies of the weights that train; and the copy of the state that a checkpoint is
+    /// written from (weights, moments, best weights), beside the run.
+    /// </summary>
     public long Copies { get; internal init; }
 
     /// <summary>The largest micro-batch, its gradients among it.</summary>
@@ -89,7 +92,7 @@ public sealed class MemoryEstimate
 
 /// <summary>The memory of a pass by its rows: the greater of two straight lines.</summary>
 /// <param name="Kept">What is kept when the backward pass begins.</param>
-/// <param name="Highest">The highest of the whole pass, as far as a few rows showed it.</param>
+/// <param name="Highest">The highest of the whole pass, as far as the rows that were computed showed it.</param>
 internal sealed record BatchMemory(MemoryLine Kept, MemoryLine Highest)
 {
     /// <param name="rows">1 or more.</param>

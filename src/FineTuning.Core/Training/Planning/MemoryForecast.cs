@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace FineTuning.Training;
 
 /// <summary>
-/// Estimates the memory of a recipe: weights are counted, passes are measured on a few rows of the largest batch, padded as it is. No weight changes.
+/// Estimates the memory of a recipe: weights are counted, passes are measured on a few rows of the largest batch, padded as it is,
+/// and on the whole of it where it surely fits. No weight changes.
 /// </summary>
 /// <remarks>On the thread of a run that has the weights for itself.</remarks>
 internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? validation, TrainingOptions options, CancellationToken cancellation)
@@ -38,10 +39,12 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
     {
         (long inMemory, long onDisk) = OfFrozenStates();
         run.BeginEpoch(0);
-        (PlannedBatch largest, bool evaluatesBefore) = Largest();
+        (PlannedBatch largest, long total) = Largest();
         long gradients = run.Trained.Sum(Bytes), copies = options.Features.Sum(feature => feature.WeightCopies) * gradients;
         // Of a snapshot that is made at the end no batch knows any more.
-        if (validation is not null && options.KeepBest && evaluatesBefore) copies += gradients;
+        if (validation is not null && options.KeepBest && options.EvaluateEvery.Resolve(StepsInAnEpoch()) < total) copies += gradients;
+        if (options.Features.OfType<CheckpointSettings>().Any(settings => settings.Folder is not null && settings.Every < total))
+            copies += CheckpointSpace.Snapshot(run);
         // What every pass needs once, code and kernels, is there before anything is measured.
         Train(run, largest, 1)();
         BatchMemory plain = OfTraining(run, largest);
@@ -78,8 +81,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
 
     private long StepsInAnEpoch() => (BatchPlan.Count(train.Lengths, options.RulesFor(train.Lengths)) + options.Accumulation - 1) / options.Accumulation;
 
-    // The largest batch of the epochs that are seen, the rehearsed one among them; and whether training goes on after an evaluation.
-    private (PlannedBatch Largest, bool EvaluatesBefore) Largest()
+    // The largest batch of the epochs that are seen, the rehearsed one among them; and the steps of the run.
+    private (PlannedBatch Largest, long TotalSteps) Largest()
     {
         BatchRules rules = options.RulesFor(train.Lengths);
         long steps = StepsInAnEpoch();
@@ -90,31 +93,34 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
             PlannedBatch own = BatchPlan.Of(train.Lengths, rules, options.Seed, epoch).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
             if (largest.Rows is null || (long)own.PaddedLength * own.Rows.Length > (long)largest.PaddedLength * largest.Rows.Length) largest = own;
         }
-        return (largest, options.EvaluateEvery.Resolve(steps) < total);
+        return (largest, total);
     }
 
     private BatchMemory OfTraining(RunParts run, PlannedBatch largest)
     {
-        (int few, int more) = Counts(largest.Rows.Length);
-        MemoryLine highest = Line(few, more, count => Measured(run, Train(run, largest, count), Train(run, largest, Before(count))));
+        MemoryLine highest = Line(largest.Rows.Length, count => Measured(run, Train(run, largest, count), Train(run, largest, Before(count))));
         if (!model.KeepsWholeGraph) return new(highest, highest);
         // Gradients of earlier micro-batches are there already when the next begins.
         long earlier = options.Accumulation > 1 ? run.Trained.Sum(Bytes) : 0;
-        MemoryLine kept = Line(few, more, count => Measured(run, Forward(run, largest, count), null));
+        MemoryLine kept = Line(largest.Rows.Length, count => Measured(run, Forward(run, largest, count), null));
         return new(kept with { Base = kept.Base + earlier }, highest);
     }
 
     private long OfEvaluation()
     {
-        (Action _, int rows) = Evaluate(1);
-        (int few, int more) = Counts(rows);
-        return Line(few, more, count => ProcessMemory.Rise(Evaluate(count).Pass)).Of(rows);
+        int rows = Evaluate(1).Rows;
+        return Line(rows, count => ProcessMemory.Rise(Evaluate(count).Pass)).Of(rows);
     }
 
-    // Few enough to fit where the whole does, enough for a slope.
-    private static (int Few, int More) Counts(int rows) => rows == 1 ? (1, 1) : (Math.Max(1, rows / 8), Math.Max(2, rows / 4));
-
-    private static MemoryLine Line(int few, int more, Func<int, long> measure) => MemoryLine.Through(few, few == more ? 0 : measure(few), more, measure(more));
+    // Few rows say whether the whole batch surely fits. Then it is computed, since what is extended from few magnifies what the allocator does by chance.
+    private static MemoryLine Line(int rows, Func<int, long> measure)
+    {
+        (int few, int more) = rows == 1 ? (1, 1) : (Math.Max(1, rows / 8), Math.Max(2, rows / 4));
+        long small = measure(few);
+        MemoryLine line = MemoryLine.Through(few, small, more, few == more ? small : measure(more));
+        bool fits = ProcessMemory.Current + (2 * line.Of(rows)) < MemoryLimit.Current() / 2;
+        return fits && rows > more ? MemoryLine.Through(few, small, rows, measure(rows)) : line;
+    }
 
     // The pass after a smaller one, as in a run: of what that leaves to the allocator little has the sizes that the larger one needs. With accumulation its
     // gradients stay, too.
@@ -129,8 +135,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         });
     }
 
-    // The largest that no memory is given back after: see HeapRoom.
-    private static int Before(int count) => Math.Max(1, 2 * count / 3);
+    // Memory is given back before a batch that is half as large again as the last that it was given back before (HeapRoom): the usual one is smaller than two thirds.
+    private static int Before(int count) => Math.Max(1, count / 2);
 
     private Action Train(RunParts run, PlannedBatch largest, int count) => () =>
     {

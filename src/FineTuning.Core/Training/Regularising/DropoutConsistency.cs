@@ -42,6 +42,8 @@ internal sealed record DropoutConsistency(double Alpha = 1) : RunFeature
                 throw new InvalidOptionsException([$"dropout consistency needs a head that chooses among labels; {run.Model.GetType().Name} is none"]);
         }
 
+        public override int Passes => 2;
+
         public override double? AddGradients(RunParts run, Batch batch, ForwardContext context)
         {
             (Tensor loss, Tensor scores) = run.Model.ScoredLoss(batch, context);

@@ -11,6 +11,8 @@ namespace FineTuning.Training;
 /// </remarks>
 internal sealed record RunState : IDisposable
 {
+    private const string WeightPath = "weights/";
+
     /// <summary>The recipe of the run.</summary>
     public required TrainingOptions Recipe { get; init; }
 
@@ -41,6 +43,10 @@ internal sealed record RunState : IDisposable
 
     /// <summary>Numbers by name: optimizer/NAME/step and those of features.</summary>
     public required IReadOnlyDictionary<string, double> Numbers { get; init; }
+
+    /// <summary>The names of the weights that have trained.</summary>
+    public IEnumerable<string> TrainedNames =>
+        Tensors.Keys.Where(name => name.StartsWith(WeightPath, StringComparison.Ordinal)).Select(name => name[WeightPath.Length..]);
 
     public void Dispose()
     {

@@ -49,6 +49,59 @@ public sealed class CausalEncodingTests
         }
     }
 
+    [Theory]
+    [InlineData(48)]
+    [InlineData(400)]
+    public void Tokens_of_conversations_are_trained_or_reported(int length)
+    {
+        PretrainedTokenizer tokenizer = Tokenizer();
+        var random = new Random(5);
+        foreach (LearnedTokens learned in Enum.GetValues<LearnedTokens>())
+        {
+            var report = new EncodingReport();
+            var encoding = new CausalEncoding(tokenizer, new CausalRules(length, learned, LostTargets.Skip, PackingStrategy.Whole));
+            (long given, int skipped) = (0, 0);
+            var texts = new List<EncodedRow>();
+            for (int i = 0; i < 60; i++)
+            {
+                var chat = new Conversation([.. Enumerable.Range(0, random.Next(1, 4)).SelectMany(_ => new ChatTurn[] { new("user", Text(random, 1, 6)), new("assistant", Text(random, 1, 12)) })]);
+                if (encoding.Encode(chat, report) is { } row)
+                {
+                    texts.Add(row);
+                    given += ConversationMask.Chat(tokenizer, chat).Ids.Length;
+                }
+                else
+                {
+                    skipped++;
+                }
+            }
+            CausalRow[] rows = [.. CausalPacking.Rows(texts, length, PackingStrategy.Whole).Cast<CausalRow>()];
+            long firsts = rows.Sum(row => (long)row.Starts.Count(start => row.Learned[start]));
+            Assert.Equal(given, rows.Sum(row => (long)row.Targets + row.Learned.Count(value => !value)) + firsts + report.Summary().TruncatedTokens);
+            Assert.Equal(skipped, report.Summary().Skipped.GetValueOrDefault(CausalEncoding.NothingToLearn));
+            Assert.Equal(length == 48, report.Summary().TruncatedTokens > 0);
+        }
+    }
+
+    [Fact]
+    public void Tokens_of_sources_and_targets_are_read_and_written_or_reported()
+    {
+        const int Source = 7, Target = 5;
+        using TextToText model = Pretrained.TextToText(Goldens.Require("pipelines", "t5-generate"), new TextToTextOptions { MaximumSourceLength = Source, MaximumTargetLength = Target });
+        var (random, report, given, kept) = (new Random(7), new EncodingReport(), 0L, 0L);
+        for (int i = 0; i < 60; i++)
+        {
+            var pair = new SourceTarget(Text(random, 1, 8), Text(random, 1, 8));
+            var row = Assert.IsType<SourceTargetRow>(model.Encode(pair, report));
+            given += model.Tokenizer.EncodeIds(pair.Source).Length + model.Tokenizer.EncodeIds(pair.Target).Length;
+            kept += row.Source.Length + row.Target.Length;
+            Assert.True(row.Source.Length <= Source && row.Target.Length <= Target);
+            Assert.Equal(model.Tokenizer.EndId, row.Target[^1]);
+        }
+        Assert.Equal(given, kept + report.Summary().TruncatedTokens);
+        Assert.True(report.Summary().TruncatedTokens > 0);
+    }
+
     [Fact]
     public void A_row_whose_targets_were_cut_away_is_an_error_that_names_it()
     {
