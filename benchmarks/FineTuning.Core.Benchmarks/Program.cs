@@ -24,6 +24,7 @@ using FineTuning.Benchmarks.Tokenizing;
 // domains: what adapting to a domain gives, and what a run on one domain forgets of another;
 // forecasts: what learning curves say of four times the data, beside what is then measured;
 // soak: many threads ask a served model while it is swapped; serve: micro-batching beside each caller alone and beside the multiplications;
+// adaptive: tuning that measures first beside a fixed grid of recipes;
 // large-data: rows in a file, ordered and trained on, with the memory that takes; resume: from encoded rows to the first step of a run that goes on;
 // techniques: what helps against over-fitting on few rows;
 // anything else goes to BenchmarkDotNet's switcher.
@@ -121,6 +122,9 @@ switch (args.FirstOrDefault())
         break;
     case "forecasts":
         ForecastsCommand.Run(Arguments.Parse(args[1..]));
+        break;
+    case "adaptive":
+        AdaptiveCommand.Run(Arguments.Parse(args[1..]));
         break;
     case "techniques":
         TechniquesCommand.Run(Arguments.Parse(args[1..]));

@@ -16,6 +16,9 @@ internal sealed class KeptLines
             _lines.Add((string.Join('\t', parts[..4]), double.Parse(parts[4], CultureInfo.InvariantCulture), parts[5]));
     }
 
+    /// <summary>All that is there: key, score, note.</summary>
+    public IReadOnlyList<(string Key, double Score, string Note)> Lines => _lines;
+
     public bool Has(string key) => _lines.Exists(line => line.Key == key);
 
     /// <summary>Computes what is not there yet.</summary>

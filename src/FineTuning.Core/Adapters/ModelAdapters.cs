@@ -180,16 +180,34 @@ public sealed class ModelAdapters : IDisposable
         Active = name;
     }
 
+    /// <summary>Puts a fresh adapter on the model inside the run that the calling thread makes, which has all weights for itself.</summary>
+    internal void AddInRun(Adapter adapter, string name, long seed) => Put(name, true, () => AdapterBuilder.Build(_head, adapter, null, name, seed), Inside);
+
+    /// <summary>Takes an adapter away inside such a run.</summary>
+    internal void RemoveInRun(string name) => Remove(name, Inside);
+
+    // Alone also where the thread's own run is what nobody else computes beside.
+    private void Inside(Action change) => _head.Weights.Alone(() =>
+    {
+        using var gradients = no_grad();
+        change();
+    });
+
     /// <summary>Takes an adapter away and frees it.</summary>
     /// <param name="name">Its name.</param>
     public void Remove(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        using Lock.Scope alone = _changes.EnterScope();
+        Remove(name, _head.Weights.Exclusively);
+    }
+
+    private void Remove(string name, Action<Action> alone)
+    {
+        using Lock.Scope own = _changes.EnterScope();
         ThrowIfDisposed();
         BuiltAdapter built = Find(name);
         if (Merged == name) throw new InvalidOperationException($"the adapter '{name}' is merged: unmerge it first");
-        _head.Weights.Exclusively(() =>
+        alone(() =>
         {
             if (Active == name)
             {
@@ -318,16 +336,18 @@ public sealed class ModelAdapters : IDisposable
         Put(name, true, () => AdapterBuilder.Build(_head, tensors.Options, tensors, name, 0));
     }
 
-    private void Put(string name, bool use, Func<BuiltAdapter> build)
+    private void Put(string name, bool use, Func<BuiltAdapter> build) => Put(name, use, build, _head.Weights.Exclusively);
+
+    private void Put(string name, bool use, Func<BuiltAdapter> build, Action<Action> alone)
     {
-        using Lock.Scope alone = _changes.EnterScope();
+        using Lock.Scope own = _changes.EnterScope();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ThrowIfDisposed();
         RequireUnmerged();
         if (_adapters.ContainsKey(name)) throw new InvalidOptionsException([$"the model has an adapter '{name}' already: a second one would be put on " +
             $"top. Give it another name, or remove the first (Adapters.Remove)"]);
         if (Active is null) RequireBare();
-        _head.Weights.Exclusively(() =>
+        alone(() =>
         {
             // Fresh adapters look at the base.
             BuiltAdapter? before = Current;

@@ -170,20 +170,22 @@ public sealed class OutputHead : IDisposable
 
     /// <summary>The hidden states that the head reads.</summary>
     /// <returns>[batch, hidden] for a head over sequences, [batch, tokens, hidden] for the others</returns>
-    internal Tensor States(TrunkInput input, ForwardContext context)
+    internal Tensor States(TrunkInput input, ForwardContext context) =>
+        Trunk.Hidden(Read(input), context, Wanted) is var hidden && Wanted.IsAll ? hidden : hidden.squeeze(1);
+
+    /// <summary>Of which tokens.</summary>
+    internal WantedStates Wanted => _plan.Reads switch
     {
-        WantedStates wanted = _plan.Reads switch
-        {
-            HeadReads.First => WantedStates.First,
-            HeadReads.LastReal => WantedStates.LastReal,
-            HeadReads.LastEnd => WantedStates.LastOf(_plan.EndTokenId!.Value),
-            HeadReads.Mean => WantedStates.Mean,
-            _ => WantedStates.All,
-        };
-        bool readsTwice = _plan.Reads == HeadReads.LastEnd && input.Source is null;
-        Tensor hidden = Trunk.Hidden(readsTwice ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input, context, wanted);
-        return _plan.Reads == HeadReads.All ? hidden : hidden.squeeze(1);
-    }
+        HeadReads.First => WantedStates.First,
+        HeadReads.LastReal => WantedStates.LastReal,
+        HeadReads.LastEnd => WantedStates.LastOf(_plan.EndTokenId!.Value),
+        HeadReads.Mean => WantedStates.Mean,
+        _ => WantedStates.All,
+    };
+
+    /// <summary>What of a batch the trunk reads for it.</summary>
+    internal TrunkInput Read(TrunkInput input) => _plan.Reads == HeadReads.LastEnd && input.Source is null
+        ? input.ForBothSides(Trunk.Plan.DecoderStartTokenId!.Value) : input;
 
     /// <summary>The scores of such states.</summary>
     internal Tensor ScoreStates(Tensor states, ForwardContext context) => Score(states, Own(context));

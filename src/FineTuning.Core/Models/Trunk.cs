@@ -375,7 +375,8 @@ public sealed class Trunk : IDisposable
         return wanted.IsMean ? Mean(hidden, input.OwnMask) : hidden;
     }
 
-    private static Tensor Mean(Tensor hidden, Tensor? mask)
+    /// <summary>The mean of the real tokens' states, [batch, 1, hidden].</summary>
+    internal static Tensor Mean(Tensor hidden, Tensor? mask)
     {
         if (mask is null) return hidden.mean([1], keepdim: true);
         Tensor real = mask.to(hidden.dtype).unsqueeze(2);

@@ -73,6 +73,8 @@ internal abstract class ModelView(TunableModel model) : TunableModel
     internal override MetricReport? AddWritten(MetricReport report, IReadOnlyList<WritingCase> cases, EvaluationWatch watch) =>
         model.AddWritten(report, cases, watch);
 
+    internal override IReadOnlyList<ProbeTarget>? ProbeTargets(EncodedRow row) => model.ProbeTargets(row);
+
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => model.WarningsAbout(rows);
 
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation) => model.Precompute(rows, cancellation);

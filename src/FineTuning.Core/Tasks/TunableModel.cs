@@ -162,6 +162,12 @@ public abstract class TunableModel : IDisposable
     internal virtual Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context) =>
         throw new NotSupportedException($"{GetType().Name} does not read one vector of a text");
 
+    /// <summary>
+    /// What a linear probe may learn of a row: a class at each labelled token, or at what the head reads of the text. Null: there is no such class.
+    /// </summary>
+    /// <param name="row">One that this model encoded.</param>
+    internal virtual IReadOnlyList<ProbeTarget>? ProbeTargets(EncodedRow row) => null;
+
     /// <summary>What a user should know of the training rows before a run, for example labels that none of them has.</summary>
     internal virtual IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows) => [];
 

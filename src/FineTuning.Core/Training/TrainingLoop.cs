@@ -246,8 +246,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     // The largest batch first, of each kind: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
     private void DryRun(RunParts run)
     {
-        PlannedBatch[] largest = [.. _plan.Of(options.Seed, 0).GroupBy(batch => train.Rows[batch.Rows[0]].Kind).OrderBy(kind => kind.Key)
-            .Select(kind => kind.MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length))];
+        SortedDictionary<int, PlannedBatch>.ValueCollection largest = LargestOfEachKind();
         _microBatches.Learn(train.Lengths, Largest(), part => Rehearse(run, part));
         run.FirstLoss = _microBatches.Gather(run, () => largest.SelectMany(_microBatches.Parts).Sum(part => Rehearse(run, part)));
         if (run.Recomputed is { Count: 0 })
@@ -260,6 +259,18 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     }
 
     private PlannedBatch Largest() => _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+
+    private SortedDictionary<int, PlannedBatch>.ValueCollection LargestOfEachKind()
+    {
+        var largest = new SortedDictionary<int, PlannedBatch>();
+        foreach (PlannedBatch batch in _plan.Of(options.Seed, 0))
+        {
+            int kind = train.Rows[batch.Rows[0]].Kind;
+            bool isLarger = !largest.TryGetValue(kind, out PlannedBatch most) || (long)batch.PaddedLength * batch.Rows.Length > (long)most.PaddedLength * most.Rows.Length;
+            if (isLarger) largest[kind] = batch;
+        }
+        return largest.Values;
+    }
 
     private void LearnEvaluation(RowSet rows, AddressRoom room)
     {

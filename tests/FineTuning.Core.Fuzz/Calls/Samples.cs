@@ -89,6 +89,10 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(ContinuedTuner<LabeledText<string>>) => Watching(),
         _ when type == typeof(EnsembleClassifier<string>) => new EnsembleClassifier<string>([Pretrained.TextClassifier<string>(Checkpoints.Classifier)]),
         _ when type == typeof(EnsembleResult<string>) => Ensemble.OverSeeds(_ => Pretrained.TextClassifier<string>(Checkpoints.Classifier), tuner => tuner.Steps(1), GrowingData, GrowingData, 2),
+        _ when type == typeof(AdaptiveTuner<LabeledText<string>>) => Adaptive(),
+        _ when type == typeof(AdaptiveResult) => Adaptive().Train(GrowingData),
+        _ when type == typeof(AdaptiveTrial) => Adaptive().Train(GrowingData).Kept,
+        _ when type == typeof(AdaptiveMeasurements) => Adaptive().Train(GrowingData).Measured,
         _ when type == typeof(IncrementalTuner<LabeledText<string>>) => Growing(),
         _ when type == typeof(IncrementalResult) => Growing().Train(GrowingData),
         _ when type == typeof(StageResult) => Growing().Train(GrowingData).Last,
@@ -282,6 +286,9 @@ internal sealed class Samples : IDisposable
 
     private static IncrementalTuner<LabeledText<string>> Growing() => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).Steps(1)
         .ValidateOn(GrowingData).Incrementally(new() { Stages = [1, 2] });
+
+    private static AdaptiveTuner<LabeledText<string>> Adaptive() => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).Epochs(1)
+        .ValidateOn(GrowingData).Adaptive(AdaptiveBudget.OfRows(60));
 
     private static ContinuedTuner<LabeledText<string>> Watching()
     {

@@ -285,4 +285,32 @@ public sealed class StrategyPageTests
         Assert.Equal(5, ensemble.Members.Count);
         Assert.InRange(answer.Confidence, 0.5, 1);
     }
+
+    [Fact]
+    public void A_recipe_is_chosen_by_measurements()
+    {
+        string folder = Directory.CreateTempSubdirectory("adaptive").FullName;
+        LabeledText<string>[] train = [.. Enumerable.Range(0, 32).Select(i => new LabeledText<string>($"a {(i % 2 == 0 ? "good" : "bad")} thing {i % 5}", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] dev = train[..8];
+        using TextClassifier<string> model = Pretrained.TextClassifier(Checkpoint, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        TextWriter before = Console.Out;
+        Console.SetOut(TextWriter.Null);
+        // snippet: adaptive
+        AdaptiveResult result = FineTuner.For(model)
+            .ValidateOn(dev)
+            .Adaptive(AdaptiveBudget.OfRows(12 * train.Length))         // or OfTime(TimeSpan.FromMinutes(10)), or both
+            .Train(train);
+
+        Console.WriteLine(result);                                      // what was chosen, and why, in sentences and numbers
+        double difficulty = result.Measured.Difficulty;                 // 0: a linear head finds all there is to be known of a label
+        ExampleInformation hardest = result.Measured.Examples[0];       // by example: hard, or wrongly labelled?
+        TrainingOptions recipe = result.Recipe;                         // a plain recipe, to be stored and run again
+        result.SaveReport(Path.Combine(folder, "report.html"));
+        // end
+        Console.SetOut(before);
+        Assert.InRange(difficulty, 0, 1);
+        Assert.InRange(hardest.Index, 0, train.Length - 1);
+        Assert.Equal(recipe, TrainingOptions.FromJson(recipe.ToJson()));
+        Directory.Delete(folder, recursive: true);
+    }
 }

@@ -102,6 +102,8 @@ public sealed class TextClassifier<TLabel> : TextTask<LabeledText<TLabel>, Class
 
     internal override bool GivesScores => true;
 
+    internal override IReadOnlyList<ProbeTarget>? ProbeTargets(EncodedRow row) => [new(-1, OwnRows.Of<TargetRow>(row).Label)];
+
     private protected override IReadOnlyList<object?> RowSettings => [LabelSet.Names, _gamma > 0, _classWeights];
 
     private protected override SavedLabels Labels() => new(LabelSet.Names, ProblemType.SingleLabel);

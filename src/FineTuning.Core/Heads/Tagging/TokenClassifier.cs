@@ -195,6 +195,12 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
 
     internal override bool GivesScores => !_chain.IsCrf;
 
+    internal override IReadOnlyList<ProbeTarget>? ProbeTargets(EncodedRow row)
+    {
+        var window = OwnRows.Of<SentenceWindow>(row);
+        return [.. window.Owned.Select(unit => new ProbeTarget(unit.Position, window.Sentence.Targets![unit.Unit]))];
+    }
+
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context)
     {
         var tokens = (TokenizedBatch)batch;

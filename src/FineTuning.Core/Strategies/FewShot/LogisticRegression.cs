@@ -36,7 +36,10 @@ internal sealed class LogisticRegression
     /// <param name="labels">The class of each, from 0.</param>
     /// <param name="classes">How many classes there are, two or more.</param>
     /// <param name="fit">C.</param>
-    public static LogisticRegression Fit(IReadOnlyList<float[]> vectors, IReadOnlyList<int> labels, int classes, double fit)
+    /// <param name="tolerance">The largest component of the gradient at the end, times the larger of 1 and C times the rows.</param>
+    /// <param name="mostIterations">After so many steps the fit ends.</param>
+    public static LogisticRegression Fit(
+        IReadOnlyList<float[]> vectors, IReadOnlyList<int> labels, int classes, double fit, double tolerance = Tolerance, int mostIterations = MostIterations)
     {
         using var scope = NewDisposeScope();
         int dimension = vectors[0].Length, outputs = OutputsOf(classes);
@@ -52,7 +55,7 @@ internal sealed class LogisticRegression
         Tensor penalized = ones([outputs, dimension + 1], ScalarType.Float64);
         penalized.narrow(1, dimension, 1).zero_();
         (double[] parameters, int iterations, double loss, double gradient) = Minimize(
-            outputs * (dimension + 1), Tolerance * Math.Max(1, fit * vectors.Count), point =>
+            outputs * (dimension + 1), tolerance * Math.Max(1, fit * vectors.Count), mostIterations, point =>
         {
             using var inner = NewDisposeScope();
             Tensor weights = tensor(point, [outputs, dimension + 1]).clone().requires_grad_(true);
@@ -90,13 +93,13 @@ internal sealed class LogisticRegression
     }
 
     private static (double[] Point, int Iterations, double Value, double Gradient) Minimize(
-        int count, double tolerance, Func<double[], (double, double[])> function)
+        int count, double tolerance, int mostIterations, Func<double[], (double, double[])> function)
     {
         var point = new double[count];
         (double value, double[] gradient) = function(point);
         var pairs = new LinkedList<(double[] Step, double[] Change, double Product)>();
         int iteration = 0;
-        while (iteration < MostIterations && gradient.Max(Math.Abs) > tolerance)
+        while (iteration < mostIterations && gradient.Max(Math.Abs) > tolerance)
         {
             double[] direction = Direction(gradient, pairs);
             double slope = Dot(direction, gradient), length = pairs.Count == 0 ? Math.Min(1, 1 / gradient.Sum(Math.Abs)) : 1;

@@ -138,6 +138,8 @@ internal sealed class AugmentedModel<TExample>(TunableModel<TExample> model, Aug
 
     internal override WritingCase? CaseOf(TExample example) => model.CaseOf(example);
 
+    internal override IReadOnlyList<ProbeTarget>? ProbeTargets(EncodedRow row) => model.ProbeTargets(row);
+
     internal override IEnumerable<string> WarningsAbout(IReadOnlyList<EncodedRow> rows)
     {
         IEnumerable<string> own = model.WarningsAbout(rows);
