@@ -258,7 +258,9 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
     }
 
-    private PlannedBatch Largest() => _plan.Of(options.Seed, 0).MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length);
+    private PlannedBatch Largest() => _plan.Of(options.Seed, 0).MaxBy(Tokens);
+
+    private static long Tokens(PlannedBatch batch) => (long)batch.PaddedLength * batch.Rows.Length;
 
     private SortedDictionary<int, PlannedBatch>.ValueCollection LargestOfEachKind()
     {
@@ -266,8 +268,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         foreach (PlannedBatch batch in _plan.Of(options.Seed, 0))
         {
             int kind = train.Rows[batch.Rows[0]].Kind;
-            bool isLarger = !largest.TryGetValue(kind, out PlannedBatch most) || (long)batch.PaddedLength * batch.Rows.Length > (long)most.PaddedLength * most.Rows.Length;
-            if (isLarger) largest[kind] = batch;
+            if (!largest.TryGetValue(kind, out PlannedBatch most) || Tokens(batch) > Tokens(most)) largest[kind] = batch;
         }
         return largest.Values;
     }

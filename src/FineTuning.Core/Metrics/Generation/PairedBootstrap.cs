@@ -76,7 +76,8 @@ public static class PairedBootstrap
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(texts);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         if ((texts + OfAList) * count > MostIndices)
-            throw new ArgumentOutOfRangeException(nameof(count), count, $"{count:N0} resamples of {texts:N0} texts are more than {MostIndices:N0} indices");
+            throw new ArgumentOutOfRangeException(
+                nameof(count), count, $"{count:N0} resamples of {texts:N0} texts are more than {MostIndices:N0} indices");
         ulong state = (ulong)seed;
         return [.. Enumerable.Range(0, count)
             .Select(_ => (IReadOnlyList<int>)[.. Enumerable.Range(0, texts).Select(_ => (int)(((Next(ref state) >> 32) * (ulong)texts) >> 32))])];

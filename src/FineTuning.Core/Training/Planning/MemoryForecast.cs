@@ -135,7 +135,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         });
     }
 
-    // Memory is given back before a batch that is half as large again as the last that it was given back before (HeapRoom): the usual one is smaller than two thirds.
+    // Memory is given back before a batch that is half as large again as the last that it was given back before (HeapRoom): the usual one is smaller
+    // than two thirds.
     private static int Before(int count) => Math.Max(1, count / 2);
 
     private Action Train(RunParts run, PlannedBatch largest, int count) => () =>
