@@ -35,11 +35,11 @@ public sealed class ProcessTests
     public async Task Under_a_limit_of_the_address_space_a_run_ends_as_without_or_with_an_exception()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("the limit is that of Linux");
-        string told = await BuiltProgram.Run(Program, KillLimit, "address-space", "1", Checkpoint(), "64", "224", "256", "4096");
+        string told = await BuiltProgram.Run(Program, KillLimit, "address-space", "1", Checkpoint(), "64", "256", "288", "320", "4096");
         string[] lines = [.. told.TrimEnd().Split('\n').Where(line => line.Contains(" MB: ", StringComparison.Ordinal))];
         Assert.Contains("1 ended with an exception", lines[0], StringComparison.Ordinal);
-        Assert.Contains("(1 in parts)", lines[1] + lines[2], StringComparison.Ordinal);
-        Assert.Contains("1 of 1 as without a limit (0 in parts)", lines[3], StringComparison.Ordinal);
+        Assert.Contains("(1 in parts)", lines[1] + lines[2] + lines[3], StringComparison.Ordinal);
+        Assert.Contains("1 of 1 as without a limit (0 in parts)", lines[4], StringComparison.Ordinal);
     }
 
     private static string Checkpoint()
