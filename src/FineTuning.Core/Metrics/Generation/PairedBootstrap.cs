@@ -68,7 +68,7 @@ public static class PairedBootstrap
 
     /// <summary>Resamples by a seed: the same everywhere.</summary>
     /// <param name="texts">How many texts there are, 1 or more.</param>
-    /// <param name="count">How many resamples are drawn, 1 or more; with so many texts at most 67,108,864 indices, where each resample counts as eight more.</param>
+    /// <param name="count">How many resamples are drawn, 1 or more; at most 67,108,864 indices in all, where each resample counts as eight more.</param>
     /// <param name="seed">Any.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public static IReadOnlyList<IReadOnlyList<int>> Draw(int texts, int count, long seed)
