@@ -14,6 +14,9 @@ internal sealed class BuiltAdapter(OutputHead head, Adapter options, WeightSet w
 
     public WeightSet Weights { get; } = weights;
 
+    /// <summary>The recipe's text of the run that made it; null: none did.</summary>
+    public string? TunedBy { get; set; }
+
     public List<LinearMethod> Linears { get; } = [];
 
     public List<TableMethod> Tables { get; } = [];

@@ -38,9 +38,6 @@ public sealed class ModelAdapters : IDisposable
     /// <summary>The adapter that was merged; null: none is.</summary>
     public string? Merged { get; private set; }
 
-    /// <summary>The recipe's text of the adapter that a run made last.</summary>
-    internal string? TunedBy { get; set; }
-
     internal BuiltAdapter? Current => Active is null ? null : _adapters[Active];
 
     /// <summary>The paths of the modules that an adapter is on, as the checkpoint names them.</summary>
@@ -182,6 +179,19 @@ public sealed class ModelAdapters : IDisposable
         using var gradients = no_grad();
         change();
     });
+
+    /// <summary>Switches inside the calling thread's own run, where nobody else computes. Null: to the base.</summary>
+    /// <exception cref="InvalidOperationException">The calling thread has no run of its own.</exception>
+    internal void Switch(string? name)
+    {
+        if (Active == name) return;
+        if (!_head.Weights.Gate.IsOwnRun) throw new InvalidOperationException("adapters are switched inside a run of the calling thread's own alone");
+        BuiltAdapter? next = name is null ? null : Find(name);
+        Current?.Detach();
+        Active = null;
+        next?.Attach();
+        Active = name;
+    }
 
     /// <summary>Takes an adapter away and frees it.</summary>
     /// <param name="name">Its name.</param>

@@ -286,8 +286,9 @@ public sealed class OutputHead : IDisposable
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
         if (Plain(features, targets, own) is { } layer) return ChunkedCrossEntropy.Sum(layer with { Smoothing = smoothing, TokenWeights = tokenWeights });
-        return Parts(features, targets, own, (logs, ids, start) =>
+        return Parts(features, own, (scores, start) =>
         {
+            Tensor logs = nn.functional.log_softmax(scores, -1), ids = targets.narrow(0, start, scores.shape[0]);
             Tensor losses = Picked(logs, ids).neg();
             if (smoothing > 0) losses = (losses * Held(1 - smoothing)).Plus(logs.mean([1]) * Held(-smoothing));
             return (tokenWeights is null ? losses : losses * tokenWeights.narrow(0, start, ids.shape[0])).sum();
@@ -306,19 +307,32 @@ public sealed class OutputHead : IDisposable
         ForwardContext own = Own(context);
         Tensor features = Features(hidden, own);
         if (Plain(features, targets, own) is { } layer) return TokenLogProbabilities.Of(layer);
-        return cat([.. Parts(features, targets, own, (logs, ids, _) => Picked(logs, ids))], 0);
+        return cat([.. Parts(features, own, (scores, start) =>
+            Picked(nn.functional.log_softmax(scores, -1), targets.narrow(0, start, scores.shape[0])))], 0);
+    }
+
+    /// <summary>The sum of what is made of the scores of a few tokens at a time, which never exist whole; they are made again in the backward pass.</summary>
+    /// <param name="hidden">[tokens, hidden], at least one.</param>
+    /// <param name="make">A scalar of scores, [some tokens, outputs], and of the index of the first of these tokens.</param>
+    /// <param name="context">The pass.</param>
+    /// <returns>A scalar.</returns>
+    internal Tensor SumOverTokens(Tensor hidden, Func<Tensor, long, Tensor> make, ForwardContext context)
+    {
+        RequireOutput();
+        ForwardContext own = Own(context);
+        return Parts(Features(hidden, own), own, make).Aggregate((sum, part) => sum.Plus(part));
     }
 
     private static Tensor Picked(Tensor logs, Tensor targets) => logs.gather(1, targets.unsqueeze(1)).squeeze(1);
 
-    // What is made of the log-probabilities of a few tokens at a time, [tokens, words], which are made again in the backward pass.
-    private IEnumerable<Tensor> Parts(Tensor features, Tensor targets, ForwardContext own, Func<Tensor, Tensor, long, Tensor> make)
+    // What is made of the scores of a few tokens at a time, [tokens, words], which are made again in the backward pass.
+    private IEnumerable<Tensor> Parts(Tensor features, ForwardContext own, Func<Tensor, long, Tensor> make)
     {
         long start = 0;
         foreach (Tensor part in features.split(LinearTargets.TokensAtOnce, 0))
         {
-            (long first, Tensor ids) = (start, targets.narrow(0, start, part.shape[0]));
-            yield return Recomputation.Of(read => make(nn.functional.log_softmax(Project(read[0], own.Again()), -1), ids, first), [part]);
+            long first = start;
+            yield return Recomputation.Of(read => make(Project(read[0], own.Again()), first), [part]);
             start += part.shape[0];
         }
     }
@@ -371,20 +385,6 @@ public sealed class OutputHead : IDisposable
 
     // What does not train drops nothing.
     private ForwardContext Own(ForwardContext context) => context.IsTraining ? context.Head(!Weights.IsFrozen(Weights.HeadDepth)) : context;
-
-    /// <summary>A head's dense layer with its function and norm, on any leading dimensions.</summary>
-    private sealed class HeadDense(Linear dense, Activation function, INorm? norm)
-    {
-        public Tensor Forward(Tensor input, ForwardContext context)
-        {
-            Tensor features = function.Apply(dense.Forward(input, context));
-            return norm is null ? features : norm.Forward(features);
-        }
-
-        public static HeadDense Make(WeightBuilder builder, DensePlan plan, int depth, int hidden) => new(
-            builder.Linear(plan.Name, depth, hidden, plan.Width ?? hidden, plan.Bias), plan.Function,
-            Norms.Make(builder, plan.Norm, "head.norm", depth, plan.Width ?? hidden));
-    }
 
     private sealed class NoTensors : ITensorSource
     {

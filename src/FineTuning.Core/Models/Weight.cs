@@ -29,7 +29,7 @@ public sealed class Weight
     private readonly Tensor _own;
     private Tensor? _substitute;
     private bool _isFrozen;
-    private bool _isHeld;
+    private int _holders;
     private bool _trainedBefore;
 
     internal Weight(string name, Tensor value, WeightKind kind, int depth, IReadOnlyList<WeightPart> parts)
@@ -67,7 +67,7 @@ public sealed class Weight
     }
 
     /// <summary>Whether it can train: a weight that is kept in a half or integer type cannot, and stays frozen.</summary>
-    public bool CanTrain => (_substitute is not null || (!_isFrozen && !_isHeld)) && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
+    public bool CanTrain => (_substitute is not null || (!_isFrozen && _holders == 0)) && Value.dtype is (ScalarType.Float32 or ScalarType.Float64);
 
     /// <summary>The model's own tensor, whatever an adapter has put in its place.</summary>
     internal Tensor Own => _own;
@@ -86,19 +86,21 @@ public sealed class Weight
         _isFrozen = true;
     }
 
-    /// <summary>Keeps it from training while an adapter is attached.</summary>
+    /// <summary>Keeps it from training, for good, and leaves the tensor as it is: a view of a weight that another owner may train.</summary>
+    internal void NeverTrain() => _isFrozen = true;
+
+    /// <summary>Keeps it from training while an adapter is attached, or a run trains adapters of several tasks; each who holds it lets it go.</summary>
     internal void Hold()
     {
-        if (_isHeld) return;
-        (_isHeld, _trainedBefore) = (true, _own.requires_grad);
+        if (_holders++ > 0) return;
+        _trainedBefore = _own.requires_grad;
         _own.requires_grad_(false);
     }
 
-    /// <summary>The adapter is gone: it trains again where it did before.</summary>
+    /// <summary>The adapter is gone: with the last who held it, it trains again where it did before.</summary>
     internal void LetGo()
     {
-        if (!_isHeld) return;
-        _isHeld = false;
+        if (_holders == 0 || --_holders > 0) return;
         _own.requires_grad_(_trainedBefore);
     }
 

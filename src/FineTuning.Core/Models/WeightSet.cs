@@ -17,6 +17,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     private readonly List<WeightSet> _joined = [];
     private readonly HashSet<Weight> _lent = [];
     private WeightSet[] _guests = [];
+    private readonly bool _sharesGate;
     private int _headDepth = 1;
     private int _version;
     private Depths? _depths;
@@ -54,11 +55,45 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
         return joined;
     }
 
+    /// <summary>
+    /// What several tasks train of which none moves the trunk, as one set: the trunk's weights, which stay, and each task's own under its name.
+    /// It shows no guest that comes or goes.
+    /// </summary>
+    /// <param name="trunk">The trunk's.</param>
+    /// <param name="tasks">By name: the head's weights, and what an adapter trains instead of them; null: the task has none, and trains its head.</param>
+    internal static WeightSet Apart(WeightSet trunk, IReadOnlyList<(string Name, WeightSet Weights, IReadOnlyList<Weight>? Adapter)> tasks)
+    {
+        var joined = new WeightSet(trunk.Gate) { HeadDepth = trunk.HeadDepth, Trunk = trunk.Trunk };
+        var known = new HashSet<nint>();
+        void View(string name, Weight weight, bool trains)
+        {
+            if (!known.Add(weight.Value.Handle)) return;
+            var view = new Weight(name, weight.Value, weight.Kind, weight.Depth, weight.Parts);
+            if (!trains || !weight.CanTrain) view.NeverTrain();
+            joined._byName.Add(view.Name, view);
+            joined._own.Add(view);
+            joined._lent.Add(view);
+        }
+        foreach (Weight weight in trunk) View(weight.Name, weight, false);
+        // Heads that train come first: an adapter of another task may sit on the same.
+        foreach ((string name, WeightSet weights, IReadOnlyList<Weight>? adapter) in tasks.OrderBy(task => task.Adapter is not null))
+        {
+            joined._joined.Add(weights);
+            foreach (Weight weight in adapter ?? []) View($"{name}/{weight.Name}", weight, true);
+            string below = adapter is null ? name : $"{name}/base";
+            foreach (Weight weight in weights) View($"{below}/{weight.Name}", weight, adapter is null);
+        }
+        return joined;
+    }
+
+    /// <summary>What stands for the same weights in every run: the set itself, or of one that was joined for a run the first that it was joined from.</summary>
+    internal object Identity => _joined.Count > 0 ? _joined[0].Identity : this;
+
     /// <summary>Whether it was made by joining that set to others.</summary>
     internal bool IsJoinedFrom(WeightSet weights) => _joined.Contains(weights);
 
     // A guest of a set: what an adapter trains besides the model's own weights.
-    internal WeightSet(WeightGate gate) => (_shown, Gate) = ([], gate);
+    internal WeightSet(WeightGate gate) => (_shown, Gate, _sharesGate) = ([], gate, true);
 
     /// <summary>How many weights there are.</summary>
     public int Count => _own.Count + _shown.Sum(set => set.Count) + _guests.Sum(set => set.Count);
@@ -195,7 +230,7 @@ public sealed class WeightSet : IReadOnlyList<Weight>, IDisposable
     {
         Gate.RequireOutside();
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
-        if (_shown.Length == 0) Gate.Close();
+        if (_shown.Length == 0 && !_sharesGate) Gate.Close();
         else Gate.Drain(this);
         Free();
     }

@@ -17,6 +17,9 @@ public abstract class EncodedRow(int length)
     /// <summary>The row of the run's data that it stands for in an epoch; by default itself.</summary>
     internal EncodedRow Origin { get => field ?? this; set; }
 
+    /// <summary>Rows of one kind reach the same weights; a run rehearses a batch of each.</summary>
+    internal virtual int Kind => 0;
+
     /// <summary>How messages name it.</summary>
     internal virtual string Name => Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
 

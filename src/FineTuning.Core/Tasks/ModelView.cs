@@ -31,6 +31,10 @@ internal abstract class ModelView(TunableModel model) : TunableModel
 
     internal override string? WhyInputsChange => model.WhyInputsChange;
 
+    internal override bool SwitchesTheTrunk => model.SwitchesTheTrunk;
+
+    internal override IWordHead? Words => model.Words;
+
     internal override bool GivesScores => model.GivesScores;
 
     internal override bool MixesStates => model.MixesStates;
@@ -57,6 +61,10 @@ internal abstract class ModelView(TunableModel model) : TunableModel
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context) => model.ScoredLoss(batch, context);
 
     internal override Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context) => model.MixedLoss(batch, partners, share, context);
+
+    internal override FrozenLayers FrozenLayers() => model.FrozenLayers();
+
+    internal override string? WhyStatesDiffer(FrozenLayers border) => model.WhyStatesDiffer(border);
 
     public override IEvaluation NewEvaluation() => model.NewEvaluation();
 

@@ -94,6 +94,23 @@ public abstract class TunableModel : IDisposable
         GetType().GetMethod(nameof(Collate), [typeof(IReadOnlyList<EncodedRow>), typeof(int), typeof(BatchMoment)])!.DeclaringType == typeof(TunableModel)
             ? null : $"{GetType().Name} draws its inputs anew in every epoch";
 
+    /// <summary>How many of the lowest layers no weight that trains now takes part in.</summary>
+    internal virtual FrozenLayers FrozenLayers() => Weights.Trunk?.FrozenLayers() ?? default;
+
+    /// <summary>Why states below that border are not those of the texts alone, so that they cannot be kept. Null: they are.</summary>
+    internal virtual string? WhyStatesDiffer(FrozenLayers border)
+    {
+        if (Weights.Trunk is not { } trunk) return null;
+        if (trunk.Prompt is not null) return "vectors that train stand before each text";
+        return trunk.WeightsBelow(border).Intersect(trunk.Weights.Guests).Any() ? "an adapter lies below" : null;
+    }
+
+    /// <summary>Whether a run switches how the trunk computes, so that nobody else may read it meanwhile, whatever is written.</summary>
+    internal virtual bool SwitchesTheTrunk => false;
+
+    /// <summary>How the head predicts words of a vocabulary, in two steps. Null: it predicts none.</summary>
+    internal virtual IWordHead? Words => null;
+
     /// <summary>
     /// Makes the rows of a run out of the encoded examples, before batches are planned. A model that packs texts or cuts them into windows overrides this.
     /// </summary>

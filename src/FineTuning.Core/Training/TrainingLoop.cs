@@ -243,12 +243,13 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         }
     }
 
-    // The largest batch first: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
+    // The largest batch first, of each kind: what is too large or does not fit together fails now, not after an hour. Weights stay as they are.
     private void DryRun(RunParts run)
     {
-        PlannedBatch largest = Largest();
-        _microBatches.Learn(train.Lengths, largest, part => Rehearse(run, part));
-        run.FirstLoss = _microBatches.Gather(run, () => _microBatches.Parts(largest).Sum(part => Rehearse(run, part)));
+        PlannedBatch[] largest = [.. _plan.Of(options.Seed, 0).GroupBy(batch => train.Rows[batch.Rows[0]].Kind).OrderBy(kind => kind.Key)
+            .Select(kind => kind.MaxBy(batch => (long)batch.PaddedLength * batch.Rows.Length))];
+        _microBatches.Learn(train.Lengths, Largest(), part => Rehearse(run, part));
+        run.FirstLoss = _microBatches.Gather(run, () => largest.SelectMany(_microBatches.Parts).Sum(part => Rehearse(run, part)));
         if (run.Recomputed is { Count: 0 })
             _record.Warn("GradientCheckpointing changes nothing: none of the chosen layers is computed by this model, or nothing trains in them and below");
         _record.NoteIdleWeights(run.Gradients.Idle());

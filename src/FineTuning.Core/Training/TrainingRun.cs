@@ -57,7 +57,8 @@ internal sealed record TrainingRun(TunableModel Model, TrainingOptions Options, 
         using var data = new RunData(Observer, clock, stop.Token) { Keeping = RowKeeping.Of(Options) };
         (RowSet train, RowSet? validation) = Read(data);
         // Until here predictions go on: only now are weights written.
-        pass.Begin(Model.Weights.Where(weight => weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth)), stop.Token);
+        pass.Begin(Model.Weights.Where(weight => Model.SwitchesTheTrunk
+            || (weight.CanTrain && !Options.Frozen.Matches(weight, Model.Weights.HeadDepth))), stop.Token);
         Model.Precompute(new JoinedRows(train.Rows, validation?.Rows ?? []), stop.Token);
         return use(new(train, validation, clock, stop.Token));
     }

@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
@@ -45,6 +46,67 @@ public sealed class StrategyPageTests
             Assert.True(File.Exists(Path.Combine(folder, "names", "model.safetensors")));
         }
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Each_task_has_an_adapter()
+    {
+        string folder = Directory.CreateTempSubdirectory("adapters").FullName, runs = Path.Combine(folder, "runs");
+        LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        LabeledText<string>[] moreReviews = reviews[..4];
+        TaggedText[] sentences = [.. Enumerable.Range(0, 4).Select(i => (TaggedText)new TaggedWords(["anna", "paid"], ["B-person", "O"]))];
+        TaggedText[] moreSentences = sentences[..2];
+        using Trunk trunk = Pretrained.Trunk(Checkpoint);
+        using TextClassifier<string> moods = Pretrained.TextClassifier(trunk, new TextClassifierOptions<string> { Labels = ["bad", "good"] });
+        using TokenClassifier names = Pretrained.TokenClassifier(trunk, ["person"]);
+        {
+            // snippet: task-adapters
+            MultiTaskResult result = FineTuner.For(trunk)
+                .Task("mood", moods, reviews, validation: moreReviews)
+                .Task("names", names, sentences, validation: moreSentences, adapter: Adapter.Lora(rank: 4))
+                .WithAdapters(Adapter.Lora(rank: 8))                // for each task that was given none
+                .ComparedWithAlone(keepBetter: true)                // a task that is better alone gets what it learned alone
+                .CheckpointTo(runs, every: 100).Resume()
+                .With(o => o with { Epochs = 2, Optimizer = Optimizer.AdamW(2e-4) })
+                .Train();
+
+            moods.UseAdapter("mood");                               // by the task's name; after the run none is active
+            moods.SaveAdapter(Path.Combine(folder, "mood"));        // with its head, as PEFT opens it
+            moods.WithoutAdapter();
+            names.UseAdapter("names");
+            names.Adapters.Merge();
+            names.Save(Path.Combine(folder, "names"));              // a plain checkpoint
+            names.Adapters.Unmerge();
+            names.WithoutAdapter();
+            var answers = moods.Adapters.Route(["mood"], () => moods.PredictBatch(["a good thing"]));  // while others ask other heads
+            // end
+            Assert.Equal(2, result.Tasks.Count);
+            Assert.Single(answers);
+            Assert.True(File.Exists(Path.Combine(folder, "mood", "adapter_model.safetensors")));
+            Assert.True(File.Exists(Path.Combine(folder, "names", "model.safetensors")));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_language_model_keeps_what_it_knew()
+    {
+        PromptCompletion[] Of(params string[] texts) => [.. texts.Select(PromptCompletion.OfText)];
+        PromptCompletion[] domainTexts = Of([.. Enumerable.Range(0, 8).Select(i => $"the invoice number {i} was paid late")]), newTexts = domainTexts[..2];
+        PromptCompletion[] generalTexts = Of("a film about a dog", "rain fell on the town"), generalTest = Of("she reads a letter");
+        using CausalLanguageModel writer = Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate"));
+        // snippet: language-kept
+        ContinuedResult result = FineTuner.For(writer)
+            .WithAdapter(Adapter.Lora(rank: 8))                          // or without: the whole model learns
+            .ValidateOn(newTexts)
+            .Keeping("general", writer, generalTest, learned: generalTexts)
+            .WithReplay(0.2)
+            .WithDistillation(share: 0.3)                                // at each token, towards what it gave before the run
+            .Train(domainTexts);
+
+        double before = result["general"].Before["perplexity"], after = result["general"].After["perplexity"];
+        // end
+        Assert.Equal(after - before, result["general"].Forgotten, 1e-12);
     }
 
     [Fact]

@@ -79,11 +79,11 @@ public sealed class GoldenPerplexityTests
         int start = head.Trunk.Plan.DecoderStartTokenId!.Value, pad = head.Trunk.Plan.PadTokenId ?? 0;
         SourceTargetRow[] rows = [.. sources.Zip(targets, (source, target) => new SourceTargetRow(source, target, 1))];
         double[] expected = [.. test.GetProperty("log_probs").EnumerateArray().Select(row => -Numbers(row).Sum())];
-        double together = LanguageLoss.Sum(head, LanguageBatch.OfPairs(rows, pad, start, CPU), 0, ForwardContext.Evaluation()).Number();
+        double together = new LanguageLoss(head, 0).Sum(LanguageBatch.OfPairs(rows, pad, start, CPU), ForwardContext.Evaluation()).Number();
         Relative(expected.Sum(), together, name);
         for (int row = 0; row < rows.Length; row++)
         {
-            Relative(expected[row], LanguageLoss.Sum(head, LanguageBatch.OfPairs([rows[row]], pad, start, CPU), 0, ForwardContext.Evaluation()).Number(), $"{name}, row {row}");
+            Relative(expected[row], new LanguageLoss(head, 0).Sum(LanguageBatch.OfPairs([rows[row]], pad, start, CPU), ForwardContext.Evaluation()).Number(), $"{name}, row {row}");
         }
     }
 

@@ -255,7 +255,10 @@ public sealed class ContinuedTests
             .WithReplay(2).WithElasticWeights(-1, 0).WithDistillation(2, 0).Train(Unread()));
         // No validation data, the name twice, a foreign model, two tasks without data, nothing to distil, five settings and the batch size.
         Assert.Equal(12, failure.Violations.Count);
-        Assert.Throws<InvalidOptionsException>(() => Tuner(model, 1).WithAdapter(Adapter.Lora(2)).Keeping("old", model, Unread()).Train(Unread()));
+        Assert.Contains("'new'", Assert.Throws<InvalidOptionsException>(() => Tuner(model, 1).Keeping("new", model, Unread()).Train(Unread())).Message, StringComparison.Ordinal);
+        // An adapter that does not fit is no surprise after the data was read, and leaves nothing behind.
+        Assert.Throws<InvalidOptionsException>(() => Tuner(model, 1).WithAdapter(Adapter.Lora(2).On(l => l.Named("no_such_module"))).Keeping("old", model, Unread()).Train(Unread()));
+        Assert.Empty(model.Adapters.Names);
         var recipe = new TrainingOptions { Features = [new ContinuedTraining(Replay: 0.5)] };
         Assert.Contains("Keeping", Assert.Throws<InvalidOptionsException>(() => TinyRun.Run(model, recipe)).Message, StringComparison.Ordinal);
     }

@@ -63,6 +63,25 @@ public sealed class GoldenProtectionTests
         }
     }
 
+    [Fact]
+    public void Distillation_of_words_equals_the_reference()
+    {
+        foreach (JsonElement line in Lines("kd_tokens"))
+        {
+            using var scope = NewDisposeScope();
+            JsonElement inputs = line.GetProperty("inputs");
+            int words = inputs.GetProperty("student")[0][0].GetArrayLength();
+            Tensor Rows(string name) => tensor(Flat(inputs.GetProperty(name)).Select(value => (float)value).ToArray()).reshape(-1, words);
+            float[] counts = [.. Flat(inputs.GetProperty("labels")).Select(label => label < 0 ? 0f : 1f)];
+            Tensor student = Rows("student").requires_grad_();
+            double temperature = line.GetProperty("params").GetProperty("temperature").GetDouble();
+            Tensor loss = TaughtModel.Divergence(student, Rows("teacher"), temperature, tensor(counts)) / Held((double)counts.Sum());
+            Assert.Equal(line.GetProperty("outputs").GetProperty("loss").GetDouble(), loss.Number(), 1e-5);
+            loss.backward();
+            Near(Flat(line.GetProperty("grads").GetProperty("student")), student.grad!, 1e-4);
+        }
+    }
+
     private static List<JsonElement> Lines(string kind)
     {
         var lines = new List<JsonElement>();

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using FineTuning.Strategies;
+using TorchSharp;
 using Xunit;
+using static FineTuning.Tensors.Scalars;
 using static TorchSharp.torch;
 
 namespace FineTuning.Tests.Strategies;
@@ -40,6 +42,25 @@ public sealed class GoldenTaskBalanceTests
                 step++;
             }
             Assert.True(step > 0, "the case has no steps");
+        }
+    }
+
+    [Fact]
+    public void Learned_uncertainties_weigh_losses_as_the_reference_does()
+    {
+        foreach (JsonElement line in Lines("uncertainty"))
+        {
+            using var scope = NewDisposeScope();
+            string[] kinds = [.. line.GetProperty("params").GetProperty("tasks").EnumerateArray().Select(kind => kind.GetString()!)];
+            double[] losses = Numbers(line.GetProperty("inputs").GetProperty("losses")), variances = Numbers(line.GetProperty("inputs").GetProperty("log_variance"));
+            Tensor[] means = [.. losses.Select(value => tensor((float)value, requires_grad: true))], logs = [.. variances.Select(value => tensor((float)value, requires_grad: true))];
+            // Each task has a share of 1 of the step here.
+            Tensor sum = kinds.Select((kind, i) => MultiTaskModel.Weigh(means[i], logs[i], kind == "regression", 1)).Aggregate((one, other) => one.Plus(other));
+            sum.backward();
+            JsonElement gradients = line.GetProperty("grads");
+            Near([line.GetProperty("outputs").GetProperty("loss").GetDouble()], [sum.Number()]);
+            Near(Numbers(gradients.GetProperty("losses")), means.Select(mean => mean.grad!.Number()));
+            Near(Numbers(gradients.GetProperty("log_variance")), logs.Select(log => log.grad!.Number()));
         }
     }
 

@@ -1,6 +1,7 @@
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Strategies;
 using FineTuning.Tasks;
@@ -14,12 +15,8 @@ namespace FineTuning.Tests.Strategies;
 /// <summary>Several heads on one trunk in one run: what the loss is, who gets which share, and what the result says.</summary>
 public sealed class MultiTaskTests
 {
-    private static readonly string Starter = Goldens.Starter;
-    private static readonly string[] Words = ["please", "reset", "my", "password", "anna", "paid", "the", "invoice"];
-
-    private static readonly LabeledText<string>[] Moods = [.. Enumerable.Range(0, 16).Select(i => new LabeledText<string>(Text(i), i % 3 == 0 ? "good" : "bad"))];
-    private static readonly TaggedText[] Names = [.. Enumerable.Range(0, 8).Select(i => (TaggedText)new TaggedWords(Text(i + 3).Split(' '), [.. Text(i + 3).Split(' ').Select(word => word == "anna" ? "B-PER" : "O")]))];
-    private static readonly ScoredText[] Stars = [.. Enumerable.Range(0, 8).Select(i => new ScoredText(Text(i), i % 5))];
+    private static readonly LabeledText<string>[] Moods = TaskHeads.Moods;
+    private static readonly TaggedText[] Names = TaskHeads.Names;
 
     public static TheoryData<string> Balancings => new("fixed", "outputs", "uncertainty", "norms", "projected");
 
@@ -29,7 +26,7 @@ public sealed class MultiTaskTests
     [InlineData(4)]
     public void The_loss_of_a_step_is_each_tasks_own_mean_weighed(int batch)
     {
-        using var heads = new Heads();
+        using var heads = new TaskHeads();
         double mood = heads.Mood.Evaluate(Moods[..4])["loss"], names = heads.Tagger.Evaluate(Names[..4])["loss"];
         // All eight rows are in one step, whatever the micro-batches are.
         MultiTaskResult result = FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods[..4], weight: 3).Task("names", heads.Tagger, Names[..4])
@@ -42,7 +39,7 @@ public sealed class MultiTaskTests
     {
         float[] Tuned(int batch)
         {
-            using var heads = new Heads();
+            using var heads = new TaskHeads();
             FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods[..4]).Task("names", heads.Tagger, Names[..4])
                 .With(o => o with { Steps = 2, BatchSize = batch, Accumulation = 8 / batch, Optimizer = Optimizer.Sgd(1e-2), Shuffle = false }).Train();
             return heads.Values();
@@ -56,7 +53,7 @@ public sealed class MultiTaskTests
     {
         (float[] Values, TrainingResult Run) Tuned()
         {
-            using var heads = new Heads(0.1);
+            using var heads = new TaskHeads(0.1);
             float[][] before = heads.ValuesOfHeads();
             // Eight batches are an epoch, in which every task has its share.
             MultiTaskResult result = heads.Tuner().WithBalancing(Balancing(balancing)).With(o => o with { Steps = 8, BatchSize = 4 }).Train();
@@ -75,7 +72,7 @@ public sealed class MultiTaskTests
     {
         (float[] Values, MultiTaskResult Result) Tuned(bool compared)
         {
-            using var heads = new Heads();
+            using var heads = new TaskHeads();
             MultiTaskTuner tuner = heads.Tuner().With(o => o with { Epochs = 2, BatchSize = 4 });
             MultiTaskResult result = (compared ? tuner.ComparedWithAlone() : tuner).Train();
             Assert.Equal(heads.Mood.Evaluate(Moods)["loss"], result["mood"].Together!["loss"], 1e-12);
@@ -88,7 +85,7 @@ public sealed class MultiTaskTests
         Assert.All(both.Tasks, task => Assert.NotNull(task.Alone));
         Assert.Contains("together", both.ToString(), StringComparison.Ordinal);
         // Alone is what the tuner of one model gives.
-        using var single = new Heads();
+        using var single = new TaskHeads();
         TrainingResult own = FineTuner.For(single.Mood).Epochs(2).BatchSize(4).ValidateOn(Moods).Train(Moods);
         Assert.Equal(own.Metrics!["loss"], both["mood"].Alone!["loss"], 1e-12);
     }
@@ -96,13 +93,13 @@ public sealed class MultiTaskTests
     [Fact]
     public void The_heads_share_one_trunk_and_save_as_folders_of_their_own()
     {
-        using var heads = new Heads();
+        using var heads = new TaskHeads();
         heads.Tuner().With(o => o with { Steps = 2 }).Train();
         string folder = Directory.CreateTempSubdirectory("tasks").FullName;
         heads.Mood.Save(Path.Combine(folder, "mood"));
         heads.Tagger.Save(Path.Combine(folder, "names"));
         using TextClassifier<string> mood = Pretrained.TextClassifier<string>(Path.Combine(folder, "mood"));
-        Assert.Equal(heads.Mood.Predict(Text(1)).Scores.Select(score => score.Score), mood.Predict(Text(1)).Scores.Select(score => score.Score));
+        Assert.Equal(heads.Mood.Predict(TaskHeads.Text(1)).Scores.Select(score => score.Score), mood.Predict(TaskHeads.Text(1)).Scores.Select(score => score.Score));
         using TokenClassifier names = Pretrained.TokenClassifier(Path.Combine(folder, "names"));
         Assert.Equal(names.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()), mood.Trunk.Weights.Select(weight => weight.Value.data<float>().ToArray()));
         Directory.Delete(folder, recursive: true);
@@ -137,6 +134,52 @@ public sealed class MultiTaskTests
         second.ImportPrecomputed(_ => null, faults.Add);
         Assert.Contains("task 'better'", Assert.Single(faults), StringComparison.Ordinal);
         foreach (TorchSharp.torch.Tensor value in kept.Values) value.Dispose();
+    }
+
+    [Fact]
+    public void Losses_are_divided_by_the_logarithm_of_the_outputs()
+    {
+        using var heads = new TaskHeads();
+        using var model = new MultiTaskModel(heads.Trunk, [Of("mood", heads.Mood, 3), Of("names", heads.Tagger, 1), Of("stars", heads.Rater, 1)], TaskBalancing.ByOutputs);
+        // Two labels, three tags; a single output is no choice.
+        Assert.Equal([3 / Math.Log(2), 1 / Math.Log(3), 1], model.Factors);
+        static TaskEntry Of<T>(string name, TunableModel<T> model, double weight) => new TaskEntry<T>(name, model, [], null, weight, 1);
+    }
+
+    [Fact]
+    public void The_score_is_the_weighted_mean_that_the_user_names_and_the_run_stops_on_it()
+    {
+        using var heads = new TaskHeads();
+        var scores = new List<double>();
+        MultiTaskResult result = FineTuner.For(heads.Trunk).Task("mood", heads.Mood, Moods, Moods, scoreWeight: 3).Task("stars", heads.Rater, TaskHeads.Stars, TaskHeads.Stars, scoreWeight: 0.5)
+            .With(o => o with { Epochs = 30, BatchSize = 4, Optimizer = Optimizer.Sgd(1e-9), EarlyStopping = new EarlyStopping(2) })
+            .OnEvaluation(evaluation => scores.Add(evaluation.Metrics["score"])).Train();
+        // Nothing moves: the third evaluation is the second without a gain.
+        Assert.Equal(StopReason.StoppedEarly, result.Run.StopReason);
+        Assert.Equal(3, scores.Count);
+        string stars = heads.Rater.PrimaryMetric;
+        MetricValue rated = result["stars"].Together!.Find(stars)!;
+        double sign = rated.Direction == MetricDirection.Lower ? -1 : 1;
+        Assert.Equal(((3 * result["mood"].Together!["accuracy"]) + (0.5 * sign * rated.Value)) / 3.5, scores[^1], 1e-6);
+    }
+
+    [Theory]
+    [InlineData("proportional", 8, 4)]
+    [InlineData("equal", 6, 6)]
+    [InlineData("temperature", 7, 5)]
+    [InlineData("annealed", 8, 4)]
+    public void A_run_has_the_batches_that_its_sampling_says(string name, int large, int small)
+    {
+        TaskSampling sampling = name switch
+        {
+            "proportional" => TaskSampling.Proportional, "equal" => TaskSampling.Equal, "temperature" => TaskSampling.Temperature(2), _ => TaskSampling.Annealed,
+        };
+        int[][] lengths = [[.. Enumerable.Repeat(5, 32)], [.. Enumerable.Repeat(5, 16)]];
+        var plan = new TaskEpochPlan(lengths, new FineTuning.Batching.BatchRules(4, null, true, true, 1, 100), sampling, 3, together: false);
+        Assert.Equal([large, small], plan.Counts(0));
+        Assert.Equal([large, small], new[] { true, false }.Select(first => plan.Of(1, 0).Count(batch => batch.Rows[0] < 32 == first)));
+        // Annealed sampling ends nearly equal: 32^0.2 to 16^0.2 of twelve batches.
+        if (name == "annealed") Assert.Equal([6, 6], plan.Counts(2));
     }
 
     [Fact]
@@ -176,8 +219,8 @@ public sealed class MultiTaskTests
     [Fact]
     public void What_is_wrong_with_tasks_is_said_at_once_before_data_is_read()
     {
-        using var heads = new Heads();
-        using var other = new Heads();
+        using var heads = new TaskHeads();
+        using var other = new TaskHeads();
         IEnumerable<TaggedText> Unread()
         {
             throw new InvalidOperationException("the data was read");
@@ -202,41 +245,4 @@ public sealed class MultiTaskTests
         _ => TaskBalancing.ProjectedGradients,
     };
 
-    private static string Text(int i) => string.Join(' ', Enumerable.Range(0, 3 + (i * 5 % 7)).Select(j => Words[(i + (j * j)) % Words.Length]));
-
-    /// <summary>Three heads on one trunk.</summary>
-    private sealed class Heads : IDisposable
-    {
-        public Heads(double dropout = 0)
-        {
-            Trunk = Pretrained.Trunk(Starter, new ModelLoadOptions { Dropout = dropout });
-            Mood = Pretrained.TextClassifier(Trunk, new TextClassifierOptions<string> { Labels = ["good", "bad"], Dropout = dropout });
-            Tagger = Pretrained.TokenClassifier(Trunk, ["PER"], new TokenClassifierOptions { Dropout = dropout });
-            Rater = Pretrained.TextRegressor(Trunk, new TextOptions { Dropout = dropout });
-        }
-
-        public Trunk Trunk { get; }
-
-        public TextClassifier<string> Mood { get; }
-
-        public TokenClassifier Tagger { get; }
-
-        public TextRegressor Rater { get; }
-
-        public MultiTaskTuner Tuner() => FineTuner.For(Trunk).Task("mood", Mood, Moods, Moods).Task("names", Tagger, Names, Names).Task("stars", Rater, Stars, Stars);
-
-        /// <summary>What each head has of its own.</summary>
-        public float[][] ValuesOfHeads() => [.. new[] { Mood.Weights, Tagger.Head.Weights, Rater.Weights }.Select(weights =>
-            weights.Where(weight => weight.Depth == weights.HeadDepth).SelectMany(weight => weight.Value.data<float>().ToArray()).ToArray())];
-
-        public float[] Values() => [.. Mood.Weights.Concat(Tagger.Head.Weights).Concat(Rater.Weights).SelectMany(weight => weight.Value.data<float>().ToArray())];
-
-        public void Dispose()
-        {
-            Mood.Dispose();
-            Tagger.Dispose();
-            Rater.Dispose();
-            Trunk.Dispose();
-        }
-    }
 }

@@ -237,7 +237,7 @@ public sealed class AugmentationTests
     {
         using MaskedLanguageModel filler = Pretrained.MaskedLanguageModel(Goldens.Require("pipelines", "bert-mask"));
         var settings = new Augmenting(1) { Augmentations = [Augmentation.MaskFilling(filler, 0.5)] };
-        int changed = 0;
+        int changed = 0, moved = 0;
         for (int i = 0; i < 12; i++)
         {
             var example = (TaggedWords)Tagged[i];
@@ -247,8 +247,12 @@ public sealed class AugmentationTests
             Assert.All(shown.Words.Where((word, w) => word != example.Words[w]), word => Assert.All(word, letter => Assert.True(char.IsLetter(letter), word)));
             Assert.Equal(shown.Words, ((TaggedWords)Shown(example, i, settings)).Words);
             if (!shown.Words.SequenceEqual(example.Words)) changed++;
+            // Offsets follow words of other lengths.
+            var annotated = (AnnotatedText)Shown(Annotated[i], i, settings);
+            Assert.Equal(Entities(Annotated[i]), Entities(annotated));
+            if (annotated.Text.Length != Annotated[i].Text.Length) moved++;
         }
-        Assert.True(changed > 0);
+        Assert.True(changed > 0 && moved > 0, $"{changed} {moved}");
     }
 
     [Fact]

@@ -26,7 +26,7 @@ internal sealed class RowsWriter(OutputHead head, double smoothing) : TunableMod
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) => Plan.Encoder is not null
         ? LanguageBatch.OfPairs(rows, 0, Plan.DecoderStartTokenId!.Value, Device) : LanguageBatch.OfTexts(rows, paddedLength, 0, Device);
 
-    public override Tensor SumLoss(Batch batch, ForwardContext context) => LanguageLoss.Sum(head, (LanguageBatch)batch, smoothing, context);
+    public override Tensor SumLoss(Batch batch, ForwardContext context) => new LanguageLoss(head, smoothing).Sum(batch, context);
 
     public override IEvaluation NewEvaluation() => new LanguageEvaluation(head);
 

@@ -15,11 +15,12 @@ namespace FineTuning.Heads;
 public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
 {
     private readonly LanguageModelOptions _options;
+    private readonly LanguageLoss _loss;
 
     private protected CausalTextModel(OutputHead head, PretrainedTokenizer tokenizer, LanguageModelOptions options, GenerationConfigFile file)
         : base(head, tokenizer, options, file)
     {
-        _options = options;
+        (_options, _loss) = (options, new(head, options.LabelSmoothing, options.DynamicFineTuning));
         MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
         Encoding = new(tokenizer, new(MaximumLength, options.Learned, options.LostTargets, options.Packing));
     }
@@ -135,9 +136,10 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        LanguageBatch rows = OwnRows.Batch<LanguageBatch>(batch);
-        return _options.DynamicFineTuning ? LanguageLoss.DynamicSum(Head, rows, context) : LanguageLoss.Sum(Head, rows, _options.LabelSmoothing, context);
+        return _loss.Sum(batch, context);
     }
+
+    internal override IWordHead Words => _loss;
 
     private void CollectMisfits(string name, OutputHead other, List<string> violations)
     {

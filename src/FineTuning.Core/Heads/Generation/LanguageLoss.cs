@@ -6,28 +6,37 @@ using static TorchSharp.torch;
 
 namespace FineTuning.Heads;
 
-/// <summary>The cross-entropy of the tokens that are learned; scores over the vocabulary exist for a few tokens at a time.</summary>
-internal static class LanguageLoss
+/// <summary>The tokens that are learned, and their cross-entropy; scores over the vocabulary exist for a few tokens at a time.</summary>
+/// <param name="head">A head over the vocabulary.</param>
+/// <param name="smoothing">The share of the target that is spread over all words.</param>
+/// <param name="isDynamic">Whether each loss counts by its probability, -p log p, where the factor p has no gradient (Wu et al. 2025, equation 9).</param>
+internal sealed class LanguageLoss(OutputHead head, double smoothing, bool isDynamic = false) : IWordHead
 {
-    /// <summary>The sum over targets, a scalar.</summary>
-    /// <param name="head">A head over the vocabulary.</param>
-    /// <param name="batch">At least one target.</param>
-    /// <param name="smoothing">The share of the target that is spread over all words.</param>
-    /// <param name="context">The pass.</param>
-    public static Tensor Sum(OutputHead head, LanguageBatch batch, double smoothing, ForwardContext context)
+    public OutputHead Head { get; } = head;
+
+    public Tensor States(Batch batch, ForwardContext context)
     {
-        using WeightPass pass = head.Weights.Enter();
-        Tensor hidden = head.Trunk.Hidden(batch.Input, context, WantedStates.At(batch.Predicting));
-        return head.SumLosses(hidden, batch.Targets, batch.Weights, smoothing, context);
+        LanguageBatch rows = OwnRows.Batch<LanguageBatch>(batch);
+        using WeightPass pass = Head.Weights.Enter();
+        return Head.Trunk.Hidden(rows.Input, context, WantedStates.At(rows.Predicting));
     }
 
-    /// <summary>The sum over targets of -p log p, where the factor p has no gradient (Wu et al. 2025, equation 9), a scalar.</summary>
-    public static Tensor DynamicSum(OutputHead head, LanguageBatch batch, ForwardContext context)
+    public Tensor SumLoss(Batch batch, Tensor states, ForwardContext context)
     {
-        using WeightPass pass = head.Weights.Enter();
-        Tensor logs = head.LogProbabilities(head.Trunk.Hidden(batch.Input, context, WantedStates.At(batch.Predicting)), batch.Targets, context);
+        LanguageBatch rows = OwnRows.Batch<LanguageBatch>(batch);
+        if (!isDynamic) return Head.SumLosses(states, rows.Targets, rows.Weights, smoothing, context);
+        Tensor logs = Head.LogProbabilities(states, rows.Targets, context);
         Tensor losses = logs.neg() * logs.detach().exp();
-        return (batch.Weights is null ? losses : losses * batch.Weights).sum();
+        return (rows.Weights is null ? losses : losses * rows.Weights).sum();
+    }
+
+    public Tensor? Weights(Batch batch) => OwnRows.Batch<LanguageBatch>(batch).Weights;
+
+    /// <summary>The sum over targets, a scalar.</summary>
+    public Tensor Sum(Batch batch, ForwardContext context)
+    {
+        using WeightPass pass = Head.Weights.Enter();
+        return SumLoss(batch, States(batch, context), context);
     }
 }
 

@@ -13,13 +13,14 @@ namespace FineTuning.Heads;
 public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<string, string>
 {
     private readonly TextToTextOptions _options;
+    private readonly LanguageLoss _loss;
     private readonly int _start;
     private readonly int _end;
 
     private TextToText(OutputHead head, PretrainedTokenizer tokenizer, TextToTextOptions options, GenerationConfigFile file, string name)
         : base(head, tokenizer, options, file)
     {
-        _options = options;
+        (_options, _loss) = (options, new(head, options.LabelSmoothing));
         MaximumSourceLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumSourceLength);
         MaximumTargetLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumTargetLength);
         _end = tokenizer.EndId ?? throw new InvalidOptionsException(
@@ -79,8 +80,10 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return LanguageLoss.Sum(Head, OwnRows.Batch<LanguageBatch>(batch), _options.LabelSmoothing, context);
+        return _loss.Sum(batch, context);
     }
+
+    internal override IWordHead Words => _loss;
 
     /// <summary>The text that the model makes of a text.</summary>
     /// <param name="source">

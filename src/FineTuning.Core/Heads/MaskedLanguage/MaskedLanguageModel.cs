@@ -130,6 +130,8 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
         return Losses.CrossEntropy(Head.LogitsAt(masked.Input, masked.Positions(Device), context), masked.Targets(Device), null, null, 0);
     }
 
+    internal override IWordHead Words => new MaskedWords(this);
+
     /// <summary>What a user's metric gets: the id of the masked token and the most probable one.</summary>
     public override (Type Target, Type Prediction)? MetricTypes => (typeof(int), typeof(int));
 
@@ -177,6 +179,24 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     {
         base.Dispose(disposing);
         if (disposing) Head.Dispose();
+    }
+
+    /// <summary>The tokens behind masks.</summary>
+    private sealed class MaskedWords(MaskedLanguageModel model) : IWordHead
+    {
+        public OutputHead Head => model.Head;
+
+        public Tensor States(Batch batch, ForwardContext context)
+        {
+            var masked = OwnRows.Batch<MaskedBatch>(batch);
+            using WeightPass pass = Head.Weights.Enter();
+            return Head.Trunk.Hidden(masked.Input, context, WantedStates.At(masked.Positions(model.Device)));
+        }
+
+        public Tensor SumLoss(Batch batch, Tensor states, ForwardContext context) =>
+            Head.SumLosses(states, OwnRows.Batch<MaskedBatch>(batch).Targets(model.Device), null, 0, context);
+
+        public Tensor? Weights(Batch batch) => null;
     }
 
     private sealed class Evaluation(MaskedLanguageModel model) : IEvaluation

@@ -149,7 +149,7 @@ internal sealed class AdaptiveRun : IDisposable
             if (recipe.Features.OfType<AdapterTuning>().FirstOrDefault() is { } adapter)
             {
                 _model.Adapters.AddInRun(adapter.Adapter!, adapter.Name, recipe.Seed);
-                (_adapter, _model.Adapters.TunedBy) = (adapter.Name, adapter.Configuration);
+                (_adapter, _model.ActiveAdapter!.TunedBy) = (adapter.Name, adapter.Configuration);
             }
             TrainingResult run = new TrainingLoop(_model, _taken.Train, _taken.Validation, recipe, _observer, _taken.Stop, _taken.Clock).Run();
             var trial = new AdaptiveTrial(name, run, _cost.Of(run, depth) + Rehearsal);

@@ -2,6 +2,7 @@ using FineTuning.Batching;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,15 +15,26 @@ internal sealed class ContinuedModel : ModelView
     private readonly TunableModel _learner;
     private readonly IReadOnlyList<KeptTask> _kept;
     private readonly MultiTaskModel? _tasks;
+    private readonly OldWeights? _old;
     private IReadOnlyList<EncodedRow> _trained = [];
 
-    public ContinuedModel(TunableModel model, IReadOnlyList<KeptTask> kept, ContinuedTraining training)
+    /// <param name="model">Learns; an adapter that it is to learn is on it.</param>
+    /// <param name="kept">What is not to be forgotten.</param>
+    /// <param name="training">How it is protected.</param>
+    /// <param name="frozen">What the recipe keeps from training. Null: nothing.</param>
+    public ContinuedModel(TunableModel model, IReadOnlyList<KeptTask> kept, ContinuedTraining training, WeightFilter? frozen = null)
         : base(model)
     {
         (_kept, Training) = (kept, training);
-        TunableModel Taught(TunableModel head) =>
-            training.Distilled > 0 && head.GivesScores ? new TaughtModel(head, training.Distilled, training.Temperature) : head;
-        _learner = kept.Any(task => ReferenceEquals(task.Model.Weights, model.Weights)) ? Taught(model) : model;
+        bool keepsItself = kept.Any(task => ReferenceEquals(task.Model.Weights, model.Weights));
+        (string Task, TunableModel Model)[] readers = [.. (keepsItself ? [("new", model)] : Array.Empty<(string, TunableModel)>()),
+            .. training.Replays ? kept.Select(task => (task.Name, task.Model)) : []];
+        if (training.Distilled > 0 && readers.Any(reader => reader.Model.Words is not null))
+            _old = new([.. readers.Where(reader => reader.Model.Words is not null)], frozen ?? new WeightFilter());
+        TunableModel Taught(TunableModel head) => training.Distilled <= 0 ? head
+            : head.GivesScores ? new TaughtModel(head, training.Distilled, training.Temperature)
+            : head.Words is not null ? new TaughtWords(head, _old!, training.Distilled, training.Temperature) : head;
+        _learner = keepsItself ? Taught(model) : model;
         if (!training.Replays) return;
         // With one model for all there is nothing to join, and weights keep their names.
         bool isAlone = kept.All(task => ReferenceEquals(task.Model.Weights, model.Weights));
@@ -31,6 +43,9 @@ internal sealed class ContinuedModel : ModelView
     }
 
     public ContinuedTraining Training { get; }
+
+    /// <summary>The weights before the run, with which words are predicted to be distilled. Null: they are not needed.</summary>
+    public OldWeights? Old => _old;
 
     /// <summary>Ends what is computed before the first step.</summary>
     public CancellationToken Cancellation { get; private set; }
@@ -100,6 +115,7 @@ internal sealed class ContinuedModel : ModelView
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
     {
         Cancellation = cancellation;
+        _old?.Keep();
         if (_tasks is not null) _tasks.Precompute(rows, cancellation);
         else if (_learner is TaughtModel) _learner.Precompute(_trained, cancellation);
         Model.Precompute([.. rows.Where(row => row is not TaskRow)], cancellation);
@@ -112,7 +128,9 @@ internal sealed class ContinuedModel : ModelView
     protected override void Dispose(bool disposing)
     {
         base.Dispose(disposing);
-        if (disposing) _tasks?.Dispose();
+        if (!disposing) return;
+        _tasks?.Dispose();
+        _old?.Dispose();
     }
 
     /// <summary>A task whose rows are read elsewhere.</summary>
@@ -120,8 +138,8 @@ internal sealed class ContinuedModel : ModelView
     {
         public override bool HasValidation => false;
 
-        public override RowSet Train(Training.RunData read) => throw new InvalidOperationException("its rows are read with those of the run");
+        public override RowSet Train(RunData read) => throw new InvalidOperationException("its rows are read with those of the run");
 
-        public override RowSet? Validate(Training.RunData read) => null;
+        public override RowSet? Validate(RunData read) => null;
     }
 }

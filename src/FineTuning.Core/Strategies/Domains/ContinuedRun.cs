@@ -36,7 +36,12 @@ internal sealed record ContinuedRun(TunableModel Model, IReadOnlyList<KeptTask> 
         return await Run(model, rows).Start(taken => Learn(model, rows, taken), cancellation).ConfigureAwait(false);
     }
 
-    private ContinuedModel? MakeModel() => Protection.Protects ? new(Model, Kept, Protection) : null;
+    private ContinuedModel? MakeModel()
+    {
+        // An adapter is put on before the weights of several heads are joined: what it trains stands in the place of theirs.
+        foreach (RunFeature feature in Options.Features) feature.Prepare(Model);
+        return Protection.Protects ? new(Model, Kept, Protection, Options.Frozen) : null;
+    }
 
     private TrainingRun Run(ContinuedModel? model, KeptRows rows) => new(model ?? Model, Options, Observer, read =>
     {

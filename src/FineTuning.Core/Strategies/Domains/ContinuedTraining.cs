@@ -22,8 +22,8 @@ internal sealed record ContinuedTraining(
 
     internal override bool CanResume => true;
 
-    // Where the weights were, and what the Fisher information is.
-    internal override int WeightCopies => Strength > 0 ? 2 : 0;
+    // Where the weights were, and what the Fisher information is; for a language model, with what it is taught.
+    internal override int WeightCopies => (Strength > 0 ? 2 : 0) + (Distilled > 0 ? 1 : 0);
 
     internal override LoopFeature Start() => new ProtectedSteps(this);
 

@@ -11,7 +11,10 @@ namespace FineTuning;
 /// <c>FineTuner.For(model).ValidateOn(dev).Keeping("old", model, oldTest).Train(data)</c>.
 /// </summary>
 /// <typeparam name="TExample">What the model is trained on.</typeparam>
-/// <remarks>Immutable and thread-safe; each verb returns another tuner. Besides what a run needs, it needs memory for two copies of the weights.</remarks>
+/// <remarks>
+/// Immutable and thread-safe; each verb returns another tuner. Besides what a run needs, it needs memory for two copies of the weights. Where an adapter is
+/// trained, old is what the model is with the adapter as it begins, new what it is with the adapter as it ends, and all protections hold the adapter.
+/// </remarks>
 public sealed class ContinuedTuner<TExample>
 {
     private readonly FineTuner<TExample> _tuner;
@@ -56,7 +59,8 @@ public sealed class ContinuedTuner<TExample>
 
     /// <summary>
     /// Lets the model also learn the answers that it gave before the run: (1 - a) L + a T^2 KL (Hinton, Vinyals and Dean 2015; Li and Hoiem 2016), on the new
-    /// data where the model itself is an old task, and on replayed data. For heads that choose among labels.
+    /// data where the model itself is an old task, and on replayed data. For heads that choose among labels, whose answers are kept, and for language
+    /// models, which are computed with the old weights too in each step: a copy of what trains, and about the time of one more pass forward.
     /// </summary>
     /// <param name="share">a, above 0 and at most 1. Default 0.5.</param>
     /// <param name="temperature">T, from 0.1 to 100. Default 2.</param>
@@ -102,15 +106,16 @@ public sealed class ContinuedTuner<TExample>
         TrainingOptions recipe = _protection.Protects ? _tuner.Options.With(_protection) : _tuner.Options;
         var violations = new List<string>();
         if (_tuner.Validation is null) violations.Add("what is gained is measured on validation data: add ValidateOn(...)");
-        if (model.ActiveAdapter is not null || recipe.Features.Any(feature => feature is AdapterTuning))
-            violations.Add("an adapter is to be trained: without it the model is what it was, so that there is nothing to keep");
         violations.AddRange(_kept.GroupBy(task => task.Name, StringComparer.Ordinal).Where(group => group.Count() > 1)
             .Select(group => $"{group.Count()} kept tasks are named '{group.Key}': names differ"));
         foreach (KeptTask task in _kept) CollectViolations(task, model, violations);
-        bool IsTaught(KeptTask task) => task.Model.GivesScores && (_protection.Replays || ReferenceEquals(task.Model.Weights, model.Weights));
+        if (_kept.Any(task => task.Name is "new")) violations.Add("a kept task is named 'new', which is what is learned now: give it another name");
+        bool IsTaught(KeptTask task) => (task.Model.GivesScores || task.Model.Words is not null)
+            && (_protection.Replays || ReferenceEquals(task.Model.Weights, model.Weights));
         if (_protection.Distilled > 0 && !_kept.Any(IsTaught))
         {
-            violations.Add("nothing can be distilled: it takes a head that chooses among labels and is the tuned model itself, or is replayed");
+            violations.Add("nothing can be distilled: it takes a head that chooses among labels or predicts words, "
+                + "and that is the tuned model itself, or is replayed");
         }
         // What is out of range is said also where nothing would come of it.
         if (!_protection.Protects) _protection.CollectViolations(violations, hasValidation: true);

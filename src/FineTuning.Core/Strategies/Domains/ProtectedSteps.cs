@@ -9,17 +9,19 @@ namespace FineTuning.Strategies;
 /// <summary>The steps of a run that protects: tells the model which tasks a step has, and holds weights back by what the old tasks need of them.</summary>
 internal sealed class ProtectedSteps(ContinuedTraining settings) : LoopFeature
 {
-    private const string Path = "kept/", StartPath = "kept/start/", FisherPath = "kept/fisher/";
+    private const string Path = "kept/", StartPath = "kept/start/", FisherPath = "kept/fisher/", OldPath = "kept/old/";
 
     private readonly WeightCopies _start = new(StartPath);
     private Tensor[] _fisher = [];
     private IReadOnlyList<Weight> _weights = [];
+    private OldWeights? _old;
 
-    public override string? StatePath => settings.Strength > 0 ? Path : null;
+    public override string? StatePath => settings.Strength > 0 || settings.Distilled > 0 ? Path : null;
 
     public override void Begin(RunParts run)
     {
         ContinuedModel model = ModelOf(run);
+        _old = model.Old;
         if (settings.Strength <= 0 || _fisher.Length > 0) return;
         _weights = run.Trained;
         _start.Keep(_weights);
@@ -42,6 +44,7 @@ internal sealed class ProtectedSteps(ContinuedTraining settings) : LoopFeature
 
     public override void Export(StateWriter state)
     {
+        _old?.Export(OldPath, state);
         if (settings.Strength <= 0) return;
         _start.Export(state);
         for (int i = 0; i < _fisher.Length; i++) state.Add(FisherPath + _weights[i].Name, _fisher[i]);
@@ -49,6 +52,8 @@ internal sealed class ProtectedSteps(ContinuedTraining settings) : LoopFeature
 
     public override void Import(RunParts run, StateReader state)
     {
+        _old = ModelOf(run).Old;
+        _old?.Import(OldPath, state);
         if (settings.Strength <= 0) return;
         _weights = run.Trained;
         _start.Import(_weights, state);

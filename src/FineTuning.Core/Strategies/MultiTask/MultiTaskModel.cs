@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Batching;
 using FineTuning.Heads;
 using FineTuning.Metrics;
@@ -24,8 +25,8 @@ internal sealed class MultiTaskModel : TunableModel
     private readonly Weight[] _logVariances = [];
     private Dictionary<int, (double Targets, double Share)> _step = [];
 
-    public MultiTaskModel(Trunk trunk, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing)
-        : this(trunk.Weights, trunk.Device, tasks, balancing)
+    public MultiTaskModel(Trunk trunk, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing, AttachedAdapters? adapters = null)
+        : this(trunk.Weights, trunk.Device, tasks, balancing, adapters)
     {
     }
 
@@ -33,12 +34,13 @@ internal sealed class MultiTaskModel : TunableModel
     /// <param name="device">Where it is.</param>
     /// <param name="tasks">At least one.</param>
     /// <param name="balancing">How their losses are weighed.</param>
-    public MultiTaskModel(WeightSet shared, Device device, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing)
+    /// <param name="adapters">Those of the tasks, with which the shared weights stay. Null: no task has one.</param>
+    public MultiTaskModel(WeightSet shared, Device device, IReadOnlyList<TaskEntry> tasks, TaskBalancing balancing, AttachedAdapters? adapters = null)
     {
-        (_tasks, _balancing, Device) = (tasks, balancing, device);
+        (_tasks, _balancing, Device, Attached) = (tasks, balancing, device, adapters);
         Shared = shared;
-        Weights = WeightSet.Join(shared, tasks.Select(task => (task.Name, task.Model.Weights)));
-        Factors = [.. tasks.Select(task => task.Weight / (balancing is OutputBalancing ? Math.Log(Math.Max(Math.E, task.Model.HeadOutputs)) : 1))];
+        Weights = adapters?.Join() ?? WeightSet.Join(shared, tasks.Select(task => (task.Name, task.Model.Weights)));
+        Factors = [.. tasks.Select(task => task.Weight / (balancing is OutputBalancing ? LossOfAGuess(task.Model.HeadOutputs) : 1))];
         Losses = new double[tasks.Count];
         if (balancing is not UncertaintyBalancing) return;
         _logVariances = [.. tasks.Select(task => Weights.Add($"{task.Name}/log_variance", zeros(1), WeightKind.Bias, Weights.HeadDepth))];
@@ -46,6 +48,9 @@ internal sealed class MultiTaskModel : TunableModel
 
     /// <summary>The trunk's weights.</summary>
     public WeightSet Shared { get; }
+
+    /// <summary>The adapters of the tasks. Null: no task has one.</summary>
+    public AttachedAdapters? Attached { get; }
 
     /// <summary>What each task's mean loss is multiplied by.</summary>
     public double[] Factors { get; }
@@ -92,6 +97,28 @@ internal sealed class MultiTaskModel : TunableModel
     /// <summary>The share of the step's batches that are a task's.</summary>
     public double ShareOf(int task) => _step.GetValueOrDefault(task).Share;
 
+    /// <summary>The adapter of a task by its name; null: it has none.</summary>
+    public BuiltAdapter? AdapterOf(string task) => Attached?.Of(IndexOf(task));
+
+    /// <summary>What the mean loss of a task is multiplied by in the step that is computed; 0 where the step has none of it.</summary>
+    public double PartOf(string task) => ShareOf(IndexOf(task)) * Factors[IndexOf(task)];
+
+    /// <summary>Computes for a task, with its adapter where it has one.</summary>
+    public T For<T>(int task, Func<T> compute)
+    {
+        Attached?.Enter(task);
+        return compute();
+    }
+
+    internal override bool SwitchesTheTrunk => Attached is not null;
+
+    // What all tasks have below them.
+    internal override FrozenLayers FrozenLayers() => Attached is null ? base.FrozenLayers()
+        : ByTask(_ => base.FrozenLayers()).Aggregate((one, other) => new(Math.Min(one.Encoder, other.Encoder), Math.Min(one.Decoder, other.Decoder)));
+
+    internal override string? WhyStatesDiffer(FrozenLayers border) =>
+        Attached is null ? base.WhyStatesDiffer(border) : ByTask(_ => base.WhyStatesDiffer(border)).FirstOrDefault(reason => reason is not null);
+
     public override Batch Collate(IReadOnlyList<EncodedRow> rows, int paddedLength) =>
         Collate(rows, paddedLength, (task, own, length) => task.Collate(own, length));
 
@@ -102,17 +129,19 @@ internal sealed class MultiTaskModel : TunableModel
 
     public override Tensor SumLoss(Batch batch, ForwardContext context)
     {
-        Tensor? sum = null;
-        foreach (TaskPart part in ((TaskBatch)batch).Parts)
-        {
-            if (part.Batch.TargetCount <= 0) continue;
-            Tensor mean = _tasks[part.Task].Model.SumLoss(part.Batch, context) / Held(part.Targets);
-            Losses[part.Task] += mean.Number();
-            Tensor loss = mean * Held(part.OfTheStep * Factors[part.Task]);
-            if (_logVariances.Length > 0) loss = Weigh(loss, _logVariances[part.Task].Value.squeeze(0), part);
-            sum = sum is null ? loss : sum.Plus(loss);
-        }
-        return sum ?? zeros(1).sum(ScalarType.Float32);
+        TaskPart[] parts = [.. ((TaskBatch)batch).Parts.Where(part => part.Batch.TargetCount > 0)];
+        // What is computed again in the backward pass is computed with the adapter that is attached then.
+        if (Attached is not null && parts.Length > 1 && context.Recomputed is not null && is_grad_enabled())
+            throw new InvalidOperationException("a batch of several tasks with adapters has its gradients task by task: AddGradients");
+        return parts.Select(part => Loss(part, parts.Length == 1 ? context : context.Again()))
+            .Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : sum.Plus(loss)) ?? zeros(1).sum(ScalarType.Float32);
+    }
+
+    public override double AddGradients(Batch batch, ForwardContext context)
+    {
+        TaskPart[] parts = [.. ((TaskBatch)batch).Parts.Where(part => part.Batch.TargetCount > 0)];
+        if (Attached is null || parts.Length < 2) return base.AddGradients(batch, context);
+        return parts.Sum(part => AddGradientsOf(Loss(part, context.Again())));
     }
 
     public override bool LossAddsOverRows => _tasks.All(task => task.Model.LossAddsOverRows);
@@ -136,7 +165,18 @@ internal sealed class MultiTaskModel : TunableModel
 
     internal override void Precompute(IReadOnlyList<EncodedRow> rows, CancellationToken cancellation)
     {
-        for (int i = 0; i < _tasks.Count; i++) _tasks[i].Model.Precompute([.. Train[i].Rows, .. Validation[i]?.Rows ?? []], cancellation);
+        try
+        {
+            for (int i = 0; i < _tasks.Count; i++)
+            {
+                Attached?.Enter(i);
+                _tasks[i].Model.Precompute([.. Train[i].Rows, .. Validation[i]?.Rows ?? []], cancellation);
+            }
+        }
+        finally
+        {
+            Attached?.Leave();
+        }
     }
 
     internal override string? PrecomputedPath => _tasks.Any(task => task.Model.PrecomputedPath is not null) ? Precomputed : null;
@@ -176,9 +216,27 @@ internal sealed class MultiTaskModel : TunableModel
         return new(rows, parts, parts.Sum(part => part.Share));
     }
 
-    private Tensor Weigh(Tensor loss, Tensor logVariance, TaskPart part)
+    // Among so many outputs; a single one is no choice, and its loss is as it is.
+    private static double LossOfAGuess(int outputs) => outputs > 1 ? Math.Log(outputs) : 1;
+
+    private int IndexOf(string task) => Enumerable.Range(0, _tasks.Count).First(i => _tasks[i].Name == task);
+
+    private IEnumerable<T> ByTask<T>(Func<int, T> look) => Enumerable.Range(0, _tasks.Count).Select(i => For(i, () => look(i)));
+
+    private Tensor Loss(TaskPart part, ForwardContext context)
     {
-        double half = _tasks[part.Task].Own is TextRegressor ? 0.5 : 1;
-        return (loss * logVariance.neg().exp() * Held(half)).Plus(logVariance * Held(0.5 * part.Share));
+        Attached?.Enter(part.Task);
+        Tensor mean = _tasks[part.Task].Model.SumLoss(part.Batch, context) / Held(part.Targets);
+        Losses[part.Task] += mean.Number();
+        Tensor loss = mean * Held(part.OfTheStep * Factors[part.Task]);
+        return _logVariances.Length > 0 ? Weigh(loss, _logVariances[part.Task].Value.squeeze(0), _tasks[part.Task].Own is TextRegressor, part.Share) : loss;
     }
+
+    /// <summary>exp(-s) L + s / 2, for regression 1/2 exp(-s) L + s / 2, of a share of a step (Kendall, Gal and Cipolla 2018, equations 7 to 10).</summary>
+    /// <param name="loss">The share of L that is here, a scalar.</param>
+    /// <param name="logVariance">s, a scalar.</param>
+    /// <param name="isRegression">Whether it is a regression's.</param>
+    /// <param name="share">Which share of the term without L is here.</param>
+    internal static Tensor Weigh(Tensor loss, Tensor logVariance, bool isRegression, double share) =>
+        (loss * logVariance.neg().exp() * Held(isRegression ? 0.5 : 1)).Plus(logVariance * Held(0.5 * share));
 }

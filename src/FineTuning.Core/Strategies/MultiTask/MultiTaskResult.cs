@@ -43,8 +43,8 @@ public sealed class MultiTaskResult
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class TaskResult
 {
-    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone) =>
-        (Name, Metric, Together, Alone) = (name, metric, together, alone);
+    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone, bool isAlone = false) =>
+        (Name, Metric, Together, Alone, IsAlone) = (name, metric, together, alone, isAlone);
 
     /// <summary>Its name.</summary>
     public string Name { get; }
@@ -62,6 +62,11 @@ public sealed class TaskResult
     public bool IsHarmed => Alone?.Find(Metric) is { } alone && Together?.Find(Metric) is { } together
         && (alone.Direction == MetricDirection.Lower ? together.Value > alone.Value : together.Value < alone.Value);
 
+    /// <summary>
+    /// Whether its model has what the run over it alone made of it now, since that is better: see <see cref="MultiTaskTuner.ComparedWithAlone"/>.
+    /// </summary>
+    public bool IsAlone { get; }
+
     /// <summary>Its main metric in one line.</summary>
     public override string ToString()
     {
@@ -69,6 +74,7 @@ public sealed class TaskResult
         string text = string.Create(CultureInfo.InvariantCulture, $"{Name}: {Metric} {Together[Metric]:0.####}");
         if (Alone is null) return text;
         text += string.Create(CultureInfo.InvariantCulture, $" together, {Alone[Metric]:0.####} alone");
+        if (IsAlone) return text + ": the other tasks harm it; it has what it learned alone";
         return IsHarmed ? text + ": the other tasks harm it; train it alone, or give it more weight" : text;
     }
 }

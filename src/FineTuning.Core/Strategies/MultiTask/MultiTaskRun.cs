@@ -8,19 +8,23 @@ namespace FineTuning.Strategies;
 
 /// <summary>One run over several tasks: encodes the data of each, trains each alone where that is asked for, then all together.</summary>
 internal sealed record MultiTaskRun(
-    Trunk Trunk, IReadOnlyList<TaskEntry> Tasks, MultiTaskTraining Training, TrainingOptions Options, RunObserver Observer, bool Compares)
+    Trunk Trunk, IReadOnlyList<TaskEntry> Tasks, MultiTaskTraining Training, TrainingOptions Options, RunObserver Observer, AloneRuns Alone)
 {
+    private IReadOnlyList<TaskAdapter> Adapters { get; } = Options.Features.OfType<TaskAdapterTuning>().FirstOrDefault()?.Tasks ?? [];
+
     public MultiTaskResult Train(CancellationToken cancellation)
     {
-        using var model = new MultiTaskModel(Trunk, Tasks, Training.Balancing);
+        using MultiTaskModel model = MakeModel();
         return Run(model).Run(taken => Learn(model, taken), cancellation);
     }
 
     public async Task<MultiTaskResult> TrainAsync(CancellationToken cancellation)
     {
-        using var model = new MultiTaskModel(Trunk, Tasks, Training.Balancing);
+        using MultiTaskModel model = MakeModel();
         return await Run(model).Start(taken => Learn(model, taken), cancellation).ConfigureAwait(false);
     }
+
+    private MultiTaskModel MakeModel() => new(Trunk, Tasks, Training.Balancing, AttachedAdapters.Put(Trunk, Tasks, Adapters));
 
     private TrainingRun Run(MultiTaskModel model) => new(model, Options, Observer, read =>
     {
@@ -31,20 +35,29 @@ internal sealed record MultiTaskRun(
 
     private MultiTaskResult Learn(MultiTaskModel model, TakenRun taken)
     {
-        model.Shapes = [.. Tasks.Select((task, i) => model.Validation[i] is { } rows ? Evaluator.Shape(task.Model, rows) : null)];
-        MetricReport?[] alone = Compares ? TrainAlone(model, taken) : new MetricReport?[Tasks.Count];
-        TrainingResult result = Run(model).Learn(taken);
-        return new(result, [.. Tasks.Select((task, i) => new TaskResult(task.Name, task.Model.PrimaryMetric, Measure(model, i), alone[i]))]);
+        model.Attached?.Hold();
+        var alone = new SingleTask?[Tasks.Count];
+        try
+        {
+            model.Shapes = [.. Tasks.Select((task, i) => model.Validation[i] is { } rows ? model.For(i, () => Evaluator.Shape(task.Model, rows)) : null)];
+            if (Alone != AloneRuns.None) TrainAlone(model, taken, alone);
+            TrainingResult result = Run(model).Learn(taken);
+            return new(result, [.. Tasks.Select((task, i) => Better(model, i, Measure(model, i), alone[i]))]);
+        }
+        finally
+        {
+            model.Attached?.Leave();
+            foreach (SingleTask? own in alone) own?.Dispose();
+        }
     }
 
     // Each from the same weights, which are put back.
-    private MetricReport?[] TrainAlone(MultiTaskModel model, TakenRun taken)
+    private void TrainAlone(MultiTaskModel model, TakenRun taken, SingleTask?[] alone)
     {
         using var start = new BestWeights([.. model.Weights.Where(weight => weight.CanTrain)]);
         start.Keep();
-        var reports = new MetricReport?[Tasks.Count];
         double rows = taken.Train.Rows.Count;
-        for (int i = 0; i < reports.Length; i++)
+        for (int i = 0; i < alone.Length; i++)
         {
             if (model.Validation[i] is null) continue;
             TrainingOptions recipe = Options.WithoutWatchers() with
@@ -53,13 +66,34 @@ internal sealed record MultiTaskRun(
                 Steps = Options.Steps is { } steps ? Math.Max(1, (long)Math.Round(steps * model.Train[i].Rows.Count / rows)) : null,
                 Metric = null,
             };
-            recipe = recipe with { Features = [.. recipe.Features.Where(feature => feature is not MultiTaskTraining)] };
+            recipe = recipe with { Features = [.. recipe.Features.Where(feature => feature is not (MultiTaskTraining or TaskAdapterTuning))] };
+            if (Adapters.FirstOrDefault(own => own.Task == Tasks[i].Name) is { } adapter)
+                recipe = recipe.With(new AdapterTuning(adapter.Task, adapter.Configuration) { Adapter = adapter.Adapter });
             var observer = new RunObserver { Logger = Observer.Logger };
+            model.Attached?.Enter(i);
             new TrainingLoop(Tasks[i].Model, model.Train[i], model.Validation[i], recipe, observer, taken.Stop, taken.Clock).Run();
-            reports[i] = Measure(model, i);
+            alone[i] = new(Measure(model, i)!, Alone == AloneRuns.Kept ? Own(model, i) : null);
             start.Restore();
         }
-        return reports;
+    }
+
+    // Together, or the weights of the run over the task alone where these are better and are to be kept.
+    private TaskResult Better(MultiTaskModel model, int task, MetricReport? together, SingleTask? alone)
+    {
+        var result = new TaskResult(Tasks[task].Name, Tasks[task].Model.PrimaryMetric, together, alone?.Report);
+        if (!result.IsHarmed || alone?.Weights is not { } weights) return result;
+        weights.Restore();
+        Tasks[task].Model.Calibrate(alone.Report);
+        return new(result.Name, result.Metric, together, alone.Report, isAlone: true);
+    }
+
+    // What the task has for itself, as it is.
+    private BestWeights Own(MultiTaskModel model, int task)
+    {
+        string path = $"{Tasks[task].Name}/";
+        var own = new BestWeights([.. model.Weights.Where(weight => weight.CanTrain && weight.Name.StartsWith(path, StringComparison.Ordinal))]);
+        own.Keep();
+        return own;
     }
 
     private IEpochPlan Plan(IReadOnlyList<RowSet> sets, BatchRules rules) =>
@@ -76,5 +110,26 @@ internal sealed record MultiTaskRun(
     }
 
     private MetricReport? Measure(MultiTaskModel model, int task) => model.Validation[task] is not { } rows ? null
-        : Evaluator.Evaluate(Tasks[task].Model, rows, new EvaluationWatch(CancellationToken.None));
+        : model.For(task, () => Evaluator.Evaluate(Tasks[task].Model, rows, new EvaluationWatch(CancellationToken.None)));
+
+    /// <summary>What a run over one task alone came to.</summary>
+    /// <param name="Report">Its validation data, measured.</param>
+    /// <param name="Weights">What the task has for itself, as that run left it. Null: it is not to be kept.</param>
+    private sealed record SingleTask(MetricReport Report, BestWeights? Weights) : IDisposable
+    {
+        public void Dispose() => Weights?.Dispose();
+    }
+}
+
+/// <summary>Whether each task is trained alone, too.</summary>
+internal enum AloneRuns
+{
+    /// <summary>No.</summary>
+    None,
+
+    /// <summary>To be compared.</summary>
+    Compared,
+
+    /// <summary>To be compared, and kept where it is better.</summary>
+    Kept,
 }

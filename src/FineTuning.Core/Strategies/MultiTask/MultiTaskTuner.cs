@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Errors;
 using FineTuning.Models;
 using FineTuning.Strategies;
@@ -17,22 +18,25 @@ namespace FineTuning;
 public sealed class MultiTaskTuner
 {
     private readonly Trunk _trunk;
-    private readonly IReadOnlyList<TaskEntry> _tasks;
-    private readonly MultiTaskTraining _training;
-    private readonly RunObserver _observer;
-    private readonly bool _compares;
 
-    internal MultiTaskTuner(Trunk trunk)
-        : this(trunk, [], new(TaskSampling.Proportional, TaskBalancing.Fixed), new TrainingOptions(), new RunObserver(), false)
-    {
-    }
+    internal MultiTaskTuner(Trunk trunk) => _trunk = trunk;
 
-    private MultiTaskTuner(
-        Trunk trunk, IReadOnlyList<TaskEntry> tasks, MultiTaskTraining training, TrainingOptions options, RunObserver observer, bool compares) =>
-        (_trunk, _tasks, _training, Options, _observer, _compares) = (trunk, tasks, training, options, observer, compares);
+    private MultiTaskTuner(MultiTaskTuner other) => (_trunk, Tasks, Training, Options, Observer, Alone, Adapter) =
+        (other._trunk, other.Tasks, other.Training, other.Options, other.Observer, other.Alone, other.Adapter);
 
     /// <summary>The recipe so far.</summary>
-    public TrainingOptions Options { get; }
+    public TrainingOptions Options { get; private init; } = new();
+
+    private IReadOnlyList<TaskEntry> Tasks { get; init; } = [];
+
+    private MultiTaskTraining Training { get; init; } = new(TaskSampling.Proportional, TaskBalancing.Fixed);
+
+    private RunObserver Observer { get; init; } = new();
+
+    private AloneRuns Alone { get; init; }
+
+    // Of tasks that were given none of their own.
+    private Adapter? Adapter { get; init; }
 
     /// <summary>Adds a task.</summary>
     /// <typeparam name="TExample">What the model is trained on; inferred.</typeparam>
@@ -42,13 +46,26 @@ public sealed class MultiTaskTuner
     /// <param name="validation">Data to evaluate on during the run. Null: the task has none.</param>
     /// <param name="weight">What its loss is multiplied by, above 0. Default 1.</param>
     /// <param name="scoreWeight">The weight of its main metric in <c>score</c>, by which the best weights are chosen; 0 or more. Default 1.</param>
+    /// <param name="adapter">What is tuned for this task instead of the trunk, which then stays for all tasks. Null: see <see cref="WithAdapters"/>.</param>
     public MultiTaskTuner Task<TExample>(string name, TunableModel<TExample> model, IEnumerable<TExample> data, IEnumerable<TExample>? validation = null,
-        double weight = 1, double scoreWeight = 1)
+        double weight = 1, double scoreWeight = 1, Adapter? adapter = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        return new(_trunk, [.. _tasks, new TaskEntry<TExample>(name, model, data, validation, weight, scoreWeight)], _training, Options, _observer, _compares);
+        return new(this) { Tasks = [.. Tasks, new TaskEntry<TExample>(name, model, data, validation, weight, scoreWeight) { Adapter = adapter }] };
+    }
+
+    /// <summary>
+    /// Tunes an adapter for each task instead of the trunk, which stays as it is, to the bit, and is in memory once. After the run each model knows its adapter
+    /// by the task's name, and none is active: <c>model.UseAdapter("mood")</c>, then <c>model.SaveAdapter(folder)</c>.
+    /// </summary>
+    /// <param name="adapter">The method and its targets, for all tasks that were given none of their own.</param>
+    /// <remarks>A task of which neither says an adapter trains its head alone where another task has one.</remarks>
+    public MultiTaskTuner WithAdapters(Adapter adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        return new(this) { Adapter = adapter };
     }
 
     /// <summary>Changes any settings of the recipe.</summary>
@@ -57,7 +74,7 @@ public sealed class MultiTaskTuner
     {
         ArgumentNullException.ThrowIfNull(change);
         TrainingOptions changed = change(Options) ?? throw new ArgumentException("it gave null; give options, for example the ones it got", nameof(change));
-        return new(_trunk, _tasks, _training, changed, _observer, _compares);
+        return new(this) { Options = changed };
     }
 
     /// <summary>Which share of the batches each task gets.</summary>
@@ -65,7 +82,7 @@ public sealed class MultiTaskTuner
     public MultiTaskTuner WithSampling(TaskSampling sampling)
     {
         ArgumentNullException.ThrowIfNull(sampling);
-        return new(_trunk, _tasks, _training with { Sampling = sampling }, Options, _observer, _compares);
+        return new(this) { Training = Training with { Sampling = sampling } };
     }
 
     /// <summary>How the tasks' losses are weighed.</summary>
@@ -73,20 +90,46 @@ public sealed class MultiTaskTuner
     public MultiTaskTuner WithBalancing(TaskBalancing balancing)
     {
         ArgumentNullException.ThrowIfNull(balancing);
-        return new(_trunk, _tasks, _training with { Balancing = balancing }, Options, _observer, _compares);
+        return new(this) { Training = Training with { Balancing = balancing } };
     }
 
     /// <summary>
     /// Trains each task alone first, from the same weights and as long as it takes part in the run over all, so that the result says what the others do to it.
     /// </summary>
-    public MultiTaskTuner ComparedWithAlone() => new(_trunk, _tasks, _training, Options, _observer, true);
+    /// <param name="keepBetter">
+    /// Whether a task that is better alone gets what it learned alone. It needs tasks that share nothing that trains: an adapter a task, or a frozen trunk.
+    /// Default false.
+    /// </param>
+    public MultiTaskTuner ComparedWithAlone(bool keepBetter = false) => new(this) { Alone = keepBetter ? AloneRuns.Kept : AloneRuns.Compared };
+
+    /// <summary>Writes checkpoints of the run over all tasks, as <c>CheckpointTo</c> of a tuner of one model does.</summary>
+    /// <param name="folder">Of this run alone; made where it is absent. One that holds checkpoints is refused without <see cref="Resume"/>.</param>
+    /// <param name="every">Steps between two checkpoints, 1 or more. Default 500.</param>
+    /// <param name="keepLast">How many of the newest stay, 1 or more. Default 2.</param>
+    /// <param name="keepBest">How many of those with the best evaluations stay besides. Default 0.</param>
+    public MultiTaskTuner CheckpointTo(string folder, long every = 500, int keepLast = 2, int keepBest = 0)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return new(this) { Options = Options.WithCheckpoints(own => own with { Folder = folder, Every = every, KeepLast = keepLast, KeepBest = keepBest }) };
+    }
+
+    /// <summary>
+    /// Goes on from the newest whole checkpoint in the folder of <see cref="CheckpointTo"/>, to the same bits on a CPU; begins where there is none.
+    /// Runs over single tasks (<see cref="ComparedWithAlone"/>) are done again.
+    /// </summary>
+    /// <param name="accept">What may differ from the run that wrote it. Default nothing: a difference is refused, and named.</param>
+    public MultiTaskTuner Resume(AcceptedChanges accept = AcceptedChanges.None) => new(this)
+    {
+        Options = Options.WithCheckpoints(own => own with
+            { Origin = own.Folder is null ? null : new CheckpointOrigin(own.Folder, null, accept, IsRequired: false) }),
+    };
 
     /// <summary>Told after every step, during encoding and around evaluations, on the run's thread. What it throws ends the run.</summary>
     /// <param name="handler">Added to those there are.</param>
     public MultiTaskTuner OnProgress(Action<TrainingProgress> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return new(_trunk, _tasks, _training, Options, _observer with { Progress = _observer.Progress + handler }, _compares);
+        return new(this) { Observer = Observer with { Progress = Observer.Progress + handler } };
     }
 
     /// <summary>Told after every evaluation, on the run's thread. What it throws ends the run.</summary>
@@ -94,7 +137,7 @@ public sealed class MultiTaskTuner
     public MultiTaskTuner OnEvaluation(Action<EvaluationRecord> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return new(_trunk, _tasks, _training, Options, _observer with { Evaluated = _observer.Evaluated + handler }, _compares);
+        return new(this) { Observer = Observer with { Evaluated = Observer.Evaluated + handler } };
     }
 
     /// <summary>Where the run writes its messages.</summary>
@@ -102,13 +145,13 @@ public sealed class MultiTaskTuner
     public MultiTaskTuner WithLogger(ILogger logger)
     {
         ArgumentNullException.ThrowIfNull(logger);
-        return new(_trunk, _tasks, _training, Options, _observer with { Logger = logger }, _compares);
+        return new(this) { Observer = Observer with { Logger = logger } };
     }
 
     /// <summary>Tunes trunk and heads in place and returns when the run has ended; it computes on a thread of its own.</summary>
     /// <param name="cancellation">Ends the run with the best weights so far; while examples are still being encoded,
     /// an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="InvalidOptionsException">Tasks or settings are wrong: all are listed, before any data is read.</exception>
+    /// <exception cref="InvalidOptionsException">Tasks, adapters or settings are wrong: all are listed, before any data is read.</exception>
     /// <exception cref="TrainingDataException">A record makes the run worthless; task and record are named.</exception>
     /// <exception cref="DivergedException">The loss or a gradient became NaN or infinite; the step and the records are named.</exception>
     public MultiTaskResult Train(CancellationToken cancellation = default) => Run().Train(cancellation);
@@ -120,36 +163,13 @@ public sealed class MultiTaskTuner
 
     private MultiTaskRun Run()
     {
-        var violations = new List<string>();
-        if (_tasks.Count < 2) violations.Add($"there are {_tasks.Count} tasks: a run over several takes two or more; for one, FineTuner.For(model)");
-        violations.AddRange(_tasks.GroupBy(task => task.Name, StringComparer.Ordinal).Where(group => group.Count() > 1)
-            .Select(group => $"{group.Count()} tasks are named '{group.Key}': names differ"));
-        foreach (TaskEntry task in _tasks)
-        {
-            task.Model.Weights.ThrowIfClosed();
-            if (task.Name.AsSpan().ContainsAny('.', '/')) violations.Add($"the task's name '{task.Name}' has a dot or a slash");
-            if (!ReferenceEquals(task.Model.SharedTrunk, _trunk))
-                violations.Add($"the model of the task '{task.Name}' does not sit on the tuner's trunk: make it with Pretrained...(trunk)");
-            if (task.Model.ActiveAdapter is not null)
-                violations.Add($"the model of the task '{task.Name}' has an active adapter: take it off (WithoutAdapter)");
-            if (task.Weight is not (> 0 and < 1e6)) violations.Add($"the weight of the task '{task.Name}' is {task.Weight}: it is above 0 and below 1,000,000");
-            if (task.ScoreWeight is not (>= 0 and < 1e6))
-                violations.Add($"the score weight of the task '{task.Name}' is {task.ScoreWeight}: it is 0 or more");
-        }
-        bool hasValidation = _tasks.Any(task => task.HasValidation);
-        if (hasValidation && !(_tasks.Where(task => task.HasValidation).Sum(task => task.ScoreWeight) > 0))
-            violations.Add("all tasks with validation data have a score weight of 0: there is nothing to compare weights by");
-        TrainingOptions recipe = Options.With(_training);
-        if (_training.Balancing.NeedsAllTasks) recipe = recipe with { Accumulation = recipe.Accumulation * Math.Max(1, _tasks.Count) };
-        try
-        {
-            recipe.Validate(hasValidation);
-        }
-        catch (InvalidOptionsException invalid)
-        {
-            violations.AddRange(invalid.Violations);
-        }
-        if (violations.Count > 0) throw new InvalidOptionsException(violations);
-        return new(_trunk, [.. _tasks.Select(task => task.As(recipe))], _training, recipe, _observer, _compares);
+        // Which task has which adapter is part of the recipe.
+        TaskAdapter[] adapters = [.. Tasks.Where(task => (task.Adapter ?? Adapter) is not null).Select(task =>
+            new TaskAdapter(task.Name, AdapterConfig.Write((task.Adapter ?? Adapter)!, null)) { Adapter = task.Adapter ?? Adapter })];
+        TrainingOptions recipe = Options.With(Training);
+        if (adapters.Length > 0) recipe = recipe.With(new TaskAdapterTuning { Tasks = adapters });
+        if (Training.Balancing.NeedsAllTasks) recipe = recipe with { Accumulation = recipe.Accumulation * Math.Max(1, Tasks.Count) };
+        new MultiTaskRules(_trunk, Tasks, Training, recipe, Alone, adapters).Require();
+        return new(_trunk, [.. Tasks.Select(task => task.As(recipe))], Training, recipe, Observer, Alone);
     }
 }

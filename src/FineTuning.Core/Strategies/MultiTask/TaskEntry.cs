@@ -1,3 +1,4 @@
+using FineTuning.Adapters;
 using FineTuning.Batching;
 using FineTuning.Tasks;
 using FineTuning.Training;
@@ -11,6 +12,9 @@ namespace FineTuning.Strategies;
 /// <param name="ScoreWeight">What its metric is multiplied by in the weighted mean.</param>
 internal abstract record TaskEntry(string Name, TunableModel Model, double Weight, double ScoreWeight)
 {
+    /// <summary>What is tuned instead of the trunk. Null: what the tuner says for all tasks.</summary>
+    public Adapter? Adapter { get; init; }
+
     /// <summary>Whether there is validation data.</summary>
     public abstract bool HasValidation { get; }
 
@@ -41,7 +45,7 @@ internal sealed record TaskEntry<TExample>(
     public override bool HasValidation => Validation is not null;
 
     public override TaskEntry As(TrainingOptions recipe) => AugmentedModel<TExample>.Of(Typed, recipe) is var shown && shown == Typed ? this
-        : new TaskEntry<TExample>(Name, shown, Data, Validation, Weight, ScoreWeight) { Measured = Typed };
+        : new TaskEntry<TExample>(Name, shown, Data, Validation, Weight, ScoreWeight) { Measured = Typed, Adapter = Adapter };
 
     public override TunableModel Own => Measured ?? Typed;
 

@@ -11,7 +11,11 @@ internal sealed class TaskEvaluation(MultiTaskModel model) : IEvaluation
 
     public void Add(Batch batch, ForwardContext context)
     {
-        foreach (TaskPart part in ((TaskBatch)batch).Parts) (_evaluations[part.Task] ??= model.Tasks[part.Task].Model.NewEvaluation()).Add(part.Batch, context);
+        foreach (TaskPart part in ((TaskBatch)batch).Parts)
+        {
+            model.Attached?.Enter(part.Task);
+            (_evaluations[part.Task] ??= model.Tasks[part.Task].Model.NewEvaluation()).Add(part.Batch, context);
+        }
     }
 
     public MetricReport Report()

@@ -18,6 +18,8 @@ internal sealed class TaskRow : EncodedRow
 
     public override double TargetCount => Row.TargetCount;
 
+    internal override int Kind => Task;
+
     internal override string Name => _name;
 }
 

@@ -12,7 +12,7 @@ namespace FineTuning.Training;
 /// <remarks>A direction is taken away by setting its entry of E to 0; the file keeps its shape.</remarks>
 internal sealed class RankAllocation : IDisposable
 {
-    private const string Path = "allocation/";
+    private readonly string _path;
     private readonly AdaptiveLoraAdapter _options;
     private readonly AdaptiveLinear[] _modules;
     private readonly Weight[] _weights;
@@ -23,9 +23,9 @@ internal sealed class RankAllocation : IDisposable
     private Tensor?[]? _gradients;
 
     /// <exception cref="InvalidOptionsException">Between the steps at the beginning and those at the end there is none to take anything away in.</exception>
-    public RankAllocation(AdaptiveLoraAdapter options, BuiltAdapter built, long totalSteps)
+    public RankAllocation(AdaptiveLoraAdapter options, BuiltAdapter built, long totalSteps, string name = "")
     {
-        (_options, _last) = (options, totalSteps - options.FinalSteps);
+        (_options, _last, _path) = (options, totalSteps - options.FinalSteps, name.Length > 0 ? $"allocation/{name}/" : "allocation/");
         if (_last <= options.WarmupSteps)
         {
             throw new InvalidOptionsException([$"the adapter takes directions away between its WarmupSteps ({options.WarmupSteps}) and its FinalSteps "
@@ -73,16 +73,16 @@ internal sealed class RankAllocation : IDisposable
     {
         for (int i = 0; _sensitivity is not null && i < _weights.Length; i++)
         {
-            state.Add($"{Path}sensitivity/{_weights[i].Name}", _sensitivity[i]);
-            state.Add($"{Path}uncertainty/{_weights[i].Name}", _uncertainty![i]);
+            state.Add($"{_path}sensitivity/{_weights[i].Name}", _sensitivity[i]);
+            state.Add($"{_path}uncertainty/{_weights[i].Name}", _uncertainty![i]);
         }
     }
 
     public void Import(StateReader state)
     {
-        if (state.Below(Path).Count == 0) return;
-        _sensitivity = state.Copies($"{Path}sensitivity/", _weights);
-        _uncertainty = state.Copies($"{Path}uncertainty/", _weights);
+        if (state.Below(_path).Count == 0) return;
+        _sensitivity = state.Copies($"{_path}sensitivity/", _weights);
+        _uncertainty = state.Copies($"{_path}uncertainty/", _weights);
     }
 
     public void Dispose()

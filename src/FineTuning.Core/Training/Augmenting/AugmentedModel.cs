@@ -69,6 +69,10 @@ internal sealed class AugmentedModel<TExample>(TunableModel<TExample> model, Aug
 
     private protected override ModelAdapters? SharedAdapters => model.SharedHead is null ? null : model.Adapters;
 
+    internal override bool SwitchesTheTrunk => model.SwitchesTheTrunk;
+
+    internal override IWordHead? Words => model.Words;
+
     internal override bool GivesScores => model.GivesScores;
 
     internal override bool MixesStates => model.MixesStates;
@@ -120,6 +124,10 @@ internal sealed class AugmentedModel<TExample>(TunableModel<TExample> model, Aug
     internal override (Tensor Loss, Tensor Scores) ScoredLoss(Batch batch, ForwardContext context) => model.ScoredLoss(batch, context);
 
     internal override Tensor MixedLoss(Batch batch, Batch partners, double share, ForwardContext context) => model.MixedLoss(batch, partners, share, context);
+
+    internal override FrozenLayers FrozenLayers() => model.FrozenLayers();
+
+    internal override string? WhyStatesDiffer(FrozenLayers border) => model.WhyStatesDiffer(border);
 
     public override IEvaluation NewEvaluation() => model.NewEvaluation();
 

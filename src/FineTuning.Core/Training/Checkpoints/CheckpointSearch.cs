@@ -31,7 +31,7 @@ internal static class CheckpointSearch
             }
             try
             {
-                (RunState, RunFingerprint) accepted = Accept(origin, run, found, fingerprint.WithKnownBeginning(run.Model.Weights, origin.Folder));
+                (RunState, RunFingerprint) accepted = Accept(origin, run, found, fingerprint.WithKnownBeginning(run.Model.Weights.Identity, origin.Folder));
                 foreach (string problem in damaged) run.Record.Warn($"a checkpoint was passed over: {problem}");
                 return accepted;
             }

@@ -89,10 +89,9 @@ public static class CheckpointVerbs
     internal static FineTuner<TExample> WithCheckpoints<TExample>(this FineTuner<TExample> tuner, Func<CheckpointSettings, CheckpointSettings> change)
     {
         ArgumentNullException.ThrowIfNull(tuner);
-        return tuner.With(options =>
-        {
-            CheckpointSettings settings = options.Features.OfType<CheckpointSettings>().FirstOrDefault() ?? new CheckpointSettings(null);
-            return options.With(change(settings));
-        });
+        return tuner.With(options => options.WithCheckpoints(change));
     }
+
+    internal static TrainingOptions WithCheckpoints(this TrainingOptions options, Func<CheckpointSettings, CheckpointSettings> change) =>
+        options.With(change(options.Features.OfType<CheckpointSettings>().FirstOrDefault() ?? new CheckpointSettings(null)));
 }

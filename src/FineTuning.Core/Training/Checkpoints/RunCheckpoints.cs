@@ -67,7 +67,7 @@ internal sealed class RunCheckpoints(CheckpointSettings settings) : LoopFeature
         HashSet<string> written = [.. run.Trained.Select(weight => weight.Name), .. state?.TrainedNames ?? []];
         if (written.Count > run.Trained.Count)
             _fingerprint = _fingerprint! with { Frozen = WeightHash.Of(run.Model.Weights, weight => !written.Contains(weight.Name)).Some };
-        _fingerprint!.Remember(run.Model.Weights, settings.Folder!);
+        _fingerprint!.Remember(run.Model.Weights.Identity, settings.Folder!);
         var folder = new CheckpointFolder(settings.Folder!, settings.Disk);
         folder.Sweep();
         if (settings.IsOrigin(settings.Folder!) && state is not null)

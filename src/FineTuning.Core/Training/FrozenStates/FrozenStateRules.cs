@@ -7,22 +7,20 @@ internal static class FrozenStateRules
 {
     /// <summary>Why they are not. Null: they are.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="trunk">Whose states they are.</param>
     /// <param name="layers">Which layers do not train.</param>
     /// <param name="options">What the recipe says.</param>
     /// <param name="epoch">The epoch that begins.</param>
-    public static string? WhyNot(RunParts run, Trunk trunk, FrozenLayers layers, FrozenStateOptions options, long epoch) =>
-        WhyNever(run, trunk, layers) ?? (options.KeepAfterRun || Passes(run, epoch) >= 2 ? null
+    public static string? WhyNot(RunParts run, FrozenLayers layers, FrozenStateOptions options, long epoch) =>
+        WhyNever(run, layers) ?? (options.KeepAfterRun || Passes(run, epoch) >= 2 ? null
             : "the data is gone through once before more trains or the run ends");
 
     /// <summary>Why they cannot be kept, however long the run is.</summary>
-    public static string? WhyNever(RunParts run, Trunk trunk, FrozenLayers layers)
+    public static string? WhyNever(RunParts run, FrozenLayers layers)
     {
         if (run.Model.WhyInputsChange is { } reason) return reason;
         if (run.Options.Features.FirstOrDefault(feature => feature.ChangesInputs) is { } feature)
             return $"{feature.GetType().Name} changes in every step what the lowest layer reads";
-        if (trunk.Prompt is not null) return "vectors that train stand before each text";
-        return trunk.WeightsBelow(layers).Intersect(trunk.Weights.Guests).Any() ? "an adapter lies below" : null;
+        return run.Model.WhyStatesDiffer(layers);
     }
 
     // How often the data is gone through before the border moves.

@@ -35,14 +35,14 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
     {
         _run = run;
         _trunk = run.Model.Weights.Trunk;
-        FrozenLayers layers = _trunk?.FrozenLayers() ?? default;
+        FrozenLayers layers = run.Model.FrozenLayers();
         // Nothing below the border changes while it stays.
         if (layers == Layers) return;
         Leave();
         Layers = layers;
         if (!layers.Any) return;
         long started = Stopwatch.GetTimestamp();
-        string? reason = FrozenStateRules.WhyNot(run, _trunk!, layers, options, epoch) ?? Fill(run);
+        string? reason = FrozenStateRules.WhyNot(run, layers, options, epoch) ?? Fill(run);
         run.Record.FrozenStates.Add(new FrozenStateUse(run.Record.Steps, layers.Count)
         {
             NotKept = reason, Rows = _own.Sum(set => set.Rows), Memory = _own.Sum(set => set.Memory), Disk = _own.Sum(set => set.Disk),
@@ -104,7 +104,7 @@ internal sealed class KeptStates(FrozenStateOptions options) : LoopFeature, IFro
     private void Prepare(RunParts run)
     {
         (_run, _trunk) = (run, run.Model.Weights.Trunk!);
-        Layers = _trunk.FrozenLayers();
+        Layers = run.Model.FrozenLayers();
         _weights = Convert.ToHexString(WeightHash.Digest(_trunk.WeightsBelow(Layers)));
         FrozenStateStore store = _trunk.FrozenStates;
         store.Budget.Memory = options.Memory ?? MemoryLimit.Current() / 4;

@@ -71,8 +71,8 @@ internal sealed class MemoryForecast(TunableModel model, RowSet train, RowSet? v
         long steps = StepsInAnEpoch(), stage = options.UnfreezeEvery ?? 0;
         record.Begin(new RunLength(steps, options.Steps ?? (options.Epochs ?? 3) * steps));
         run.BeginEpoch(stage);
-        FrozenLayers layers = trunk.FrozenLayers();
-        if (!layers.Any || FrozenStateRules.WhyNot(run, trunk, layers, kept, stage) is not null) return default;
+        FrozenLayers layers = model.FrozenLayers();
+        if (!layers.Any || FrozenStateRules.WhyNot(run, layers, kept, stage) is not null) return default;
         using var states = new KeptStates(kept);
         long bytes = states.Forecast(run), inMemory = Math.Min(bytes, trunk.FrozenStates.Budget.Memory);
         // What does not fit is not kept at all.
