@@ -167,19 +167,6 @@ public sealed class ModelAdapters : IDisposable
         });
     }
 
-    /// <summary>Switches inside the calling thread's own run, where nobody else computes. Null: to the base.</summary>
-    /// <exception cref="InvalidOperationException">The calling thread has no run of its own.</exception>
-    internal void Switch(string? name)
-    {
-        if (Active == name) return;
-        if (!_head.Weights.Gate.IsOwnRun) throw new InvalidOperationException("adapters are switched inside a run of the calling thread's own alone");
-        BuiltAdapter? next = name is null ? null : Find(name);
-        Current?.Detach();
-        Active = null;
-        next?.Attach();
-        Active = name;
-    }
-
     /// <summary>Puts a fresh adapter on the model inside the run that the calling thread makes, which has all weights for itself.</summary>
     internal void AddInRun(Adapter adapter, string name, long seed) => Put(name, true, () => AdapterBuilder.Build(_head, adapter, null, name, seed), Inside);
 
@@ -192,6 +179,19 @@ public sealed class ModelAdapters : IDisposable
         using var gradients = no_grad();
         change();
     });
+
+    /// <summary>Switches inside the calling thread's own run, where nobody else computes. Null: to the base.</summary>
+    /// <exception cref="InvalidOperationException">The calling thread has no run of its own.</exception>
+    internal void Switch(string? name)
+    {
+        if (Active == name) return;
+        if (!_head.Weights.Gate.IsOwnRun) throw new InvalidOperationException("adapters are switched inside a run of the calling thread's own alone");
+        BuiltAdapter? next = name is null ? null : Find(name);
+        Current?.Detach();
+        Active = null;
+        next?.Attach();
+        Active = name;
+    }
 
     /// <summary>Takes an adapter away and frees it.</summary>
     /// <param name="name">Its name.</param>
