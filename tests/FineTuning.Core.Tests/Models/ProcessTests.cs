@@ -30,16 +30,16 @@ public sealed class ProcessTests
     public async Task A_run_whose_process_is_killed_ends_with_the_same_bits() =>
         await BuiltProgram.Run(Program, KillLimit, "kill-test", Repetitions.ToString(CultureInfo.InvariantCulture), Checkpoint());
 
-    /// <summary>Too little for native code, for a pass in parts, for the whole.</summary>
+    /// <summary>Too little for native code, some, and enough for the whole; what a machine maps decides whether parts are computed between them.</summary>
     [Fact]
     public async Task Under_a_limit_of_the_address_space_a_run_ends_as_without_or_with_an_exception()
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("the limit is that of Linux");
-        string told = await BuiltProgram.Run(Program, KillLimit, "address-space", "1", Checkpoint(), "64", "256", "288", "320", "4096");
+        string told = await BuiltProgram.Run(Program, KillLimit, "address-space", "1", Checkpoint(), "64", "288", "4096");
         string[] lines = [.. told.TrimEnd().Split('\n').Where(line => line.Contains(" MB: ", StringComparison.Ordinal))];
         Assert.Contains("1 ended with an exception", lines[0], StringComparison.Ordinal);
-        Assert.Contains("(1 in parts)", lines[1] + lines[2] + lines[3], StringComparison.Ordinal);
-        Assert.Contains("1 of 1 as without a limit (0 in parts)", lines[4], StringComparison.Ordinal);
+        Assert.Contains(", 0 otherwise", lines[1], StringComparison.Ordinal);
+        Assert.Contains("1 of 1 as without a limit (0 in parts)", lines[2], StringComparison.Ordinal);
     }
 
     private static string Checkpoint()
