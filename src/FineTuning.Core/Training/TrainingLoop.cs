@@ -18,7 +18,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private readonly IEpochPlan _plan = train.Plan(options.RulesFor(train.Lengths));
     private readonly HeapRoom _heap = new();
     private MicroBatches _microBatches = new(model);
-    private AddressRoom? _evaluations;
+    private RunRoom? _room;
 
     // The rows of the step, by their indices.
     private readonly Dictionary<int, EncodedRow> _window = [];
@@ -36,7 +36,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
 
     public TrainingResult Run()
     {
-        (_microBatches, _evaluations) = (new MicroBatches(model) { Room = Room }, Room?.Fresh());
+        (_microBatches, _room) = (new MicroBatches(model) { Room = Room }, Room is null ? null : new RunRoom(model, options, Room));
         using var run = new RunParts(model, options, _record) { IsEnding = () => _record.ShouldEnd(cancellation) };
         try
         {
@@ -118,7 +118,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
         if (Rehearsed is { } direction)
         {
             run.CompareBy(direction);
-            _microBatches.Learn(train.Lengths, Largest(), part => Rehearse(run, part));
+            if (_room is not null) LearnRoom(run, LargestOfEachKind());
         }
         else if (!_record.ShouldEnd(cancellation)) DryRun(run);
         using RunState? restored = From is null ? run.Restore() : null;
@@ -145,7 +145,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
                 [$"in step {_record.Steps + 1} no weight that trains has a gradient: freeze less, or see what the loss depends on"]);
         run.IsBetweenSteps = false;
         run.At(feature => feature.AfterGradients(run, tally.Targets));
-        RequireRoomForUpdate(run);
+        _room?.RequireForUpdate(run);
         double rate = run.Rate, norm = run.Gradients.Norm(tally.Targets);
         if (!double.IsFinite(norm)) return Recovered(run, window, $"a gradient is {norm} ({string.Join(", ", run.Gradients.NotFinite().Take(3))})");
         run.Gradients.Apply(rate, tally.Targets, norm);
@@ -213,7 +213,7 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             && (_record.Steps % options.EvaluateEvery.Resolve(_record.Length.StepsInAnEpoch) == 0 || _record.Steps == _record.Length.TotalSteps);
         if (!isDue && !last) return;
         _record.BeginEvaluation();
-        if (_evaluations is not null) RequireRoomForEvaluation(run, _evaluations);
+        _room?.RequireForEvaluation(run, validation!);
         run.At(feature => feature.BeforeEvaluation(run));
         try
         {
@@ -247,18 +247,20 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
     private void DryRun(RunParts run)
     {
         SortedDictionary<int, PlannedBatch>.ValueCollection largest = LargestOfEachKind();
-        _microBatches.Learn(train.Lengths, Largest(), part => Rehearse(run, part));
+        LearnRoom(run, largest);
         run.FirstLoss = _microBatches.Gather(run, () => largest.SelectMany(_microBatches.Parts).Sum(part => Rehearse(run, part)));
         if (run.Recomputed is { Count: 0 })
             _record.Warn("GradientCheckpointing changes nothing: none of the chosen layers is computed by this model, or nothing trains in them and below");
         _record.NoteIdleWeights(run.Gradients.Idle());
         run.Gradients.Clear();
         if (validation is null) return;
-        if (_evaluations is not null) LearnEvaluation(validation, _evaluations);
+        _room?.LearnEvaluation(validation);
         run.CompareBy(Evaluator.DryRun(model, validation, _record.Metric));
     }
 
-    private PlannedBatch Largest() => _plan.Of(options.Seed, 0).MaxBy(Tokens);
+    // What passes take, where the address space is limited.
+    private void LearnRoom(RunParts run, IEnumerable<PlannedBatch> largest) =>
+        _microBatches.Learn(train.Lengths, largest.MaxBy(Tokens), part => Rehearse(run, part));
 
     private static long Tokens(PlannedBatch batch) => (long)batch.PaddedLength * batch.Rows.Length;
 
@@ -271,26 +273,6 @@ internal sealed class TrainingLoop(TunableModel model, RowSet train, RowSet? val
             if (!largest.TryGetValue(kind, out PlannedBatch most) || Tokens(batch) > Tokens(most)) largest[kind] = batch;
         }
         return largest.Values;
-    }
-
-    private void LearnEvaluation(RowSet rows, AddressRoom room)
-    {
-        foreach (PlannedBatch part in AddressRoom.Ladder(rows.Lengths, Evaluator.Plan(model, rows)[^1]))
-            room.Learn(part, () => Evaluator.Add(model, rows, part, model.NewEvaluation()));
-    }
-
-    // Not begun where it could not be finished: weights would be neither old nor new.
-    private void RequireRoomForUpdate(RunParts run)
-    {
-        if (Room is null) return;
-        long moments = _record.Steps > 0 ? 0 : run.Trained.Sum(weight => options.Optimizer.MomentCount(weight) * weight.Value.element_size());
-        Room.Require(moments + (2 * run.Trained.Max(weight => weight.Value.numel() * weight.Value.element_size())), "the optimizer's step");
-    }
-
-    private void RequireRoomForEvaluation(RunParts run, AddressRoom room)
-    {
-        long copies = !options.KeepBest || run.Best.Any ? 0 : run.Trained.Sum(weight => weight.Value.numel() * weight.Value.element_size());
-        room.Require(copies + room.Forecast(Evaluator.Plan(model, validation!)[^1]), "an evaluation");
     }
 
     private double Rehearse(RunParts run, PlannedBatch planned)
