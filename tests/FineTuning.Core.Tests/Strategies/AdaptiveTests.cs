@@ -139,6 +139,18 @@ public sealed class AdaptiveTests
     }
 
     [Fact]
+    public void What_was_kept_is_put_back_where_the_run_after_it_gets_nowhere()
+    {
+        using TextClassifier<string> model = Model();
+        // Decay times rate turns every weight over, a thousandfold a step.
+        AdaptiveResult result = FineTuner.For(model).WithOptimizer(Optimizer.AdamW(1000, weightDecay: 1)).ValidateOn(HardDev).Adaptive(AdaptiveBudget.OfRows(3000)).Train(Hard);
+        Assert.Contains(result.Reasons, reason => reason.Contains("own recipe was given up", StringComparison.Ordinal));
+        Assert.Equal("the chosen recipe", result.Kept.Name);
+        Assert.Equal(result.Kept.Score, model.Evaluate(HardDev)["accuracy"], 1e-9);
+        Assert.Equal(result.Kept.Run.Metrics!["loss"], model.Evaluate(HardDev)["loss"], 1e-6);
+    }
+
+    [Fact]
     public void The_better_of_both_recipes_is_kept()
     {
         using TextClassifier<string> model = Model();

@@ -27,7 +27,7 @@ internal sealed class AdaptiveRun : IDisposable
     private readonly RowCost _cost;
     private readonly List<AdaptiveTrial> _trials = [];
     private readonly List<string> _reasons = [];
-    private AdaptiveTrial? _kept;
+    private AdaptiveTrial? _kept, _present;
     private Exception? _failure;
     private string? _adapter;
 
@@ -71,7 +71,7 @@ internal sealed class AdaptiveRun : IDisposable
             if (choice.Comparison == PlainComparison.Short) TrainBestOf(choice, AdaptiveChoice.PlainDepth(measured));
             else TrainBoth(choice, AdaptiveChoice.PlainDepth(measured), measured, measuring.Speed);
             if (_kept is null) ExceptionDispatchInfo.Throw(_failure!);
-            if (!ReferenceEquals(_kept, _trials[^1])) Restore(_kept);
+            if (!ReferenceEquals(_kept, _present)) Restore(_kept);
             isTuned = true;
             return new(measured, [.. _reasons], choice.Recipe with { TimeLimit = null }, [.. _trials], _kept) { Elapsed = _taken.Clock.Elapsed };
         }
@@ -154,6 +154,7 @@ internal sealed class AdaptiveRun : IDisposable
             TrainingResult run = new TrainingLoop(_model, _taken.Train, _taken.Validation, recipe, _observer, _taken.Stop, _taken.Clock).Run();
             var trial = new AdaptiveTrial(name, run, _cost.Of(run, depth) + Rehearsal);
             _trials.Add(trial);
+            _present = trial;
             if (_kept is null || !(Signed(_kept.Score) >= Signed(trial.Score)))
             {
                 _kept = trial;
@@ -178,7 +179,7 @@ internal sealed class AdaptiveRun : IDisposable
     private void Reset()
     {
         if (_adapter is not null) _model.Adapters.RemoveInRun(_adapter);
-        _adapter = null;
+        (_adapter, _present) = (null, null);
         _start.Restore();
     }
 
