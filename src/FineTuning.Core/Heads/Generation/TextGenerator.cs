@@ -54,7 +54,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         {
             if (head.Trunk.Config.Root[key] is { } value) root[key] = value.DeepClone();
         }
-        return GenerationConfigFile.Parse("config.json", root.ToJsonString());
+        return GenerationConfigFile.Parse(head.Trunk.Config.FilePath, root.ToJsonString());
     }
 
     /// <summary>Reads a beginning once for all prompts that have it, until it is disposed.</summary>
