@@ -53,13 +53,14 @@ internal static class ChunkedCrossEntropy
             Weight = wanted && layer.Weight.requires_grad ? zeros_like(weight) : null,
             Bias = wanted && layer.Bias?.requires_grad == true ? zeros_like(layer.Bias) : null,
         };
+        using Tensor room = LogitChunk.Room(layer);
         for (long start = 0; start < tokens; start += layer.Chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(layer.Chunk, tokens - start);
             Tensor states = hidden.narrow(0, start, count), targets = layer.Targets.narrow(0, start, count);
             Tensor? weights = layer.TokenWeights?.narrow(0, start, count).to(type).unsqueeze(1);
-            var chunk = new LogitChunk(layer, states, targets);
+            var chunk = new LogitChunk(layer, states, targets, room);
             Tensor losses = chunk.Losses(layer.Smoothing);
             gradients.Sum.PlusInPlace((weights is null ? losses : losses * weights).sum());
             if (!wanted) continue;

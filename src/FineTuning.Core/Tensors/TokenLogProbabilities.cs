@@ -31,11 +31,12 @@ internal static class TokenLogProbabilities
     {
         using var gradients = no_grad();
         Tensor hidden = layer.Hidden.detach(), values = empty([hidden.shape[0]], ChunkedCrossEntropy.ResultType(layer), hidden.device);
+        using Tensor room = LogitChunk.Room(layer);
         for (long start = 0; start < hidden.shape[0]; start += layer.Chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(layer.Chunk, hidden.shape[0] - start);
-            var chunk = new LogitChunk(layer, hidden.narrow(0, start, count), layer.Targets.narrow(0, start, count));
+            var chunk = new LogitChunk(layer, hidden.narrow(0, start, count), layer.Targets.narrow(0, start, count), room);
             values.narrow(0, start, count).copy_(LogitChunk.LogProbabilities(chunk.Losses(0)));
         }
         return values;
@@ -47,12 +48,13 @@ internal static class TokenLogProbabilities
         Tensor hidden = layer.Hidden.detach(), weight = layer.Weight.detach(), counts = slope.neg().unsqueeze(1);
         Tensor? byHidden = layer.Hidden.requires_grad ? empty_like(hidden) : null, byWeight = layer.Weight.requires_grad ? zeros_like(weight) : null;
         Tensor? byBias = layer.Bias?.requires_grad == true ? zeros_like(layer.Bias) : null;
+        using Tensor room = LogitChunk.Room(layer);
         for (long start = 0; start < hidden.shape[0]; start += layer.Chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(layer.Chunk, hidden.shape[0] - start);
             Tensor states = hidden.narrow(0, start, count);
-            var chunk = new LogitChunk(layer, states, layer.Targets.narrow(0, start, count));
+            var chunk = new LogitChunk(layer, states, layer.Targets.narrow(0, start, count), room);
             _ = chunk.Losses(0);
             Tensor slopes = chunk.Slopes(0, counts.narrow(0, start, count)).to(hidden.dtype);
             byHidden?.narrow(0, start, count).addmm_(slopes, weight, 0, 1);
