@@ -6,11 +6,13 @@ using FineTuning.Models;
 namespace FineTuning.Processes;
 
 /// <summary>
-/// A run in a process under a limit of its address space (<c>ulimit -v</c>), at several amounts of room: it ends as the run without a limit does, or with an exception
-/// that says that memory ended, and never with a signal.
+/// A run, or predictions outside one, in a process under a limit of its address space (<c>ulimit -v</c>), at several amounts of room: they end as without a limit, or with
+/// an exception that says that memory ended, and never with a signal.
 /// </summary>
 internal static class AddressSpaceTest
 {
+    public const string Training = "address-space", Predictions = "address-space-predictions";
+
     private const double Rounding = 1e-4;
 
     // In kilobytes; the worker leaves itself less once its model is loaded.
@@ -19,21 +21,22 @@ internal static class AddressSpaceTest
     private static readonly int[] Rooms = [32, 64, 96, 128, 144, 160, 176, 192, 208, 224, 256, 288, 320, 384, 448, 512, 640, 768, 1024, 1536];
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(3);
 
+    /// <param name="work">What the processes do.</param>
     /// <param name="count">Processes at each amount of room.</param>
     /// <param name="checkpoint">Of a classifier; its tokenizer is taken.</param>
     /// <param name="megabytes">Amounts of room. Empty: twenty, from 32 MB up.</param>
-    public static int Run(int count, string checkpoint, int[] megabytes)
+    public static int Run(string work, int count, string checkpoint, int[] megabytes)
     {
         string folder = Directory.CreateTempSubdirectory("address-space").FullName;
         try
         {
             Make(checkpoint, folder);
-            (int code, string expected) = Worker(folder, 0);
-            if (code != 0 || !expected.StartsWith("losses", StringComparison.Ordinal)) return Fail($"without a limit the run ended with {code}: {expected}");
+            (int code, string expected) = Worker(work, folder, 0);
+            if (code != 0 || !expected.StartsWith("numbers", StringComparison.Ordinal)) return Fail($"without a limit it ended with {code}: {expected}");
             int dead = 0;
             foreach (int room in megabytes.Length > 0 ? megabytes : Rooms)
             {
-                (int Code, string Last)[] found = [.. Enumerable.Range(0, count).Select(_ => Worker(folder, room))];
+                (int Code, string Last)[] found = [.. Enumerable.Range(0, count).Select(_ => Worker(work, folder, room))];
                 int same = found.Count(one => one.Code == 0 && IsSame(one.Last, expected)), typed = found.Count(one => one.Code == 0 && one.Last.StartsWith("typed", StringComparison.Ordinal));
                 int split = found.Count(one => one.Last.EndsWith("in parts", StringComparison.Ordinal));
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{room,5} MB: {same} of {count} as without a limit ({split} in parts), {typed} ended with an exception, {count - same - typed} otherwise"));
@@ -54,17 +57,17 @@ internal static class AddressSpaceTest
 
     private static bool IsSame(string found, string expected)
     {
-        double[] one = Losses(found), other = Losses(expected);
+        double[] one = Numbers(found), other = Numbers(expected);
         return one.Length == other.Length && one.Zip(other, (a, b) => Math.Abs(a - b)).All(apart => apart < Rounding);
     }
 
-    private static double[] Losses(string line) =>
+    private static double[] Numbers(string line) =>
         [.. line.Split(' ').Skip(1).Where(word => char.IsAsciiDigit(word[0])).Select(word => double.Parse(word, CultureInfo.InvariantCulture))];
 
-    private static (int Code, string Last) Worker(string folder, int room)
+    private static (int Code, string Last) Worker(string work, string folder, int room)
     {
         string own = typeof(AddressSpaceTest).Assembly.Location, limit = room == 0 ? "unlimited" : OuterLimit;
-        var start = new ProcessStartInfo("sh", ["-c", $"ulimit -v {limit} && exec dotnet \"$0\" address-space-worker \"$1\" \"$2\"", own, folder, room.ToString(CultureInfo.InvariantCulture)])
+        var start = new ProcessStartInfo("sh", ["-c", $"ulimit -v {limit} && exec dotnet \"$0\" address-space-worker \"$1\" \"$2\" \"$3\"", own, work, folder, room.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };

@@ -8,14 +8,17 @@ using FineTuning.Training;
 
 namespace FineTuning.Processes;
 
-/// <summary>A short run that may map so many megabytes more than the process has when its model is loaded; writes its losses, or which exception ended it.</summary>
+/// <summary>
+/// A short run, or predictions, that may map so many megabytes more than the process has when its model is loaded; writes losses or scores, or which exception ended it.
+/// </summary>
 internal static partial class AddressSpaceWorker
 {
     private const int AddressSpace = 9;
 
+    /// <param name="work">What it does.</param>
     /// <param name="folder">A classifier.</param>
     /// <param name="room">In megabytes; 0: no limit.</param>
-    public static int Run(string folder, int room)
+    public static int Run(string work, string folder, int room)
     {
         // What native code is left depends on its threads.
         FineTuningRuntime.Threads = 2;
@@ -27,17 +30,31 @@ internal static partial class AddressSpaceWorker
         if (room > 0 && !Limit(room)) return 3;
         try
         {
-            TrainingResult result = FineTuner.For(model).WithOptimizer(Optimizer.AdamW(1e-4)).BatchSize(32).Steps(4).EvaluateEvery(EvaluationInterval.Steps(2))
-                .ValidateOn(data.Take(24)).Train(data);
-            bool isSplit = result.Warnings.Any(warning => warning.Contains("memory ended", StringComparison.Ordinal));
-            Console.WriteLine($"losses {string.Join(' ', result.History.Select(step => step.Loss.ToString("R", CultureInfo.InvariantCulture)))}{(isSplit ? " in parts" : "")}");
+            Console.WriteLine(work == AddressSpaceTest.Training ? Trained(model, data) : Predicted(model, [.. data.Select(example => example.Text)]));
         }
-        catch (FineTuningException failure)
+        catch (Exception failure) when (failure is FineTuningException or InsufficientMemoryException)
         {
             Console.WriteLine($"typed {failure.GetType().Name} {failure.Message.ReplaceLineEndings(" ")}");
         }
         return 0;
     }
+
+    private static string Trained(TextClassifier<string> model, LabeledText<string>[] data)
+    {
+        TrainingResult result = FineTuner.For(model).WithOptimizer(Optimizer.AdamW(1e-4)).BatchSize(32).Steps(4).EvaluateEvery(EvaluationInterval.Steps(2))
+            .ValidateOn(data.Take(24)).Train(data);
+        bool isSplit = result.Warnings.Any(warning => warning.Contains("memory ended", StringComparison.Ordinal));
+        return $"numbers {Text(result.History.Select(step => step.Loss))}{(isSplit ? " in parts" : "")}";
+    }
+
+    // Texts of all lengths at once, some of them alone, and again when what they take is known.
+    private static string Predicted(TextClassifier<string> model, string[] texts)
+    {
+        Classification<string>[] all = [.. model.PredictBatch(texts), .. texts.Take(12).Reverse().Select(text => model.Predict(text)), .. model.PredictBatch(texts)];
+        return $"numbers {Text(all.SelectMany(one => one.Scores).Select(score => score.Score))}";
+    }
+
+    private static string Text(IEnumerable<double> numbers) => string.Join(' ', numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)));
 
     private static bool Limit(int room)
     {

@@ -17,9 +17,10 @@ if (args is ["encoding-kills", { } times, { } tokenizer, .. { } drawn])
     return EncodingKillTest.Run(int.Parse(times, CultureInfo.InvariantCulture), tokenizer, drawn is [{ } first] ? int.Parse(first, CultureInfo.InvariantCulture) : 1);
 if (args is ["encoding-worker", { } decoder, { } rows, { } data]) return EncodingWorker.Run(decoder, rows, int.Parse(data, CultureInfo.InvariantCulture));
 // FineTuning.Core.Processes address-space COUNT CHECKPOINT [MEGABYTES ..]: runs with so little address space left, COUNT processes each.
-if (args is ["address-space", { } processes, { } classifier, .. { } rooms])
-    return AddressSpaceTest.Run(int.Parse(processes, CultureInfo.InvariantCulture), classifier, [.. rooms.Select(size => int.Parse(size, CultureInfo.InvariantCulture))]);
-if (args is ["address-space-worker", { } made, { } room]) return AddressSpaceWorker.Run(made, int.Parse(room, CultureInfo.InvariantCulture));
+// FineTuning.Core.Processes address-space-predictions COUNT CHECKPOINT [MEGABYTES ..]: predictions outside a run, in the same way.
+if (args is [AddressSpaceTest.Training or AddressSpaceTest.Predictions, { } processes, { } classifier, .. { } rooms])
+    return AddressSpaceTest.Run(args[0], int.Parse(processes, CultureInfo.InvariantCulture), classifier, [.. rooms.Select(size => int.Parse(size, CultureInfo.InvariantCulture))]);
+if (args is ["address-space-worker", { } work, { } made, { } room]) return AddressSpaceWorker.Run(work, made, int.Parse(room, CultureInfo.InvariantCulture));
 // FineTuning.Core.Processes own-task: the sample of docs/custom-task.md as the first code of a process.
 if (args is ["own-task"]) return OwnTask.Run();
 if (args is not [{ } name, { } checkpoint] || !Scenarios.All.TryGetValue(name, out Func<TextClassifier<string>, int>? scenario))

@@ -5,13 +5,15 @@ using FineTuning.Adapters;
 using FineTuning.Examples;
 using FineTuning.Heads;
 using FineTuning.Metrics;
+using FineTuning.Models;
 using FineTuning.Tasks;
+using FineTuning.Tensors;
 using FineTuning.Training;
 
 namespace FineTuning.Benchmarks.Comparison;
 
 /// <summary>
-/// Methods on real tasks: score, share of the numbers that train, memory, time. Each run is a process of its own, and its line is added to a file: a table that
+/// Methods on real tasks: score, share of the numbers that train, memory, processor time of the whole process. Each run is a process of its own, and its line is added to a file: a table that
 /// was stopped goes on where it was.
 /// </summary>
 internal static class AdapterTasks
@@ -24,12 +26,24 @@ internal static class AdapterTasks
         ("ia3", 1, 100, Adapter.Scaling),
         ("bitfit", 1, 20, Adapter.AllBiases),
         ("head", 1, 20, () => null),
+        ("lora on bfloat16", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
+        ("lora on 8 bits", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
+        ("lora on 4 bits", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
     ];
+
+    private static ModelLoadOptions Trunk(string method) => method switch
+    {
+        "lora on bfloat16" => new() { FrozenPrecision = Precision.BFloat16 },
+        "lora on 8 bits" => new() { Quantization = new(QuantizationKind.Int8) },
+        "lora on 4 bits" => new() { Quantization = new(QuantizationKind.NormalFloat4) },
+        _ => new(),
+    };
 
     public static void Run(Arguments arguments)
     {
         if (arguments.Text("cell", "") is { Length: > 0 } cell)
         {
+            if (arguments.Number("threads", 0) is > 0 and int threads) FineTuningRuntime.Threads = threads;
             string[] parts = cell.Split('/');
             One(parts[0], parts[1], int.Parse(parts[2], CultureInfo.InvariantCulture), arguments.Number("rows", int.MaxValue));
             return;
@@ -38,7 +52,8 @@ internal static class AdapterTasks
         HashSet<string> done = File.Exists(results) ? [.. File.ReadLines(results).Select(line => line.Split('\t')[0])] : [];
         foreach (string task in arguments.Text("tasks", "sst2,banking77,wnut17").Split(','))
         {
-            foreach ((string name, int seeds, _, _) in Methods)
+            string[] wanted = arguments.Text("methods", string.Join(',', Methods.Select(method => method.Name))).Split(',');
+            foreach ((string name, int seeds, _, _) in Methods.Where(method => wanted.Contains(method.Name)))
             {
                 for (int seed = 1; seed <= seeds; seed++)
                 {
@@ -46,7 +61,7 @@ internal static class AdapterTasks
                     if (done.Contains(key)) continue;
                     // The process's own file name: a host of dotnet needs the assembly first.
                     var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-                    string[] words = ["adapters", "--what", "real", "--cell", key, "--rows", arguments.Text("rows", $"{int.MaxValue}")];
+                    string[] words = ["adapters", "--what", "real", "--cell", key, "--rows", arguments.Text("rows", $"{int.MaxValue}"), "--threads", arguments.Text("threads", "0")];
                     foreach (string word in words) start.ArgumentList.Add(word);
                     using Process process = Process.Start(start)!;
                     string line = process.StandardOutput.ReadToEnd().Trim().Split('\n')[^1];
@@ -74,10 +89,11 @@ internal static class AdapterTasks
             if (adapter() is { } own) return tuner.WithAdapter(own);
             return method == "head" ? tuner.Freeze(weights => weights.Trunk()) : tuner;
         }
+        using Trunk trunk = Pretrained.Trunk(Shared.Model, Trunk(method));
         if (task == "wnut17")
         {
             (TaggedText[] train, TaggedText[] test, string[] types) = RealTagging.Data();
-            using TokenClassifier model = Pretrained.TokenClassifier(Shared.Model, types, new TokenClassifierOptions
+            using TokenClassifier model = Pretrained.TokenClassifier(trunk, types, new TokenClassifierOptions
             {
                 MaximumLength = recipe.GetProperty("max_length").GetInt32(), Seed = seed,
             });
@@ -91,7 +107,7 @@ internal static class AdapterTasks
         {
             (LabeledText<string>[] train, _, LabeledText<string>[] test) = RealCommand.Data(task);
             string[] labels = [.. train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal)];
-            using TextClassifier<string> model = Pretrained.TextClassifier(Shared.Model, new TextClassifierOptions<string>
+            using TextClassifier<string> model = Pretrained.TextClassifier(trunk, new TextClassifierOptions<string>
             {
                 Labels = labels, MaximumLength = recipe.GetProperty("max_length").GetInt32(), Seed = seed,
             });
@@ -106,6 +122,6 @@ internal static class AdapterTasks
         using Process own = Process.GetCurrentProcess();
         double share = (double)model.Weights.ParameterCount(trainableOnly: true) / model.Weights.ParameterCount();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{score:0.0000}\t{share:P3}\t{own.PeakWorkingSet64 / 1e6:0} MB\t{result.TrainingTime.TotalSeconds:0} s\t{string.Join("; ", result.Warnings)}"));
+            $"{score:0.0000}\t{share:P3}\t{own.PeakWorkingSet64 / 1e6:0} MB\t{own.TotalProcessorTime.TotalSeconds:0} s\t{string.Join("; ", result.Warnings)}"));
     }
 }

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace FineTuning.Benchmarks.Comparison;
 
 /// <summary>What adapters cost: fifty on one trunk, a switch, rows that ask for different ones, products of quantised matrices. --what real is the table of
-/// tasks.</summary>
+/// tasks, --what steps what a training step takes.</summary>
 internal static class AdaptersCommand
 {
     public static void Run(Arguments arguments)
@@ -18,6 +18,9 @@ internal static class AdaptersCommand
         {
             case "real":
                 AdapterTasks.Run(arguments);
+                break;
+            case "steps":
+                AdapterSteps.Run(arguments);
                 break;
             case "products":
                 Products(arguments.Number("rounds", 5));
@@ -32,11 +35,15 @@ internal static class AdaptersCommand
     {
         using OutputHead head = OutputHead.Load(Shared.Model, HeadKind.None);
         using var adapters = new ModelAdapters(head);
-        long before = Resident();
-        for (int i = 0; i < count; i++) adapters.Add(Adapter.Lora(rank: 8).On(l => l.Named("query", "value")), $"{i}", use: false);
+        void Add(string name) => adapters.Add(Adapter.Lora(rank: 8).On(l => l.Named("query", "value")), name, use: false);
+        // What the first one compiles and loads is no adapter's memory.
+        Add("first");
+        adapters.Remove("first");
+        (long before, long managed) = (Resident(), GC.GetTotalMemory(true));
+        for (int i = 0; i < count; i++) Add($"{i}");
         long added = Resident() - before, weights = 4 * head.Weights.Sum(weight => weight.Own.numel());
         long tensors = 4 * Enumerable.Range(0, count).Sum(i => adapters.Find($"{i}").Weights.Sum(weight => weight.Own.numel()));
-        Print($"{count} adapters of rank 8: {tensors / 1e6:0.0} MB of tensors, {added / 1e6:0.0} MB of memory, beside {weights / 1e6:0.0} MB of weights: " +
+        Print($"{count} adapters of rank 8: {tensors / 1e6:0.0} MB of tensors, {added / 1e6:0.0} MB of memory ({(GC.GetTotalMemory(true) - managed) / 1e6:0.0} MB managed), beside {weights / 1e6:0.0} MB of weights: " +
             $"{(weights + tensors) / (double)weights:0.000} and {(weights + added) / (double)weights:0.000} times the model");
         var switches = new List<double>();
         for (int i = 0; i < rounds * 10; i++)
@@ -72,6 +79,7 @@ internal static class AdaptersCommand
 
     private static void Products(int rounds)
     {
+        FineTuningRuntime.Load();
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         foreach (long width in new long[] { 768, 2048 })
@@ -117,6 +125,7 @@ internal static class AdaptersCommand
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
+        ProcessMemory.Trim();
         using Process own = Process.GetCurrentProcess();
         return own.WorkingSet64;
     }

@@ -72,17 +72,17 @@ internal static class CompareCommand
     {
         using TextClassifier<bool> model = Pretrained.TextClassifier(folder, new TextClassifierOptions<bool> { MaximumLength = 128 });
         double started = 0, ended = 0;
+        long before = 0, after = 0;
         TrainingResult result = FineTuner.For(model).BatchSize(batch).Steps(warmup + steps)
             .With(options => name == "ours-head" ? options with { Frozen = options.Frozen.Trunk() } : options)
             .WithPrecision(name.EndsWith("bfloat16", StringComparison.Ordinal) ? Precision.BFloat16 : Precision.Float32)
             .OnProgress(progress =>
             {
                 if (progress.Phase != TrainingPhase.Training) return;
-                ended = progress.Elapsed.TotalSeconds;
-                if (progress.Step == warmup) started = ended;
+                (ended, after) = (progress.Elapsed.TotalSeconds, progress.Tokens);
+                if (progress.Step == warmup) (started, before) = (ended, after);
             }).Train(sentences);
-        double share = steps / (double)(warmup + steps);
-        long real = (long)(result.Tokens * share);
+        long real = after - before;
         return new(name, real, (long)(real / (1 - result.PaddingShare)), ended - started, steps, Process.GetCurrentProcess().PeakWorkingSet64);
     }
 

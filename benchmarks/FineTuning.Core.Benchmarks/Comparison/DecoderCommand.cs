@@ -103,13 +103,14 @@ internal static class DecoderCommand
         if (side.EndsWith("bfloat16", StringComparison.Ordinal)) tuner = tuner.WithPrecision(Precision.BFloat16);
         if (side.EndsWith("checkpointed", StringComparison.Ordinal)) tuner = tuner.WithGradientCheckpointing();
         double started = 0, ended = 0;
+        long before = 0, after = 0;
         TrainingResult result = tuner.OnProgress(progress =>
         {
             if (progress.Phase != TrainingPhase.Training) return;
-            ended = progress.Elapsed.TotalSeconds;
-            if (progress.Step == Warmup) started = ended;
+            (ended, after) = (progress.Elapsed.TotalSeconds, progress.Tokens);
+            if (progress.Step == Warmup) (started, before) = (ended, after);
         }).Train(examples);
-        long real = (long)(result.Tokens * (steps / (double)(Warmup + steps)));
+        long real = after - before;
         return new(side, real, (long)(real / (1 - result.PaddingShare)), ended - started, steps, Process.GetCurrentProcess().PeakWorkingSet64);
     }
 }

@@ -20,8 +20,14 @@ internal static class PredictionBatches
     /// <returns>One result a row, in their order.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="InvalidOperationException">A run trains the weights.</exception>
+    /// <exception cref="InsufficientMemoryException">The address space is limited, and has no room for a row.</exception>
     public static TResult[] Run<TRow, TResult>(
         WeightSet weights, IReadOnlyList<TRow> rows, Func<TRow[], int, IReadOnlyList<TResult>> forward, CancellationToken cancellation)
+        where TRow : EncodedRow => Run(weights, rows, forward, PredictionRoom.OfProcess(weights, forward.Method), cancellation);
+
+    /// <summary>Answers all rows where there may be too little room for a batch; it is then computed in parts.</summary>
+    public static TResult[] Run<TRow, TResult>(
+        WeightSet weights, IReadOnlyList<TRow> rows, Func<TRow[], int, IReadOnlyList<TResult>> forward, PredictionRoom? room, CancellationToken cancellation)
         where TRow : EncodedRow
     {
         using WeightPass pass = weights.Enter();
@@ -33,15 +39,21 @@ internal static class PredictionBatches
             cancellation.ThrowIfCancellationRequested();
             int end = start + 1;
             while (end < order.Length && (long)(end + 1 - start) * rows[order[end]].Length <= TokenBudget) end++;
-            using var scope = NewDisposeScope();
-            using var gradients = no_grad();
-            (TRow[] batch, int length) = ([.. order[start..end].Select(index => rows[index])], rows[order[end - 1]].Length);
-            IReadOnlyList<TResult> answers = requests is null ? forward(batch, length)
-                : RowAdapters.Within(requests.Of([.. batch.Select(row => row.Index)]), () => forward(batch, length));
-            for (int i = start; i < end; i++) results[order[i]] = answers[i - start];
-            start = end;
+            TRow[] batch = [.. order[start..end].Select(index => rows[index])];
+            IReadOnlyList<TResult> answers = room is null ? Compute(batch, batch[^1].Length)
+                : room.Compute([.. batch.Select(row => row.Length)], (count, length) => Compute(batch[..count], length));
+            for (int i = 0; i < answers.Count; i++) results[order[start + i]] = answers[i];
+            start += answers.Count;
         }
         return results;
+
+        IReadOnlyList<TResult> Compute(TRow[] batch, int length)
+        {
+            using var scope = NewDisposeScope();
+            using var gradients = no_grad();
+            return requests is null ? forward(batch, length)
+                : RowAdapters.Within(requests.Of([.. batch.Select(row => row.Index)]), () => forward(batch, length));
+        }
     }
 
     /// <summary>The numbers of each row.</summary>

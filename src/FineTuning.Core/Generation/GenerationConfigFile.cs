@@ -17,7 +17,10 @@ internal sealed class GenerationConfigFile
 
     private readonly JsonObject _root;
 
-    private GenerationConfigFile(JsonObject root, GenerationOptions options) => (_root, Options) = (root, options);
+    private GenerationConfigFile(JsonObject root, GenerationOptions options, string path = Name) => (_root, Options, FilePath) = (root, options, path);
+
+    /// <summary>Where the options are from.</summary>
+    public string FilePath { get; }
 
     public GenerationOptions Options { get; }
 
@@ -45,7 +48,7 @@ internal sealed class GenerationConfigFile
         {
             var reader = new GenerationConfigReader(path, file.Root);
             // What was read is known: unknown keys come last.
-            return new(file.Root, reader.Options()) { Unsupported = reader.Unsupported(), UnknownKeys = reader.UnknownKeys() };
+            return new(file.Root, reader.Options(), path) { Unsupported = reader.Unsupported(), UnknownKeys = reader.UnknownKeys() };
         }
         catch (Exception fault) when (fault is InvalidOperationException or ArgumentException or FormatException)
         {
@@ -55,7 +58,7 @@ internal sealed class GenerationConfigFile
     }
 
     /// <summary>The same file with other options.</summary>
-    public GenerationConfigFile With(GenerationOptions options) => new(_root, options) { UnknownKeys = UnknownKeys, Unsupported = Unsupported };
+    public GenerationConfigFile With(GenerationOptions options) => new(_root, options, FilePath) { UnknownKeys = UnknownKeys, Unsupported = Unsupported };
 
     /// <summary>Writes the file as both lines of transformers read it.</summary>
     public void Write(string folder) => File.WriteAllText(Path.Combine(folder, Name), ToJson() + "\n");

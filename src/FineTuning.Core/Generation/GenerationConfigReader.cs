@@ -77,7 +77,7 @@ internal sealed class GenerationConfigReader(string path, JsonObject root)
         {
             if (Value(key) is { } node && !isOff)
             {
-                found.Add($"{GenerationConfigFile.Name} has '{key}': {Shorten(node)}, which asks for {method}: it is not supported; take the key out");
+                found.Add($"{path} has '{key}': {Shorten(node)}, which asks for {method}: it is not supported; take the key out");
             }
         }
         bool Is(string key, double off) => Value(key) is JsonValue value && value.TryGetValue(out double number) && number == off;

@@ -11,8 +11,8 @@ public sealed record GenerationOptions
     public int? MaxNewTokens { get; init; }
 
     /// <summary>
-    /// The most tokens in all: the prompt of a decoder and its padding, or the start token of an encoder-decoder, count. <see cref="MaxNewTokens"/> goes before
-    /// it.
+    /// The most tokens in all: the prompt of a decoder and its padding, or the start token and the prefix of an encoder-decoder, count.
+    /// <see cref="MaxNewTokens"/> goes before it.
     /// </summary>
     public int? MaxLength { get; init; }
 
@@ -131,6 +131,14 @@ public sealed record GenerationOptions
 
     /// <summary>The token that the decoder of an encoder-decoder begins with. Default: the model's own, else <see cref="BosTokenId"/>.</summary>
     public int? DecoderStartTokenId { get; init; }
+
+    /// <summary>
+    /// What the answer of an encoder-decoder begins with, as text: the beginning of a summary that is to go on, or a token that names a language. It is
+    /// tokenized as a target is in training, without the end token, stands behind <see cref="DecoderStartTokenId"/>, and is part of the answer: of its text,
+    /// its tokens, and the first piece of a stream. <see cref="MaxNewTokens"/> counts what is new, <see cref="MaxLength"/> all. It is one for all texts of a
+    /// call. Hugging Face takes it as tokens (<c>decoder_input_ids</c>). Default: nothing. It is not saved.
+    /// </summary>
+    public string? DecoderPrefix { get; init; }
 
     /// <summary>A text ends with the token in which one of these ends; that token stays whole. The end of the prompt counts as text. Default: none.</summary>
     public IReadOnlyList<string>? StopStrings { get; init; }

@@ -77,28 +77,30 @@ internal sealed class GenerationSettings
     private static int MaximumOf(GenerationOptions options, GenerationBounds bounds, List<string> violations)
     {
         int prompt = bounds.PromptLength;
+        string given = !bounds.IsEncoderDecoder ? "the prompt"
+            : prompt > 1 ? "the answer's beginning (DecoderPrefix, behind the start token)" : "the start token";
         if (bounds.HasLearnedPositions && prompt > bounds.Positions)
         {
-            violations.Add($"the prompt has {prompt} tokens, but the model has {bounds.Positions} positions: shorten the prompt");
+            violations.Add($"{given} has {prompt} tokens, but the model has {bounds.Positions} positions: shorten it");
             return prompt + 1;
         }
         if (options.MaxNewTokens is null && options.MaxLength is { } length && length <= prompt)
         {
-            violations.Add($"MaxLength is {length}, but the prompt alone has {prompt} tokens: set MaxNewTokens, or MaxLength to {prompt + 1} or more");
+            violations.Add($"MaxLength is {length}, but {given} alone has {prompt} tokens: set MaxNewTokens, or MaxLength to {prompt + 1} or more");
             return prompt + 1;
         }
         long maximum = options.MaxNewTokens is { } added ? (long)prompt + added
             : options.MaxLength ?? Math.Min((long)prompt + NewTokensByDefault, bounds.Positions ?? int.MaxValue);
         if (maximum <= prompt && options.MaxNewTokens is null)
         {
-            violations.Add($"the prompt has {prompt} tokens, and the model's {bounds.Positions} positions leave none for new ones: shorten the prompt, or " +
-                "set MaxNewTokens");
+            violations.Add($"{given} has {prompt} tokens, and the model's {bounds.Positions} positions leave none for new ones: shorten it, or set " +
+                "MaxNewTokens");
         }
         // The last token is never fed: it needs no position.
         if (bounds.HasLearnedPositions && maximum - 1 > bounds.Positions)
         {
-            violations.Add($"the prompt has {prompt} tokens and the text may grow to {maximum}, but the model has {bounds.Positions} positions: " +
-                $"MaxNewTokens is at most {bounds.Positions - prompt + 1} for this prompt");
+            violations.Add($"{given} has {prompt} tokens and the text may grow to {maximum}, but the model has {bounds.Positions} positions: " +
+                $"MaxNewTokens is at most {bounds.Positions - prompt + 1} here");
         }
         if (maximum > Array.MaxLength) violations.Add($"the text may grow to {maximum} tokens: at most {Array.MaxLength} are possible");
         return (int)Math.Min(maximum, Array.MaxLength);
@@ -120,6 +122,10 @@ internal sealed class GenerationSettings
         if (options.StopStrings is { Count: > 0 } && !bounds.HasTokenizer)
         {
             violations.Add("StopStrings are set, but there is no tokenizer to read the text with: load the model from a folder that has one");
+        }
+        if (options.DecoderPrefix is { Length: > 0 } && !bounds.IsEncoderDecoder)
+        {
+            violations.Add("DecoderPrefix is set: a model without an encoder goes on from its prompt; end the prompt with the beginning of the answer");
         }
         if (options.GuidanceScale is { } scale && scale != 1 && bounds.IsEncoderDecoder)
         {

@@ -44,6 +44,7 @@ internal static class OptionMerging
         BosTokenId = own.BosTokenId ?? file.BosTokenId,
         EosTokenId = own.EosTokenId ?? file.EosTokenId,
         DecoderStartTokenId = own.DecoderStartTokenId ?? file.DecoderStartTokenId,
+        DecoderPrefix = own.DecoderPrefix ?? file.DecoderPrefix,
         StopStrings = own.StopStrings ?? file.StopStrings,
         Seed = own.Seed ?? file.Seed,
         PrefixAllowedTokens = own.PrefixAllowedTokens ?? file.PrefixAllowedTokens,

@@ -11,10 +11,10 @@ internal static class SequenceLimit
     private const int DefaultCeiling = 512;
 
     /// <exception cref="CheckpointException">The tokenizer has ids that the embeddings have no row for.</exception>
-    public static int Resolve(TrunkPlan plan, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
+    public static int Resolve(Trunk trunk, PretrainedTokenizer tokenizer, int? asked, bool cuts = true)
     {
-        VocabularyFit.Require(plan, tokenizer);
-        int allowed = plan.MaximumTokens ?? int.MaxValue;
+        VocabularyFit.Require(trunk, tokenizer);
+        int allowed = trunk.Plan.MaximumTokens ?? int.MaxValue;
         if (asked is { } length)
         {
             if (length < 3 || length > allowed)

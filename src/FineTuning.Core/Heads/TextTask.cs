@@ -23,7 +23,7 @@ public abstract class TextTask<TExample, TPrediction> : TunableModel<TExample>, 
         _truncation = options.Truncation;
         Head = head;
         Tokenizer = tokenizer;
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength, cuts: options.Truncation != TruncationStrategy.None);
     }
 
     /// <summary>The output layer, and the trunk that it sits on.</summary>

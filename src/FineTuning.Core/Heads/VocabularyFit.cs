@@ -8,8 +8,9 @@ namespace FineTuning.Heads;
 internal static class VocabularyFit
 {
     /// <exception cref="CheckpointException">An id is outside the embeddings: of the vocabulary, of an added token, of the template, or of padding.</exception>
-    public static void Require(TrunkPlan plan, PretrainedTokenizer tokenizer)
+    public static void Require(Trunk trunk, PretrainedTokenizer tokenizer)
     {
+        TrunkPlan plan = trunk.Plan;
         if (tokenizer.HighestId is { } id && id >= plan.VocabularySize)
         {
             string token = tokenizer.Token(id) is { } text ? $" (of '{Excerpt.Of(text)}')" : "";
@@ -20,7 +21,7 @@ internal static class VocabularyFit
         }
         if (plan.PadTokenId >= plan.VocabularySize)
         {
-            throw new CheckpointException("config.json", $"'pad_token_id' is {plan.PadTokenId}, but the embeddings have {plan.VocabularySize} rows");
+            throw new CheckpointException(trunk.Config.FilePath, $"'pad_token_id' is {plan.PadTokenId}, but the embeddings have {plan.VocabularySize} rows");
         }
     }
 }

@@ -16,13 +16,14 @@ internal sealed class ConfigFile
     private const int LongestProblem = 1000;
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    private readonly string _path;
-
     private ConfigFile(string path, JsonObject root)
     {
-        _path = path;
+        FilePath = path;
         Root = root;
     }
+
+    /// <summary>The file, with its folder; a name where it is not from a file.</summary>
+    public string FilePath { get; }
 
     public JsonObject Root { get; }
 
@@ -60,17 +61,17 @@ internal sealed class ConfigFile
     }
 
     /// <summary>The same file with one rate of dropout.</summary>
-    public ConfigFile WithDropout(double? rate) => rate is null ? this : new(_path, Root) { DropoutRate = rate };
+    public ConfigFile WithDropout(double? rate) => rate is null ? this : new(FilePath, Root) { DropoutRate = rate };
 
     /// <summary>An object of a list, read by the same rules.</summary>
     public static ConfigFile Of(string path, JsonObject root) => new(path, root);
 
     /// <summary>The same file with other contents.</summary>
-    public ConfigFile With(JsonObject root) => new(_path, root) { DropoutRate = DropoutRate };
+    public ConfigFile With(JsonObject root) => new(FilePath, root) { DropoutRate = DropoutRate };
 
     /// <summary>What is wrong with the file; values in it may be of any length.</summary>
     public CheckpointException Fault(string problem) =>
-        new(_path, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
+        new(FilePath, problem.Length <= LongestProblem ? problem : string.Concat(problem.AsSpan(0, LongestProblem), "…"));
 
     public bool Has(string key) => Root.TryGetPropertyValue(key, out JsonNode? node) && node is not null;
 
@@ -153,7 +154,7 @@ internal sealed class ConfigFile
     public ConfigFile? Section(string key) => Value(key) switch
     {
         null => null,
-        JsonObject section => new(_path, section) { DropoutRate = DropoutRate },
+        JsonObject section => new(FilePath, section) { DropoutRate = DropoutRate },
         { } other => throw Fault($"'{key}' is {Shorten(other)}; an object was expected"),
     };
 

@@ -21,7 +21,7 @@ public sealed class OutputHead : IDisposable
 
     private OutputHead(Trunk trunk, HeadKind kind, int outputs, CheckpointReader reader)
     {
-        (Trunk, Kind, Outputs, _plan) = (trunk, kind, outputs, trunk.Model.Head(kind));
+        (Trunk, Kind, Outputs, _plan) = (trunk, kind, outputs, trunk.Model.Head(kind, trunk.Config));
         Weights = new WeightSet(trunk.Weights);
         trunk.Retain();
         try
@@ -372,7 +372,7 @@ public sealed class OutputHead : IDisposable
 
     private static int OutputsOf(Trunk trunk, HeadKind kind, int outputs)
     {
-        if (trunk.Model.Head(kind).Output is not { } plan) return 0;
+        if (trunk.Model.Head(kind, trunk.Config).Output is not { } plan) return 0;
         if (plan.IsOverVocabulary) return trunk.Plan.VocabularySize;
         if (plan.Count is { } count) return count;
         return outputs >= 1 ? outputs : throw new ArgumentOutOfRangeException(nameof(outputs), outputs, "the head needs at least one output");

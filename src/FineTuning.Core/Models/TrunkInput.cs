@@ -50,6 +50,9 @@ public sealed class TrunkInput
     /// </summary>
     internal Tensor? Segments { get; init; }
 
+    /// <summary>The texts of <see cref="Segments"/>, all of them, where attention is cheaper text by text. Null: it is not, or nobody counted.</summary>
+    internal PackedTexts? Texts { get; init; }
+
     /// <summary>Where keys and values of earlier tokens are. Null: there are none, and nothing is kept.</summary>
     internal KeyValueCache? Cache { get; init; }
 
@@ -91,7 +94,7 @@ public sealed class TrunkInput
     /// <summary>The batch in a pass that begins with hidden states, [batch, tokens, hidden].</summary>
     internal TrunkInput From(Tensor states) => new(Ids, Types, Mask)
     {
-        States = states, Positions = Positions, Segments = Segments, Source = Source, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
+        States = states, Positions = Positions, Segments = Segments, Texts = Texts, Source = Source, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
     };
 
     internal static TrunkInput Create(long[] ids, long[]? types, int[]? lengths, int rows, int length, Device device)

@@ -15,10 +15,11 @@ internal sealed class LogitChunk
     /// <param name="layer">The output layer.</param>
     /// <param name="states">[tokens, width]</param>
     /// <param name="targets">[tokens], int64</param>
-    public LogitChunk(LinearTargets layer, Tensor states, Tensor targets)
+    /// <param name="room">From <see cref="Room"/>: where products are written. What is read of the chunk before is gone.</param>
+    public LogitChunk(LinearTargets layer, Tensor states, Tensor targets, Tensor room)
     {
         (_layer, _targets) = (layer, targets.unsqueeze(1));
-        Tensor products = states.mm(layer.Weight.detach().t());
+        Tensor products = room.narrow(0, 0, states.shape[0]).addmm_(states, layer.Weight.detach().t(), 0, 1);
         if (layer.Bias is not null) products.PlusInPlace(layer.Bias.detach());
         _logits = products.to(ChunkedCrossEntropy.ResultType(layer));
         if (layer.SoftCap is not { } cap) return;
@@ -26,6 +27,11 @@ internal sealed class LogitChunk
         _capSlopes = Minus(1, _logits.Squared());
         _logits.mul_(Held(cap));
     }
+
+    /// <summary>One buffer for all chunks of a layer: where each allocated its own, an allocator would keep several. The caller disposes it.</summary>
+    /// <returns>[tokens at once, words], in the type of the hidden states</returns>
+    public static Tensor Room(LinearTargets layer) =>
+        empty([Math.Min(layer.Chunk, layer.Hidden.shape[0]), layer.Weight.shape[0]], layer.Hidden.dtype, layer.Hidden.device);
 
     /// <summary>The loss of each token.</summary>
     /// <returns>[tokens, 1]</returns>

@@ -7,10 +7,13 @@ namespace FineTuning.Tensors;
 internal static unsafe partial class TensorMemory
 {
     /// <summary>Where a contiguous CPU tensor's first element stands.</summary>
-    public static nint DataPointer(this Tensor tensor)
+    public static nint DataPointer(this Tensor tensor) => tensor.is_contiguous() ? tensor.StridedPointer()
+        : throw new ArgumentException("the tensor is not contiguous", nameof(tensor));
+
+    /// <summary>Where a CPU tensor's first element stands; the others follow by its strides.</summary>
+    public static nint StridedPointer(this Tensor tensor)
     {
-        if (tensor.device_type != TorchSharp.DeviceType.CPU || !tensor.is_contiguous())
-            throw new ArgumentException("the tensor is not a contiguous one on the CPU", nameof(tensor));
+        if (tensor.device_type != TorchSharp.DeviceType.CPU) throw new ArgumentException("the tensor is not on the CPU", nameof(tensor));
         nint pointer = THSTensor_data(tensor.Handle);
         GC.KeepAlive(tensor);
         return pointer;

@@ -22,8 +22,8 @@ internal static class TokenLogProbabilities
         LinearTargets counted = rows is null ? layer : ChunkedCrossEntropy.Selected(layer);
         bool wanted = is_grad_enabled() && (counted.Hidden.requires_grad || counted.Weight.requires_grad || counted.Bias?.requires_grad == true);
         Tensor values = !wanted ? Forward(counted)
-            : counted.Bias is null ? Function.apply(counted.Hidden, counted.Weight, counted)
-            : Function.apply(counted.Hidden, counted.Weight, counted.Bias, counted);
+            : counted.Bias is null ? Function.apply(counted.Hidden, counted.WeightSeen, counted)
+            : Function.apply(counted.Hidden, counted.WeightSeen, counted.Bias, counted);
         return rows is null ? values : zeros([layer.Hidden.shape[0]], values.dtype, values.device).index_put_(values, TensorIndex.Tensor(rows));
     }
 
@@ -31,11 +31,12 @@ internal static class TokenLogProbabilities
     {
         using var gradients = no_grad();
         Tensor hidden = layer.Hidden.detach(), values = empty([hidden.shape[0]], ChunkedCrossEntropy.ResultType(layer), hidden.device);
+        using Tensor room = LogitChunk.Room(layer);
         for (long start = 0; start < hidden.shape[0]; start += layer.Chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(layer.Chunk, hidden.shape[0] - start);
-            var chunk = new LogitChunk(layer, hidden.narrow(0, start, count), layer.Targets.narrow(0, start, count));
+            var chunk = new LogitChunk(layer, hidden.narrow(0, start, count), layer.Targets.narrow(0, start, count), room);
             values.narrow(0, start, count).copy_(LogitChunk.LogProbabilities(chunk.Losses(0)));
         }
         return values;
@@ -47,12 +48,13 @@ internal static class TokenLogProbabilities
         Tensor hidden = layer.Hidden.detach(), weight = layer.Weight.detach(), counts = slope.neg().unsqueeze(1);
         Tensor? byHidden = layer.Hidden.requires_grad ? empty_like(hidden) : null, byWeight = layer.Weight.requires_grad ? zeros_like(weight) : null;
         Tensor? byBias = layer.Bias?.requires_grad == true ? zeros_like(layer.Bias) : null;
+        using Tensor room = LogitChunk.Room(layer);
         for (long start = 0; start < hidden.shape[0]; start += layer.Chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(layer.Chunk, hidden.shape[0] - start);
             Tensor states = hidden.narrow(0, start, count);
-            var chunk = new LogitChunk(layer, states, layer.Targets.narrow(0, start, count));
+            var chunk = new LogitChunk(layer, states, layer.Targets.narrow(0, start, count), room);
             _ = chunk.Losses(0);
             Tensor slopes = chunk.Slopes(0, counts.narrow(0, start, count)).to(hidden.dtype);
             byHidden?.narrow(0, start, count).addmm_(slopes, weight, 0, 1);

@@ -34,7 +34,7 @@ internal static unsafe class VectorProduct
         (long rows, long columns) = (matrix.size(0), matrix.size(1));
         if (input.numel() != columns || input.size(-1) != columns || rows > int.MaxValue || columns > int.MaxValue) return null;
         if (!matrix.is_contiguous() || !input.is_contiguous() || bias?.is_contiguous() == false) return null;
-        Tensor product = SmallRows.Like(input, rows, type);
+        Tensor product = FusedRows.Like(input, rows, type);
         nint vector = input.DataPointer(), added = bias?.DataPointer() ?? 0;
         int threads = rows * columns * (type == ScalarType.Float32 ? 4 : 2) < ParallelBytes ? 1 : get_num_threads();
         if (type == ScalarType.Float32)

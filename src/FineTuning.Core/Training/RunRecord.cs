@@ -268,6 +268,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
         return new()
         {
             Phase = phase, Step = Steps, TotalSteps = Length.TotalSteps, Epoch = Epochs, Loss = last.Loss, LearningRate = last.LearningRate,
+            Tokens = _counters.Tokens,
             TokensPerSecond = _counters.Training > TimeSpan.Zero ? _counters.Tokens / _counters.Training.TotalSeconds : 0,
             Elapsed = Elapsed, TextsWritten = texts.Done, TextsToWrite = texts.All, RowsKept = rows.Done, RowsToKeep = rows.All,
             Remaining = Steps == 0 ? null : TimeSpan.FromSeconds(Elapsed.TotalSeconds / Steps * Math.Max(0, Length.TotalSteps - Steps)),

@@ -43,6 +43,9 @@ public sealed class TrainingProgress
     /// <summary>The rate of the step.</summary>
     public double LearningRate { get; init; }
 
+    /// <summary>Real tokens trained on since the start, also before a run was resumed.</summary>
+    public long Tokens { get; init; }
+
     /// <summary>Real tokens trained on a second, since the start.</summary>
     public double TokensPerSecond { get; init; }
 

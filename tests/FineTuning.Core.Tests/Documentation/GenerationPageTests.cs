@@ -137,6 +137,10 @@ public sealed class GenerationPageTests : IDisposable
         string summary = model.Summarize("A long, slow and sad film.", new GenerationOptions { NumBeams = 4, MaxNewTokens = 12 });
         // end
         Assert.NotNull(summary);
+        // snippet: decoder-prefix
+        string longer = model.Summarize("A long, slow and sad film.", new GenerationOptions { DecoderPrefix = "a film", MaxNewTokens = 12 });
+        // end
+        Assert.StartsWith("a film", longer, StringComparison.Ordinal);
     }
 
     [Fact]

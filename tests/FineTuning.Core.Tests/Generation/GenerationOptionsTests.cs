@@ -93,7 +93,7 @@ public sealed class GenerationOptionsTests
         Assert.Equal(["strange"], read.UnknownKeys);
         Assert.Empty(read.Unsupported);
         Assert.Equal(written.ToJson(), read.With(read.Options).ToJson());
-        foreach (System.Reflection.PropertyInfo property in typeof(GenerationOptions).GetProperties().Where(property => property.Name is not ("Seed" or "PrefixAllowedTokens" or "NegativePromptIds")))
+        foreach (System.Reflection.PropertyInfo property in typeof(GenerationOptions).GetProperties().Where(property => property.Name is not ("Seed" or "PrefixAllowedTokens" or "NegativePromptIds" or "DecoderPrefix")))
         {
             Assert.True(property.GetValue(read.Options) is not null, property.Name);
         }
@@ -149,6 +149,6 @@ public sealed class GenerationOptionsTests
         EncoderRepetitionPenalty = 1.25, NoRepeatNgramSize = 8, EncoderNoRepeatNgramSize = 9, BadWordsIds = [[1, 2]], SequenceBias = [new([3], 4.5)], ForcedBosTokenId = 10,
         ForcedEosTokenId = [11], SuppressTokens = [12], BeginSuppressTokens = [13], ExponentialDecayLengthPenalty = new(14, 1.125), GuidanceScale = 1.75, NegativePromptIds = [15],
         RemoveInvalidValues = true, RenormalizeLogits = true, PadTokenId = 16, BosTokenId = 17, EosTokenId = [18, 19], DecoderStartTokenId = 20, StopStrings = ["a", "b"], Seed = 21,
-        PrefixAllowedTokens = (_, _) => [1],
+        PrefixAllowedTokens = (_, _) => [1], DecoderPrefix = "a",
     };
 }

@@ -10,7 +10,7 @@ public sealed class OptionCoverageTests
     // Tensors and functions stand in the cases under other names; ids of tokens stand in the models' files; a seed draws other numbers than the reference's.
     private static readonly Dictionary<string, string> OtherNames = new()
     {
-        ["prefix_allowed_tokens"] = "prefix_allowed_by_step", ["decoder_start_token_id"] = "decoder_input_ids", ["bos_token_id"] = "pad_token_id", ["seed"] = "do_sample",
+        ["prefix_allowed_tokens"] = "prefix_allowed_by_step", ["decoder_start_token_id"] = "decoder_input_ids", ["decoder_prefix"] = "decoder_input_ids", ["bos_token_id"] = "pad_token_id", ["seed"] = "do_sample",
     };
 
     [Fact]

@@ -40,7 +40,21 @@ public sealed class DecoderLawTests
 
     [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Decoders))]
-    public void A_text_in_a_packed_row_is_the_text_alone(string family, string head)
+    public void A_text_in_a_packed_row_is_the_text_alone(string family, string head) => PackedIsAlone(family, head, textByText: false);
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Decoders))]
+    public void Texts_of_a_packed_row_that_attend_one_by_one_are_the_texts_alone(string family, string head) => PackedIsAlone(family, head, textByText: true);
+
+    [Fact]
+    public void Texts_attend_one_by_one_where_that_has_fewer_scores()
+    {
+        using var scope = NewDisposeScope();
+        Assert.NotNull(PackedTexts.WherePaying([(0, 3), (3, 3), (6, 2)], 1, 8, CPU));
+        Assert.Null(PackedTexts.WherePaying([(0, 7), (7, 1)], 1, 8, CPU));
+    }
+
+    private static void PackedIsAlone(string family, string head, bool textByText)
     {
         using var scope = NewDisposeScope();
         ModelCase data = ModelCase.Open(family, head);
@@ -49,9 +63,17 @@ public sealed class DecoderLawTests
         Tensor[] texts = [.. lengths.Select((length, row) => data.Ids.narrow(0, row, 1).narrow(1, 0, length))];
         Tensor positions = cat([.. lengths.Select(length => Range(0, length))], 0).unsqueeze(0);
         Tensor segments = cat([.. lengths.Select((length, row) => full([length], Held(row), ScalarType.Int64))], 0).unsqueeze(0);
-        Tensor together = model.Logits(new(cat(texts, 1)) { Positions = positions, Segments = segments }, ForwardContext.Evaluation());
+        (int First, int Length)[] spans = [.. lengths.Select((length, row) => (lengths.Take(row).Sum(), length))];
+        PackedTexts? apartInAttention = textByText ? PackedTexts.WherePaying(spans, 1, lengths.Sum(), CPU) : null;
+        Assert.Equal(textByText, apartInAttention is not null);
+        // Nothing but the texts keeps them apart there.
+        if (textByText) segments = zeros_like(segments);
+        var packedRow = new TrunkInput(cat(texts, 1)) { Positions = positions, Segments = segments, Texts = apartInAttention };
+        Tensor together = model.Logits(packedRow, ForwardContext.Evaluation());
         Tensor apart = cat([.. texts.Select(text => model.Logits(new(text), ForwardContext.Evaluation()))], 1);
         Near(apart, together, "packed");
+        Tensor chosen = Range(0, lengths.Sum() / 2) * Held(2L), states = cat([.. texts.Select(text => model.Trunk.Hidden(new(text), ForwardContext.Evaluation()))], 1);
+        Near(states.squeeze(0).index_select(0, chosen), model.Trunk.Hidden(packedRow, ForwardContext.Evaluation(), WantedStates.At(chosen)), "chosen tokens");
         Assert.Throws<ArgumentException>(() => model.Logits(new(cat(texts, 1)) { Segments = segments }, ForwardContext.Evaluation()));
 
         together.Squared().sum().backward();

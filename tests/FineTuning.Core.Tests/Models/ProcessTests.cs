@@ -35,11 +35,13 @@ public sealed class ProcessTests
         await BuiltProgram.Run(Program, KillLimit, "encoding-kills", EncodingKills.ToString(CultureInfo.InvariantCulture), Checkpoint());
 
     /// <summary>Too little for native code, some, and enough for the whole; what a machine maps decides whether parts are computed between them.</summary>
-    [Fact]
-    public async Task Under_a_limit_of_the_address_space_a_run_ends_as_without_or_with_an_exception()
+    [Theory]
+    [InlineData("address-space")]
+    [InlineData("address-space-predictions")]
+    public async Task Under_a_limit_of_the_address_space_it_ends_as_without_or_with_an_exception(string work)
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("the limit is that of Linux");
-        string told = await BuiltProgram.Run(Program, KillLimit, "address-space", "1", Checkpoint(), "64", "288", "4096");
+        string told = await BuiltProgram.Run(Program, KillLimit, work, "1", Checkpoint(), "64", "288", "4096");
         string[] lines = [.. told.TrimEnd().Split('\n').Where(line => line.Contains(" MB: ", StringComparison.Ordinal))];
         Assert.Contains("1 ended with an exception", lines[0], StringComparison.Ordinal);
         Assert.Contains(", 0 otherwise", lines[1], StringComparison.Ordinal);

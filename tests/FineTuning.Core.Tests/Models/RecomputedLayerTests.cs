@@ -61,7 +61,7 @@ public sealed class RecomputedLayerTests : IDisposable
     private AttentionInput Inputs()
     {
         var batch = new TrunkInput(zeros([3, Tokens], ScalarType.Int64), null, tensor(new[] { true, true, true, true, false, false }, [1, Tokens]).expand(3, Tokens));
-        return _positions.Prepare(batch, () => throw new InvalidOperationException("a bias by distance needs no positions"), null, 0, 2)[0]!;
+        return _positions.Prepare(batch, () => throw new InvalidOperationException("a bias by distance needs no positions"), null, null, 0, 2)[0]!;
     }
 
     private static ForwardContext Pass(int layer, long step) => ForwardContext.For(new DropoutStream(7, step, 0), Precision.Float32).Layer(layer);

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Metrics;
 using FineTuning.Models;

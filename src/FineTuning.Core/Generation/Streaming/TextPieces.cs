@@ -10,6 +10,12 @@ internal sealed class TextPieces(PretrainedTokenizer tokenizer, IReadOnlyList<in
 {
     private readonly StreamingDecoder _decoder = new(tokenizer);
 
+    /// <summary>Takes tokens that a text begins with, before any other.</summary>
+    public void Begin(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens) Emit(_decoder.Append(token));
+    }
+
     /// <summary>Takes the next token.</summary>
     public void Append(int token)
     {

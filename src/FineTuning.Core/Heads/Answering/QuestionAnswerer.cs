@@ -27,7 +27,7 @@ public sealed class QuestionAnswerer : TunableModel<AnsweredQuestion>, IPredicto
     {
         _head = new(head, name, options.Logger);
         (Head, Tokenizer, _options) = (head, tokenizer, options);
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength ?? file.MaximumLength);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength ?? file.MaximumLength);
         options.Validate(MaximumLength);
         Stride = options.Stride ?? (file.Stride <= MaximumLength - 4 ? file.Stride : null) ?? Math.Min(128, MaximumLength / 4);
         AllowsNoAnswer = options.AllowsNoAnswer ?? file.AllowsNoAnswer ?? false;

@@ -34,6 +34,9 @@ internal sealed class CausalArrays
     /// <summary>Tokens of each row that are no padding.</summary>
     public int[] Lengths { get; }
 
+    /// <summary>The first token of each text, counted over all rows, and its length.</summary>
+    public List<(int First, int Length)> Spans { get; } = [];
+
     /// <summary>Indices into the flattened batch of the states that predict: each stands right before its target.</summary>
     public List<long> Predicting { get; } = [];
 
@@ -84,6 +87,8 @@ internal sealed class CausalArrays
         int first = index * Width, text = 0;
         Lengths[index] = row.Length;
         IsPacked |= row.Starts.Length > 1;
+        for (int i = 0; i < row.Starts.Length; i++)
+            Spans.Add((first + row.Starts[i], (i + 1 < row.Starts.Length ? row.Starts[i + 1] : row.Length) - row.Starts[i]));
         for (int i = 0; i < row.Length; i++)
         {
             if (text + 1 < row.Starts.Length && i == row.Starts[text + 1]) text++;

@@ -27,13 +27,14 @@ internal sealed class CausalEncoding
     private readonly CausalRules _rules;
     private readonly int _end;
 
+    /// <param name="tokenizer">The tokenizer of the checkpoint.</param>
+    /// <param name="rules">How examples become rows.</param>
+    /// <param name="folder">Of the tokenizer, for what a refusal says. Null: it is not from a folder.</param>
     /// <exception cref="InvalidOptionsException">The tokenizer has no token that ends a text.</exception>
-    public CausalEncoding(PretrainedTokenizer tokenizer, CausalRules rules)
+    public CausalEncoding(PretrainedTokenizer tokenizer, CausalRules rules, string? folder = null)
     {
         (_tokenizer, _rules) = (tokenizer, rules);
-        _end = tokenizer.EndId ?? throw new InvalidOptionsException(
-            ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: "
-                + "name one in tokenizer_config.json, or prepare the checkpoint with a chat format"]);
+        _end = EndToken.Require(tokenizer, folder, "prepare the checkpoint with a chat format");
     }
 
     public PretrainedTokenizer Tokenizer => _tokenizer;

@@ -21,8 +21,8 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
         : base(head, tokenizer, options, file)
     {
         (_options, _loss) = (options, new(head, options.LabelSmoothing, options.DynamicFineTuning));
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
-        Encoding = new(tokenizer, new(MaximumLength, options.Learned, options.LostTargets, options.Packing));
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength);
+        Encoding = new(tokenizer, new(MaximumLength, options.Learned, options.LostTargets, options.Packing), Path.GetDirectoryName(head.Trunk.Config.FilePath));
     }
 
     /// <summary>Tokens of a training row, special ones included.</summary>

@@ -29,8 +29,8 @@ internal static class ChatFormatFiles
         if (format.EndToken is null && tokenizer.EndId is null)
         {
             throw new InvalidOptionsException(
-                [$"the chat format '{format.Name}' ends answers with the tokenizer's end token, and {folder} names none (eos_token): "
-                    + "name one, or take another format"]);
+                [$"the chat format '{format.Name}' ends answers with the tokenizer's end token, and {Path.Combine(folder, "tokenizer_config.json")} names none "
+                    + "(eos_token): name one, or take another format"]);
         }
         tokenizer = tokenizer.WithTokens(format.NewTokens).WithChatTemplate(format.Template);
         int size = format.Tokens.Select(token => IdOf(token, tokenizer, format)).DefaultIfEmpty(-1).Max() + 1;

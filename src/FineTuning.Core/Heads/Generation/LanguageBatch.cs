@@ -86,7 +86,11 @@ internal sealed class LanguageBatch : Batch
         Tensor Matrix(long[] values) => tensor(values, [arrays.Rows, arrays.Width], ScalarType.Int64, device);
         bool isPadded = arrays.Lengths.Any(length => length < arrays.Width);
         TrunkInput input = arrays.IsPacked
-            ? new(Matrix(arrays.Ids)) { Positions = Matrix(arrays.Positions), Segments = Matrix(arrays.Segments), PadsRight = true, Lengths = arrays.Lengths }
+            ? new(Matrix(arrays.Ids))
+            {
+                Positions = Matrix(arrays.Positions), Segments = Matrix(arrays.Segments), PadsRight = true, Lengths = arrays.Lengths,
+                Texts = PackedTexts.WherePaying(arrays.Spans, arrays.Rows, arrays.Width, device),
+            }
             : TrunkInput.Create(arrays.Ids, null, isPadded ? arrays.Lengths : null, arrays.Rows, arrays.Width, device);
         return new(rows, arrays.Width, input, [.. arrays.Predicting], [.. arrays.Targets], arrays.TargetWeights.Count > 0 ? [.. arrays.TargetWeights] : null);
     }

@@ -54,7 +54,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         {
             if (head.Trunk.Config.Root[key] is { } value) root[key] = value.DeepClone();
         }
-        return GenerationConfigFile.Parse("config.json", root.ToJsonString());
+        return GenerationConfigFile.Parse(head.Trunk.Config.FilePath, root.ToJsonString());
     }
 
     /// <summary>Reads a beginning once for all prompts that have it, until it is disposed.</summary>
@@ -84,7 +84,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         if (prompts.Count == 0) return [];
         GenerationJob job = Prepare(prompts, given);
         IReadOnlyList<Generated> texts = Search(job, null, cancellation);
-        ILookup<int, GeneratedText> byPrompt = texts.ToLookup(text => text.Prompt, Decoded);
+        ILookup<int, GeneratedText> byPrompt = texts.ToLookup(text => text.Prompt, text => Decoded(text, job.Beginning));
         return [.. Enumerable.Range(0, prompts.Count).Select(prompt => (IReadOnlyList<GeneratedText>)[.. byPrompt[prompt]])];
     }
 
@@ -105,9 +105,10 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         return BackgroundStream.Run<string>("FineTuning.Core generation", (emit, stop) =>
         {
             var pieces = new TextPieces(tokenizer, job.Settings.EndTokens, emit);
+            pieces.Begin(job.Beginning);
             Generated text = Search(job, (_, token) => pieces.Append(token), stop)[0];
             pieces.Complete();
-            ended?.Invoke(Decoded(text));
+            ended?.Invoke(Decoded(text, job.Beginning));
         }, cancellation: cancellation);
     }
 
@@ -118,21 +119,23 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         GenerationOptions asked = (given ?? new()).Over(Defaults);
         if (prompts.Any(prompt => prompt.Length == 0))
         {
-            if (ReadsSource || asked.BosTokenId is not { } first || first < 0 || first >= head.Outputs)
+            if (ReadsSource || asked.BosTokenId is not { } begin || begin < 0 || begin >= head.Outputs)
             {
                 throw new InvalidOptionsException(["a prompt is empty, and there is no token that begins a text: give a prompt, or set BosTokenId"]);
             }
-            prompts = [.. prompts.Select(prompt => prompt.Length > 0 ? prompt : [first])];
+            prompts = [.. prompts.Select(prompt => prompt.Length > 0 ? prompt : [begin])];
         }
-        if (ReadsSource && (asked.DecoderStartTokenId ?? asked.BosTokenId) is { } start && start >= head.Outputs)
+        int? start = asked.DecoderStartTokenId ?? asked.BosTokenId;
+        if (ReadsSource && start >= head.Outputs)
         {
             throw new InvalidOptionsException([$"DecoderStartTokenId is {start}: the model's vocabulary has {head.Outputs} tokens, from 0"]);
         }
         int width = prompts.Max(prompt => prompt.Length), pad = asked.PadTokenId is >= 0 and { } id && id < head.Outputs ? id : 0;
         int[][] rows = [.. prompts.Select(prompt => Padded(prompt, width, pad))];
         bool[][] mask = [.. prompts.Select(prompt => Padded([.. Enumerable.Repeat(true, prompt.Length)], width, false))];
+        int[] beginning = ReadsSource ? AnswerBeginning.Tokens(asked.DecoderPrefix, tokenizer, start) : [];
         IReadOnlyList<SearchPrompt> starts = ReadsSource
-            ? PromptRows.ForEncoderDecoder(rows, null, asked.DecoderStartTokenId ?? asked.BosTokenId)
+            ? PromptRows.ForEncoderDecoder(rows, beginning.Length == 0 ? null : [.. rows.Select(_ => beginning)], start)
             : PromptRows.ForDecoder(rows, mask, asked.PadTokenId, asked.EosTokenId ?? []);
         var bounds = new GenerationBounds(
             starts[0].Tokens.Length, head.Outputs, Room, head.Trunk.Plan.MaximumTokens is not null, ReadsSource, HasTokenizer: true);
@@ -141,7 +144,7 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         {
             foreach (string ignored in settings.Ignored) Diagnostics.HeadLog.IgnoredOption(logger, ignored);
         }
-        return new(starts, settings, ReadsSource ? new(rows, mask) : null, AdapterRequests.For(head.Weights));
+        return new(starts, settings, ReadsSource ? new(rows, mask) : null, AdapterRequests.For(head.Weights), beginning);
     }
 
     // A source is padded on the right, a prompt on the left.
@@ -168,11 +171,13 @@ internal sealed class TextGenerator(OutputHead head, PretrainedTokenizer tokeniz
         }, cancellation);
     }
 
-    private GeneratedText Decoded(Generated text)
+    private GeneratedText Decoded(Generated text, int[] beginning)
     {
-        int kept = text.Tokens.Length - (text.Reason == FinishReason.EndToken ? 1 : 0);
-        return new(tokenizer.Decode(text.Tokens.AsSpan(0, kept), skipSpecialTokens: true, cleanUp: false), text.Tokens, text.Reason) { Score = text.Score };
+        int[] tokens = [.. beginning, .. text.Tokens];
+        int kept = tokens.Length - (text.Reason == FinishReason.EndToken ? 1 : 0);
+        return new(tokenizer.Decode(tokens.AsSpan(0, kept), skipSpecialTokens: true, cleanUp: false), tokens, text.Reason) { Score = text.Score };
     }
 
-    private sealed record GenerationJob(IReadOnlyList<SearchPrompt> Prompts, GenerationSettings Settings, EncoderRows? Encoder, AdapterRequests? Adapters);
+    private sealed record GenerationJob(
+        IReadOnlyList<SearchPrompt> Prompts, GenerationSettings Settings, EncoderRows? Encoder, AdapterRequests? Adapters, int[] Beginning);
 }

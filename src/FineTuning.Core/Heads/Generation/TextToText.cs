@@ -1,3 +1,4 @@
+using System.Globalization;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Generation;
@@ -17,16 +18,17 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
     private readonly int _start;
     private readonly int _end;
 
-    private TextToText(OutputHead head, PretrainedTokenizer tokenizer, TextToTextOptions options, GenerationConfigFile file, string name)
+    private TextToText(OutputHead head, PretrainedTokenizer tokenizer, TextToTextOptions options, GenerationConfigFile file)
         : base(head, tokenizer, options, file)
     {
         (_options, _loss) = (options, new(head, options.LabelSmoothing));
-        MaximumSourceLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumSourceLength);
-        MaximumTargetLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumTargetLength);
-        _end = tokenizer.EndId ?? throw new InvalidOptionsException(
-            ["the tokenizer names no token that ends a text (eos_token), so that the model could not learn to stop: name one in tokenizer_config.json"]);
+        MaximumSourceLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumSourceLength);
+        MaximumTargetLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumTargetLength);
+        _end = EndToken.Require(tokenizer, Path.GetDirectoryName(head.Trunk.Config.FilePath));
         _start = Generator.Defaults.DecoderStartTokenId is >= 0 and { } start && start < head.Outputs ? start
-            : throw new CheckpointException(name, "it names no token that its decoder begins with; set 'decoder_start_token_id' in config.json");
+            : throw new CheckpointException(file.Options.DecoderStartTokenId is null ? head.Trunk.Config.FilePath : file.FilePath,
+                $"'decoder_start_token_id' is {Generator.Defaults.DecoderStartTokenId?.ToString(CultureInfo.InvariantCulture) ?? "missing"}: the decoder begins "
+                    + $"with a token of its vocabulary, from 0 to {head.Outputs - 1}");
     }
 
     /// <summary>Tokens of a source, special ones included, after which it is cut.</summary>
@@ -40,7 +42,7 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
     {
         options ??= new TextToTextOptions();
         return LanguageHeads.Open(
-            backbone, HeadKind.SequenceToSequence, options, (head, tokenizer, file) => new TextToText(head, tokenizer, options, file, backbone.Name));
+            backbone, HeadKind.SequenceToSequence, options, (head, tokenizer, file) => new TextToText(head, tokenizer, options, file));
     }
 
     /// <inheritdoc/>

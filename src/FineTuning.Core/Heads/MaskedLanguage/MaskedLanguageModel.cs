@@ -27,7 +27,7 @@ public sealed class MaskedLanguageModel : TunableModel<string>, IPredictor<strin
     {
         _head = new(head, name, options.Logger);
         (Head, Tokenizer, _options, MaskId) = (head, tokenizer, options, maskId);
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength);
         int[] ordinary = [.. Enumerable.Range(0, head.Trunk.Plan.VocabularySize).Where(id => tokenizer.Token(id) is not null && !tokenizer.IsSpecial(id))];
         _masking = new(options, maskId, ordinary.Length > 0 ? ordinary : [maskId]);
         _windows = new(tokenizer, MaximumLength, options);

@@ -30,7 +30,7 @@ public sealed class RewardModel : TunableModel<PreferencePair>, IPredictor<strin
         (Head, Tokenizer, _options) = (head, tokenizer, options);
         _text = new(head.Trunk, tokenizer);
         _untrained = new(head, name, options.Logger);
-        _longest = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength, cuts: false);
+        _longest = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength, cuts: false);
     }
 
     /// <summary>The output layer, and the trunk that it sits on.</summary>

@@ -29,7 +29,7 @@ public sealed class SentenceEncoder : IPredictor<string, float[]>, IDisposable
         (Head, Tokenizer, _files) = (head, tokenizer, files);
         head.Trunk.Tokenizer ??= tokenizer;
         int asked = options.MaximumLength ?? Math.Min(files.MaximumLength ?? int.MaxValue, head.Trunk.Plan.MaximumTokens ?? int.MaxValue);
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, asked == int.MaxValue ? null : asked);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, asked == int.MaxValue ? null : asked);
         int width = head.Trunk.Plan.HiddenSize;
         _pooling = options.Pooling is { } modes ? new(modes)
             : files.PoolingFolder is { } folder ? PoolingModule.Read(

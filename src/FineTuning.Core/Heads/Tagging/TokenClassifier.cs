@@ -24,7 +24,7 @@ public sealed class TokenClassifier : TunableModel<TaggedText>, IPredictor<strin
     {
         _head = new(head, name, options.Logger);
         (Head, Tokenizer, Tags, _chain, _smoothing) = (head, tokenizer, tags, chain, options.LabelSmoothing);
-        MaximumLength = SequenceLimit.Resolve(head.Trunk.Plan, tokenizer, options.MaximumLength);
+        MaximumLength = SequenceLimit.Resolve(head.Trunk, tokenizer, options.MaximumLength);
         _encoder = Sentences(options.ContextTokens, options.LabeledTokens, options.WindowOverlap);
         _targets = new(tags, options.BrokenTags);
         _rowSettings = [options.ContextTokens, options.LabeledTokens, options.WindowOverlap, options.BrokenTags];

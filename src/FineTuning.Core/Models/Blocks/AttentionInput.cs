@@ -8,8 +8,11 @@ internal sealed record AttentionInput
     /// <summary>True where a token is real, [batch, tokens], bool. Null: all are.</summary>
     public Tensor? Real { get; init; }
 
-    /// <summary>Which keys are seen. Null: all.</summary>
+    /// <summary>Which keys are seen, of each text where there are <see cref="Texts"/>. Null: all.</summary>
     public AttentionMask? Mask { get; init; }
+
+    /// <summary>The texts of packed rows, which attend one by one. Null: rows do.</summary>
+    public PackedTexts? Texts { get; init; }
 
     /// <summary>Added to the scores, with the mask already in it, broadcast to [batch, heads, tokens, keys]. Null: none.</summary>
     public Tensor? Bias { get; init; }

@@ -18,8 +18,8 @@ internal sealed class FeedForward(Linear inner, Linear outer, FeedForwardPlan pl
     public Tensor Forward(Tensor input, ForwardContext context)
     {
         Tensor inside = inner.Forward(input, context);
-        SmallGate? gate = plan.Activation switch { Activation.Silu => SmallGate.Silu, Activation.GeluTanh => SmallGate.GeluTanh, _ => null };
-        if (plan.IsGated && gate is { } small && SmallRows.TryGate(inside, small) is { } gated)
+        FusedGate? gate = plan.Activation switch { Activation.Silu => FusedGate.Silu, Activation.GeluTanh => FusedGate.GeluTanh, _ => null };
+        if (plan.IsGated && gate is { } fused && FusedRows.TryGate(inside, fused) is { } gated)
         {
             inside = gated;
         }

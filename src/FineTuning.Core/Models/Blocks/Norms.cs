@@ -55,7 +55,7 @@ internal sealed class RmsNorm(Weight gain, double epsilon, double shift = 0) : I
     {
         Tensor factor = Norms.Widened(gain);
         Tensor values = input.dtype == factor.dtype ? input : input.to(factor.dtype);
-        if (SmallRows.TryNormalize(values, factor, epsilon, shift) is { } normalized) return normalized;
+        if (FusedRows.TryNormalize(values, factor, epsilon, shift) is { } normalized) return normalized;
         if (shift != 0) factor = factor.Plus(shift);
         return values * values.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * factor;
     }

@@ -44,6 +44,7 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine, bool Interleaved = f
     /// <returns>The shape and type of the input.</returns>
     public Tensor Turn(Tensor input)
     {
+        if (!Interleaved && FusedRows.TryTurn(input, Cosine, Sine) is { } fused) return fused;
         long half = Cosine.shape[^1], width = input.shape[^1];
         Tensor channels = width == 2 * half ? input : input.narrow(-1, 0, 2 * half);
         Tensor turned = Interleaved ? TurnNeighbours(channels, half) : TurnHalves(channels, half);

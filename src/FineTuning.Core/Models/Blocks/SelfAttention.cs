@@ -24,6 +24,11 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
             query = (wanted is null ? rotation : rotation.Of(wanted)).Turn(query);
             key = rotation.Turn(key);
         }
+        if (positions.Texts is { } texts)
+        {
+            Tensor apart = AttentionProduct.Attend(texts.Apart(query), texts.Apart(key), texts.Apart(value), positions.Mask, null, plan, DropoutSite.Attention, context);
+            return output.Forward(AttentionProduct.Join(texts.Together(apart, input.shape[0])), context);
+        }
         if (positions.Cache is { } cache)
         {
             (key, value) = cache.Append(positions.Layer, key, value);

@@ -15,10 +15,12 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
     /// <param name="input">The batch.</param>
     /// <param name="positions">Positions of the tokens, [tokens] or [batch, tokens], int64.</param>
     /// <param name="memory">The encoder's states and their mask. Null: there are none.</param>
+    /// <param name="texts">The texts of packed rows, where decoders may attend to them one by one. Null: rows attend.</param>
     /// <param name="first">The first layer that runs.</param>
     /// <param name="end">Behind the last layer that runs.</param>
     /// <returns>What each layer gets; null for layers that do not run.</returns>
-    public AttentionInput?[] Prepare(TrunkInput input, Func<Tensor> positions, (Tensor States, Tensor? Mask)? memory, int first, int end)
+    public AttentionInput?[] Prepare(
+        TrunkInput input, Func<Tensor> positions, (Tensor States, Tensor? Mask)? memory, PackedTexts? texts, int first, int end)
     {
         var alike = new Dictionary<(bool, AttentionWindow?, RotaryPlan?, bool), AttentionInput>();
         var rotations = new Dictionary<RotaryPlan, Rotation>();
@@ -39,6 +41,10 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
             if (layer.Disentangled is not null)
             {
                 return new() { Real = input.Mask, Mask = AttentionMask.OfPairs(input.Mask), Relative = relative?.Of(tokens, device) };
+            }
+            if (texts is not null && layer.IsCausal && bias is null && input.Past == 0)
+            {
+                return new() { Texts = texts, Mask = Behind(layer, texts.Longest, device), Rotation = layer.Rotary is null ? null : RotationOf(layer.Rotary) };
             }
             AttentionMask? mask = MaskOf(layer, input);
             Tensor? added = bias?.Of(tokens, input.Past, device);
@@ -76,6 +82,11 @@ internal sealed class StackPositions(StackPlan plan, RelativeBias? bias, Disenta
         }
         return new(plan, bias, relative, rotaries);
     }
+
+    // Texts that stand alone: each token sees those before it, what stands behind the end of a text is not seen anyway.
+    private static AttentionMask? Behind(AttentionPlan layer, long tokens, Device device) => AttentionMask.And(
+        AttentionMask.Causal(tokens, 0, device),
+        layer.Window is { } window ? AttentionMask.Window(tokens, 0, window with { After = (int)tokens }, device) : null);
 
     private static AttentionMask? MaskOf(AttentionPlan layer, TrunkInput input)
     {

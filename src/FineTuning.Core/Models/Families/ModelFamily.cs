@@ -17,12 +17,15 @@ internal sealed record ModelFamily
 /// <param name="Heads">How its heads are built and called, by kind.</param>
 internal sealed record FamilyModel(string ClassStem, TrunkPlan Plan, NameTable Names, IReadOnlyDictionary<HeadKind, HeadPlan> Heads)
 {
+    /// <param name="kind">Which head.</param>
+    /// <param name="config">What a refusal names. Null: no file.</param>
     /// <exception cref="Errors.CheckpointException">The family has no such head; the message lists those that it has.</exception>
-    public HeadPlan Head(HeadKind kind)
+    public HeadPlan Head(HeadKind kind, ConfigFile? config = null)
     {
         if (Heads.TryGetValue(kind, out HeadPlan? plan)) return plan;
         string known = string.Join(", ", Heads.Keys.Where(own => own != HeadKind.None).Select(own => own.Name));
-        throw new Errors.CheckpointException("config.json", $"a model of the kind '{Plan.ModelType}' has no head for {kind.Name}; it has heads for {known}");
+        throw new Errors.CheckpointException(
+            config?.FilePath ?? "config.json", $"a model of the kind '{Plan.ModelType}' has no head for {kind.Name}; it has heads for {known}");
     }
 
     /// <summary>Whether one of the family's names begins with a segment.</summary>

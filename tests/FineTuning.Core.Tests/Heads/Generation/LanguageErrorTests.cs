@@ -53,6 +53,8 @@ public sealed class LanguageErrorTests : IDisposable
         string folder = Goldens.Require("pipelines", "gpt2-generate");
         CheckpointException fault = Assert.Throws<CheckpointException>(() => Pretrained.MaskedLanguageModel(folder));
         Assert.Contains("gpt2", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(Path.Combine(folder, "config.json"), fault.Path);
+        Assert.Equal(Path.Combine(folder, "config.json"), Assert.Throws<CheckpointException>(() => Pretrained.TextToText(folder)).Path);
     }
 
     [Fact]
@@ -70,18 +72,67 @@ public sealed class LanguageErrorTests : IDisposable
         Assert.True(fresh.HasUntrainedHead);
     }
 
-    [Fact]
-    public void A_tokenizer_without_an_end_token_names_the_key_that_is_missing()
+    [Theory]
+    [InlineData("gpt2-generate")]
+    [InlineData("llama-chat")]
+    [InlineData("t5-generate")]
+    public void A_tokenizer_without_an_end_token_names_the_key_that_is_missing_and_its_file(string pipeline)
     {
-        string copy = Copy("gpt2-generate");
+        string copy = Copy(pipeline);
         foreach (string file in Directory.GetFiles(copy, "*.json").Where(file => Path.GetFileName(file) is "tokenizer_config.json" or "special_tokens_map.json"))
         {
             var root = (JsonObject)JsonNode.Parse(File.ReadAllText(file))!;
             root.Remove("eos_token");
+            // Other classes have an end token of their own.
+            if (Path.GetFileName(file) == "tokenizer_config.json") root["tokenizer_class"] = "PreTrainedTokenizerFast";
             File.WriteAllText(file, root.ToJsonString());
         }
-        if (PretrainedTokenizer.Load(copy).EndId is not null) Assert.Skip("this tokenizer's class has an end token of its own");
-        Assert.Contains("eos_token", Assert.Throws<InvalidOptionsException>(() => Pretrained.CausalLanguageModel(copy)).Message, StringComparison.Ordinal);
+        Assert.Null(PretrainedTokenizer.Load(copy).EndId);
+        Action open = pipeline switch
+        {
+            "t5-generate" => () => Pretrained.TextToText(copy),
+            "llama-chat" => () => Pretrained.ChatModel(copy),
+            _ => () => Pretrained.CausalLanguageModel(copy),
+        };
+        string found = Assert.Throws<InvalidOptionsException>(open).Message;
+        Assert.Contains("eos_token", found, StringComparison.Ordinal);
+        Assert.Contains(Path.Combine(copy, "tokenizer_config.json"), found, StringComparison.Ordinal);
+        var silent = new ChatFormat("plain", "{{ messages[0].content }}", [], null);
+        string refused = Assert.Throws<InvalidOptionsException>(() => Pretrained.AddChatFormat(copy, Path.Combine(_folder, "prepared"), silent)).Message;
+        Assert.Contains(Path.Combine(copy, "tokenizer_config.json"), refused, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_the_files_of_a_checkpoint_lack_or_hold_names_the_file_with_its_folder()
+    {
+        string copy = Copy("t5-generate"), config = Path.Combine(copy, "config.json"), generation = Path.Combine(copy, GenerationConfigFile.Name);
+        JsonObject Root(string path) => (JsonObject)JsonNode.Parse(File.ReadAllText(path))!;
+        (JsonObject whole, JsonObject generating) = (Root(config), Root(generation));
+
+        var beyond = (JsonObject)generating.DeepClone();
+        beyond["decoder_start_token_id"] = 1 << 20;
+        File.WriteAllText(generation, beyond.ToJsonString());
+        CheckpointException startless = Assert.Throws<CheckpointException>(() => Pretrained.TextToText(copy));
+        Assert.Equal(generation, startless.Path);
+        Assert.Contains("decoder_start_token_id", startless.Message, StringComparison.Ordinal);
+
+        generating["penalty_alpha"] = 0.6;
+        File.WriteAllText(generation, generating.ToJsonString());
+        using (TextToText model = Pretrained.TextToText(copy))
+        {
+            Assert.Contains(generation, Assert.Throws<InvalidOptionsException>(() => model.Generate("a")).Message, StringComparison.Ordinal);
+        }
+
+        File.Delete(generation);
+        var odd = (JsonObject)whole.DeepClone();
+        odd["eos_token_id"] = "one";
+        File.WriteAllText(config, odd.ToJsonString());
+        Assert.Equal(config, Assert.Throws<CheckpointException>(() => Pretrained.TextToText(copy)).Path);
+
+        var silent = (JsonObject)whole.DeepClone();
+        silent["decoder_start_token_id"] = 1 << 20;
+        File.WriteAllText(config, silent.ToJsonString());
+        Assert.Equal(config, Assert.Throws<CheckpointException>(() => Pretrained.TextToText(copy)).Path);
     }
 
     [Fact]

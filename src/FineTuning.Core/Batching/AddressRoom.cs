@@ -1,7 +1,6 @@
-using FineTuning.Batching;
 using FineTuning.Tensors;
 
-namespace FineTuning.Training;
+namespace FineTuning.Batching;
 
 /// <summary>
 /// Where the address space is limited, sees before each pass that it has room for it. A tensor that finds no memory is an exception, but what native libraries
@@ -30,6 +29,12 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
     /// <summary>One that knows nothing yet, of the same address space.</summary>
     public AddressRoom Fresh() => new(left, rise);
 
+    /// <summary>Whether there is room for a pass, as far as is known.</summary>
+    public bool Fits(PlannedBatch part) => left() - AddressSpace.Reserve >= Forecast(part);
+
+    /// <summary>How many times as large a batch is as the nearest that was measured: 1 where one at least as large was, infinite where none was.</summary>
+    public double Growth(PlannedBatch part) => _known.Count == 0 ? double.PositiveInfinity : _known.Min(known => Factor(part, known));
+
     /// <summary>Forgets what passes took: the next are of another kind.</summary>
     public void Forget() => _known.Clear();
 
@@ -54,13 +59,19 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
         yield return largest;
     }
 
-    /// <summary>Measures what a pass takes.</summary>
+    /// <summary>Measures what a pass takes, where there is room for it.</summary>
     /// <param name="part">The batch.</param>
     /// <param name="pass">Leaves nothing behind.</param>
     /// <exception cref="InsufficientMemoryException">There is no room for it.</exception>
     public void Learn(PlannedBatch part, Action pass)
     {
         Require(part);
+        Measure(part, pass);
+    }
+
+    /// <summary>Measures what a pass takes.</summary>
+    public void Measure(PlannedBatch part, Action pass)
+    {
         // Code and kernels are there before anything is measured.
         if (_known.Count == 0) pass();
         _known.Add((Tokens(part), Tokens(part) * part.PaddedLength, rise(pass)));
@@ -71,8 +82,22 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
     /// <param name="there">Bytes of what a pass leaves behind, which are there already.</param>
     /// <param name="times">How many such passes are kept at once.</param>
     /// <exception cref="InsufficientMemoryException">There is none.</exception>
-    public void Require(PlannedBatch part, long there = 0, int times = 1) =>
-        Require(Math.Max(0, (times * Forecast(part)) - there), $"a pass over {part.Rows.Length} x {part.PaddedLength} tokens");
+    public void Require(PlannedBatch part, long there = 0, int times = 1) => Require(Math.Max(0, (times * Forecast(part)) - there), Name(part));
+
+    /// <summary>Sees that there may be room for a pass that cannot be cut.</summary>
+    /// <exception cref="InsufficientMemoryException">There is surely none.</exception>
+    public void RequireLeast(PlannedBatch part)
+    {
+        if (_known.Count == 0)
+        {
+            Require(0, Name(part));
+            return;
+        }
+        // It grows at least as its tokens do.
+        (double ratio, long bytes) = _known.Select(known => (Ratio: Tokens(part) / (double)known.Tokens, known.Bytes))
+            .MinBy(known => Math.Abs(Math.Log(known.Ratio)));
+        Require((long)(ratio * bytes), Name(part));
+    }
 
     /// <summary>Sees that there is room for so many bytes.</summary>
     /// <param name="bytes">Beside what native code needs.</param>
@@ -97,6 +122,8 @@ internal sealed class AddressRoom(Func<long> left, Func<Action, long> rise)
     // Memory grows with the tokens, and with their squares in each row; what a pass takes whatever it computes is counted as if it grew, too.
     private static double Factor(PlannedBatch part, (long Tokens, long Squares, long Bytes) known) =>
         Math.Max(1, Math.Max(Tokens(part) / (double)known.Tokens, Tokens(part) * part.PaddedLength / (double)known.Squares));
+
+    private static string Name(PlannedBatch part) => $"a pass over {part.Rows.Length} x {part.PaddedLength} tokens";
 
     private static long Tokens(PlannedBatch part) => (long)part.Rows.Length * part.PaddedLength;
 }
