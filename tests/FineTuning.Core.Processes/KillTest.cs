@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace FineTuning.Processes;
@@ -10,7 +9,6 @@ namespace FineTuning.Processes;
 internal static class KillTest
 {
     private const int OneInFiveIsAsked = 5;
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     public static int Run(int count, string checkpoint, int seed)
     {
@@ -76,65 +74,39 @@ internal static class KillTest
     /// <summary>One process.</summary>
     private sealed class Life(string checkpoint, string folder)
     {
+        private readonly Worker _worker = new("kill-worker", checkpoint, folder);
+
         /// <summary>The first step that it did; 0: none.</summary>
-        public int FirstStep { get; private set; }
+        public int FirstStep => Said("step ") is { } step ? int.Parse(step, CultureInfo.InvariantCulture) : 0;
 
         /// <summary>From its first step to its end.</summary>
-        public TimeSpan Time { get; private set; }
+        public TimeSpan Time => _worker.Time;
 
-        public int ExitCode { get; private set; }
+        public int ExitCode => _worker.ExitCode;
 
         /// <summary>Whether it was alive when it was to be killed.</summary>
-        public bool WasKilled { get; private set; }
+        public bool WasKilled => _worker.WasKilled;
 
         /// <summary>What went into the second part of the hash, line by line.</summary>
-        public List<string> Numbers { get; } = [];
+        public IEnumerable<string> Numbers => _worker.Lines.Where(line => line.StartsWith("number ", StringComparison.Ordinal));
 
         /// <summary>What its run warned of.</summary>
-        public string? Warnings { get; private set; }
+        public string? Warnings => Said("warnings ") is { } warnings ? $" (warnings {warnings})" : null;
 
         /// <summary>Its last line.</summary>
-        public string? Last { get; private set; }
+        public string? Last => _worker.Lines.Count > 0 ? _worker.Lines[^1] : null;
 
         public string ToEnd() => KillAfter(null, false) ?? throw new InvalidOperationException("nobody killed the process, and it did not come to its end");
 
         /// <returns>The hash of the run that it ended; null: it was killed before.</returns>
         public string? KillAfter(int? milliseconds, bool asks)
         {
-            using Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Arguments(), "kill-worker", checkpoint, folder]) { RedirectStandardOutput = true })!;
-            using var begun = new ManualResetEventSlim();
-            string? hash = null;
-            process.OutputDataReceived += (_, line) =>
-            {
-                if (line.Data?.Split(' ') is ["step", { } step] && FirstStep == 0) FirstStep = int.Parse(step, CultureInfo.InvariantCulture);
-                if (line.Data?.Split(' ') is ["hash", { } found]) hash = found;
-                if (line.Data?.StartsWith("number ", StringComparison.Ordinal) == true) Numbers.Add(line.Data);
-                if (line.Data?.StartsWith("warnings", StringComparison.Ordinal) == true) Warnings = $" ({line.Data})";
-                Last = line.Data ?? Last;
-                // Null: the process has ended.
-                if (FirstStep > 0 || hash is not null || line.Data is null) begun.Set();
-            };
-            process.BeginOutputReadLine();
-            begun.Wait(Limit);
-            long started = Stopwatch.GetTimestamp();
-            if (milliseconds is { } wait && !process.WaitForExit(wait))
-            {
-                WasKilled = true;
-                if (asks) Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
-                else process.Kill();
-            }
-            if (!process.WaitForExit(Limit))
-            {
-                process.Kill();
-                throw new InvalidOperationException($"the process did not end: {Last}");
-            }
-            // Once more, for the lines that are on their way.
-            process.WaitForExit();
-            (ExitCode, Time) = (process.ExitCode, Stopwatch.GetElapsedTime(started));
-            return hash;
+            _worker.Run(line => line.StartsWith("step ", StringComparison.Ordinal) || line.StartsWith("hash ", StringComparison.Ordinal), milliseconds, asks);
+            return Said("hash ");
         }
 
-        // The program is a file of its own, or run by dotnet.
-        private static string[] Arguments() => Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet" ? [typeof(KillTest).Assembly.Location] : [];
+        // The rest of the first line that begins so.
+        private string? Said(string beginning) =>
+            _worker.Lines.FirstOrDefault(line => line.StartsWith(beginning, StringComparison.Ordinal)) is { } line ? line[beginning.Length..] : null;
     }
 }

@@ -12,6 +12,10 @@ if (args is ["kill-test", { } kills, { } model]) return KillTest.Run(int.Parse(k
 if (args is ["kill-test", { } more, { } other, { } seed])
     return KillTest.Run(int.Parse(more, CultureInfo.InvariantCulture), other, int.Parse(seed, CultureInfo.InvariantCulture));
 if (args is ["kill-worker", { } run, { } into]) return KillWorker.Run(run, into);
+// FineTuning.Core.Processes encoding-kills COUNT CHECKPOINT [SEED]: kills a process so often while it encodes rows into a file; the next run learns the same bits.
+if (args is ["encoding-kills", { } times, { } tokenizer, .. { } drawn])
+    return EncodingKillTest.Run(int.Parse(times, CultureInfo.InvariantCulture), tokenizer, drawn is [{ } first] ? int.Parse(first, CultureInfo.InvariantCulture) : 1);
+if (args is ["encoding-worker", { } decoder, { } rows, { } data]) return EncodingWorker.Run(decoder, rows, int.Parse(data, CultureInfo.InvariantCulture));
 // FineTuning.Core.Processes address-space COUNT CHECKPOINT [MEGABYTES ..]: runs with so little address space left, COUNT processes each.
 // FineTuning.Core.Processes address-space-predictions COUNT CHECKPOINT [MEGABYTES ..]: predictions outside a run, in the same way.
 if (args is [AddressSpaceTest.Training or AddressSpaceTest.Predictions, { } processes, { } classifier, .. { } rooms])

@@ -39,11 +39,11 @@ internal static class AdaptersCommand
         // What the first one compiles and loads is no adapter's memory.
         Add("first");
         adapters.Remove("first");
-        long before = Resident();
+        (long before, long managed) = (Resident(), GC.GetTotalMemory(true));
         for (int i = 0; i < count; i++) Add($"{i}");
         long added = Resident() - before, weights = 4 * head.Weights.Sum(weight => weight.Own.numel());
         long tensors = 4 * Enumerable.Range(0, count).Sum(i => adapters.Find($"{i}").Weights.Sum(weight => weight.Own.numel()));
-        Print($"{count} adapters of rank 8: {tensors / 1e6:0.0} MB of tensors, {added / 1e6:0.0} MB of memory, beside {weights / 1e6:0.0} MB of weights: " +
+        Print($"{count} adapters of rank 8: {tensors / 1e6:0.0} MB of tensors, {added / 1e6:0.0} MB of memory ({(GC.GetTotalMemory(true) - managed) / 1e6:0.0} MB managed), beside {weights / 1e6:0.0} MB of weights: " +
             $"{(weights + tensors) / (double)weights:0.000} and {(weights + added) / (double)weights:0.000} times the model");
         var switches = new List<double>();
         for (int i = 0; i < rounds * 10; i++)

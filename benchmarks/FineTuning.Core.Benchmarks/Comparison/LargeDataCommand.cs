@@ -3,6 +3,7 @@ using System.Globalization;
 using FineTuning.Batching;
 using FineTuning.Examples;
 using FineTuning.Heads;
+using FineTuning.Tasks;
 using FineTuning.Tensors;
 using FineTuning.Training;
 
@@ -18,23 +19,39 @@ internal static class LargeDataCommand
 
     public static void Run(Arguments arguments)
     {
-        int rows = arguments.Number("rows", 10_000_000), steps = arguments.Number("steps", 1000), budget = arguments.Number("tokens", 0);
+        int rows = arguments.Number("rows", 10_000_000);
+        string packing = arguments.Text("packing", "");
+        if (packing.Length > 0)
+        {
+            // A checkpoint of a decoder.
+            string decoder = arguments.Text("model", Path.Combine("..", "shared", "goldens", "pipelines", "gpt2-generate"));
+            var options = new LanguageModelOptions { Packing = Enum.Parse<PackingStrategy>(packing, ignoreCase: true), MaximumLength = 64 };
+            Run(arguments, () => Pretrained.CausalLanguageModel(decoder, options), _ => new RowSource<PromptCompletion>(rows, i => PromptCompletion.OfText(Text(i))));
+            return;
+        }
         string checkpoint = arguments.Text("model", Path.Combine("tests", "goldens", "pipelines", "bert-classify"));
+        Run(arguments, () => Pretrained.TextClassifier<string>(checkpoint), model => new RowSource<LabeledText<string>>(
+            rows, i => new(Text(i), ((TextClassifier<string>)model).LabelSet.Labels[i % ((TextClassifier<string>)model).LabelSet.Count])));
+    }
+
+    private static void Run<TExample>(Arguments arguments, Func<TunableModel<TExample>> open, Func<TunableModel<TExample>, IEnumerable<TExample>> data)
+    {
+        int rows = arguments.Number("rows", 10_000_000), steps = arguments.Number("steps", 1000), budget = arguments.Number("tokens", 0);
         string folder = arguments.Text("folder", Path.Combine(Path.GetTempPath(), $"rows-{Guid.NewGuid():N}"));
         Console.WriteLine($"before: {ProcessMemory.Peak >> 20} MB");
         foreach (string name in (string[])["first run", "second run"])
         {
-            using TextClassifier<string> model = Pretrained.TextClassifier<string>(checkpoint);
-            FineTuner<LabeledText<string>> tuner = FineTuner.For(model).Steps(steps).KeepRowsOnDisk(folder);
+            using TunableModel<TExample> model = open();
+            FineTuner<TExample> tuner = FineTuner.For(model).Steps(steps).KeepRowsOnDisk(folder);
             if (budget > 0) tuner = tuner.TokenBudget(budget);
             long started = Stopwatch.GetTimestamp(), encoded = 0, first = 0;
             TrainingResult result = tuner.OnProgress(progress =>
             {
                 if (progress.Phase == TrainingPhase.Encoding) encoded = Stopwatch.GetTimestamp();
                 else if (first == 0) first = Stopwatch.GetTimestamp();
-            }).Train(Data(rows, model.LabelSet.Labels));
+            }).Train(data(model));
             long ended = Stopwatch.GetTimestamp();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {result.TrainingRows:N0} rows read in {Seconds(started, encoded)} s, "
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {rows:N0} texts read in {Seconds(started, encoded)} s, {result.TrainingRows:N0} rows "
                 + $"{Seconds(encoded, first)} s to the first step, {result.Steps} steps in {Seconds(first, ended)} s; peak {ProcessMemory.Peak >> 20} MB"));
         }
         long size = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);
@@ -47,13 +64,12 @@ internal static class LargeDataCommand
         Directory.Delete(folder, recursive: true);
     }
 
-    // The number is known, so that all are read whatever the steps need.
-    private static RowSource Data(int rows, IReadOnlyList<string> labels) => new(rows, i =>
-        new LabeledText<string>(string.Join(' ', Enumerable.Range(0, 3 + (i % 7)).Select(j => Words[(i + (j * (1 + (i % 5)))) % Words.Length])), labels[i % labels.Count]));
+    private static string Text(int i) => string.Join(' ', Enumerable.Range(0, 3 + (i % 7)).Select(j => Words[(i + (j * (1 + (i % 5)))) % Words.Length]));
 
     private static string Seconds(long from, long to) => Stopwatch.GetElapsedTime(from, to).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
 
-    private sealed class RowSource(int count, Func<int, LabeledText<string>> row) : IReadOnlyCollection<LabeledText<string>>, System.Collections.ICollection
+    // The number is known, so that all are read whatever the steps need.
+    private sealed class RowSource<TExample>(int count, Func<int, TExample> row) : IReadOnlyCollection<TExample>, System.Collections.ICollection
     {
         public int Count => count;
 
@@ -61,7 +77,7 @@ internal static class LargeDataCommand
 
         public object SyncRoot => this;
 
-        public IEnumerator<LabeledText<string>> GetEnumerator() => Enumerable.Range(0, count).Select(row).GetEnumerator();
+        public IEnumerator<TExample> GetEnumerator() => Enumerable.Range(0, count).Select(row).GetEnumerator();
 
         public void CopyTo(Array array, int index) => throw new NotSupportedException();
 

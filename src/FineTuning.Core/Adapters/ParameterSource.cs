@@ -108,6 +108,7 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     /// <summary>A tensor of the file, checked for its shape before it is read; where it cannot be had, what <paramref name="initial"/> makes.</summary>
     public Tensor Take(string key, long[] shape, Func<Tensor> initial)
     {
+        using var scope = NewDisposeScope();
         if (file is not null)
         {
             if (!file.Tensors.TryGetValue(key, out StoredTensor? stored)) Faults.Add($"'{key}' is missing");
@@ -116,10 +117,10 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
             else
             {
                 _read.Add(key);
-                return Own(file.Read(key));
+                return Own(file.Read(key)).MoveToOuterDisposeScope();
             }
         }
-        return Own(initial());
+        return Own(initial()).MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether the file holds a tensor.</summary>

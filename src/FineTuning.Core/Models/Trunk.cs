@@ -113,7 +113,10 @@ public sealed class Trunk : IDisposable
 
     /// <summary>A trunk of its own with the same weights.</summary>
     /// <returns>The caller's; it shares no memory with this one.</returns>
-    public Trunk Copy()
+    public Trunk Copy() => Copy(null);
+
+    /// <param name="folder">Where heads that are put on the copy find their tensors. Null: they are fresh.</param>
+    internal Trunk Copy(string? folder)
     {
         if (Quantization is not null) throw new InvalidOperationException("a quantised trunk is not copied: load it again");
         using WeightPass pass = Weights.Enter();
@@ -126,7 +129,7 @@ public sealed class Trunk : IDisposable
             FrozenPrecision = TokenTable.Weight.CanTrain ? null : type == ScalarType.BFloat16 ? Precision.BFloat16 : Precision.Float32,
         };
         Trunk copy = Open(Model, Config, source, InMemory, options, _ => null).Trunk;
-        copy.Tokenizer = Tokenizer;
+        (copy.Tokenizer, copy.Folder) = (Tokenizer, folder);
         return copy;
     }
 

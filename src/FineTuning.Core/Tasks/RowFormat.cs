@@ -16,4 +16,10 @@ internal sealed record RowFormat(RowDecoder Read, PretrainedTokenizer Tokenizer,
     /// those that were encoded.
     /// </summary>
     public Func<IEnumerable<EncodedRow>, IEnumerable<EncodedRow>> Arrange { get; init; } = rows => rows;
+
+    /// <summary>
+    /// Makes the rows of a run where that needs the lengths of all that were encoded. Those lie in a file meanwhile, and are read when they are asked for.
+    /// Null: <see cref="Arrange"/> makes them.
+    /// </summary>
+    public Func<IReadOnlyList<EncodedRow>, IReadOnlyList<int>, IEnumerable<EncodedRow>>? ArrangeAll { get; init; }
 }

@@ -48,6 +48,9 @@ public abstract class TunableModel : IDisposable
     /// <summary>The adapters of the model that this one is a view of; null: it is none.</summary>
     private protected virtual ModelAdapters? SharedAdapters => null;
 
+    /// <summary>Whether it is a view of another model, which owns the weights.</summary>
+    internal bool IsView => SharedAdapters is not null;
+
     /// <summary>Reads an adapter's folder; see <see cref="ModelAdapters.Load"/>.</summary>
     /// <param name="folder">As PEFT or this library wrote it.</param>
     /// <param name="name">Its name.</param>

@@ -23,8 +23,8 @@ internal static class ChunkedCrossEntropy
         using (no_grad()) gradients = Compute(counted, wanted);
         if (!wanted) return gradients.Sum;
         return counted.Bias is null
-            ? SumFunction.apply(counted.Hidden, counted.Weight, gradients)
-            : SumFunction.apply(counted.Hidden, counted.Weight, counted.Bias, gradients);
+            ? SumFunction.apply(counted.Hidden, counted.WeightSeen, gradients)
+            : SumFunction.apply(counted.Hidden, counted.WeightSeen, counted.Bias, gradients);
     }
 
     /// <summary>The layer with the tokens alone whose target counts: the others take no part in any product.</summary>
@@ -92,8 +92,10 @@ internal static class ChunkedCrossEntropy
             try
             {
                 var gradients = (LinearGradients)ctx.get_data("gradients");
-                // The loop's own losses are sums: their gradient is 1, and nothing is to be multiplied.
+                // The loop's own losses are sums: their gradient is 1, and nothing is to be multiplied. What is handed out is the receiver's to change.
                 bool one = grad_output.device_type == DeviceType.CPU && grad_output.Number() == 1;
+                if (gradients.IsGone) throw new InvalidOperationException("the gradient was handed out before: a backward pass over this loss runs once");
+                gradients.IsGone = one;
                 Tensor? Scaled(Tensor? gradient) => gradient is null ? null : one ? gradient.alias() : gradient * grad_output.to(gradient.dtype);
                 return [.. new[] { gradients.Hidden, gradients.Weight, gradients.Bias }.Take(inputs - 1).Append(null).Select(gradient => Scaled(gradient)!)];
             }
@@ -116,4 +118,7 @@ internal sealed class LinearGradients
     public Tensor? Weight { get; init; }
 
     public Tensor? Bias { get; init; }
+
+    /// <summary>Whether they belong to somebody else now.</summary>
+    public bool IsGone { get; set; }
 }

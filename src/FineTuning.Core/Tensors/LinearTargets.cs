@@ -28,6 +28,12 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
     /// <summary>How many tokens are computed at once.</summary>
     public int Chunk { get; init; } = TokensAtOnce;
 
+    /// <summary>
+    /// The weight as a function takes it: seen through a view. On the way back the view makes the gradient a tensor that nobody else holds, and the weight keeps it;
+    /// of one that the function still holds it would keep a copy.
+    /// </summary>
+    public Tensor WeightSeen => Weight.is_leaf && Weight.requires_grad ? Weight.view(Weight.shape) : Weight;
+
     /// <summary>Tokens whose target counts: the rows of <see cref="Hidden"/> in order, int64. Null: all.</summary>
     public Tensor? Counted()
     {

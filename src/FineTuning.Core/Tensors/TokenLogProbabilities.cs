@@ -22,8 +22,8 @@ internal static class TokenLogProbabilities
         LinearTargets counted = rows is null ? layer : ChunkedCrossEntropy.Selected(layer);
         bool wanted = is_grad_enabled() && (counted.Hidden.requires_grad || counted.Weight.requires_grad || counted.Bias?.requires_grad == true);
         Tensor values = !wanted ? Forward(counted)
-            : counted.Bias is null ? Function.apply(counted.Hidden, counted.Weight, counted)
-            : Function.apply(counted.Hidden, counted.Weight, counted.Bias, counted);
+            : counted.Bias is null ? Function.apply(counted.Hidden, counted.WeightSeen, counted)
+            : Function.apply(counted.Hidden, counted.WeightSeen, counted.Bias, counted);
         return rows is null ? values : zeros([layer.Hidden.shape[0]], values.dtype, values.device).index_put_(values, TensorIndex.Tensor(rows));
     }
 

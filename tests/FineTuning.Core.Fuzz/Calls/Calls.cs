@@ -3,6 +3,7 @@ using System.Reflection;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Metrics;
+using FineTuning.Strategies;
 using static TorchSharp.torch;
 
 namespace FineTuning.Fuzz;
@@ -129,6 +130,15 @@ internal static class Calls
             case FineTuner<LabeledText<string>> tuner:
                 LabeledText<string>[] data = [new("a b", "first0"), new("c", "second0")];
                 tuner.ValidateOn(data).Train(data, cancellation);
+                break;
+            case MultiTaskTuner tuner:
+                tuner.Train(cancellation);
+                break;
+            case TaskSampling sampling:
+                Samples.SeveralTasks().WithSampling(sampling).Train(cancellation);
+                break;
+            case TaskBalancing balancing:
+                Samples.SeveralTasks().WithBalancing(balancing).Train(cancellation);
                 break;
             case Task task:
                 task.GetAwaiter().GetResult();

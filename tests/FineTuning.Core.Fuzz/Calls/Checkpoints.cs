@@ -1,3 +1,4 @@
+using FineTuning.Examples;
 using FineTuning.Models;
 
 namespace FineTuning.Fuzz;
@@ -17,7 +18,7 @@ internal static class Checkpoints
     private static readonly Lazy<string> FirstClassifier = new(() => TinyCheckpoint.Make()), FirstPlain = new(() => TinyCheckpoint.Make(0, HeadKind.None)),
         FirstInference = new(() => Make(null, HeadKind.SequenceClassification, 2, new SavedLabels(["entailment", "contradiction"]))),
         FirstDecoder = new(() => Make(Decoder, HeadKind.CausalLanguage, 0, null)), FirstPair = new(() => Make(Pair, HeadKind.SequenceToSequence, 0, null)),
-        FirstAdapter = new(MakeAdapter);
+        FirstAdapter = new(MakeAdapter), FirstRun = new(MakeRun);
 
     /// <summary>BERT with a head of two labels.</summary>
     public static string Classifier => FirstClassifier.Value;
@@ -36,6 +37,9 @@ internal static class Checkpoints
 
     /// <summary>An adapter of the classifier.</summary>
     public static string Adapter => FirstAdapter.Value;
+
+    /// <summary>The checkpoints of a run that began with the classifier.</summary>
+    public static string Run => FirstRun.Value;
 
     /// <summary>A name in a new folder, for what is to be written.</summary>
     public static string Fresh() => Path.Combine(Directory.CreateTempSubdirectory("written").FullName, "model");
@@ -70,6 +74,15 @@ internal static class Checkpoints
         using Heads.TextClassifier<string> model = Pretrained.TextClassifier<string>(Classifier);
         model.Adapters.Add(Adapters.Adapter.Lora(2));
         model.SaveAdapter(folder);
+        return folder;
+    }
+
+    private static string MakeRun()
+    {
+        string folder = Fresh();
+        using Heads.TextClassifier<string> model = Pretrained.TextClassifier<string>(Classifier);
+        LabeledText<string>[] data = [new("a b", "first0"), new("c", "second0")];
+        FineTuner.For(model).Steps(2).BatchSize(1).ValidateOn(data).CheckpointTo(folder, every: 1).Train(data);
         return folder;
     }
 }

@@ -45,6 +45,7 @@ internal sealed class Samples : IDisposable
 
     private object? Make(Type type, string name, Type? owner)
     {
+        if (owner == typeof(RowKeepingVerbs) && Models(type) is FineTuner<LabeledText<string>> tuner) return tuner.CheckpointTo(Checkpoints.Fresh());
         if (Models(type) is { } model) return model;
         if (Values(type, owner) is { } value) return value;
         if (Own(type, owner) is { } own) return own;
@@ -99,6 +100,7 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(LearningForecast) => Growing().Train(GrowingData).Forecast!,
         _ when type == typeof(ContinuedResult) => Watching().Train([new("a b", "first0")]),
         _ when type == typeof(KeptScore) => Watching().Train([new("a b", "first0")]).Gained,
+        _ when type == typeof(LearningRateCurve) => FineTuner.For(Pretrained.TextClassifier<string>(Checkpoints.Classifier)).FindLearningRate(GrowingData, new() { Steps = 10 }),
         _ when type == typeof(DomainAdaptation) => Pretrained.Trunk(Checkpoints.Plain).AdaptTo(["a b c", "a b"], new() { Recipe = options => options with { Steps = 1 } }),
         _ when type == typeof(TextToText) => Pretrained.TextToText(Checkpoints.EncoderDecoder),
         _ when type == typeof(FewShotClassifier<string>) => FewShot(),
@@ -147,6 +149,8 @@ internal sealed class Samples : IDisposable
         _ when type == typeof(Optimizer) => Optimizer.AdamW(),
         _ when type == typeof(SearchInterval) => SearchInterval.Uniform(0, 1),
         _ when type == typeof(Schedule) => Schedule.Constant(),
+        _ when type == typeof(TaskSampling) => TaskSampling.Temperature(2),
+        _ when type == typeof(TaskBalancing) => TaskBalancing.GradientNorms(),
         _ when type == typeof(Adapter) => Adapter.Lora(2),
         _ when type == typeof(Augmentation) => Augmentation.Characters(),
         _ when type == typeof(RunFeature) => new WeightAverage(0.9),
@@ -212,7 +216,8 @@ internal sealed class Samples : IDisposable
         "folder" when owner == typeof(ZeroShotClassifier) => Checkpoints.Inference,
         "folder" when owner is not null && (typeof(TunableModel).IsAssignableFrom(owner) || owner == typeof(SentenceEncoder) || owner == typeof(FewShotClassifier<string>))
             => Checkpoints.Fresh(),
-        "folder" when owner == typeof(CheckpointVerbs) => Checkpoints.Fresh(),
+        "folder" when owner == typeof(CheckpointVerbs) || owner == typeof(RowKeepingVerbs) => Checkpoints.Fresh(),
+        "checkpoint" => Checkpoints.Run,
         "folder" when owner == typeof(TrainedVocabulary) => Directory.CreateTempSubdirectory("written").FullName,
         "folder" when owner == typeof(PretrainedTokenizer) => Checkpoints.Copy(Checkpoints.Causal),
         "folder" when owner == typeof(OutputHead) => Checkpoints.Copy(Checkpoints.Classifier),
@@ -273,7 +278,8 @@ internal sealed class Samples : IDisposable
         return Expression.Lambda(type, body, parameters).Compile();
     }
 
-    private static MultiTaskTuner SeveralTasks()
+    /// <summary>Two tasks on one trunk.</summary>
+    public static MultiTaskTuner SeveralTasks()
     {
         Trunk trunk = Pretrained.Trunk(Checkpoints.Plain);
         LabeledText<string>[] data = [new("a b", "x"), new("c", "y")];

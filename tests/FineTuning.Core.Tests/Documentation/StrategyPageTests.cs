@@ -4,6 +4,7 @@ using FineTuning.Heads;
 using FineTuning.Metrics;
 using FineTuning.Models;
 using FineTuning.Strategies;
+using FineTuning.Tasks;
 using FineTuning.Training;
 using Xunit;
 
@@ -46,6 +47,31 @@ public sealed class StrategyPageTests
             Assert.True(File.Exists(Path.Combine(folder, "names", "model.safetensors")));
         }
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_task_that_is_better_alone_is_a_model_of_its_own()
+    {
+        LabeledText<string>[] reviews = [.. Enumerable.Range(0, 8).Select(i => new LabeledText<string>(i % 2 == 0 ? "a good thing" : "a bad one", i % 2 == 0 ? "good" : "bad"))];
+        TaggedText[] sentences = [.. Enumerable.Range(0, 4).Select(i => (TaggedText)new TaggedWords(["anna", "paid"], ["B-person", "O"]))];
+        (LabeledText<string>[] moreReviews, TaggedText[] moreSentences) = (reviews[..4], sentences[..2]);
+        var options = new TextClassifierOptions<string> { Labels = ["bad", "good"] };
+        using Trunk trunk = Pretrained.Trunk(Checkpoint);
+        using TextClassifier<string> moods = Pretrained.TextClassifier(trunk, options);
+        using TokenClassifier names = Pretrained.TokenClassifier(trunk, ["person"]);
+        // snippet: own-model
+        MultiTaskResult result = FineTuner.For(trunk)
+            .Task("mood", moods, reviews, validation: moreReviews, ownModel: own => Pretrained.TextClassifier(own, options))
+            .Task("names", names, sentences, validation: moreSentences, ownModel: own => Pretrained.TokenClassifier(own, ["person"]))
+            .ComparedWithAlone(keepBetter: true)
+            .Train();
+
+        using TunableModel? ownMoods = result["mood"].OwnModel;                   // null: the other tasks do not harm it
+        using TunableModel? ownNames = result["names"].OwnModel;
+        TextClassifier<string> better = ownMoods as TextClassifier<string> ?? moods;
+        // end
+        Assert.Equal(result["mood"].IsHarmed, ownMoods is not null);
+        Assert.NotNull(better.Predict("a good thing"));
     }
 
     [Fact]

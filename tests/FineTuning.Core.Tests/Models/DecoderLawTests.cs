@@ -63,13 +63,17 @@ public sealed class DecoderLawTests
         Tensor[] texts = [.. lengths.Select((length, row) => data.Ids.narrow(0, row, 1).narrow(1, 0, length))];
         Tensor positions = cat([.. lengths.Select(length => Range(0, length))], 0).unsqueeze(0);
         Tensor segments = cat([.. lengths.Select((length, row) => full([length], Held(row), ScalarType.Int64))], 0).unsqueeze(0);
-        (int First, int Length)[] all = [.. lengths.Select((length, row) => (lengths.Take(row).Sum(), length))];
-        PackedTexts? apartInAttention = textByText ? PackedTexts.WherePaying(all, 1, lengths.Sum(), CPU) : null;
+        (int First, int Length)[] spans = [.. lengths.Select((length, row) => (lengths.Take(row).Sum(), length))];
+        PackedTexts? apartInAttention = textByText ? PackedTexts.WherePaying(spans, 1, lengths.Sum(), CPU) : null;
         Assert.Equal(textByText, apartInAttention is not null);
-        Tensor together = model.Logits(
-            new(cat(texts, 1)) { Positions = positions, Segments = segments, Texts = apartInAttention }, ForwardContext.Evaluation());
+        // Nothing but the texts keeps them apart there.
+        if (textByText) segments = zeros_like(segments);
+        var packedRow = new TrunkInput(cat(texts, 1)) { Positions = positions, Segments = segments, Texts = apartInAttention };
+        Tensor together = model.Logits(packedRow, ForwardContext.Evaluation());
         Tensor apart = cat([.. texts.Select(text => model.Logits(new(text), ForwardContext.Evaluation()))], 1);
         Near(apart, together, "packed");
+        Tensor chosen = Range(0, lengths.Sum() / 2) * Held(2L), states = cat([.. texts.Select(text => model.Trunk.Hidden(new(text), ForwardContext.Evaluation()))], 1);
+        Near(states.squeeze(0).index_select(0, chosen), model.Trunk.Hidden(packedRow, ForwardContext.Evaluation(), WantedStates.At(chosen)), "chosen tokens");
         Assert.Throws<ArgumentException>(() => model.Logits(new(cat(texts, 1)) { Segments = segments }, ForwardContext.Evaluation()));
 
         together.Squared().sum().backward();

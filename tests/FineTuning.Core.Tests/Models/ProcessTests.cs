@@ -6,7 +6,7 @@ namespace FineTuning.Tests.Models;
 /// <summary>What used to end a process with a signal, in processes of their own: each scenario of FineTuning.Core.Processes five times.</summary>
 public sealed class ProcessTests
 {
-    private const int Repetitions = 5;
+    private const int Repetitions = 5, EncodingKills = 20;
     private const string Program = "FineTuning.Core.Processes";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2), KillLimit = TimeSpan.FromMinutes(10);
 
@@ -29,6 +29,10 @@ public sealed class ProcessTests
     [Fact]
     public async Task A_run_whose_process_is_killed_ends_with_the_same_bits() =>
         await BuiltProgram.Run(Program, KillLimit, "kill-test", Repetitions.ToString(CultureInfo.InvariantCulture), Checkpoint());
+
+    [Fact]
+    public async Task A_run_whose_process_is_killed_while_it_encodes_leaves_whole_rows_or_none() =>
+        await BuiltProgram.Run(Program, KillLimit, "encoding-kills", EncodingKills.ToString(CultureInfo.InvariantCulture), Checkpoint());
 
     /// <summary>Too little for native code, some, and enough for the whole; what a machine maps decides whether parts are computed between them.</summary>
     [Theory]

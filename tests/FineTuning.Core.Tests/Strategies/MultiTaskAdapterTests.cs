@@ -305,8 +305,7 @@ public sealed class MultiTaskAdapterTests
         var failure = Assert.Throws<InvalidOptionsException>(() => Tasks(Adapter.Lora(0, 1), Of("lora")).WithBalancing(TaskBalancing.ProjectedGradients).With(o => o with { BatchSize = 0 }).Train());
         Assert.Equal(3, failure.Violations.Count);
         Assert.Contains(failure.Violations, violation => violation.Contains("the adapter of the task 'mood'", StringComparison.Ordinal));
-        // A shared trunk has one state for all tasks.
-        Assert.Contains("one trunk", Assert.Throws<InvalidOptionsException>(() => Tasks(null, null).ComparedWithAlone(keepBetter: true).Train()).Message, StringComparison.Ordinal);
+        Assert.Contains("no task has validation data", Assert.Throws<InvalidOptionsException>(() => Tasks(Of("lora"), null).ComparedWithAlone(keepBetter: true).Train()).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOptionsException>(() => Tasks(Of("lora"), Adapter.Lora(2).On(l => l.Named("no_such_module"))).Train());
         Assert.Empty(heads.Mood.Adapters.Names);
         heads.Rater.Adapters.Add(Of("lora"));

@@ -31,7 +31,7 @@ internal sealed record LoraFactors(Tensor A, Tensor B)
     public static Tensor Uniform(long rows, long columns, Generator generator, long? inputs = null)
     {
         double bound = 1 / Math.Sqrt(inputs ?? columns);
-        return rand([rows, columns], generator: generator) * Held(2 * bound) - Held(bound);
+        return rand([rows, columns], generator: generator).mul_(Held(2 * bound)).sub_(Held(bound));
     }
 
     /// <summary>Copies that outlive the scope.</summary>

@@ -80,12 +80,9 @@ internal sealed class LoraLinear : LinearMethod, IDisposable
         Tensor dropped = context.Dropout(values, _dropout, _site);
         Tensor own = WithOwnBias(product.dtype == type ? product : product.to(type), start, count);
         Tensor b = FromFile(_b.Value).narrow(0, start, count);
-        Tensor low = nn.functional.linear(nn.functional.linear(dropped, _a.Value), b, _bias is null ? null : FromFile(_bias.Value)
-            .narrow(0, start, count)) * Held(_scale);
-        if (_taken is not null) low = low - (nn.functional.linear(nn.functional.linear(dropped, _taken.A), FromFile(_taken.B)
-            .narrow(0, start, count)) * Held(_scale));
-        if (_magnitude is null) return own.Plus(low).to(product.dtype);
+        if (_magnitude is null) return Changed(own, dropped, b, start, count).to(product.dtype);
 
+        Tensor low = Changed(null, dropped, b, start, count);
         Tensor ratio = FromFile(Ratio(BaseMatrix())).narrow(0, start, count);
         Tensor? bias = OwnBias?.Value ?? BaseBias();
         if (bias is not null) bias = FromFile(bias).narrow(0, start, count);
@@ -104,6 +101,21 @@ internal sealed class LoraLinear : LinearMethod, IDisposable
     {
         _taken?.A.Dispose();
         _taken?.B.Dispose();
+    }
+
+    private Tensor Changed(Tensor? product, Tensor input, Tensor b, long start, long count)
+    {
+        Tensor changed = Added(product, input, _a.Value, b, _scale);
+        if (_bias is not null) changed = changed.Plus(FromFile(_bias.Value).narrow(0, start, count) * Held(_scale));
+        return _taken is null ? changed : Added(changed, input, _taken.A, FromFile(_taken.B).narrow(0, start, count), -_scale);
+    }
+
+    // One product that adds: what B gives is never a tensor of its own, and the few numbers between A and B are scaled.
+    private static Tensor Added(Tensor? product, Tensor input, Tensor a, Tensor b, double scale)
+    {
+        Tensor low = nn.functional.linear(input, a) * Held(scale);
+        if (product is null) return nn.functional.linear(low, b);
+        return product.reshape(-1, product.shape[^1]).addmm(low.reshape(-1, low.shape[^1]), b.t(), 1, 1).view(product.shape);
     }
 
     private Tensor Changed(Tensor matrix) => matrix.Plus(_b.Value.mm(_a.Value) * Held(_scale));

@@ -111,14 +111,16 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
     public override IReadOnlyList<EncodedRow> PrepareRows(IReadOnlyList<EncodedRow> rows)
     {
         NullMembers.RequireEntries(rows, nameof(rows));
-        // A piece of a text of which nothing is learned would be computed for nothing.
-        return [.. CausalPacking.Rows(rows, MaximumLength, _options.Packing).Where(row => row.TargetCount > 0)];
+        return [.. Learned(CausalPacking.Rows(rows, MaximumLength, _options.Packing))];
     }
 
-    // Whole and split texts are packed by the lengths of all of them.
-    internal override RowFormat? RowFormat => _options.Packing is not (PackingStrategy.None or PackingStrategy.PaddingFree) ? null
-        : new RowFormat(CausalRow.Read, Tokenizer, [MaximumLength, _options.Learned, _options.LostTargets, _options.Packing, IsChat])
-            { Arrange = rows => rows.Where(row => row.TargetCount > 0) };
+    internal override RowFormat RowFormat => new(CausalRow.Read, Tokenizer, [MaximumLength, _options.Learned, _options.LostTargets, _options.Packing, IsChat])
+    {
+        Arrange = texts => Learned(_options.Packing == PackingStrategy.Wrapped ? CausalPacking.Wrapped(texts, MaximumLength) : texts),
+        // Which texts share a row depends on the lengths of all of them.
+        ArrangeAll = _options.Packing is not (PackingStrategy.Whole or PackingStrategy.Split) ? null
+            : (texts, lengths) => Learned(CausalPacking.BestFit(texts, lengths, MaximumLength, _options.Packing)),
+    };
 
     internal override string? WhyInputsChange =>
         _options.Packing == PackingStrategy.PaddingFree ? "texts of a batch stand in one row (PackingStrategy.PaddingFree), with others in every epoch" : null;
@@ -140,6 +142,9 @@ public abstract class CausalTextModel<TExample> : GenerativeModel<TExample>
     }
 
     internal override IWordHead Words => _loss;
+
+    // A piece of a text of which nothing is learned would be computed for nothing.
+    private static IEnumerable<EncodedRow> Learned(IEnumerable<EncodedRow> rows) => rows.Where(row => row.TargetCount > 0);
 
     private void CollectMisfits(string name, OutputHead other, List<string> violations)
     {

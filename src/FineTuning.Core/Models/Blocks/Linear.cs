@@ -79,7 +79,11 @@ internal sealed class Linear
         Tensor computed = input.dtype == context.ComputeType ? input : input.to(context.ComputeType);
         Tensor product = Matrix.Multiply(computed, Bias, start, count, context);
         if (context.Rows is { } rows) return Adapted(rows.On(this), computed, product, start, count, context);
-        return _adapters.Length == 0 ? product : Adapted(_adapters, computed, product, start, count, context);
+        if (_adapters.Length == 0) return product;
+        Tensor adapted = Adapted(_adapters, computed, product, start, count, context);
+        // Nobody else reads it, and what comes next has its memory.
+        if (!ReferenceEquals(adapted, product)) product.Dispose();
+        return adapted;
     }
 
     private static Tensor Adapted(IEnumerable<(LinearModule Module, ILinearAdapter Adapter)> adapters, Tensor input, Tensor product, long start, long count,
@@ -98,7 +102,10 @@ internal sealed class Linear
         }
         if (pieces.Count == 0) return product;
         if (done < start + count) pieces.Add(product.narrow(-1, done - start, start + count - done));
-        return pieces.Count == 1 ? pieces[0] : cat(pieces, -1);
+        if (pieces.Count == 1) return pieces[0];
+        Tensor whole = cat(pieces, -1);
+        foreach (Tensor piece in pieces) piece.Dispose();
+        return whole;
     }
 
     private static string PathOf(string tensor) => tensor.EndsWith(".weight", StringComparison.Ordinal) ? tensor[..^".weight".Length] : tensor;

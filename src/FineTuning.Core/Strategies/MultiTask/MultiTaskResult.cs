@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text;
 using FineTuning.Metrics;
+using FineTuning.Tasks;
 using FineTuning.Training;
 
 namespace FineTuning.Strategies;
 
-/// <summary>What a run over several tasks gave: numbers only. The trunk and the heads were tuned in place.</summary>
-/// <remarks>Immutable and thread-safe.</remarks>
+/// <summary>
+/// What a run over several tasks gave: numbers, and models of single tasks (<see cref="TaskResult.OwnModel"/>). Trunk and heads were tuned in place.
+/// </summary>
+/// <remarks>Immutable and thread-safe. It holds nothing to dispose but those models.</remarks>
 public sealed class MultiTaskResult
 {
     internal MultiTaskResult(TrainingResult run, IReadOnlyList<TaskResult> tasks) => (Run, Tasks) = (run, tasks);
@@ -40,11 +43,14 @@ public sealed class MultiTaskResult
 }
 
 /// <summary>What became of one task.</summary>
-/// <remarks>Immutable and thread-safe.</remarks>
+/// <remarks>Immutable and thread-safe; a model that it holds is as thread-safe as any.</remarks>
 public sealed class TaskResult
 {
-    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone, bool isAlone = false) =>
-        (Name, Metric, Together, Alone, IsAlone) = (name, metric, together, alone, isAlone);
+    internal TaskResult(string name, string metric, MetricReport? together, MetricReport? alone, bool isAlone = false, TunableModel? ownModel = null)
+    {
+        (Name, Metric, Together, Alone, IsAlone, OwnModel) = (name, metric, together, alone, isAlone, ownModel);
+        OwnModelBytes = ownModel?.Weights.Sum(weight => weight.Value.numel() * weight.Value.element_size()) ?? 0;
+    }
 
     /// <summary>Its name.</summary>
     public string Name { get; }
@@ -67,6 +73,16 @@ public sealed class TaskResult
     /// </summary>
     public bool IsAlone { get; }
 
+    /// <summary>
+    /// What the run over it alone made, where that is better and tasks train one trunk: a model like the task's with a trunk of its own, that predicts, is
+    /// saved and is tuned on as any other. Null: there is none. See <see cref="MultiTaskTuner.ComparedWithAlone"/>.
+    /// </summary>
+    /// <remarks>Whoever takes the result disposes it, alone: it shares no memory with the tasks' models. These stay as the run over all left them.</remarks>
+    public TunableModel? OwnModel { get; }
+
+    /// <summary>Bytes of the weights of <see cref="OwnModel"/>; 0 where there is none.</summary>
+    public long OwnModelBytes { get; }
+
     /// <summary>Its main metric in one line.</summary>
     public override string ToString()
     {
@@ -74,6 +90,11 @@ public sealed class TaskResult
         string text = string.Create(CultureInfo.InvariantCulture, $"{Name}: {Metric} {Together[Metric]:0.####}");
         if (Alone is null) return text;
         text += string.Create(CultureInfo.InvariantCulture, $" together, {Alone[Metric]:0.####} alone");
+        if (OwnModel is not null)
+        {
+            return text + string.Create(CultureInfo.InvariantCulture,
+                $": the other tasks harm it; what it learned alone is a model of its own ({OwnModelBytes / 1e6:0.#} MB)");
+        }
         if (IsAlone) return text + ": the other tasks harm it; it has what it learned alone";
         return IsHarmed ? text + ": the other tasks harm it; train it alone, or give it more weight" : text;
     }

@@ -20,6 +20,7 @@ internal sealed record MultiTaskRules(Trunk Trunk, IReadOnlyList<TaskEntry> Task
         if (hasValidation && !(Tasks.Where(task => task.HasValidation).Sum(task => task.ScoreWeight) > 0))
             violations.Add("all tasks with validation data have a score weight of 0: there is nothing to compare weights by");
         CollectShared(violations);
+        CollectOwnModels(violations);
         try
         {
             Recipe.Validate(hasValidation);
@@ -29,7 +30,14 @@ internal sealed record MultiTaskRules(Trunk Trunk, IReadOnlyList<TaskEntry> Task
             violations.AddRange(invalid.Violations);
         }
         if (violations.Count > 0) throw new InvalidOptionsException(violations);
+        if (KeepsOwnModels) violations.AddRange(Tasks.Where(task => task.HasValidation).Select(task => TaskCopy.FaultOf(task, Trunk)).OfType<string>());
+        if (violations.Count > 0) throw new InvalidOptionsException(violations);
     }
+
+    private bool TrunkMoves => Adapters.Count == 0 && Trunk.Weights.Any(weight => weight.CanTrain && !Recipe.Frozen.Matches(weight, Trunk.Weights.HeadDepth));
+
+    // What a task learned alone needs a trunk of its own.
+    private bool KeepsOwnModels => Alone == AloneRuns.Kept && TrunkMoves;
 
     private void CollectViolations(TaskEntry task, List<string> violations)
     {
@@ -49,15 +57,31 @@ internal sealed record MultiTaskRules(Trunk Trunk, IReadOnlyList<TaskEntry> Task
     {
         if (Tasks.All(task => task.Model.ActiveAdapter is null) && Trunk.Weights.HasGuests)
             violations.Add("another head on the trunk has an active adapter: take it off (WithoutAdapter)");
-        bool moves = Adapters.Count == 0 && Trunk.Weights.Any(weight => weight.CanTrain && !Recipe.Frozen.Matches(weight, Trunk.Weights.HeadDepth));
         if (Adapters.Count > 0 && Training.Balancing.NeedsAllTasks)
             violations.Add("balancing by gradients compares them on weights that tasks share, and with an adapter a task they share none that trains");
         if (Recipe.Features.Any(feature => feature is AdapterTuning))
             violations.Add("an adapter that all tasks train is not supported: give each its own (WithAdapters), or leave WithAdapter out");
-        if (Alone == AloneRuns.Kept && moves)
+    }
+
+    private void CollectOwnModels(List<string> violations)
+    {
+        if (Alone == AloneRuns.Kept && !Tasks.Any(task => task.HasValidation))
+            violations.Add("no task has validation data, by which a task that is better alone would show: give some, or leave keepBetter out");
+        string others = "give each task an adapter (WithAdapters), or freeze the trunk";
+        foreach (TaskEntry task in Tasks)
         {
-            violations.Add("the better of a task alone and together cannot be kept where tasks train one trunk, which has one state for all: "
-                + "give each task an adapter (WithAdapters), or freeze the trunk");
+            if (!KeepsOwnModels && task.OwnModel is not null)
+            {
+                violations.Add($"the task '{task.Name}' has a function ownModel that nothing asks for: "
+                    + "it is for ComparedWithAlone(keepBetter: true) where tasks train one trunk");
+            }
+            if (!KeepsOwnModels || !task.HasValidation) continue;
+            if (task.Own.IsView)
+                violations.Add($"the task '{task.Name}' trains a view of a model, of which no copy is made where tasks train one trunk: {others}");
+            else if (task.OwnModel is null)
+                violations.Add($"the better of the task '{task.Name}' alone and together cannot be kept where tasks train one trunk, which has one state "
+                    + $"for all: say how a model of its own is made (Task(..., ownModel: own => Pretrained...(own))), {others}");
         }
+        if (KeepsOwnModels && Trunk.Quantization is not null) violations.Add($"a quantised trunk is not copied, so that no task gets one of its own: {others}");
     }
 }

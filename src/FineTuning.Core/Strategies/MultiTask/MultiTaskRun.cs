@@ -42,7 +42,9 @@ internal sealed record MultiTaskRun(
             model.Shapes = [.. Tasks.Select((task, i) => model.Validation[i] is { } rows ? model.For(i, () => Evaluator.Shape(task.Model, rows)) : null)];
             if (Alone != AloneRuns.None) TrainAlone(model, taken, alone);
             TrainingResult result = Run(model).Learn(taken);
-            return new(result, [.. Tasks.Select((task, i) => Better(model, i, Measure(model, i), alone[i]))]);
+            TaskResult[] tasks = [.. Tasks.Select((task, i) => Better(model, i, Measure(model, i), alone[i]))];
+            for (int i = 0; i < alone.Length; i++) alone[i]?.Release(tasks[i].OwnModel);
+            return new(result, tasks);
         }
         finally
         {
@@ -72,7 +74,9 @@ internal sealed record MultiTaskRun(
             var observer = new RunObserver { Logger = Observer.Logger };
             model.Attached?.Enter(i);
             new TrainingLoop(Tasks[i].Model, model.Train[i], model.Validation[i], recipe, observer, taken.Stop, taken.Clock).Run();
-            alone[i] = new(Measure(model, i)!, Alone == AloneRuns.Kept ? Own(model, i) : null);
+            MetricReport report = Measure(model, i)!;
+            bool isKept = Alone == AloneRuns.Kept, hasOwn = Tasks[i].OwnModel is not null;
+            alone[i] = new(report, isKept && !hasOwn ? Own(model, i) : null, isKept && hasOwn ? TaskCopy.Of(Tasks[i], Trunk) : null);
             start.Restore();
         }
     }
@@ -81,7 +85,13 @@ internal sealed record MultiTaskRun(
     private TaskResult Better(MultiTaskModel model, int task, MetricReport? together, SingleTask? alone)
     {
         var result = new TaskResult(Tasks[task].Name, Tasks[task].Model.PrimaryMetric, together, alone?.Report);
-        if (!result.IsHarmed || alone?.Weights is not { } weights) return result;
+        if (!result.IsHarmed || alone is null) return result;
+        if (alone.OwnModel is { } own)
+        {
+            own.Calibrate(alone.Report);
+            return new(result.Name, result.Metric, together, alone.Report, ownModel: own);
+        }
+        if (alone.Weights is not { } weights) return result;
         weights.Restore();
         Tasks[task].Model.Calibrate(alone.Report);
         return new(result.Name, result.Metric, together, alone.Report, isAlone: true);
@@ -115,9 +125,19 @@ internal sealed record MultiTaskRun(
     /// <summary>What a run over one task alone came to.</summary>
     /// <param name="Report">Its validation data, measured.</param>
     /// <param name="Weights">What the task has for itself, as that run left it. Null: it is not to be kept.</param>
-    private sealed record SingleTask(MetricReport Report, BestWeights? Weights) : IDisposable
+    /// <param name="OwnModel">What that run left, with a trunk of its own. Null: it is not to be kept, or shares nothing that trains.</param>
+    private sealed record SingleTask(MetricReport Report, BestWeights? Weights, TunableModel? OwnModel) : IDisposable
     {
-        public void Dispose() => Weights?.Dispose();
+        private bool _isTaken;
+
+        /// <summary>The model is the user's from now on, if it is that.</summary>
+        public void Release(TunableModel? taken) => _isTaken = taken is not null && ReferenceEquals(taken, OwnModel);
+
+        public void Dispose()
+        {
+            Weights?.Dispose();
+            if (!_isTaken) OwnModel?.Dispose();
+        }
     }
 }
 

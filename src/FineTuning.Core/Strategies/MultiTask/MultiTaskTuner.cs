@@ -47,13 +47,19 @@ public sealed class MultiTaskTuner
     /// <param name="weight">What its loss is multiplied by, above 0. Default 1.</param>
     /// <param name="scoreWeight">The weight of its main metric in <c>score</c>, by which the best weights are chosen; 0 or more. Default 1.</param>
     /// <param name="adapter">What is tuned for this task instead of the trunk, which then stays for all tasks. Null: see <see cref="WithAdapters"/>.</param>
+    /// <param name="ownModel">
+    /// Makes a model like <paramref name="model"/> on the trunk that it is given, with the same options:
+    /// <c>own => Pretrained.TextClassifier(own, options)</c>. It is for <see cref="ComparedWithAlone"/> with <c>keepBetter</c> where tasks train one trunk.
+    /// Called on the tuner's trunk before data is read, to see that it fits, and on a copy, on the run's thread.
+    /// </param>
     public MultiTaskTuner Task<TExample>(string name, TunableModel<TExample> model, IEnumerable<TExample> data, IEnumerable<TExample>? validation = null,
-        double weight = 1, double scoreWeight = 1, Adapter? adapter = null)
+        double weight = 1, double scoreWeight = 1, Adapter? adapter = null, Func<Trunk, TunableModel<TExample>>? ownModel = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        return new(this) { Tasks = [.. Tasks, new TaskEntry<TExample>(name, model, data, validation, weight, scoreWeight) { Adapter = adapter }] };
+        var task = new TaskEntry<TExample>(name, model, data, validation, weight, scoreWeight) { Adapter = adapter, MakesOwn = ownModel };
+        return new(this) { Tasks = [.. Tasks, task] };
     }
 
     /// <summary>
@@ -97,8 +103,9 @@ public sealed class MultiTaskTuner
     /// Trains each task alone first, from the same weights and as long as it takes part in the run over all, so that the result says what the others do to it.
     /// </summary>
     /// <param name="keepBetter">
-    /// Whether a task that is better alone gets what it learned alone. It needs tasks that share nothing that trains: an adapter a task, or a frozen trunk.
-    /// Default false.
+    /// Whether what a task that is better alone learned alone is kept. Where tasks share nothing that trains (an adapter a task, or a frozen trunk), its model
+    /// gets it. Where they train one trunk, it becomes a model with a trunk of its own, <see cref="TaskResult.OwnModel"/>, made by the task's <c>ownModel</c>,
+    /// and the task's model stays with the others; until the run ends there is a copy of the trunk for each task with validation data. Default false.
     /// </param>
     public MultiTaskTuner ComparedWithAlone(bool keepBetter = false) => new(this) { Alone = keepBetter ? AloneRuns.Kept : AloneRuns.Compared };
 

@@ -1,5 +1,6 @@
 using FineTuning.Adapters;
 using FineTuning.Batching;
+using FineTuning.Models;
 using FineTuning.Tasks;
 using FineTuning.Training;
 
@@ -14,6 +15,9 @@ internal abstract record TaskEntry(string Name, TunableModel Model, double Weigh
 {
     /// <summary>What is tuned instead of the trunk. Null: what the tuner says for all tasks.</summary>
     public Adapter? Adapter { get; init; }
+
+    /// <summary>Makes a model like its own on another trunk. Null: nobody has said how.</summary>
+    public virtual Func<Trunk, TunableModel>? OwnModel => null;
 
     /// <summary>Whether there is validation data.</summary>
     public abstract bool HasValidation { get; }
@@ -45,9 +49,14 @@ internal sealed record TaskEntry<TExample>(
     public override bool HasValidation => Validation is not null;
 
     public override TaskEntry As(TrainingOptions recipe) => AugmentedModel<TExample>.Of(Typed, recipe) is var shown && shown == Typed ? this
-        : new TaskEntry<TExample>(Name, shown, Data, Validation, Weight, ScoreWeight) { Measured = Typed, Adapter = Adapter };
+        : new TaskEntry<TExample>(Name, shown, Data, Validation, Weight, ScoreWeight) { Measured = Typed, Adapter = Adapter, MakesOwn = MakesOwn };
 
     public override TunableModel Own => Measured ?? Typed;
+
+    public override Func<Trunk, TunableModel>? OwnModel => MakesOwn;
+
+    /// <inheritdoc cref="OwnModel"/>
+    public Func<Trunk, TunableModel<TExample>>? MakesOwn { get; init; }
 
     /// <summary>What validation data is encoded by. Null: by the model itself.</summary>
     public TunableModel<TExample>? Measured { get; init; }

@@ -122,6 +122,8 @@ internal sealed class RowFileWriter : IDisposable
     private static FileStream TakeLock(string folder) =>
         new(folder + Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
 
+    private static string WithoutLock(string name) => name.EndsWith(Lock, StringComparison.Ordinal) ? name[..^Lock.Length] : name;
+
     private static bool IsTemporary(string name) => name.Length == Fresh.Length + 32 && name[Fresh.Length..].All(char.IsAsciiHexDigit);
 
     private void Flush()
@@ -161,12 +163,14 @@ internal sealed class RowFileWriter : IDisposable
 
     private void Sweep()
     {
-        foreach (DirectoryInfo entry in new DirectoryInfo(_root).GetDirectories(Fresh + "*").Where(entry => IsTemporary(entry.Name)))
+        // A process may have been killed when it had a lock and no folder.
+        foreach (string name in new DirectoryInfo(_root).GetFileSystemInfos(Fresh + "*").Select(entry => WithoutLock(entry.Name)).Where(IsTemporary).Distinct())
         {
             try
             {
-                using FileStream free = TakeLock(entry.FullName);
-                DeleteFiles(entry.FullName);
+                string folder = Path.Combine(_root, name);
+                using FileStream free = TakeLock(folder);
+                if (Directory.Exists(folder)) DeleteFiles(folder);
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {

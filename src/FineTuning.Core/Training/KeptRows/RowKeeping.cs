@@ -26,8 +26,8 @@ internal sealed record RowKeeping(string? Folder) : RunFeature
     internal override void Prepare(TunableModel model)
     {
         if (model.RowFormat is null)
-            throw new InvalidOptionsException([$"the rows of {model.GetType().Name} cannot be kept in a file (KeepRowsOnDisk): they are packed, compared with "
-                + "each other or changed as a whole, or are of a type of your own; leave it out, or choose settings without that"]);
+            throw new InvalidOptionsException([$"the rows of {model.GetType().Name} cannot be kept in a file (KeepRowsOnDisk): they are compared with each "
+                + "other or changed as a whole, or are of a type of your own; leave it out, or choose settings without that"]);
     }
 
     internal override void CollectConflicts(List<string> violations, TrainingOptions recipe)

@@ -17,8 +17,10 @@ public static class RowKeepingVerbs
     /// <see cref="CheckpointVerbs.CheckpointTo"/>.
     /// </param>
     /// <remarks>
-    /// Validation data stays in memory. All examples are read in every run, to see that they are the same; where they are not, the data is read twice. Refused
-    /// before data is read: rows that are packed, augmented, of several tasks or domains, of preferences, and of a model of your own.
+    /// Validation data stays in memory. All examples are read in every run, to see that they are the same; where they are not, the data is read twice. Texts
+    /// that are packed by best fit (<see cref="Batching.PackingStrategy.Whole"/>, <see cref="Batching.PackingStrategy.Split"/>) lie in a second file until all
+    /// are there, and take 30 bytes of memory each while rows are planned. Refused before data is read: rows that are augmented, of several tasks or domains,
+    /// of preferences, and of a model of your own.
     /// </remarks>
     /// <exception cref="Errors.InvalidOptionsException">At the run: the model's rows cannot be kept.</exception>
     public static FineTuner<TExample> KeepRowsOnDisk<TExample>(this FineTuner<TExample> tuner, string? folder = null)

@@ -122,22 +122,39 @@ internal sealed class RowStore<TExample>(RowKeeping keeping, TunableModel<TExamp
         using var hash = new DataHash(name) { Before = before };
         var encoder = new ExampleEncoder<TExample>(model, name)
             { Encoded = Encoded, Seen = hash.Add, Cancellation = Cancellation, MostRows = MostRows, IsTimeUp = IsTimeUp };
+        IEnumerable<EncodedRow> encoded = encoder.Rows(examples);
+        if (_format.ArrangeAll is not { } arrange) return Written(_format.Arrange(encoded), Target);
+        using KeptRows all = Written(encoded, () => null);
+        return Written(arrange(all, all.Index.Lengths), Target);
+
+        // What was not read to its end is of use to this run alone.
+        string? Target() => encoder.TimeWasUp ? null : target;
+
+        KeptRows Written(IEnumerable<EncodedRow> rows, Func<string?> path) => Write(rows, path, (ends, sums, lengths, hashed) => new RowIndex(
+            key, encoder.TimeWasUp ? hash.Current : hash.Finish(), encoder.Count, encoder.SawEnd, ends, sums, lengths,
+            RowSummary.Of(hashed, encoder.Summary())));
+    }
+
+    // Rows that get no name are gone when their file is closed.
+    private KeptRows Write(IEnumerable<EncodedRow> rows, Func<string?> target, Func<long[], uint[], RowLengths, string, RowIndex> indexOf)
+    {
         using RowFileWriter writer = OnDisk(() => new RowFileWriter(keeping.Folder!, keeping.Disk));
         try
         {
-            foreach (EncodedRow row in _format.Arrange(encoder.Rows(examples))) Add(writer, row);
-            byte[] data = encoder.TimeWasUp ? hash.Current : hash.Finish();
-            RowIndex index = OnDisk(() => writer.Finish((ends, sums, lengths, rows) =>
-                new RowIndex(key, data, encoder.Count, encoder.SawEnd, ends, sums, lengths, RowSummary.Of(rows, encoder.Summary()))));
-            // What was not read to its end is of use to this run alone.
-            if (encoder.TimeWasUp) return new KeptRows(writer.Folder, index, _format) { Closed = writer.Discard };
+            foreach (EncodedRow row in rows)
+            {
+                Cancellation.ThrowIfCancellationRequested();
+                Add(writer, row);
+            }
+            RowIndex index = OnDisk(() => writer.Finish(indexOf));
+            if (target() is not { } path) return new KeptRows(writer.Folder, index, _format) { Closed = writer.Discard };
             OnDisk(() =>
             {
-                writer.Publish(target);
+                writer.Publish(path);
                 return true;
             });
-            TrainingLog.RowsWritten(Logger, index.Lengths.Count, target, index.Bytes);
-            return new KeptRows(target, index, _format);
+            TrainingLog.RowsWritten(Logger, index.Lengths.Count, path, index.Bytes);
+            return new KeptRows(path, index, _format);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using FineTuning.Batching;
 using FineTuning.Errors;
 using FineTuning.Examples;
 using FineTuning.Heads;
@@ -115,8 +116,10 @@ public sealed class KeptRowsTests : IDisposable
         Directory.CreateDirectory(left);
         Directory.CreateDirectory(foreign);
         File.WriteAllText(Path.Combine(left, KeptRows.Name), "half");
+        string lost = Path.Combine(_folder, ".finetuning-rows-00000000000000000000000000000000.lock");
+        File.WriteAllText(lost, "");
         using var other = new RowFileWriter(_folder, LocalDisk.Instance);
-        Assert.False(Directory.Exists(left));
+        Assert.False(Directory.Exists(left) || File.Exists(lost));
         Encoded(Data(5));
         Assert.True(Directory.Exists(other.Folder) && Directory.Exists(foreign));
         other.Discard();
@@ -183,31 +186,64 @@ public sealed class KeptRowsTests : IDisposable
     [InlineData(Fault.LosesUnsynced)]
     [InlineData(Fault.TearsUnsynced)]
     [InlineData(Fault.KeepsSome)]
-    internal void A_fault_at_any_operation_leaves_rows_whole_or_absent(Fault fault)
+    internal void A_fault_at_any_operation_leaves_rows_whole_or_absent(Fault fault) => WholeOrAbsent(() => Open(), Data(12), fault, 8);
+
+    [Theory]
+    [InlineData(Fault.Error)]
+    [InlineData(Fault.Full)]
+    [InlineData(Fault.LosesUnsynced)]
+    [InlineData(Fault.KeepsSome)]
+    internal void A_fault_while_texts_are_packed_leaves_rows_whole_or_absent(Fault fault)
     {
-        LabeledText<string>[] data = Data(12);
-        string weights = KilledRun.Whole(() => Open(), tuner => tuner.Steps(2), data).Weights;
+        var options = new LanguageModelOptions { Packing = PackingStrategy.Split, MaximumLength = 16 };
+        WholeOrAbsent(() => Pretrained.CausalLanguageModel(Goldens.Require("pipelines", "gpt2-generate"), options),
+            [.. Data(12).Select(row => new PromptCompletion(row.Text, row.Label))], fault, 14);
+    }
+
+    [Fact]
+    public void Texts_that_wait_to_be_packed_are_gone_when_they_are_and_when_the_run_fails()
+    {
+        using CausalLanguageModel model = Pretrained.CausalLanguageModel(
+            Goldens.Require("pipelines", "gpt2-generate"), new() { Packing = PackingStrategy.Whole, MaximumLength = 64 });
+        PromptCompletion[] data = [.. Data(5000).Select(row => new PromptCompletion(row.Text, row.Label))];
+        int most = 0;
+        FineTuner<PromptCompletion> tuner = FineTuner.For(model).Epochs(1).BatchSize(64).KeepRowsOnDisk(_folder)
+            .OnProgress(_ => most = Math.Max(most, Directory.GetDirectories(_folder).Length));
+        IEnumerable<PromptCompletion> Failing() => data.Select((row, i) => i < 4999 ? row : throw new FormatException());
+        Assert.Throws<FormatException>(() => tuner.Train(Failing()));
+        Assert.Empty(Directory.GetFileSystemEntries(_folder));
+        TrainingResult result = tuner.Train(data);
+        Assert.InRange(result.TrainingRows, 1, 2500);
+        Assert.Equal(1, most);
+        Assert.Equal([KeptRows.Name, RowIndex.Name], Directory.GetFiles(Assert.Single(Directory.GetFileSystemEntries(_folder))).Select(Path.GetFileName).OrderDescending());
+    }
+
+    private void WholeOrAbsent<T>(Func<TunableModel<T>> open, T[] data, Fault fault, int least)
+    {
+        string weights = KilledRun.Whole(open, tuner => tuner.Steps(2), data).Weights;
         int operation = 1;
         for (bool reached = true; reached; operation++)
         {
             Directory.CreateDirectory(_folder);
             var disk = new SimulatedDisk(_folder, fault, operation);
-            using (CountedModel<LabeledText<string>> model = Open())
+            using (TunableModel<T> model = open())
             {
                 Exception? failure = Record.Exception(() => FineTuner.For(model).Steps(2).With(new RowKeeping(_folder) { Disk = disk }).Train(data));
                 reached = disk.HasFailed;
-                if (reached && !SimulatedDisk.IsPowerLoss(fault)) Assert.IsType<IOException>(failure);
+                // Texts that could not be deleted once they were packed are no reason to fail: the rows are there, and the next run clears away.
+                if (reached && !SimulatedDisk.IsPowerLoss(fault)) Assert.True(failure is IOException || (failure is null && Directory.GetDirectories(_folder, "rows-*").Length == 1), $"{failure}");
                 if (!reached) Assert.Null(failure);
             }
             if (SimulatedDisk.IsPowerLoss(fault)) disk.LosePower();
-            using (CountedModel<LabeledText<string>> model = Open())
+            using (TunableModel<T> model = open())
             {
-                FineTuner.For(model).Steps(2).KeepRowsOnDisk(_folder).Train(data);
+                TrainingResult result = FineTuner.For(model).Steps(2).KeepRowsOnDisk(_folder).Train(data);
+                Assert.DoesNotContain(result.Warnings, warning => warning.Contains("encoded anew", StringComparison.Ordinal));
                 Assert.Equal(weights, WeightHash.Of(model.Weights));
             }
             Directory.Delete(_folder, recursive: true);
         }
-        Assert.True(operation > 8, $"{operation} operations");
+        Assert.True(operation > least, $"{operation} operations");
     }
 
     [Fact]
