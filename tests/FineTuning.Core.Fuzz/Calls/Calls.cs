@@ -74,6 +74,8 @@ internal static class Calls
         || path.EndsWith("Generation.PrefixAllowedTokens", StringComparison.Ordinal)
         // No key is a key as well.
         || (member.Name is "Folds" && path is "stratify" or "group")
+        // What it makes is looked at in the run.
+        || (member.Name is "Task" && path is "ownModel")
         || (member.Name is "Task" or "Keeping" && path.Contains('[', StringComparison.Ordinal));
 
     private static bool IsRecord(MethodBase member) => member.DeclaringType!.GetMethod("<Clone>$") is not null || (member.DeclaringType.IsValueType && member.DeclaringType.GetMethod("PrintMembers", BindingFlags.NonPublic | BindingFlags.Instance) is not null);
@@ -109,7 +111,12 @@ internal static class Calls
                 : parameter.HasDefaultValue && (parameter.DefaultValue is not null || !parameter.ParameterType.IsValueType) ? parameter.DefaultValue
                 : parameter.HasDefaultValue ? null : samples.Of(parameter.ParameterType, parameter.Name!, owner))];
             if (member is ConstructorInfo constructor) (constructor.Invoke(arguments) as IDisposable)?.Dispose();
-            else Use(member.Invoke(member.IsStatic ? null : samples.Of(owner, "this"), arguments), cancellation.Token);
+            else
+            {
+                object? result = member.Invoke(member.IsStatic ? null : samples.Of(owner, "this"), arguments);
+                // The sample of a further task's model sits on another trunk than the tuner's, and nothing could be trained.
+                if (member.Name != "Task") Use(result, cancellation.Token);
+            }
             return null;
         }
         catch (Exception failure)
