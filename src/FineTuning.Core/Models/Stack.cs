@@ -56,7 +56,9 @@ internal sealed class Stack
             : Embed(input, Of(EmbeddingsKey + _below, 0));
         pass.States?.Add(hidden);
         Tensor? positions = null;
-        AttentionInput?[] inputs = _positions.Prepare(input, () => positions ??= _embeddings.PositionsOf(input), pass.Memory, pass.Wanted is { IsOneToken: true } ? null : input.Texts, pass.First, pass.End);
+        PackedTexts? texts = pass.Wanted is { IsOneToken: true } ? null : input.Texts;
+        AttentionInput?[] inputs = _positions.Prepare(
+            input, () => positions ??= _embeddings.PositionsOf(input), pass.Memory, texts, pass.First, pass.End);
         for (int i = pass.First; i < pass.End; i++)
         {
             (int number, int depth, AttentionInput around, Tensor entered) = (i, _steps[i].Depth, inputs[i]!, hidden);

@@ -94,7 +94,8 @@ public sealed class TrunkInput
     /// <summary>The batch in a pass that begins with hidden states, [batch, tokens, hidden].</summary>
     internal TrunkInput From(Tensor states) => new(Ids, Types, Mask)
     {
-        States = states, Positions = Positions, Segments = Segments, Texts = Texts, Source = Source, PadsRight = PadsRight, Lengths = Lengths, Shortest = Shortest,
+        States = states, Positions = Positions, Segments = Segments, Texts = Texts, Source = Source, PadsRight = PadsRight, Lengths = Lengths,
+        Shortest = Shortest,
     };
 
     internal static TrunkInput Create(long[] ids, long[]? types, int[]? lengths, int rows, int length, Device device)

@@ -63,7 +63,8 @@ internal static unsafe class FusedRows
         (long batch, long heads, long tokens, long width) = (input.size(0), input.size(1), input.size(2), input.size(3));
         long half = cosine.size(-1), rows = batch * heads * tokens;
         long apart = cosine.dim() == 4 && cosine.size(0) == batch && batch > 1 ? tokens * half : 0;
-        if (cosine.size(-2) != tokens || cosine.numel() != Math.Max(apart * batch, tokens * half) || !cosine.is_contiguous() || !sine.is_contiguous()) return null;
+        if (cosine.size(-2) != tokens || cosine.numel() != Math.Max(apart * batch, tokens * half)) return null;
+        if (!cosine.is_contiguous() || !sine.is_contiguous()) return null;
         if (2 * half > width || rows is 0 or > int.MaxValue) return null;
         Tensor output = empty([batch, heads, tokens, width], input.dtype);
         var shape = new TurnShape((int)heads, (int)tokens, (int)width, (int)half, input.stride(0), input.stride(1), input.stride(2), apart);

@@ -29,8 +29,8 @@ internal sealed record LinearTargets(Tensor Hidden, Tensor Weight, Tensor? Bias,
     public int Chunk { get; init; } = TokensAtOnce;
 
     /// <summary>
-    /// The weight as a function takes it: seen through a view. On the way back the view makes the gradient a tensor that nobody else holds, and the weight keeps it;
-    /// of one that the function still holds it would keep a copy.
+    /// The weight as a function takes it: seen through a view. On the way back the view makes the gradient a tensor that nobody else holds, and the weight
+    /// keeps it; of one that the function still holds it would keep a copy.
     /// </summary>
     public Tensor WeightSeen => Weight.is_leaf && Weight.requires_grad ? Weight.view(Weight.shape) : Weight;
 

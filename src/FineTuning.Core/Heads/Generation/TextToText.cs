@@ -27,7 +27,8 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
         _end = EndToken.Require(tokenizer, Path.GetDirectoryName(head.Trunk.Config.FilePath));
         _start = Generator.Defaults.DecoderStartTokenId is >= 0 and { } start && start < head.Outputs ? start
             : throw new CheckpointException(file.Options.DecoderStartTokenId is null ? head.Trunk.Config.FilePath : file.FilePath,
-                $"'decoder_start_token_id' is {Generator.Defaults.DecoderStartTokenId?.ToString(CultureInfo.InvariantCulture) ?? "missing"}: the decoder begins "
+                $"'decoder_start_token_id' is {Generator.Defaults.DecoderStartTokenId?.ToString(CultureInfo.InvariantCulture) ?? "missing"}: "
+                + "the decoder begins "
                     + $"with a token of its vocabulary, from 0 to {head.Outputs - 1}");
     }
 

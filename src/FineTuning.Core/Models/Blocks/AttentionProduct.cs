@@ -10,7 +10,8 @@ internal static class AttentionProduct
 {
     // The fused kernel knows no dropout of ours; where probabilities are dropped they are made explicit, which costs little at the lengths people tune on.
     // Its backward pass is wrong for a row in which a bias forbids every key (the logarithm of its sum is lost beside the bias), so a bias goes without it.
-    // On the processor it takes twice as long in bfloat16 as explicit probabilities; those are made for a block of queries at a time where there is no gradient.
+    // On the processor it takes twice as long in bfloat16 as explicit probabilities; those are made for a block of queries at a time where there is no
+    // gradient.
     private const long Block = 256;
 
     /// <param name="query">[batch, query heads, tokens, width]</param>

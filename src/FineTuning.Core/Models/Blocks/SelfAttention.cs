@@ -26,7 +26,8 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
         }
         if (positions.Texts is { } texts)
         {
-            Tensor apart = AttentionProduct.Attend(texts.Apart(query), texts.Apart(key), texts.Apart(value), positions.Mask, null, plan, DropoutSite.Attention, context);
+            (query, key, value) = (texts.Apart(query), texts.Apart(key), texts.Apart(value));
+            Tensor apart = AttentionProduct.Attend(query, key, value, positions.Mask, null, plan, DropoutSite.Attention, context);
             return output.Forward(AttentionProduct.Join(texts.Together(apart, input.shape[0])), context);
         }
         if (positions.Cache is { } cache)
