@@ -63,7 +63,8 @@ internal static class ChunkedLossCommand
 
         public void Run(Tensor hidden, Tensor weight, bool counts)
         {
-            // The peak starts again from what is resident now.
+            // The peak starts again from what is resident now, which is nothing that was freed.
+            ProcessMemory.Trim();
             if (OperatingSystem.IsLinux()) File.WriteAllText("/proc/self/clear_refs", "5");
             double before = Resident("VmRSS"), processor = Environment.CpuUsage.TotalTime.TotalSeconds;
             long started = Stopwatch.GetTimestamp();

@@ -54,10 +54,11 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     /// <param name="depth">The depth of the module's weights.</param>
     /// <param name="initial">Makes it where it is fresh.</param>
     /// <param name="trains">Whether it trains.</param>
-    public Weight Make(string path, string suffix, long[] shape, int depth, Func<Tensor> initial, bool trains = true)
+    /// <param name="isOwn">Whether nobody else holds what <paramref name="initial"/> makes, so that it needs no copy.</param>
+    public Weight Make(string path, string suffix, long[] shape, int depth, Func<Tensor> initial, bool trains = true, bool isOwn = false)
     {
         string key = $"{KeyPrefix}{path}.{suffix}";
-        Tensor value = Take(key, shape, initial);
+        Tensor value = Take(key, shape, initial, isOwn);
         WeightKind kind = suffix.EndsWith("bias", StringComparison.Ordinal) ? WeightKind.Bias : WeightKind.Matrix;
         Weight weight = weights.Add(key[KeyPrefix.Length..], value, kind, depth, []);
         if (!trains) weight.Freeze();
@@ -106,7 +107,7 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     }
 
     /// <summary>A tensor of the file, checked for its shape before it is read; where it cannot be had, what <paramref name="initial"/> makes.</summary>
-    public Tensor Take(string key, long[] shape, Func<Tensor> initial)
+    public Tensor Take(string key, long[] shape, Func<Tensor> initial, bool isOwn = false)
     {
         using var scope = NewDisposeScope();
         if (file is not null)
@@ -120,7 +121,7 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
                 return Own(file.Read(key)).MoveToOuterDisposeScope();
             }
         }
-        return Own(initial()).MoveToOuterDisposeScope();
+        return (isOwn ? initial().to(type).to(device) : Own(initial())).MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether the file holds a tensor.</summary>

@@ -15,6 +15,9 @@ public abstract class Batch(IReadOnlyList<EncodedRow> rows, int paddedLength)
     /// <summary>Tokens that are not padding: the sum of the rows' lengths, unless the batch knows better.</summary>
     public virtual long RealTokens { get; } = Present(rows).Sum(row => (long)row.Length);
 
+    /// <summary>Tokens that are computed, padding included: those of rows of one length, unless the batch knows better.</summary>
+    internal virtual long ComputedTokens => (long)PaddedLength * Rows.Count;
+
     /// <summary>What the sum of the losses is divided by: the sum of the rows' <see cref="EncodedRow.TargetCount"/>, unless the batch knows better.</summary>
     public virtual double TargetCount { get; } = rows.Sum(row => row.TargetCount);
 

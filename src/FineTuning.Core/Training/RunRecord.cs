@@ -101,7 +101,7 @@ internal sealed class RunRecord(TunableModel model, RowSet train, RowSet? valida
     public void AddTokens(Batch batch)
     {
         _tokensOfStep += batch.RealTokens;
-        _computedOfStep += (long)batch.PaddedLength * batch.Rows.Count;
+        _computedOfStep += batch.ComputedTokens;
     }
 
     /// <summary>Counts a step.</summary>

@@ -31,9 +31,9 @@ internal sealed class LoraLinear : LinearMethod, IDisposable
         using var gradients = no_grad();
         LoraFactors? start = LoraFactors.Of(options.Start, BaseMatrix(), rank, _scale);
         Tensor Drawn() => LoraFactors.Uniform(rank, module.Inputs, source.Generator);
-        _a = source.Make(path, "lora_A.weight", [rank, module.Inputs], depth, () => start?.A ?? Drawn());
+        _a = source.Make(path, "lora_A.weight", [rank, module.Inputs], depth, () => start?.A ?? Drawn(), isOwn: start is null);
         _b = source.Make(path, "lora_B.weight", [module.Length, rank], depth, () => start?.B ?? zeros(module.Length, rank),
-            trains: options.Start != LoraStart.MinorComponents);
+            trains: options.Start != LoraStart.MinorComponents, isOwn: start is null);
         if (options.HasBias) _bias = source.Make(path, "lora_B.bias", [module.Length], depth, () => zeros(module.Length));
         if (options.Start is LoraStart.PrincipalComponents or LoraStart.Orthonormal) _taken = start!.Kept();
         if (options.HasMagnitudes) _magnitude = source.Make(path, "lora_magnitude_vector", [module.Length], depth, () => Norms(Changed(BaseMatrix())));

@@ -35,6 +35,9 @@ internal sealed class LanguageBatch : Batch
     /// <inheritdoc/>
     public override double TargetCount { get; }
 
+    // Texts that stand in one row are not as many rows of its length.
+    internal override long ComputedTokens => Input.Source is null ? Input.Ids.shape[0] * Input.Ids.shape[1] : base.ComputedTokens;
+
     /// <summary>Texts of a decoder, padded on the right.</summary>
     /// <param name="rows">Rows that are all <see cref="CausalRow"/>s.</param>
     /// <param name="width">Tokens a row after padding.</param>

@@ -1,4 +1,5 @@
 using FineTuning.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace FineTuning.Models;
@@ -49,9 +50,19 @@ internal sealed class DenseMatrix(Weight weight) : Matrix
 
     public override Tensor Multiply(Tensor input, Weight? bias, long start, long count, ForwardContext context)
     {
-        Tensor matrix = context.Compute(Weight);
         Tensor? added = bias is null ? null : context.Compute(bias);
+        Tensor stored = context.Rows is null ? Weight.Value : Weight.Own;
+        bool isWidened = stored.dtype == ScalarType.BFloat16 && context.ComputeType == ScalarType.Float32 && !stored.requires_grad;
+        if (isWidened && input.requires_grad && is_grad_enabled()) return Tiled(input, stored, added, start, count);
+        Tensor matrix = context.Compute(Weight);
         if (count != Rows) (matrix, added) = (matrix.narrow(0, start, count), added?.narrow(0, start, count));
         return VectorProduct.TryMultiply(input, matrix, added) ?? nn.functional.linear(input, matrix, added);
+    }
+
+    // A cast would wait for the gradient, and those of all layers would be twice what was saved.
+    private static Tensor Tiled(Tensor input, Tensor stored, Tensor? bias, long start, long count)
+    {
+        var asked = new TiledProduct.MatrixRows(count, stored.shape[1], (from, rows, type) => stored.narrow(0, start + from, rows).to(type));
+        return TiledProduct.Multiply(input, asked, bias?.narrow(0, start, count));
     }
 }

@@ -47,6 +47,7 @@ public sealed class PackedTrainingTests : IDisposable
             using CausalLanguageModel model = Open(packing);
             TrainingResult result = FineTuner.For(model).BatchSize(rows, windows).Steps(4).With(o => o with { Shuffle = false, GroupByLength = false })
                 .WithOptimizer(Optimizer.AdamW(1e-3)).WithScheduler(Schedule.Constant()).Train(data);
+            Assert.Equal(packing == PackingStrategy.PaddingFree, result.PaddingShare == 0);
             return [.. result.History.Select(step => step.Loss)];
         }
         double[] whole = Run(PackingStrategy.None, 6, 1), parts = Run(PackingStrategy.PaddingFree, 6 / accumulation, accumulation);
