@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using FineTuning.Tensors;
 
 namespace FineTuning.Models;
 
@@ -49,6 +50,7 @@ internal sealed class WeightGate
     /// <exception cref="ObjectDisposedException">The weights are freed.</exception>
     public WeightPass Enter(WeightSet reads)
     {
+        FineTuningRuntime.Settle();
         WeightGate? outer = _inside;
         if (ReferenceEquals(outer, this)) return default;
         reads.AddReader();
@@ -92,6 +94,7 @@ internal sealed class WeightGate
     /// <summary>Lets the run write: readers that would read what it writes are refused from now on, and those inside are waited for.</summary>
     public void BeginWriting(CancellationToken cancellation)
     {
+        FineTuningRuntime.Settle();
         Interlocked.Or(ref _state, Writing);
         lock (_changes)
         {

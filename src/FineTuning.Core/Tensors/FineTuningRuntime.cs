@@ -19,13 +19,19 @@ public static class FineTuningRuntime
     // Each has a stack and a slot in the team: far beyond the cores of any machine it only costs, and in the end crashes the process.
     private const int MostThreads = 1024;
 
-    /// <summary>Threads that one tensor operation uses; process-wide.</summary>
+    private static volatile int _wanted;
+
+    [ThreadStatic]
+    private static int _settled;
+
+    /// <summary>Threads that one tensor operation uses; process-wide, for whatever this library computes.</summary>
     /// <value>From 1 to 1024; at first libtorch's choice, the number of cores.</value>
     public static int Threads
     {
         get
         {
             Load();
+            Settle();
             return torch.get_num_threads();
         }
         set
@@ -33,8 +39,22 @@ public static class FineTuningRuntime
             ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
             ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MostThreads);
             Load();
-            torch.set_num_threads(value);
+            _wanted = value;
+            Settle();
         }
+    }
+
+    /// <summary>
+    /// Has the calling thread compute with the process's number of threads. libtorch counts by the thread that asks: one that never did computes its first
+    /// products with as many as there are cores, whose sums round otherwise, and one that did before the number changed keeps the old.
+    /// </summary>
+    internal static void Settle()
+    {
+        int wanted = _wanted;
+        if (_settled == wanted + 1) return;
+        if (wanted > 0) torch.set_num_threads(wanted);
+        else _ = torch.get_num_threads();
+        _settled = wanted + 1;
     }
 
     /// <summary>

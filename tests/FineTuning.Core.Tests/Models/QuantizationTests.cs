@@ -96,6 +96,7 @@ public sealed class QuantizationTests
     [MemberData(nameof(Kinds))]
     public void A_product_and_its_gradient_are_those_of_the_numbers(string kind)
     {
+        FineTuningRuntime.Settle();
         using var scope = NewDisposeScope();
         using var generator = new Generator(7);
         var quantization = new WeightQuantization(Enum.Parse<QuantizationKind>(kind));

@@ -1,4 +1,5 @@
 using FineTuning.Errors;
+using FineTuning.Models;
 using FineTuning.Tensors;
 using TorchSharp;
 using Xunit;
@@ -12,6 +13,31 @@ public sealed class RuntimeTests
     {
         using var scope = torch.NewDisposeScope();
         Assert.Equal(6, torch.tensor(new float[] { 1, 2, 3 }).sum().item<float>());
+    }
+
+    [Fact]
+    public void A_thread_computes_its_first_product_with_the_threads_of_the_process()
+    {
+        using var scope = torch.NewDisposeScope();
+        torch.Tensor left = torch.randn(6, 1027), right = torch.randn(1101, 1027);
+        var gate = new WeightSet(new WeightGate());
+        bool[] same = new bool[3];
+        for (int i = 0; i < same.Length; i++)
+        {
+            int own = i;
+            var thread = new Thread(() =>
+            {
+                using var inner = torch.NewDisposeScope();
+                using WeightPass pass = gate.Enter();
+                torch.Tensor first = torch.nn.functional.linear(left, right);
+                // Whoever asks has the number from here on.
+                _ = torch.get_num_threads();
+                same[own] = first.eq(torch.nn.functional.linear(left, right)).all().item<bool>();
+            });
+            thread.Start();
+            thread.Join();
+        }
+        Assert.All(same, Assert.True);
     }
 
     [Fact]
