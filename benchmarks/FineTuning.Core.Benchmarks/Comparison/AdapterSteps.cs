@@ -81,21 +81,9 @@ internal static class AdapterSteps
         head.Save(folder);
     }
 
-    private static Step InOwnProcess(string side, string folder, string part, Arguments arguments)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        string[] words =
-        [
-            typeof(AdapterSteps).Assembly.Location, "adapters", "--what", "steps", "--side", side, "--folder", folder, "--part", part,
-            "--tokens", arguments.Text("tokens", "1024"), "--steps", arguments.Text("steps", "8"),
-        ];
-        foreach (string word in words) start.ArgumentList.Add(word);
-        using Process process = Process.Start(start)!;
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"measuring '{side}' failed: {output}");
-        return JsonSerializer.Deserialize<Step>(output.Trim().Split('\n')[^1])!;
-    }
+    private static Step InOwnProcess(string side, string folder, string part, Arguments arguments) => JsonSerializer.Deserialize<Step>(OwnProcess.Lines(
+        "adapters", "--what", "steps", "--side", side, "--folder", folder, "--part", part,
+        "--tokens", arguments.Text("tokens", "1024"), "--steps", arguments.Text("steps", "8"))[^1])!;
 
     private static Step One(string side, string folder, bool estimates, Arguments arguments)
     {

@@ -18,26 +18,18 @@ namespace FineTuning.Benchmarks.Comparison;
 /// </summary>
 internal static class AdapterTasks
 {
-    private static readonly (string Name, int Seeds, double Rate, Func<Adapter?> Adapter)[] Methods =
+    private static readonly Method[] Methods =
     [
-        ("full", 1, 1, () => null),
-        ("lora", 3, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
-        ("dora", 1, 10, () => Adapter.Dora(16, 32).On(l => l.AllLinear())),
-        ("ia3", 1, 100, Adapter.Scaling),
-        ("bitfit", 1, 20, Adapter.AllBiases),
-        ("head", 1, 20, () => null),
-        ("lora on bfloat16", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
-        ("lora on 8 bits", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
-        ("lora on 4 bits", 1, 10, () => Adapter.Lora(16, 32).On(l => l.AllLinear())),
+        new("full", 1, 1, () => null),
+        new("lora", 3, 10, Lora),
+        new("dora", 1, 10, () => Adapter.Dora(16, 32).On(l => l.AllLinear())),
+        new("ia3", 1, 100, Adapter.Scaling),
+        new("bitfit", 1, 20, Adapter.AllBiases),
+        new("head", 1, 20, () => null),
+        new("lora on bfloat16", 1, 10, Lora) { Trunk = new() { FrozenPrecision = Precision.BFloat16 } },
+        new("lora on 8 bits", 1, 10, Lora) { Trunk = new() { Quantization = new(QuantizationKind.Int8) } },
+        new("lora on 4 bits", 1, 10, Lora) { Trunk = new() { Quantization = new(QuantizationKind.NormalFloat4) } },
     ];
-
-    private static ModelLoadOptions Trunk(string method) => method switch
-    {
-        "lora on bfloat16" => new() { FrozenPrecision = Precision.BFloat16 },
-        "lora on 8 bits" => new() { Quantization = new(QuantizationKind.Int8) },
-        "lora on 4 bits" => new() { Quantization = new(QuantizationKind.NormalFloat4) },
-        _ => new(),
-    };
 
     public static void Run(Arguments arguments)
     {
@@ -59,14 +51,8 @@ internal static class AdapterTasks
                 {
                     string key = $"{task}/{name}/{seed}";
                     if (done.Contains(key)) continue;
-                    // The process's own file name: a host of dotnet needs the assembly first.
-                    var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-                    string[] words = ["adapters", "--what", "real", "--cell", key, "--rows", arguments.Text("rows", $"{int.MaxValue}"), "--threads", arguments.Text("threads", "0")];
-                    foreach (string word in words) start.ArgumentList.Add(word);
-                    using Process process = Process.Start(start)!;
-                    string line = process.StandardOutput.ReadToEnd().Trim().Split('\n')[^1];
-                    process.WaitForExit();
-                    if (process.ExitCode != 0) throw new InvalidOperationException($"{key} failed: {line}");
+                    string line = OwnProcess.Lines(
+                        "adapters", "--what", "real", "--cell", key, "--rows", arguments.Text("rows", $"{int.MaxValue}"), "--threads", arguments.Text("threads", "0"))[^1];
                     File.AppendAllText(results, $"{key}\t{line}\n");
                     Console.WriteLine($"{key}\t{line}");
                 }
@@ -76,20 +62,20 @@ internal static class AdapterTasks
 
     private static void One(string task, string method, int seed, int rows)
     {
-        (_, _, double factor, Func<Adapter?> adapter) = Methods.First(own => own.Name == method);
+        Method chosen = Methods.First(own => own.Name == method);
         using JsonDocument scores = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Shared.Root, "goldens", "real", "scores.json")));
         JsonElement recipe = scores.RootElement.GetProperty(task).GetProperty("recipe");
         FineTuner<TExample> Tuner<TExample>(TunableModel<TExample> model)
         {
             FineTuner<TExample> tuner = FineTuner.For(model)
-                .WithOptimizer(Optimizer.AdamW(factor * recipe.GetProperty("learning_rate").GetDouble(), recipe.GetProperty("weight_decay").GetDouble()))
+                .WithOptimizer(Optimizer.AdamW(chosen.Rate * recipe.GetProperty("learning_rate").GetDouble(), recipe.GetProperty("weight_decay").GetDouble()))
                 .WithScheduler(Schedule.Linear(warmup: recipe.GetProperty("warmup").GetDouble()))
                 .BatchSize(recipe.GetProperty("per_device_train_batch_size").GetInt32()).Epochs(recipe.GetProperty("num_train_epochs").GetInt32()).Seed(seed)
                 .With(options => options with { KeepBest = false });
-            if (adapter() is { } own) return tuner.WithAdapter(own);
+            if (chosen.Adapter() is { } own) return tuner.WithAdapter(own);
             return method == "head" ? tuner.Freeze(weights => weights.Trunk()) : tuner;
         }
-        using Trunk trunk = Pretrained.Trunk(Shared.Model, Trunk(method));
+        using Trunk trunk = Pretrained.Trunk(Shared.Model, chosen.Trunk);
         if (task == "wnut17")
         {
             (TaggedText[] train, TaggedText[] test, string[] types) = RealTagging.Data();
@@ -123,5 +109,17 @@ internal static class AdapterTasks
         double share = (double)model.Weights.ParameterCount(trainableOnly: true) / model.Weights.ParameterCount();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{score:0.0000}\t{share:P3}\t{own.PeakWorkingSet64 / 1e6:0} MB\t{own.TotalProcessorTime.TotalSeconds:0} s\t{string.Join("; ", result.Warnings)}"));
+    }
+
+    private static LoraAdapter Lora() => Adapter.Lora(16, 32).On(l => l.AllLinear());
+
+    /// <param name="Name">In the command and the table.</param>
+    /// <param name="Seeds">How many runs.</param>
+    /// <param name="Rate">Times the recipe's.</param>
+    /// <param name="Adapter">Null: there is none.</param>
+    private sealed record Method(string Name, int Seeds, double Rate, Func<Adapter?> Adapter)
+    {
+        /// <summary>How the trunk is kept.</summary>
+        public ModelLoadOptions Trunk { get; init; } = new();
     }
 }

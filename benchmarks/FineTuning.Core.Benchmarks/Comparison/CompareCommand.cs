@@ -43,17 +43,9 @@ internal static class CompareCommand
         }
     }
 
-    private static Measurement InOwnProcess(string side, Arguments arguments)
-    {
-        string assembly = typeof(CompareCommand).Assembly.Location;
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        foreach (string word in new[] { assembly, "compare", "--side", side, "--steps", arguments.Text("steps", "40"), "--batch", arguments.Text("batch", "32"), "--model", ModelFolder(arguments), "--train", TrainFile(arguments) }) start.ArgumentList.Add(word);
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException("the measuring process did not start");
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"measuring '{side}' failed: {output}");
-        return JsonSerializer.Deserialize<Measurement>(output.Trim().Split('\n')[^1])!;
-    }
+    private static Measurement InOwnProcess(string side, Arguments arguments) => JsonSerializer.Deserialize<Measurement>(OwnProcess.Lines(
+        "compare", "--side", side, "--steps", arguments.Text("steps", "40"), "--batch", arguments.Text("batch", "32"),
+        "--model", ModelFolder(arguments), "--train", TrainFile(arguments))[^1])!;
 
     private static Measurement Measure(string side, Arguments arguments)
     {

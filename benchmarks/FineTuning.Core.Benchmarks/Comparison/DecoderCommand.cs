@@ -71,16 +71,8 @@ internal static class DecoderCommand
         return examples;
     }
 
-    private static Measurement InOwnProcess(string side, string folder, Arguments arguments)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        foreach (string word in new[] { typeof(DecoderCommand).Assembly.Location, "decoder", "--side", side, "--folder", folder, "--steps", arguments.Text("steps", "15"), "--batch", arguments.Text("batch", "16") }) start.ArgumentList.Add(word);
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException("the measuring process did not start");
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"measuring '{side}' failed: {output}");
-        return JsonSerializer.Deserialize<Measurement>(output.Trim().Split('\n')[^1])!;
-    }
+    private static Measurement InOwnProcess(string side, string folder, Arguments arguments) => JsonSerializer.Deserialize<Measurement>(OwnProcess.Lines(
+        "decoder", "--side", side, "--folder", folder, "--steps", arguments.Text("steps", "15"), "--batch", arguments.Text("batch", "16"))[^1])!;
 
     private static Measurement Measure(string side, string folder, Arguments arguments)
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using FineTuning.Adapters;
 using FineTuning.Batching;
@@ -60,13 +59,7 @@ internal static class EstimateCommand
 
     private static double InOwnProcess(string recipe, string what, Arguments arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        foreach (string word in new[] { typeof(EstimateCommand).Assembly.Location, "estimate", "--recipe", recipe, "--what", what, "--steps", arguments.Text("steps", "24"), "--rows", arguments.Text("rows", "2000") }) start.ArgumentList.Add(word);
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException("the measuring process did not start");
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"'{recipe}' failed: {output}");
-        string[] lines = output.Trim().Split('\n');
+        string[] lines = OwnProcess.Lines("estimate", "--recipe", recipe, "--what", what, "--steps", arguments.Text("steps", "24"), "--rows", arguments.Text("rows", "2000"));
         if (arguments.Text("verbose", "") == "true") Console.WriteLine($"  {what}: {string.Join("; ", lines)}");
         return double.Parse(lines[^1], CultureInfo.InvariantCulture);
     }

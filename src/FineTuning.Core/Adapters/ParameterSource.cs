@@ -107,6 +107,10 @@ internal sealed class ParameterSource(WeightSet weights, ITensorSource? file, Sc
     }
 
     /// <summary>A tensor of the file, checked for its shape before it is read; where it cannot be had, what <paramref name="initial"/> makes.</summary>
+    /// <param name="key">In the file.</param>
+    /// <param name="shape">That the model needs.</param>
+    /// <param name="initial">Makes it.</param>
+    /// <param name="isOwn">Whether nobody else holds what that makes, so that it needs no copy.</param>
     public Tensor Take(string key, long[] shape, Func<Tensor> initial, bool isOwn = false)
     {
         using var scope = NewDisposeScope();

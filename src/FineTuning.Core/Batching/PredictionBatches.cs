@@ -51,8 +51,9 @@ internal static class PredictionBatches
         {
             using var scope = NewDisposeScope();
             using var gradients = no_grad();
-            return requests is null ? forward(batch, length)
+            IReadOnlyList<TResult> answers = requests is null ? forward(batch, length)
                 : RowAdapters.Within(requests.Of([.. batch.Select(row => row.Index)]), () => forward(batch, length));
+            return answers.Count == batch.Length ? answers : throw new InvalidOperationException($"{batch.Length} rows were given {answers.Count} answers");
         }
     }
 

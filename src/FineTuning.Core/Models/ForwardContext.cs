@@ -42,6 +42,12 @@ public sealed class ForwardContext
     /// <summary>Where states of layers that do not train are kept. Null: all layers are computed.</summary>
     internal IFrozenStates? Frozen { get; init; }
 
+    /// <summary>
+    /// Whether a text is being written: operations are then fused, which round in another order. No other pass fuses, also without gradients: what is taught,
+    /// kept or computed again for training rounds as training does.
+    /// </summary>
+    internal bool IsDecoding => Kept is not null;
+
     /// <summary>Casts that outlive the pass. Null: none do.</summary>
     private WeightCasts? Kept { get; init; }
 

@@ -121,7 +121,7 @@ internal sealed class Stack
     private Tensor Finish(Tensor hidden, ForwardContext context)
     {
         if (_norm is null) return hidden;
-        return context.Dropout(_norm.Forward(hidden), _plan.Dropout, DropoutSite.FinalNorm);
+        return context.Dropout(_norm.Forward(hidden, context.IsDecoding), _plan.Dropout, DropoutSite.FinalNorm);
     }
 
     private static (ILayer[] Layers, int Depth)[] MakeEach(WeightBuilder builder, StackPlan plan, int width, int below) =>

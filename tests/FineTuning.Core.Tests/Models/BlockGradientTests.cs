@@ -63,7 +63,7 @@ public sealed class BlockGradientTests : IDisposable
         foreach ((INorm? before, INorm? end, INorm? after) in new (INorm?, INorm?, INorm?)[] { (norm, null, null), (null, norm, null), (null, null, norm), (norm, norm, norm) })
         {
             var residual = new Residual(before, end, after, 0, 0);
-            _blocks.Check(input, () => residual.Join(input, branch.Forward(residual.Enter(input), Blocks.Pass), Blocks.Pass));
+            _blocks.Check(input, () => residual.Join(input, branch.Forward(residual.Enter(input, Blocks.Pass), Blocks.Pass), Blocks.Pass));
         }
     }
 

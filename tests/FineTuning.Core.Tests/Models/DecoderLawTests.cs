@@ -46,6 +46,19 @@ public sealed class DecoderLawTests
     [MemberData(nameof(Decoders))]
     public void Texts_of_a_packed_row_that_attend_one_by_one_are_the_texts_alone(string family, string head) => PackedIsAlone(family, head, textByText: true);
 
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Decoders))]
+    public void A_pass_in_bfloat16_has_the_same_bits_with_gradients_and_without(string family, string head)
+    {
+        using var scope = NewDisposeScope();
+        ModelCase data = ModelCase.Open(family, head);
+        using OutputHead model = data.Load(new ModelLoadOptions { Dropout = 0 });
+        Tensor Scores() => model.Logits(new(data.Ids.narrow(0, 0, 1).narrow(1, 0, data.Lengths[0])), ForwardContext.Evaluation(Precision.BFloat16));
+        Tensor with = Scores().detach();
+        using var gradients = no_grad();
+        Assert.True(with.eq(Scores()).all().item<bool>());
+    }
+
     [Fact]
     public void Texts_attend_one_by_one_where_that_has_fewer_scores()
     {

@@ -80,9 +80,9 @@ internal sealed class LoraLinear : LinearMethod, IDisposable
         Tensor dropped = context.Dropout(values, _dropout, _site);
         Tensor own = WithOwnBias(product.dtype == type ? product : product.to(type), start, count);
         Tensor b = FromFile(_b.Value).narrow(0, start, count);
-        if (_magnitude is null) return Changed(own, dropped, b, start, count).to(product.dtype);
+        if (_magnitude is null) return Adapted(own, dropped, b, start, count).to(product.dtype);
 
-        Tensor low = Changed(null, dropped, b, start, count);
+        Tensor low = Adapted(null, dropped, b, start, count);
         Tensor ratio = FromFile(Ratio(BaseMatrix())).narrow(0, start, count);
         Tensor? bias = OwnBias?.Value ?? BaseBias();
         if (bias is not null) bias = FromFile(bias).narrow(0, start, count);
@@ -103,11 +103,12 @@ internal sealed class LoraLinear : LinearMethod, IDisposable
         _taken?.B.Dispose();
     }
 
-    private Tensor Changed(Tensor? product, Tensor input, Tensor b, long start, long count)
+    // A product with what the adapter adds; without a product, that alone.
+    private Tensor Adapted(Tensor? product, Tensor input, Tensor b, long start, long count)
     {
-        Tensor changed = Added(product, input, _a.Value, b, _scale);
-        if (_bias is not null) changed = changed.Plus(FromFile(_bias.Value).narrow(0, start, count) * Held(_scale));
-        return _taken is null ? changed : Added(changed, input, _taken.A, FromFile(_taken.B).narrow(0, start, count), -_scale);
+        Tensor adapted = Added(product, input, _a.Value, b, _scale);
+        if (_bias is not null) adapted = adapted.Plus(FromFile(_bias.Value).narrow(0, start, count) * Held(_scale));
+        return _taken is null ? adapted : Added(adapted, input, _taken.A, FromFile(_taken.B).narrow(0, start, count), -_scale);
     }
 
     // One product that adds: what B gives is never a tensor of its own, and the few numbers between A and B are scaled.

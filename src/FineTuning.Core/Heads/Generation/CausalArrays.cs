@@ -68,18 +68,9 @@ internal sealed class CausalArrays
     /// <param name="rows">Rows that are all <see cref="CausalRow"/>s.</param>
     public static CausalArrays Flattened(IReadOnlyList<EncodedRow> rows)
     {
-        CausalRow[] texts = [.. rows.Select(OwnRows.Of<CausalRow>).SelectMany(Texts)];
+        CausalRow[] texts = [.. rows.Select(OwnRows.Of<CausalRow>).SelectMany(row => row.Texts.Select(text => row.Part(text.Start, text.Length)))];
         CausalRow joined = CausalRow.Joined(texts, separate: true);
         return Of([joined], joined.Length, 0);
-    }
-
-    private static IEnumerable<CausalRow> Texts(CausalRow row)
-    {
-        for (int i = 0; i < row.Starts.Length; i++)
-        {
-            int end = i + 1 < row.Starts.Length ? row.Starts[i + 1] : row.Length;
-            yield return row.Part(row.Starts[i], end - row.Starts[i]);
-        }
     }
 
     private void Add(CausalRow row, int index, bool weighted)
@@ -87,8 +78,7 @@ internal sealed class CausalArrays
         int first = index * Width, text = 0;
         Lengths[index] = row.Length;
         IsPacked |= row.Starts.Length > 1;
-        for (int i = 0; i < row.Starts.Length; i++)
-            Spans.Add((first + row.Starts[i], (i + 1 < row.Starts.Length ? row.Starts[i + 1] : row.Length) - row.Starts[i]));
+        Spans.AddRange(row.Texts.Select(own => (first + own.Start, own.Length)));
         for (int i = 0; i < row.Length; i++)
         {
             if (text + 1 < row.Starts.Length && i == row.Starts[text + 1]) text++;

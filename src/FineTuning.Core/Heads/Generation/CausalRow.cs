@@ -35,6 +35,10 @@ internal sealed class CausalRow : EncodedRow
     /// <summary>Whether a token is learned: nothing predicts the first of a text.</summary>
     public bool IsTarget(int index) => Learned[index] && !Starts.Contains(index);
 
+    /// <summary>The texts of the row: where each begins, and its length.</summary>
+    public IEnumerable<(int Start, int Length)> Texts =>
+        Starts.Select((start, i) => (start, (i + 1 < Starts.Length ? Starts[i + 1] : Length) - start));
+
     /// <summary>A part of the row as a text of its own.</summary>
     public CausalRow Part(int start, int length) =>
         new(TokenIds[start..(start + length)], Learned[start..(start + length)]) { Index = Index, Weights = Weights?[start..(start + length)] };

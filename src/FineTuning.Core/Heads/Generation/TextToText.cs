@@ -28,8 +28,7 @@ public sealed class TextToText : GenerativeModel<SourceTarget>, IPredictor<strin
         _start = Generator.Defaults.DecoderStartTokenId is >= 0 and { } start && start < head.Outputs ? start
             : throw new CheckpointException(file.Options.DecoderStartTokenId is null ? head.Trunk.Config.FilePath : file.FilePath,
                 $"'decoder_start_token_id' is {Generator.Defaults.DecoderStartTokenId?.ToString(CultureInfo.InvariantCulture) ?? "missing"}: "
-                + "the decoder begins "
-                    + $"with a token of its vocabulary, from 0 to {head.Outputs - 1}");
+                    + $"the decoder begins with a token of its vocabulary, from 0 to {head.Outputs - 1}");
     }
 
     /// <summary>Tokens of a source, special ones included, after which it is cut.</summary>

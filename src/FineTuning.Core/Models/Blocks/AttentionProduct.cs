@@ -10,8 +10,8 @@ internal static class AttentionProduct
 {
     // The fused kernel knows no dropout of ours; where probabilities are dropped they are made explicit, which costs little at the lengths people tune on.
     // Its backward pass is wrong for a row in which a bias forbids every key (the logarithm of its sum is lost beside the bias), so a bias goes without it.
-    // On the processor it takes twice as long in bfloat16 as explicit probabilities; those are made for a block of queries at a time where there is no
-    // gradient.
+    // On the processor it takes twice as long in bfloat16 as explicit probabilities; those are made for a block of queries at a time where a text is
+    // written.
     private const long Block = 256;
 
     /// <param name="query">[batch, query heads, tokens, width]</param>
@@ -35,7 +35,7 @@ internal static class AttentionProduct
             bool triangle = added is null && mask is { IsTriangle: true };
             return Kernels.Attend(query, key, value, triangle ? null : added ?? mask?.Allowed, triangle, plan.ScaleOrDefault);
         }
-        if (bias is null && plan.SoftCap is null && mask is null or { IsTriangle: true } && !drops && !is_grad_enabled()
+        if (context.IsDecoding && bias is null && plan.SoftCap is null && mask is null or { IsTriangle: true }
             && TryInBlocks(query, key, value, mask is not null, plan.ScaleOrDefault) is { } fused) return fused;
         (long batch, long heads, long tokens, long keys, long width) = (query.shape[0], query.shape[1], query.shape[2], key.shape[2], query.shape[3]);
         Tensor left = (query * Held(plan.ScaleOrDefault)).reshape(batch * heads, tokens, width),

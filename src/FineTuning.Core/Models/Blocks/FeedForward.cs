@@ -19,7 +19,7 @@ internal sealed class FeedForward(Linear inner, Linear outer, FeedForwardPlan pl
     {
         Tensor inside = inner.Forward(input, context);
         FusedGate? gate = plan.Activation switch { Activation.Silu => FusedGate.Silu, Activation.GeluTanh => FusedGate.GeluTanh, _ => null };
-        if (plan.IsGated && gate is { } fused && FusedRows.TryGate(inside, fused) is { } gated)
+        if (context.IsDecoding && plan.IsGated && gate is { } fused && FusedRows.TryGate(inside, fused) is { } gated)
         {
             inside = gated;
         }

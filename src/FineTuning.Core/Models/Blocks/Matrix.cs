@@ -56,7 +56,7 @@ internal sealed class DenseMatrix(Weight weight) : Matrix
         if (isWidened && input.requires_grad && is_grad_enabled()) return Tiled(input, stored, added, start, count);
         Tensor matrix = context.Compute(Weight);
         if (count != Rows) (matrix, added) = (matrix.narrow(0, start, count), added?.narrow(0, start, count));
-        return VectorProduct.TryMultiply(input, matrix, added) ?? nn.functional.linear(input, matrix, added);
+        return (context.IsDecoding ? VectorProduct.TryMultiply(input, matrix, added) : null) ?? nn.functional.linear(input, matrix, added);
     }
 
     // A cast would wait for the gradient, and those of all layers would be twice what was saved.

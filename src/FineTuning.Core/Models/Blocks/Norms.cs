@@ -8,8 +8,9 @@ namespace FineTuning.Models;
 internal interface INorm
 {
     /// <param name="input">[.., width]; computed in the type of the gain, at least in float32.</param>
+    /// <param name="fuses">Whether it may round in another order than with gradients; see <see cref="ForwardContext.IsDecoding"/>.</param>
     /// <returns>[.., width], in that type</returns>
-    Tensor Forward(Tensor input);
+    Tensor Forward(Tensor input, bool fuses = false);
 }
 
 /// <summary>Makes norms as plans say.</summary>
@@ -37,7 +38,7 @@ internal static class Norms
 /// <summary>Layer normalization over the last dimension (Ba et al. 2016).</summary>
 internal sealed class LayerNorm(Weight gain, Weight? offset, double epsilon) : INorm
 {
-    public Tensor Forward(Tensor input)
+    public Tensor Forward(Tensor input, bool fuses)
     {
         Tensor factor = Norms.Widened(gain);
         Tensor values = input.dtype == factor.dtype ? input : input.to(factor.dtype);
@@ -51,11 +52,11 @@ internal sealed class LayerNorm(Weight gain, Weight? offset, double epsilon) : I
 /// <param name="shift">Added to the gain: 1 where the checkpoint stores gains as differences from 1 (Gemma).</param>
 internal sealed class RmsNorm(Weight gain, double epsilon, double shift = 0) : INorm
 {
-    public Tensor Forward(Tensor input)
+    public Tensor Forward(Tensor input, bool fuses)
     {
         Tensor factor = Norms.Widened(gain);
         Tensor values = input.dtype == factor.dtype ? input : input.to(factor.dtype);
-        if (FusedRows.TryNormalize(values, factor, epsilon, shift) is { } normalized) return normalized;
+        if (fuses && FusedRows.TryNormalize(values, factor, epsilon, shift) is { } normalized) return normalized;
         if (shift != 0) factor = factor.Plus(shift);
         return values * values.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt() * factor;
     }

@@ -12,13 +12,13 @@ namespace FineTuning.Models;
 internal sealed record Residual(INorm? Before, INorm? End, INorm? After, double Dropout, int Site)
 {
     /// <summary>What the branch reads.</summary>
-    public Tensor Enter(Tensor stream) => Before is null ? stream : Before.Forward(stream);
+    public Tensor Enter(Tensor stream, ForwardContext context) => Before is null ? stream : Before.Forward(stream, context.IsDecoding);
 
     /// <summary>The stream with what the branch gave.</summary>
     public Tensor Join(Tensor stream, Tensor branch, ForwardContext context)
     {
-        Tensor sum = stream.Plus(context.Dropout(End is null ? branch : End.Forward(branch), Dropout, Site));
-        return After is null ? sum : After.Forward(sum);
+        Tensor sum = stream.Plus(context.Dropout(End is null ? branch : End.Forward(branch, context.IsDecoding), Dropout, Site));
+        return After is null ? sum : After.Forward(sum, context.IsDecoding);
     }
 
     /// <param name="builder">Gives the weights.</param>

@@ -41,10 +41,11 @@ internal sealed record Rotation(Tensor Cosine, Tensor Sine, bool Interleaved = f
 
     /// <summary>Turns the first channels of each head; those beyond the angles' width stay.</summary>
     /// <param name="input">[batch, heads, tokens, width or more]</param>
+    /// <param name="fuses">Whether it may round in another order than with gradients; see <see cref="ForwardContext.IsDecoding"/>.</param>
     /// <returns>The shape and type of the input.</returns>
-    public Tensor Turn(Tensor input)
+    public Tensor Turn(Tensor input, bool fuses = false)
     {
-        if (!Interleaved && FusedRows.TryTurn(input, Cosine, Sine) is { } fused) return fused;
+        if (fuses && !Interleaved && FusedRows.TryTurn(input, Cosine, Sine) is { } fused) return fused;
         long half = Cosine.shape[^1], width = input.shape[^1];
         Tensor channels = width == 2 * half ? input : input.narrow(-1, 0, 2 * half);
         Tensor turned = Interleaved ? TurnNeighbours(channels, half) : TurnHalves(channels, half);

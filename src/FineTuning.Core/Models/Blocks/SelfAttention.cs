@@ -21,8 +21,8 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
         (Tensor query, Tensor key, Tensor value) = Project(input, wanted, context);
         if (positions.Rotation is { } rotation)
         {
-            query = (wanted is null ? rotation : rotation.Of(wanted)).Turn(query);
-            key = rotation.Turn(key);
+            query = (wanted is null ? rotation : rotation.Of(wanted)).Turn(query, context.IsDecoding);
+            key = rotation.Turn(key, context.IsDecoding);
         }
         if (positions.Texts is { } texts)
         {
@@ -88,19 +88,21 @@ internal sealed class SelfAttention(Linear projection, Linear output, INorm? que
         TokenPart query = new(all), key = new(all, _queries), value = new(all, _queries + _keys);
         if (queryNorm is not null)
         {
-            query = new(Normalized(all.narrow(2, 0, _queries), queryNorm, plan.QueryHeads));
-            key = new(Normalized(all.narrow(2, _queries, _keys), keyNorm!, plan.KeyHeads));
+            query = new(Normalized(all.narrow(2, 0, _queries), queryNorm, plan.QueryHeads, context));
+            key = new(Normalized(all.narrow(2, _queries, _keys), keyNorm!, plan.KeyHeads, context));
         }
         return TokenStep.Attend(query, key, value, positions, plan, context.ComputeType);
     }
 
-    private Tensor Normalized(Tensor states, INorm norm, int heads) =>
-        norm.Forward(plan.NormSpansHeads ? states : states.reshape(states.shape[0], 1, heads, plan.Width));
+    private Tensor Normalized(Tensor states, INorm norm, int heads, ForwardContext context) =>
+        norm.Forward(plan.NormSpansHeads ? states : states.reshape(states.shape[0], 1, heads, plan.Width), context.IsDecoding);
 
     private Tensor Heads(Tensor states, INorm? norm, int heads, ForwardContext context)
     {
         if (norm is null) return AttentionProduct.Split(states, heads);
-        Tensor split = plan.NormSpansHeads ? AttentionProduct.Split(norm.Forward(states), heads) : norm.Forward(AttentionProduct.Split(states, heads));
+        bool fuses = context.IsDecoding;
+        Tensor split = plan.NormSpansHeads ? AttentionProduct.Split(norm.Forward(states, fuses), heads)
+            : norm.Forward(AttentionProduct.Split(states, heads), fuses);
         return split.dtype == context.ComputeType ? split : split.to(context.ComputeType);
     }
 }

@@ -25,7 +25,7 @@ internal sealed class TransformerLayer(
     public Tensor Forward(Tensor input, AttentionInput positions, Wanted? wanted, ForwardContext context)
     {
         bool oneToken = wanted is { IsOneToken: true };
-        Tensor attended = attention.Forward(aroundAttention.Enter(input), positions, oneToken ? wanted : null, context), stream = input;
+        Tensor attended = attention.Forward(aroundAttention.Enter(input, context), positions, oneToken ? wanted : null, context), stream = input;
         if (wanted is not null)
         {
             // Attention has chosen already where it needs one query a row; indices are chosen after it, and after the memory was read.
@@ -35,10 +35,10 @@ internal sealed class TransformerLayer(
         Tensor middle = aroundAttention.Join(stream, attended, context);
         if (cross is not null)
         {
-            middle = aroundCross!.Join(middle, cross.Forward(aroundCross.Enter(middle), positions, context), context);
+            middle = aroundCross!.Join(middle, cross.Forward(aroundCross.Enter(middle, context), positions, context), context);
             if (wanted is not null && !oneToken) (middle, stream) = (wanted.Of(middle), wanted.Of(stream));
         }
-        Tensor entered = aroundFeedForward.Enter(isParallel ? stream : middle);
+        Tensor entered = aroundFeedForward.Enter(isParallel ? stream : middle, context);
         return aroundFeedForward.Join(middle, feedForward.Forward(entered, context), context);
     }
 

@@ -66,10 +66,12 @@ internal static class TaskCopy
 
     private static void Put(IEnumerable<Weight> from, IEnumerable<Weight> to)
     {
+        Dictionary<string, Weight> copies = to.ToDictionary(weight => weight.Name, StringComparer.Ordinal);
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
-        foreach ((Weight own, Weight copy) in from.Zip(to))
+        foreach (Weight own in from)
         {
+            Weight copy = copies[own.Name];
             copy.Value.copy_(own.Value);
             copy.IsTuned = own.IsTuned;
         }
